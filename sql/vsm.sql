@@ -1,0 +1,1810 @@
+-- vsm: the whole install script
+--
+-- types · tables · definitions · transitions · wip · import · flow · simulation · privileges
+
+\echo Use "CREATE EXTENSION vsm" to load this file. \quit
+
+------------------------------------------------------------------------------------------------------------------------
+-- types
+------------------------------------------------------------------------------------------------------------------------
+
+-- The computed columns of a work item, as a replay of its moves gives them.
+CREATE TYPE vsm._item_state AS (
+    stage_id bigint,
+    created_at timestamptz,
+    stage_entered_at timestamptz,
+    started_at timestamptz,
+    completed_at timestamptz,
+    active_time interval,
+    wait_time interval,
+    reopened integer
+);
+
+-- A completion by a reopen rule; times in microseconds.
+CREATE TYPE vsm._completion AS (
+    created_at timestamptz,
+    started_at timestamptz,
+    completed_at timestamptz,
+    cycle_us bigint,
+    active_us bigint,
+    wait_us bigint
+);
+
+-- Durations count in microseconds inside and show as intervals outside.
+CREATE FUNCTION vsm._elapsed_us(since timestamptz, until timestamptz) RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__elapsed_us';
+COMMENT ON FUNCTION vsm._elapsed_us(timestamptz, timestamptz) IS
+    'Microseconds from one finite time to another.';
+
+CREATE FUNCTION vsm._interval_us(duration interval) RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__interval_us';
+COMMENT ON FUNCTION vsm._interval_us(interval) IS
+    'Microseconds of an interval: a day is 24 hours, a month 30 days.';
+
+CREATE FUNCTION vsm._interval(us bigint) RETURNS interval
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__interval';
+COMMENT ON FUNCTION vsm._interval(bigint) IS
+    'That many microseconds as days and time.';
+
+CREATE FUNCTION vsm._entered_at(left_at timestamptz, stay interval) RETURNS timestamptz
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__entered_at';
+COMMENT ON FUNCTION vsm._entered_at(timestamptz, interval) IS
+    'When a visit began that ended then and took so long, in any time zone.';
+
+------------------------------------------------------------------------------------------------------------------------
+-- tables
+------------------------------------------------------------------------------------------------------------------------
+
+CREATE SEQUENCE vsm.value_streams_id_seq;
+CREATE TABLE vsm.value_streams (
+    id bigint PRIMARY KEY DEFAULT nextval('vsm.value_streams_id_seq'),
+    name text NOT NULL UNIQUE,
+    time_zone text NOT NULL DEFAULT 'UTC',
+    commitment_stage text,
+    reopen_rule text NOT NULL DEFAULT 'span_first_last',
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+ALTER SEQUENCE vsm.value_streams_id_seq OWNED BY vsm.value_streams.id;
+COMMENT ON TABLE vsm.value_streams IS 'Value streams: an order of stages that work items move through.';
+COMMENT ON COLUMN vsm.value_streams.time_zone IS 'Zone in which days, weeks and months of the stream are cut.';
+COMMENT ON COLUMN vsm.value_streams.commitment_stage IS
+    'Name of the first stage that counts as started work; null: the first active stage in order.';
+COMMENT ON COLUMN vsm.value_streams.reopen_rule IS
+    'How the cycle time of a reopened item counts: span_first_last, span_last, sum_active or episodes.';
+
+CREATE SEQUENCE vsm.stages_id_seq;
+CREATE TABLE vsm.stages (
+    id bigint PRIMARY KEY DEFAULT nextval('vsm.stages_id_seq'),
+    stream text NOT NULL DEFAULT 'default' REFERENCES vsm.value_streams (name) ON UPDATE CASCADE ON DELETE CASCADE,
+    name text NOT NULL,
+    "order" integer NOT NULL,
+    type text NOT NULL,
+    category text NOT NULL DEFAULT 'active',
+    wip_limit integer,
+    description text,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    retired_at timestamptz,
+    UNIQUE (stream, name),
+    -- deferred, so that the trigger's clearer error comes first; this one is for two sessions at once
+    CONSTRAINT stages_stream_order_key UNIQUE (stream, "order") DEFERRABLE INITIALLY DEFERRED
+);
+ALTER SEQUENCE vsm.stages_id_seq OWNED BY vsm.stages.id;
+COMMENT ON TABLE vsm.stages IS 'Stages of the value streams, in order.';
+COMMENT ON COLUMN vsm.stages.type IS 'Free text for the user; the lower-case name when not given.';
+COMMENT ON COLUMN vsm.stages.category IS
+    'wait (idle, waiting for someone), active (being worked on) or done (delivered, leaves WIP).';
+COMMENT ON COLUMN vsm.stages.wip_limit IS 'Work items the stage should hold at most; null: no limit.';
+COMMENT ON COLUMN vsm.stages.retired_at IS 'Since when the stage takes no new entries; null: in use.';
+
+CREATE TABLE vsm.work_item_types (
+    name text PRIMARY KEY
+);
+COMMENT ON TABLE vsm.work_item_types IS 'Types of work items; add your own.';
+
+-- The positions of the columns are known to src/vsm.h: append only.
+CREATE SEQUENCE vsm.work_items_id_seq;
+CREATE TABLE vsm.work_items (
+    id bigint PRIMARY KEY DEFAULT nextval('vsm.work_items_id_seq'),
+    stream text NOT NULL DEFAULT 'default',
+    external_id text,
+    title text NOT NULL,
+    type text NOT NULL DEFAULT 'task',
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    stage_id bigint NOT NULL,
+    stage_entered_at timestamptz NOT NULL,
+    started_at timestamptz,
+    completed_at timestamptz,
+    active_time interval NOT NULL,
+    wait_time interval NOT NULL,
+    reopened integer NOT NULL
+);
+ALTER SEQUENCE vsm.work_items_id_seq OWNED BY vsm.work_items.id;
+CREATE UNIQUE INDEX work_items_external_id ON vsm.work_items (stream, external_id) WHERE external_id IS NOT NULL;
+CREATE INDEX work_items_open ON vsm.work_items (stage_id) WHERE completed_at IS NULL;
+CREATE INDEX work_items_completed ON vsm.work_items (completed_at) WHERE completed_at IS NOT NULL;
+COMMENT ON TABLE vsm.work_items IS
+    'Work items and where they are. INSERT, UPDATE of stage_id and DELETE by any client keep the ledger; '
+    'the columns from created_at on are computed.';
+COMMENT ON COLUMN vsm.work_items.external_id IS 'Id of the item in another system; unique in its stream.';
+COMMENT ON COLUMN vsm.work_items.created_at IS 'First transition; may be given in an INSERT, up to 5 minutes ahead.';
+COMMENT ON COLUMN vsm.work_items.updated_at IS 'Last change of the row.';
+COMMENT ON COLUMN vsm.work_items.stage_id IS 'The stage the item is in (vsm.stages.id); UPDATE it to move the item.';
+COMMENT ON COLUMN vsm.work_items.stage_entered_at IS 'Last transition.';
+COMMENT ON COLUMN vsm.work_items.started_at IS
+    'First entry into a stage at or after the commitment point that is not done; null: not started.';
+COMMENT ON COLUMN vsm.work_items.completed_at IS 'Latest entry into done; null when the item is not in a done stage.';
+COMMENT ON COLUMN vsm.work_items.active_time IS
+    'Time in active stages since started_at, the visit that is going on not included.';
+COMMENT ON COLUMN vsm.work_items.wait_time IS
+    'Time in wait stages since started_at, the visit that is going on not included.';
+COMMENT ON COLUMN vsm.work_items.reopened IS 'Times the item left done.';
+
+CREATE SEQUENCE vsm.stage_transitions_id_seq;
+CREATE TABLE vsm.stage_transitions (
+    work_item_id bigint NOT NULL,
+    id bigint NOT NULL DEFAULT nextval('vsm.stage_transitions_id_seq'),
+    from_stage_id bigint,
+    to_stage_id bigint NOT NULL,
+    "timestamp" timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    time_in_stage interval,
+    reason text,
+    actor text NOT NULL,
+    PRIMARY KEY (work_item_id, id)
+);
+ALTER SEQUENCE vsm.stage_transitions_id_seq OWNED BY vsm.stage_transitions.id;
+-- nearly free to keep, and moves come nearly in the order of time
+CREATE INDEX stage_transitions_timestamp ON vsm.stage_transitions USING brin ("timestamp") WITH (autosummarize = on);
+COMMENT ON TABLE vsm.stage_transitions IS
+    'The ledger: one row per move, append-only. An item''s order is ("timestamp", id).';
+COMMENT ON COLUMN vsm.stage_transitions.from_stage_id IS 'The stage left; null for the first.';
+COMMENT ON COLUMN vsm.stage_transitions."timestamp" IS 'When it happened.';
+COMMENT ON COLUMN vsm.stage_transitions.recorded_at IS 'When the database learned it.';
+COMMENT ON COLUMN vsm.stage_transitions.time_in_stage IS 'How long the item was in the stage left; days of 24 hours.';
+COMMENT ON COLUMN vsm.stage_transitions.actor IS 'The role that moved or imported the item.';
+
+-- Imported events that say no more than the one before: the item was in that stage already.  Kept, so that later
+-- imports give the same ledger in whatever order the events come.
+CREATE TABLE vsm._merged_events (
+    work_item_id bigint NOT NULL,
+    id bigint NOT NULL,
+    stage_id bigint NOT NULL,
+    "timestamp" timestamptz NOT NULL,
+    PRIMARY KEY (work_item_id, id)
+);
+COMMENT ON TABLE vsm._merged_events IS 'Imported entries into the stage an item was in already.';
+
+CREATE SEQUENCE vsm.import_refusals_id_seq;
+CREATE TABLE vsm.import_refusals (
+    id bigint PRIMARY KEY DEFAULT nextval('vsm.import_refusals_id_seq'),
+    stream text NOT NULL,
+    source text NOT NULL,
+    case_id text,
+    stage text,
+    entered_at text,
+    reason text NOT NULL,
+    refused_at timestamptz NOT NULL DEFAULT now(),
+    imported_by text NOT NULL
+);
+ALTER SEQUENCE vsm.import_refusals_id_seq OWNED BY vsm.import_refusals.id;
+COMMENT ON TABLE vsm.import_refusals IS
+    'Rows that imports with on_error => ''skip'' left out, and why. Delete them when they are dealt with.';
+ALTER TABLE vsm.import_refusals ENABLE ROW LEVEL SECURITY;
+CREATE POLICY import_refusals_own ON vsm.import_refusals USING (imported_by = current_user);
+
+-- all of it goes into a dump
+SELECT pg_extension_config_dump('vsm.value_streams', '');
+SELECT pg_extension_config_dump('vsm.value_streams_id_seq', '');
+SELECT pg_extension_config_dump('vsm.stages', '');
+SELECT pg_extension_config_dump('vsm.stages_id_seq', '');
+SELECT pg_extension_config_dump('vsm.work_item_types', '');
+SELECT pg_extension_config_dump('vsm.work_items', '');
+SELECT pg_extension_config_dump('vsm.work_items_id_seq', '');
+SELECT pg_extension_config_dump('vsm.stage_transitions', '');
+SELECT pg_extension_config_dump('vsm.stage_transitions_id_seq', '');
+SELECT pg_extension_config_dump('vsm._merged_events', '');
+SELECT pg_extension_config_dump('vsm.import_refusals', '');
+SELECT pg_extension_config_dump('vsm.import_refusals_id_seq', '');
+
+-- A stage with the one thing the flow rules want to know beyond its row: does being in it count as started work?
+CREATE VIEW vsm._stages AS
+SELECT s.id, s.stream, s.name, s."order", s.type, s.category, s.wip_limit, s.retired_at,
+       s.category <> 'done'
+       AND s."order" >= coalesce(c."order", (SELECT min(a."order") FROM vsm.stages a
+                                             WHERE a.stream = s.stream AND a.category = 'active')) AS started
+FROM vsm.stages s
+JOIN vsm.value_streams v ON v.name = s.stream
+LEFT JOIN vsm.stages c ON c.stream = v.name AND c.name = v.commitment_stage;
+COMMENT ON VIEW vsm._stages IS 'Stages, and whether they stand at or after the commitment point (null: there is none).';
+
+------------------------------------------------------------------------------------------------------------------------
+-- definitions: streams, stages, types
+------------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION vsm._definitions_changed() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__definitions_changed';
+COMMENT ON FUNCTION vsm._definitions_changed() IS 'Tells every session to read streams, stages and types again.';
+
+CREATE FUNCTION vsm._stage_id(stream text, stage text) RETURNS bigint
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__stage_id';
+COMMENT ON FUNCTION vsm._stage_id(text, text) IS 'Id of a stage by its exact name. Errors: PT404.';
+
+CREATE FUNCTION vsm._replay_step(internal, bigint, timestamptz, bigint) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__replay_step';
+COMMENT ON FUNCTION vsm._replay_step(internal, bigint, timestamptz, bigint) IS 'Collects a move.';
+CREATE FUNCTION vsm._replay_state(internal) RETURNS vsm._item_state
+    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__replay_state';
+COMMENT ON FUNCTION vsm._replay_state(internal) IS 'Folds the moves.';
+CREATE AGGREGATE vsm._replay(to_stage_id bigint, "timestamp" timestamptz, id bigint) (
+    SFUNC = vsm._replay_step, STYPE = internal, SSPACE = 400,
+    FINALFUNC = vsm._replay_state, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE vsm._replay(bigint, timestamptz, bigint) IS
+    'State of one item after its moves, in any order; null when a stage is not defined.';
+
+CREATE FUNCTION vsm._completions_step(internal, bigint, timestamptz, bigint, text) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__completions_step';
+COMMENT ON FUNCTION vsm._completions_step(internal, bigint, timestamptz, bigint, text) IS 'Collects a move.';
+CREATE FUNCTION vsm._completions_array(internal) RETURNS vsm._completion[]
+    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__completions_array';
+COMMENT ON FUNCTION vsm._completions_array(internal) IS 'Finds the completions.';
+CREATE AGGREGATE vsm._completions(to_stage_id bigint, "timestamp" timestamptz, id bigint, reopen_rule text) (
+    SFUNC = vsm._completions_step, STYPE = internal, SSPACE = 400,
+    FINALFUNC = vsm._completions_array, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE vsm._completions(bigint, timestamptz, bigint, text) IS
+    'Completions of one item by a reopen rule, oldest first; null when there is none.';
+
+-- Computed columns of the items as their ledger gives them.  Items of which the ledger knows nothing, or names a stage
+-- that is not there (a restore under way), are left alone.
+CREATE FUNCTION vsm._recompute_items(of_stream text) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET vsm.recording = off
+AS $$
+DECLARE
+    changed bigint;
+BEGIN
+    IF NOT EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = of_stream) THEN
+        RETURN 0;
+    END IF;
+    -- nobody moves items between our reading and our writing
+    LOCK TABLE vsm.work_items IN SHARE ROW EXCLUSIVE MODE;
+    UPDATE vsm.work_items w
+    SET created_at = r.created_at, stage_id = r.stage_id, stage_entered_at = r.stage_entered_at,
+        started_at = r.started_at, completed_at = r.completed_at,
+        active_time = r.active_time, wait_time = r.wait_time, reopened = r.reopened
+    FROM (SELECT m.work_item_id, (m.state).*
+          FROM (SELECT t.work_item_id, vsm._replay(t.to_stage_id, t."timestamp", t.id) AS state
+                FROM vsm.stage_transitions t JOIN vsm.work_items i ON i.id = t.work_item_id
+                WHERE i.stream = of_stream GROUP BY 1) m
+          WHERE m.state IS DISTINCT FROM NULL) r
+    WHERE w.id = r.work_item_id
+      AND (w.created_at, w.stage_id, w.stage_entered_at, w.started_at, w.completed_at, w.active_time, w.wait_time, w.reopened)
+          IS DISTINCT FROM
+          (r.created_at, r.stage_id, r.stage_entered_at, r.started_at, r.completed_at, r.active_time, r.wait_time, r.reopened);
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
+END $$;
+COMMENT ON FUNCTION vsm._recompute_items(text) IS
+    'Sets the computed columns of a stream''s items as the ledger gives them; returns how many changed.';
+
+CREATE FUNCTION vsm._value_stream_before() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF new.name = '' THEN
+        RAISE EXCEPTION 'the name of a value stream is empty'
+            USING ERRCODE = 'PT422', HINT = 'Give it a name.';
+    END IF;
+    IF new.reopen_rule NOT IN ('span_first_last', 'span_last', 'sum_active', 'episodes') THEN
+        RAISE EXCEPTION 'reopen rule "%" is not known', new.reopen_rule
+            USING ERRCODE = 'PT422', HINT = 'The rules are span_first_last, span_last, sum_active and episodes.';
+    END IF;
+    BEGIN
+        PERFORM clock_timestamp() AT TIME ZONE new.time_zone;
+    EXCEPTION WHEN invalid_parameter_value THEN
+        RAISE EXCEPTION 'time zone "%" is not known', new.time_zone
+            USING ERRCODE = 'PT422', HINT = 'Give a name from pg_timezone_names, such as Europe/Berlin.';
+    END;
+    -- a restore inserts streams before their stages
+    IF tg_op = 'UPDATE' AND new.commitment_stage IS DISTINCT FROM old.commitment_stage THEN
+        PERFORM vsm._check_commitment_stage(old.name, new.commitment_stage);
+    END IF;
+    RETURN new;
+END $$;
+COMMENT ON FUNCTION vsm._value_stream_before() IS 'Checks a row of vsm.value_streams.';
+
+CREATE FUNCTION vsm._check_commitment_stage(of_stream text, stage text) RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF stage IS NULL OR EXISTS (SELECT FROM vsm.stages s
+                                WHERE s.stream = of_stream AND s.name = stage AND s.category <> 'done') THEN
+        RETURN;
+    END IF;
+    RAISE EXCEPTION 'stage "%" cannot be the commitment point of stream "%"', stage, of_stream
+        USING ERRCODE = 'PT422', DETAIL = 'It is not one of the stream''s stages, or work is delivered there.',
+              HINT = 'Name a wait or active stage of the stream, or none for the first active one.';
+END $$;
+COMMENT ON FUNCTION vsm._check_commitment_stage(text, text) IS 'Refuses (PT422) a stage that cannot be a commitment point.';
+
+-- A renamed stream keeps its items; another commitment point changes when they started.
+CREATE FUNCTION vsm._value_stream_after() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET vsm.recording = off
+AS $$
+BEGIN
+    IF tg_op = 'DELETE' THEN
+        LOCK TABLE vsm.work_items IN SHARE ROW EXCLUSIVE MODE;
+        IF EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = old.name) THEN
+            RAISE EXCEPTION 'stream "%" has work items', old.name
+                USING ERRCODE = 'PT409', HINT = 'Delete its work items first, or keep the stream.';
+        END IF;
+        RETURN NULL;
+    END IF;
+    IF new.name <> old.name THEN
+        UPDATE vsm.work_items w SET stream = new.name WHERE w.stream = old.name;
+    END IF;
+    IF new.commitment_stage IS DISTINCT FROM old.commitment_stage THEN
+        PERFORM vsm._recompute_items(new.name);
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vsm._value_stream_after() IS 'Follows a change of vsm.value_streams in the work items.';
+
+CREATE FUNCTION vsm._stage_before() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    new.type := coalesce(new.type, lower(new.name));
+    IF new.name = '' THEN
+        RAISE EXCEPTION 'the name of a stage is empty'
+            USING ERRCODE = 'PT422', HINT = 'Give each stage a name.';
+    END IF;
+    IF new."order" < 0 THEN
+        RAISE EXCEPTION 'the order of stage "%" is negative', new.name
+            USING ERRCODE = 'PT422', DETAIL = format('It is %s.', new."order"),
+                  HINT = 'Number the stages of a stream from 0 or 1 upwards.';
+    END IF;
+    IF new.category NOT IN ('wait', 'active', 'done') THEN
+        RAISE EXCEPTION 'category "%" of stage "%" is not known', new.category, new.name
+            USING ERRCODE = 'PT422', HINT = 'A category is wait, active or done.';
+    END IF;
+    IF new.wip_limit < 1 THEN
+        RAISE EXCEPTION 'the WIP limit of stage "%" is below 1', new.name
+            USING ERRCODE = 'PT422', DETAIL = format('It is %s.', new.wip_limit),
+                  HINT = 'Give a limit of at least 1, or null for none; retire a stage that takes no entries.';
+    END IF;
+    -- a stream's new name comes through its foreign key, when the old name is gone
+    IF tg_op = 'UPDATE' AND (new.id <> old.id OR new.stream <> old.stream
+                             AND EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = old.stream)) THEN
+        RAISE EXCEPTION 'stage "%" cannot change its id or stream', old.name
+            USING ERRCODE = 'PT422', DETAIL = 'The ledger refers to it.',
+                  HINT = 'Add a stage to the other stream and retire this one.';
+    END IF;
+    RETURN new;
+END $$;
+COMMENT ON FUNCTION vsm._stage_before() IS 'Checks a row of vsm.stages and fills in its type.';
+
+CREATE FUNCTION vsm._stage_deleted() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- waits for moves under way and holds back new ones, which then see that the stage is gone
+    LOCK TABLE vsm.work_items IN SHARE ROW EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM vsm.stage_transitions t WHERE t.to_stage_id = old.id)
+       OR EXISTS (SELECT FROM vsm.work_items w WHERE w.stage_id = old.id) THEN
+        RAISE EXCEPTION 'stage "%" cannot be dropped', old.name
+            USING ERRCODE = 'PT409', DETAIL = 'Work items have been in it, and their history refers to it.',
+                  HINT = format('Retire it instead: UPDATE vsm.stages SET retired_at = now() WHERE id = %s.', old.id);
+    END IF;
+    IF EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = old.stream AND v.commitment_stage = old.name) THEN
+        RAISE EXCEPTION 'stage "%" cannot be dropped', old.name
+            USING ERRCODE = 'PT409', DETAIL = format('It is the commitment point of stream "%s".', old.stream),
+                  HINT = 'Name another commitment_stage in vsm.value_streams first.';
+    END IF;
+    RETURN old;
+END $$;
+COMMENT ON FUNCTION vsm._stage_deleted() IS 'Refuses to drop a stage that history or its stream refers to.';
+
+CREATE FUNCTION vsm._stage_renamed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE vsm.value_streams v SET commitment_stage = new.name
+    WHERE v.name = new.stream AND v.commitment_stage = old.name;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vsm._stage_renamed() IS 'A renamed stage stays the commitment point.';
+
+-- What only shows when the statement is complete; the transition table "changed" has its rows.
+CREATE FUNCTION vsm._stages_after() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    bad record;
+    affected text[];
+BEGIN
+    SELECT s.stream, s."order", string_agg(format('"%s"', s.name), ', ' ORDER BY s.id) AS names INTO bad
+    FROM vsm.stages s WHERE s.stream IN (SELECT c.stream FROM changed c)
+    GROUP BY 1, 2 HAVING count(*) > 1 LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'stages of stream "%" have the same order', bad.stream
+            USING ERRCODE = 'PT422', DETAIL = format('Stages %s have the order %s.', bad.names, bad."order"),
+                  HINT = 'Give each stage an order of its own; vsm.define_stream() numbers them.';
+    END IF;
+    -- on INSERT a stream may still be growing, row by row
+    IF tg_op <> 'INSERT' THEN
+        SELECT s.stream INTO bad
+        FROM vsm.stages s WHERE s.stream IN (SELECT c.stream FROM changed c)
+        GROUP BY 1 HAVING NOT bool_or(s.category = 'done' AND s.retired_at IS NULL) LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'stream "%" would have no done stage', bad.stream
+                USING ERRCODE = 'PT422', DETAIL = 'Its items could never finish.',
+                      HINT = 'Keep a stage of category done in use.';
+        END IF;
+    END IF;
+    IF tg_op = 'UPDATE' THEN
+        SELECT array_agg(DISTINCT c.stream) INTO affected
+        FROM changed c JOIN before b USING (id)
+        WHERE (c."order", c.category, c.stream) IS DISTINCT FROM (b."order", b.category, b.stream);
+        IF EXISTS (SELECT FROM changed c JOIN vsm.value_streams v ON v.name = c.stream AND v.commitment_stage = c.name
+                   WHERE c.category = 'done') THEN
+            RAISE EXCEPTION 'the commitment point of a stream cannot be a done stage'
+                USING ERRCODE = 'PT422', HINT = 'Name another commitment_stage in vsm.value_streams first.';
+        END IF;
+    ELSE
+        SELECT array_agg(DISTINCT c.stream) INTO affected FROM changed c;
+    END IF;
+    PERFORM vsm._recompute_items(s) FROM unnest(affected) s;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vsm._stages_after() IS 'Checks the stages of a stream together and follows a change in the work items.';
+
+CREATE FUNCTION vsm._work_item_type_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET vsm.recording = off
+AS $$
+BEGIN
+    IF tg_op <> 'DELETE' AND new.name = '' THEN
+        RAISE EXCEPTION 'the name of a work item type is empty'
+            USING ERRCODE = 'PT422', HINT = 'Give it a name.';
+    END IF;
+    IF tg_op = 'UPDATE' AND new.name <> old.name THEN
+        UPDATE vsm.work_items w SET type = new.name WHERE w.type = old.name;
+    ELSIF tg_op = 'DELETE' THEN
+        LOCK TABLE vsm.work_items IN SHARE ROW EXCLUSIVE MODE;
+        IF EXISTS (SELECT FROM vsm.work_items w WHERE w.type = old.name) THEN
+            RAISE EXCEPTION 'work item type "%" is in use', old.name
+                USING ERRCODE = 'PT409', HINT = 'Give its work items another type first.';
+        END IF;
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vsm._work_item_type_changed() IS 'A renamed type keeps its items; a used one cannot be deleted.';
+
+CREATE FUNCTION vsm._definitions_truncated() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM vsm.work_items) THEN
+        RAISE EXCEPTION 'table "%" defines what work items refer to', tg_table_name
+            USING ERRCODE = 'PT409', HINT = 'Truncate vsm.work_items first, or delete single rows.';
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vsm._definitions_truncated() IS 'Refuses to empty definitions while there are work items.';
+
+CREATE TRIGGER definitions_truncated BEFORE TRUNCATE ON vsm.value_streams
+    FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_truncated();
+CREATE TRIGGER definitions_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON vsm.value_streams
+    FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_changed();
+CREATE TRIGGER row_checked BEFORE INSERT OR UPDATE ON vsm.value_streams
+    FOR EACH ROW EXECUTE FUNCTION vsm._value_stream_before();
+CREATE TRIGGER row_followed AFTER UPDATE OR DELETE ON vsm.value_streams
+    FOR EACH ROW EXECUTE FUNCTION vsm._value_stream_after();
+
+CREATE TRIGGER definitions_truncated BEFORE TRUNCATE ON vsm.stages
+    FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_truncated();
+CREATE TRIGGER definitions_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON vsm.stages
+    FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_changed();
+CREATE TRIGGER row_checked BEFORE INSERT OR UPDATE ON vsm.stages
+    FOR EACH ROW EXECUTE FUNCTION vsm._stage_before();
+CREATE TRIGGER row_deleted BEFORE DELETE ON vsm.stages
+    FOR EACH ROW EXECUTE FUNCTION vsm._stage_deleted();
+CREATE TRIGGER row_renamed AFTER UPDATE OF name ON vsm.stages
+    FOR EACH ROW WHEN (old.name <> new.name) EXECUTE FUNCTION vsm._stage_renamed();
+CREATE TRIGGER stages_inserted AFTER INSERT ON vsm.stages
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION vsm._stages_after();
+CREATE TRIGGER stages_updated AFTER UPDATE ON vsm.stages
+    REFERENCING OLD TABLE AS before NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION vsm._stages_after();
+CREATE TRIGGER stages_deleted AFTER DELETE ON vsm.stages
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION vsm._stages_after();
+
+CREATE TRIGGER definitions_truncated BEFORE TRUNCATE ON vsm.work_item_types
+    FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_truncated();
+CREATE TRIGGER definitions_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON vsm.work_item_types
+    FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_changed();
+CREATE TRIGGER row_followed AFTER INSERT OR UPDATE OR DELETE ON vsm.work_item_types
+    FOR EACH ROW EXECUTE FUNCTION vsm._work_item_type_changed();
+
+CREATE FUNCTION vsm._read_stage_list(stages jsonb)
+    RETURNS TABLE (place bigint, name text, category text, wip_limit integer, type text, description text)
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    bad text;
+BEGIN
+    IF jsonb_typeof(stages) IS DISTINCT FROM 'array' OR jsonb_array_length(stages) = 0 THEN
+        RAISE EXCEPTION 'the stages of a stream are a JSON array of at least one stage'
+            USING ERRCODE = 'PT422', HINT = 'For example [{"name":"To do","category":"wait"},{"name":"Doing"},{"name":"Done","category":"done"}].';
+    END IF;
+    SELECT s.value::text INTO bad FROM jsonb_array_elements(stages) s
+    WHERE jsonb_typeof(s.value) <> 'object' OR jsonb_typeof(s.value -> 'name') IS DISTINCT FROM 'string'
+       OR coalesce(jsonb_typeof(s.value -> 'wip_limit'), 'null') NOT IN ('number', 'null')
+       OR (s.value ->> 'wip_limit') ~ '[^0-9-]' OR length(s.value ->> 'wip_limit') > 9
+       OR EXISTS (SELECT FROM jsonb_object_keys(s.value) k
+                  WHERE k NOT IN ('name', 'category', 'wip_limit', 'type', 'description'))
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'a stage of the list cannot be read'
+            USING ERRCODE = 'PT422', DETAIL = format('It is %s.', bad),
+                  HINT = 'A stage is an object with a name and, as needed, category (wait, active, done), wip_limit (a whole number), type, description.';
+    END IF;
+    SELECT s.value ->> 'name' INTO bad FROM jsonb_array_elements(stages) s
+    GROUP BY 1 HAVING count(*) > 1 LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'stage "%" is in the list more than once', bad
+            USING ERRCODE = 'PT422', HINT = 'Give each stage of a stream a name of its own.';
+    END IF;
+    IF NOT EXISTS (SELECT FROM jsonb_array_elements(stages) s WHERE s.value ->> 'category' = 'done') THEN
+        RAISE EXCEPTION 'the list has no done stage'
+            USING ERRCODE = 'PT422', DETAIL = 'Items of such a stream could never finish.',
+                  HINT = 'Give at least one stage the category done.';
+    END IF;
+    RETURN QUERY
+    SELECT s.ordinality, s.value ->> 'name', coalesce(s.value ->> 'category', 'active'),
+           (s.value ->> 'wip_limit')::integer, coalesce(s.value ->> 'type', lower(s.value ->> 'name')),
+           s.value ->> 'description'
+    FROM jsonb_array_elements(stages) WITH ORDINALITY s;
+END $$;
+COMMENT ON FUNCTION vsm._read_stage_list(jsonb) IS 'The stages argument of vsm.define_stream() as rows. Errors: PT422.';
+
+CREATE FUNCTION vsm.define_stream(name text, stages jsonb DEFAULT NULL, time_zone text DEFAULT 'UTC',
+                                  commitment_stage text DEFAULT NULL, reopen_rule text DEFAULT 'span_first_last')
+    RETURNS vsm.value_streams
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    of_stream CONSTANT text := define_stream.name;
+    list jsonb := define_stream.stages;
+    result vsm.value_streams;
+BEGIN
+    IF NOT EXISTS (SELECT FROM vsm.value_streams) THEN
+        INSERT INTO vsm.work_item_types (name) VALUES ('feature'), ('bug'), ('task'), ('epic') ON CONFLICT DO NOTHING;
+    END IF;
+    -- also waits for another session that defines the same stream
+    INSERT INTO vsm.value_streams AS v (name, time_zone, reopen_rule)
+    VALUES (of_stream, define_stream.time_zone, define_stream.reopen_rule)
+    ON CONFLICT (name) DO UPDATE SET time_zone = excluded.time_zone, reopen_rule = excluded.reopen_rule
+    WHERE (v.time_zone, v.reopen_rule) IS DISTINCT FROM (excluded.time_zone, excluded.reopen_rule);
+
+    IF list IS NULL AND NOT EXISTS (SELECT FROM vsm.stages s WHERE s.stream = of_stream) THEN
+        list := '[{"name": "Backlog", "category": "wait"}, {"name": "Analysis"}, {"name": "Development"},
+                  {"name": "Testing"}, {"name": "Deployment"}, {"name": "Production", "category": "done"}]';
+    END IF;
+    IF list IS NOT NULL THEN
+        UPDATE vsm.value_streams v SET commitment_stage = NULL
+        WHERE v.name = of_stream AND v.commitment_stage IS DISTINCT FROM define_stream.commitment_stage
+          AND v.commitment_stage IS NOT NULL;
+        PERFORM vsm._set_stages(of_stream, list);
+    END IF;
+    UPDATE vsm.value_streams v SET commitment_stage = define_stream.commitment_stage
+    WHERE v.name = of_stream AND v.commitment_stage IS DISTINCT FROM define_stream.commitment_stage;
+
+    SELECT v.* INTO result FROM vsm.value_streams v WHERE v.name = of_stream;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION vsm.define_stream(text, jsonb, text, text, text) IS
+    'Defines a value stream, or changes what differs and keeps its history. stages: JSON array in order of '
+    '{"name", "category": wait|active|done (default active), "wip_limit", "type", "description"}; null keeps those there '
+    'are, or gives a new stream the six default ones. A stage that is left out is deleted, or retired when items have '
+    'been in it. commitment_stage: where work counts as started (null: first active stage). reopen_rule: span_first_last, '
+    'span_last, sum_active or episodes. Returns the stream''s row. Errors: PT422, with what to change.';
+
+CREATE FUNCTION vsm._set_stages(of_stream text, list jsonb) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- A stage that is left out is dropped, or retired when history refers to it; then it keeps its place behind the
+    -- one it followed, so that what counted as started work still does.
+    MERGE INTO vsm.stages s
+    USING (
+        WITH listed AS (
+            SELECT * FROM vsm._read_stage_list(list)),
+        left_out AS (
+            SELECT o.*, coalesce((SELECT l.place FROM vsm.stages p JOIN listed l ON l.name = p.name
+                                  WHERE p.stream = of_stream AND p."order" < o."order"
+                                  ORDER BY p."order" DESC LIMIT 1), 0) AS behind,
+                   NOT EXISTS (SELECT FROM vsm.stage_transitions t WHERE t.to_stage_id = o.id)
+                   AND NOT EXISTS (SELECT FROM vsm.work_items w WHERE w.stage_id = o.id) AS unused
+            FROM vsm.stages o
+            WHERE o.stream = of_stream AND o.name NOT IN (SELECT l.name FROM listed l))
+        SELECT (row_number() OVER (PARTITION BY a.unused ORDER BY a.place, a.then))::integer AS "order", a.*
+        FROM (SELECT l.place, -1 AS then, l.name, l.category, l.wip_limit, l.type, l.description,
+                     false AS retired, false AS unused
+              FROM listed l
+              UNION ALL
+              SELECT o.behind, o."order", o.name, o.category, o.wip_limit, o.type, o.description, true, o.unused
+              FROM left_out o) a) n
+    ON s.stream = of_stream AND s.name = n.name
+    WHEN MATCHED AND n.unused THEN
+        DELETE
+    WHEN MATCHED AND (s."order", s.category, s.wip_limit, s.type, s.description, s.retired_at IS NOT NULL)
+                     IS DISTINCT FROM (n."order", n.category, n.wip_limit, n.type, n.description, n.retired) THEN
+        UPDATE SET "order" = n."order", category = n.category, wip_limit = n.wip_limit, type = n.type,
+                   description = n.description,
+                   retired_at = CASE WHEN n.retired THEN coalesce(s.retired_at, now()) END
+    WHEN NOT MATCHED THEN
+        INSERT (stream, name, "order", category, wip_limit, type, description)
+        VALUES (of_stream, n.name, n."order", n.category, n.wip_limit, n.type, n.description);
+END $$;
+COMMENT ON FUNCTION vsm._set_stages(text, jsonb) IS 'The part of vsm.define_stream() that changes the stages.';
+
+CREATE FUNCTION vsm._seed_default() RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    LOCK TABLE vsm.value_streams IN SHARE ROW EXCLUSIVE MODE;
+    IF NOT EXISTS (SELECT FROM vsm.value_streams) THEN
+        PERFORM vsm.define_stream('default');
+    END IF;
+END $$;
+COMMENT ON FUNCTION vsm._seed_default() IS 'Defines the default stream and types when there is no stream yet.';
+
+------------------------------------------------------------------------------------------------------------------------
+-- transitions
+------------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION vsm._work_item_before() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__work_item_before';
+COMMENT ON FUNCTION vsm._work_item_before() IS 'Rules of a move; fills in the computed columns.';
+CREATE FUNCTION vsm._work_item_after() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__work_item_after';
+COMMENT ON FUNCTION vsm._work_item_after() IS 'Writes and removes ledger rows.';
+CREATE FUNCTION vsm._work_items_truncated() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__work_items_truncated';
+COMMENT ON FUNCTION vsm._work_items_truncated() IS 'Empties the ledger with the work items.';
+CREATE FUNCTION vsm._ledger_guard() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__ledger_guard';
+COMMENT ON FUNCTION vsm._ledger_guard() IS 'Keeps the ledger append-only.';
+
+-- by name the last BEFORE trigger, so that it sees what others decided
+CREATE TRIGGER zz_vsm_move BEFORE INSERT OR UPDATE ON vsm.work_items
+    FOR EACH ROW EXECUTE FUNCTION vsm._work_item_before();
+CREATE TRIGGER vsm_record_insert AFTER INSERT ON vsm.work_items
+    FOR EACH ROW EXECUTE FUNCTION vsm._work_item_after();
+CREATE TRIGGER vsm_record_move AFTER UPDATE ON vsm.work_items
+    FOR EACH ROW WHEN (old.stage_id <> new.stage_id) EXECUTE FUNCTION vsm._work_item_after();
+CREATE TRIGGER vsm_record_delete AFTER DELETE ON vsm.work_items
+    FOR EACH ROW EXECUTE FUNCTION vsm._work_item_after();
+CREATE TRIGGER vsm_record_truncate AFTER TRUNCATE ON vsm.work_items
+    FOR EACH STATEMENT EXECUTE FUNCTION vsm._work_items_truncated();
+CREATE TRIGGER vsm_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON vsm.stage_transitions
+    FOR EACH STATEMENT EXECUTE FUNCTION vsm._ledger_guard();
+CREATE TRIGGER vsm_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON vsm._merged_events
+    FOR EACH STATEMENT EXECUTE FUNCTION vsm._ledger_guard();
+
+CREATE FUNCTION vsm.create_work_item(title text, type text DEFAULT 'task', stream text DEFAULT 'default',
+                                     external_id text DEFAULT NULL, at timestamptz DEFAULT NULL)
+    RETURNS vsm.work_items
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    INSERT INTO vsm.work_items (title, type, stream, external_id, created_at)
+    VALUES (create_work_item.title, create_work_item.type, create_work_item.stream, create_work_item.external_id,
+            create_work_item.at)
+    RETURNING *;
+END;
+COMMENT ON FUNCTION vsm.create_work_item(text, text, text, text, timestamptz) IS
+    'Creates a work item in the first stage of its stream and records it. title: 1 to 500 characters; external_id: its id '
+    'in another system, unique in the stream; at: when, default now, at most 5 minutes ahead. Returns the item. '
+    'Errors: PT404 unknown stream; PT422 title, type or time refused; 23505 external_id there already.';
+
+CREATE FUNCTION vsm.transition(work_item_id bigint, to_stage text, at timestamptz DEFAULT NULL,
+                               reason text DEFAULT NULL, expected_from text DEFAULT NULL)
+    RETURNS vsm.stage_transitions
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm_transition';
+COMMENT ON FUNCTION vsm.transition(bigint, text, timestamptz, text, text) IS
+    'Moves a work item to a stage of its stream and returns the ledger row. at: when, default now, not before the item''s '
+    'last move and at most 5 minutes ahead; expected_from: the stage the item must be in. Moving it to the stage it is in '
+    'records nothing and returns its latest transition. Errors: PT404 unknown item or stage; PT409 not in expected_from; '
+    'PT422 time refused, stage retired.';
+
+CREATE FUNCTION vsm._latest_transition(of_item bigint) RETURNS vsm.stage_transitions
+    LANGUAGE sql STABLE SECURITY DEFINER
+BEGIN ATOMIC
+    SELECT t.* FROM vsm.stage_transitions t WHERE t.work_item_id = of_item
+    ORDER BY t."timestamp" DESC, t.id DESC LIMIT 1;
+END;
+COMMENT ON FUNCTION vsm._latest_transition(bigint) IS 'The ledger row that put an item where it is.';
+
+CREATE FUNCTION vsm.history(work_item_id bigint)
+    RETURNS TABLE (id bigint, from_stage text, to_stage text, "timestamp" timestamptz, time_in_stage interval,
+                   reason text, actor text, recorded_at timestamptz)
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF NOT EXISTS (SELECT FROM vsm.work_items w WHERE w.id = history.work_item_id) THEN
+        RAISE EXCEPTION 'work item % not found', coalesce(history.work_item_id::text, 'null')
+            USING ERRCODE = 'PT404', HINT = 'vsm.work_items has the ids.';
+    END IF;
+    RETURN QUERY
+    SELECT t.id, f.name, s.name, t."timestamp", t.time_in_stage, t.reason, t.actor, t.recorded_at
+    FROM vsm.stage_transitions t
+    LEFT JOIN vsm.stages f ON f.id = t.from_stage_id
+    LEFT JOIN vsm.stages s ON s.id = t.to_stage_id
+    WHERE t.work_item_id = history.work_item_id
+    ORDER BY t."timestamp", t.id;
+END $$;
+COMMENT ON FUNCTION vsm.history(bigint) IS
+    'Moves of a work item, oldest first. time_in_stage: elapsed time in from_stage; both null for the first. '
+    'Errors: PT404 unknown item.';
+
+------------------------------------------------------------------------------------------------------------------------
+-- wip
+------------------------------------------------------------------------------------------------------------------------
+
+CREATE VIEW vsm.wip AS
+SELECT s.stream, s.name AS stage, coalesce(n.items, 0) AS wip, s.wip_limit, s.category, s."order"
+FROM vsm.stages s
+LEFT JOIN (SELECT w.stage_id, count(*) AS items FROM vsm.work_items w WHERE w.completed_at IS NULL GROUP BY 1) n
+       ON n.stage_id = s.id
+WHERE s.category <> 'done' AND (s.retired_at IS NULL OR n.items > 0)
+ORDER BY s.stream, s."order";
+COMMENT ON VIEW vsm.wip IS
+    'Work in progress: unfinished items in each stage that is not done, in order, with the stage''s limit (null: none). '
+    'Retired stages show while they hold items.';
+
+------------------------------------------------------------------------------------------------------------------------
+-- import
+--
+-- The caller's part reads the source with the caller's rights into a temporary table that belongs to the owner of the
+-- ledger; the owner's part (_import_begin, _import_apply) never touches anything of the caller's.
+------------------------------------------------------------------------------------------------------------------------
+
+CREATE TYPE vsm.import_result AS (
+    items bigint,
+    transitions bigint,
+    merged bigint,
+    skipped bigint,
+    refused bigint
+);
+COMMENT ON TYPE vsm.import_result IS
+    'What an import did. items: created or changed; then the source''s rows: transitions: added to the ledger; merged: '
+    'the item was in that stage already; skipped: there already, or twice in the source; refused: see vsm.import_refusals.';
+
+-- Makes ready for an import; returns the stream's time zone.
+CREATE FUNCTION vsm._import_begin(of_stream text, on_error text, importer text) RETURNS text
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET client_min_messages = warning
+AS $$
+DECLARE
+    zone text;
+BEGIN
+    IF on_error IS NULL OR on_error NOT IN ('abort', 'skip') THEN
+        RAISE EXCEPTION 'on_error cannot be "%"', on_error
+            USING ERRCODE = 'PT422', HINT = 'Give abort (the default) or skip.';
+    END IF;
+    IF of_stream = 'default' THEN
+        PERFORM vsm._seed_default();
+    END IF;
+    -- one import into a stream at a time
+    SELECT v.time_zone INTO zone FROM vsm.value_streams v WHERE v.name = of_stream FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'stream "%" not found', of_stream
+            USING ERRCODE = 'PT404', HINT = 'vsm.define_stream() defines one.';
+    END IF;
+    DROP TABLE IF EXISTS pg_temp.vsm_import, pg_temp.vsm_import_refused, pg_temp.vsm_import_items, pg_temp.vsm_import_moves;
+    CREATE TEMPORARY TABLE vsm_import (ord bigint, case_id text, stage text, entered_at timestamptz, entered_text text,
+                                       type text, title text) ON COMMIT DROP;
+    EXECUTE format('GRANT INSERT ON pg_temp.vsm_import TO %I', importer);
+    RETURN zone;
+END $$;
+COMMENT ON FUNCTION vsm._import_begin(text, text, text) IS 'First step of an import. Errors: PT404, PT422.';
+
+-- A column of the source as an expression; NULL for an optional one that is not there.
+CREATE FUNCTION vsm._import_column(source regclass, column_name text, optional boolean DEFAULT false) RETURNS text
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_attribute a
+               WHERE a.attrelid = source AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped) THEN
+        RETURN format('s.%I', column_name);
+    ELSIF optional OR column_name IS NULL THEN
+        RETURN 'NULL';
+    END IF;
+    RAISE EXCEPTION 'source "%" has no column "%"', source, column_name
+        USING ERRCODE = 'PT422',
+              DETAIL = format('Its columns are %s.', (SELECT string_agg(format('"%s"', a.attname), ', ' ORDER BY a.attnum)
+                                                      FROM pg_attribute a
+                                                      WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped)),
+              HINT = 'Name the source''s columns in the call, e.g. time_column => ''changed_at''.';
+END $$;
+COMMENT ON FUNCTION vsm._import_column(regclass, text, boolean) IS 'A column of an import''s source. Errors: PT422.';
+
+-- A column with times as an expression; texts are read by the session's DateStyle in its TimeZone.
+CREATE FUNCTION vsm._import_time(source regclass, column_name text) RETURNS text
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    reference CONSTANT text := vsm._import_column(source, column_name);
+    type CONSTANT regtype := (SELECT coalesce(nullif(t.typbasetype, 0), t.oid)
+                              FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+                              WHERE a.attrelid = source AND a.attname = column_name);
+BEGIN
+    IF type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN
+        RETURN format('%s::timestamptz', reference);
+    ELSIF type IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) THEN
+        RETURN format('vsm._read_time(%s::text)', reference);
+    END IF;
+    RAISE EXCEPTION 'column "%" of source "%" holds no times', column_name, source
+        USING ERRCODE = 'PT422', DETAIL = format('Its type is %s.', type),
+              HINT = 'Name a column of type timestamptz, timestamp, date or text.';
+END $$;
+COMMENT ON FUNCTION vsm._import_time(regclass, text) IS 'A time column of an import''s source. Errors: PT422.';
+
+CREATE FUNCTION vsm._read_time(value text) RETURNS timestamptz
+    LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN value::timestamptz;
+EXCEPTION WHEN data_exception THEN
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vsm._read_time(text) IS 'A text as a time, or null when it is none.';
+
+CREATE FUNCTION vsm.import_events(source regclass, stream text DEFAULT 'default', case_column text DEFAULT 'case_id',
+                                  stage_column text DEFAULT 'stage', time_column text DEFAULT 'entered_at',
+                                  type_column text DEFAULT 'type', title_column text DEFAULT 'title',
+                                  order_column text DEFAULT NULL, create_stages boolean DEFAULT false,
+                                  on_error text DEFAULT 'abort')
+    RETURNS vsm.import_result
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    SET synchronize_seqscans = off
+    SET "TimeZone" = 'UTC'
+AS $$
+BEGIN
+    PERFORM set_config('TimeZone', vsm._import_begin(stream, on_error, current_user), true);
+    EXECUTE format('INSERT INTO pg_temp.vsm_import SELECT row_number() OVER (%s), %s::text, %s::text, %s, %s, %s::text, %s::text FROM %s s',
+                   'ORDER BY ' || nullif(vsm._import_column(source, order_column, order_column IS NULL), 'NULL'),
+                   vsm._import_column(source, case_column), vsm._import_column(source, stage_column),
+                   vsm._import_time(source, time_column), vsm._import_column(source, time_column) || '::text',
+                   vsm._import_column(source, type_column, type_column = 'type'),
+                   vsm._import_column(source, title_column, title_column = 'title'), source);
+    RETURN vsm._import_apply(stream, source::text, create_stages, on_error, current_user);
+END $$;
+COMMENT ON FUNCTION vsm.import_events(regclass, text, text, text, text, text, text, text, boolean, text) IS
+    'Imports status changes in long form, one row per entry of a case into a stage, from a table, view or foreign table. '
+    'Rows may come in any order, twice and again; equal times of a case keep the order of order_column, else of the source. '
+    'time_column: timestamptz, or timestamp, date or text, which count in the stream''s zone. Cases become work items by '
+    'external_id. create_stages: adds unknown stages (wait, before the done stages) and types. on_error: abort, or skip, '
+    'which keeps refused rows in vsm.import_refusals. Returns counts. Errors: PT404 stream; PT422 columns, stages, rows.';
+
+CREATE FUNCTION vsm.import_wide(source regclass, id_column text DEFAULT 'id', stage_columns text[] DEFAULT NULL,
+                                stream text DEFAULT 'default', stages text[] DEFAULT NULL,
+                                type_column text DEFAULT 'type', title_column text DEFAULT 'title',
+                                create_stages boolean DEFAULT false, on_error text DEFAULT 'abort')
+    RETURNS vsm.import_result
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    SET synchronize_seqscans = off
+    SET "TimeZone" = 'UTC'
+AS $$
+DECLARE
+    columns CONSTANT text[] := coalesce(stage_columns, (
+        SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a
+        WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
+          AND a.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype)));
+    names CONSTANT text[] := coalesce(stages, columns);
+    entries text;
+BEGIN
+    IF coalesce(cardinality(columns), 0) = 0 THEN
+        RAISE EXCEPTION 'source "%" has no date columns', source
+            USING ERRCODE = 'PT422', HINT = 'Name them: stage_columns => ARRAY[''Started'', ''Finished''].';
+    END IF;
+    IF cardinality(names) <> cardinality(columns) THEN
+        RAISE EXCEPTION 'stages and stage_columns differ in length'
+            USING ERRCODE = 'PT422', DETAIL = format('They name %s stages and %s columns.', cardinality(names), cardinality(columns)),
+                  HINT = 'Give one stage for each column, in the same order.';
+    END IF;
+    PERFORM set_config('TimeZone', vsm._import_begin(stream, on_error, current_user), true);
+    SELECT string_agg(format('(%s, %L, %s, %s::text)', p, names[p], vsm._import_time(source, columns[p]),
+                             vsm._import_column(source, columns[p])), ', ' ORDER BY p) INTO entries
+    FROM generate_subscripts(columns, 1) p;
+    EXECUTE format('INSERT INTO pg_temp.vsm_import'
+                   ' SELECT s.vsm_row * %s + e.place, %s::text, e.stage, e.entered_at, e.entered_text, %s::text, %s::text'
+                   ' FROM (SELECT *, row_number() OVER () AS vsm_row FROM %s) s'
+                   ' CROSS JOIN LATERAL (VALUES %s) e (place, stage, entered_at, entered_text)'
+                   ' WHERE e.entered_text <> ''''',
+                   cardinality(columns) + 1, vsm._import_column(source, id_column),
+                   vsm._import_column(source, type_column, type_column = 'type'),
+                   vsm._import_column(source, title_column, title_column = 'title'), source, entries);
+    RETURN vsm._import_apply(stream, source::text, create_stages, on_error, current_user);
+END $$;
+COMMENT ON FUNCTION vsm.import_wide(regclass, text, text[], text, text[], text, text, boolean, text) IS
+    'Imports status changes in wide form, one row per item and a column per stage with the time of entry (null or blank: '
+    'never entered). stage_columns: default all date and timestamp columns; stages: their stages'' names, default the '
+    'columns'' names. Equal times of an item keep the order of the columns. The rest as in vsm.import_events().';
+
+-- Why a row cannot be imported, or null.
+CREATE FUNCTION vsm._import_objection(case_id text, stage text, entered_at timestamptz, entered_text text, title text,
+                                      stage_known boolean, type text, type_known boolean, latest timestamptz) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN coalesce(case_id, '') = '' THEN 'no case id'
+    WHEN coalesce(stage, '') = '' THEN 'no stage'
+    WHEN coalesce(entered_text, '') = '' THEN 'no time'
+    WHEN entered_at IS NULL THEN format('"%s" is not a time', entered_text)
+    WHEN NOT isfinite(entered_at) THEN 'the time is infinite'
+    WHEN entered_at > latest THEN 'the time lies in the future'
+    WHEN char_length(coalesce(nullif(title, ''), case_id)) > 500 THEN 'the title has more than 500 characters'
+    WHEN NOT stage_known THEN format('stage "%s" is not defined', stage)
+    WHEN NOT type_known THEN format('type "%s" is not defined', type)
+END;
+COMMENT ON FUNCTION vsm._import_objection(text, text, timestamptz, text, text, boolean, text, boolean, timestamptz) IS
+    'Why a row cannot be imported, or null.';
+
+-- Unknown stages become wait stages before the done stages, unknown types types, in the order of their appearance.
+CREATE FUNCTION vsm._import_add_definitions(of_stream text) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    unknown text[];
+    first_done integer;
+BEGIN
+    INSERT INTO vsm.work_item_types (name)
+    SELECT DISTINCT r.type FROM pg_temp.vsm_import r WHERE r.type <> ''
+    EXCEPT SELECT t.name FROM vsm.work_item_types t;
+
+    SELECT array_agg(n.stage ORDER BY n.ord) INTO unknown
+    FROM (SELECT r.stage, min(r.ord) AS ord FROM pg_temp.vsm_import r WHERE r.stage <> '' GROUP BY 1) n
+    WHERE n.stage NOT IN (SELECT s.name FROM vsm.stages s WHERE s.stream = of_stream);
+    IF unknown IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT min(s."order") INTO first_done FROM vsm.stages s WHERE s.stream = of_stream AND s.category = 'done';
+    UPDATE vsm.stages s SET "order" = s."order" + cardinality(unknown)
+    WHERE s.stream = of_stream AND s."order" >= first_done;
+    INSERT INTO vsm.stages (stream, name, "order", category)
+    SELECT of_stream, u.name, first_done + u.place::integer - 1, 'wait' FROM unnest(unknown) WITH ORDINALITY u (name, place);
+END $$;
+COMMENT ON FUNCTION vsm._import_add_definitions(text) IS 'create_stages => true of the imports.';
+
+-- Takes the rows that cannot be imported out of pg_temp.vsm_import; returns how many.
+CREATE FUNCTION vsm._import_refuse(of_stream text, source text, on_error text, importer text) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    refused bigint;
+    facts text;
+BEGIN
+    CREATE TEMPORARY TABLE vsm_import_refused ON COMMIT DROP AS
+    SELECT * FROM (
+        SELECT r.ord, vsm._import_objection(
+                   r.case_id, r.stage, r.entered_at, r.entered_text, r.title,
+                   r.stage IN (SELECT s.name FROM vsm.stages s WHERE s.stream = of_stream), r.type,
+                   coalesce(nullif(r.type, ''), 'task') IN (SELECT t.name FROM vsm.work_item_types t),
+                   clock_timestamp() + '5 minutes') AS reason
+        FROM pg_temp.vsm_import r) o
+    WHERE o.reason IS NOT NULL;
+    GET DIAGNOSTICS refused = ROW_COUNT;
+    IF refused = 0 THEN
+        RETURN 0;
+    END IF;
+
+    IF on_error = 'abort' THEN
+        SELECT string_agg(format('"%s"', n.stage), ', ' ORDER BY n.ord) INTO facts
+        FROM (SELECT r.stage, min(r.ord) AS ord FROM pg_temp.vsm_import r
+              JOIN pg_temp.vsm_import_refused o USING (ord)
+              WHERE o.reason = format('stage "%s" is not defined', r.stage) GROUP BY 1) n;
+        IF facts IS NOT NULL THEN
+            RAISE EXCEPTION 'the source names stages that stream "%" does not have', of_stream
+                USING ERRCODE = 'PT422', DETAIL = format('They are %s.', facts),
+                      HINT = 'Define them with vsm.define_stream(), or import with create_stages => true or on_error => ''skip''.';
+        END IF;
+        SELECT string_agg(DISTINCT format('"%s"', r.type), ', ') INTO facts
+        FROM pg_temp.vsm_import r JOIN pg_temp.vsm_import_refused o USING (ord)
+        WHERE o.reason = format('type "%s" is not defined', r.type);
+        IF facts IS NOT NULL THEN
+            RAISE EXCEPTION 'the source names work item types that are not defined'
+                USING ERRCODE = 'PT422', DETAIL = format('They are %s.', facts),
+                      HINT = 'Add them to vsm.work_item_types, or import with create_stages => true or on_error => ''skip''.';
+        END IF;
+        SELECT string_agg(format('row %s (case %s): %s', o.ord, coalesce(r.case_id, 'null'), o.reason), '; ' ORDER BY o.ord) INTO facts
+        FROM (SELECT * FROM pg_temp.vsm_import_refused ORDER BY ord LIMIT 3) o JOIN pg_temp.vsm_import r USING (ord);
+        RAISE EXCEPTION '% rows of "%" cannot be imported', refused, source
+            USING ERRCODE = 'PT422', DETAIL = facts || CASE WHEN refused > 3 THEN '; ...' ELSE '' END,
+                  HINT = 'Mend them, or leave them out with on_error => ''skip''.';
+    END IF;
+
+    INSERT INTO vsm.import_refusals (stream, source, case_id, stage, entered_at, reason, imported_by)
+    SELECT of_stream, source, r.case_id, r.stage, r.entered_text, o.reason, importer
+    FROM pg_temp.vsm_import_refused o JOIN pg_temp.vsm_import r USING (ord) ORDER BY o.ord;
+    DELETE FROM pg_temp.vsm_import r USING pg_temp.vsm_import_refused o WHERE o.ord = r.ord;
+    RETURN refused;
+END $$;
+COMMENT ON FUNCTION vsm._import_refuse(text, text, text, text) IS 'on_error of the imports. Errors: PT422.';
+
+-- One work item per case, those that are there already locked.
+CREATE FUNCTION vsm._import_find_items(of_stream text) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    CREATE TEMPORARY TABLE vsm_import_items ON COMMIT DROP AS
+    WITH cases AS (
+        SELECT r.case_id, min(r.entered_at) AS first_at,
+               min(r.type COLLATE "C") AS type, max(r.type COLLATE "C") AS other_type,
+               min(r.title COLLATE "C") AS title, max(r.title COLLATE "C") AS other_title
+        FROM pg_temp.vsm_import r GROUP BY 1),
+    -- the latest word counts; the text itself decides where times are equal
+    retyped AS (
+        SELECT DISTINCT ON (c.case_id) c.case_id, r.type
+        FROM cases c JOIN pg_temp.vsm_import r USING (case_id)
+        WHERE c.type <> c.other_type AND r.type <> ''
+        ORDER BY c.case_id, r.entered_at DESC, r.type COLLATE "C" DESC),
+    retitled AS (
+        SELECT DISTINCT ON (c.case_id) c.case_id, r.title
+        FROM cases c JOIN pg_temp.vsm_import r USING (case_id)
+        WHERE c.title <> c.other_title AND r.title <> ''
+        ORDER BY c.case_id, r.entered_at DESC, r.title COLLATE "C" DESC)
+    SELECT o.case_id, coalesce(o.item_id, nextval('vsm.work_items_id_seq')) AS item_id, o.item_id IS NULL AS fresh, o.type, o.title
+    FROM (SELECT c.case_id, w.id AS item_id,
+                 coalesce(nullif(coalesce(y.type, c.type), ''), 'task') AS type,
+                 coalesce(nullif(coalesce(z.title, c.title), ''), c.case_id) AS title
+          FROM cases c
+          LEFT JOIN retyped y USING (case_id)
+          LEFT JOIN retitled z USING (case_id)
+          LEFT JOIN vsm.work_items w ON w.stream = of_stream AND w.external_id = c.case_id
+          ORDER BY c.first_at, c.case_id COLLATE "C"
+          OFFSET 0) o;
+    PERFORM w.id FROM vsm.work_items w JOIN pg_temp.vsm_import_items i ON i.item_id = w.id
+    WHERE NOT i.fresh ORDER BY w.id FOR UPDATE OF w;
+END $$;
+COMMENT ON FUNCTION vsm._import_find_items(text) IS 'Work items of the imported cases.';
+
+-- What the items' moves are once the new events are among the known ones.  An event is the same as another when item,
+-- stage and time are; one that finds the item in its stage already is kept apart ("keep" is false).
+CREATE FUNCTION vsm._import_merge_moves(of_stream text) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    CREATE TEMPORARY TABLE vsm_import_moves ON COMMIT DROP AS
+    WITH events AS (
+        SELECT i.item_id, r.entered_at AS at, s.id AS stage_id, 'new' AS origin, NULL::bigint AS id, r.ord
+        FROM pg_temp.vsm_import r
+        JOIN pg_temp.vsm_import_items i USING (case_id)
+        JOIN vsm.stages s ON s.stream = of_stream AND s.name = r.stage
+        UNION ALL
+        SELECT t.work_item_id, t."timestamp", t.to_stage_id, 'ledger', t.id, NULL
+        FROM vsm.stage_transitions t JOIN pg_temp.vsm_import_items i ON i.item_id = t.work_item_id AND NOT i.fresh
+        UNION ALL
+        SELECT m.work_item_id, m."timestamp", m.stage_id, 'merged', m.id, NULL
+        FROM vsm._merged_events m JOIN pg_temp.vsm_import_items i ON i.item_id = m.work_item_id AND NOT i.fresh),
+    copies AS (
+        SELECT e.*, row_number() OVER (PARTITION BY e.item_id, e.at, e.stage_id ORDER BY e.id, e.ord) AS copy
+        FROM events e),
+    sequence AS (
+        SELECT c.*, lag(c.stage_id) OVER item AS from_stage_id
+        FROM copies c WHERE c.origin <> 'new' OR c.copy = 1
+        WINDOW item AS (PARTITION BY c.item_id ORDER BY c.at, c.id, c.ord))
+    SELECT q.item_id, row_number() OVER item AS place, q.at, q.stage_id, q.origin, q.id, q.from_stage_id,
+           q.stage_id IS DISTINCT FROM q.from_stage_id AS keep,
+           vsm._interval(vsm._elapsed_us(
+               max(q.at) FILTER (WHERE q.stage_id IS DISTINCT FROM q.from_stage_id)
+                   OVER (PARTITION BY q.item_id ORDER BY q.at, q.id, q.ord ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+               q.at)) AS time_in_stage
+    FROM sequence q
+    WINDOW item AS (PARTITION BY q.item_id ORDER BY q.at, q.id, q.ord);
+END $$;
+COMMENT ON FUNCTION vsm._import_merge_moves(text) IS 'Old and new moves of the imported items in order.';
+
+CREATE FUNCTION vsm._import_write(of_stream text, importer text) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- known rows that the new ones changed; none when all items are new
+    IF EXISTS (SELECT FROM pg_temp.vsm_import_items i WHERE NOT i.fresh) THEN
+        DELETE FROM vsm.stage_transitions t USING pg_temp.vsm_import_moves m
+        WHERE m.origin = 'ledger' AND NOT m.keep AND t.work_item_id = m.item_id AND t.id = m.id;
+        DELETE FROM vsm._merged_events e USING pg_temp.vsm_import_moves m
+        WHERE m.origin = 'merged' AND m.keep AND e.work_item_id = m.item_id AND e.id = m.id;
+        UPDATE vsm.stage_transitions t SET from_stage_id = m.from_stage_id, time_in_stage = m.time_in_stage
+        FROM pg_temp.vsm_import_moves m
+        WHERE m.origin = 'ledger' AND m.keep AND t.work_item_id = m.item_id AND t.id = m.id
+          AND (t.from_stage_id, t.time_in_stage) IS DISTINCT FROM (m.from_stage_id, m.time_in_stage);
+    END IF;
+
+    INSERT INTO vsm.stage_transitions (work_item_id, id, from_stage_id, to_stage_id, "timestamp", recorded_at, time_in_stage, actor)
+    SELECT m.item_id, coalesce(m.id, nextval('vsm.stage_transitions_id_seq')), m.from_stage_id, m.stage_id, m.at,
+           clock_timestamp(), m.time_in_stage, importer
+    FROM (SELECT * FROM pg_temp.vsm_import_moves WHERE keep AND origin <> 'ledger' ORDER BY item_id, place OFFSET 0) m;
+    INSERT INTO vsm._merged_events (work_item_id, id, stage_id, "timestamp")
+    SELECT m.item_id, coalesce(m.id, nextval('vsm.stage_transitions_id_seq')), m.stage_id, m.at
+    FROM (SELECT * FROM pg_temp.vsm_import_moves WHERE NOT keep AND origin <> 'merged' ORDER BY item_id, place OFFSET 0) m;
+
+    INSERT INTO vsm.work_items (id, stream, external_id, title, type, updated_at, stage_id, created_at, stage_entered_at,
+                                started_at, completed_at, active_time, wait_time, reopened)
+    SELECT i.item_id, of_stream, i.case_id, i.title, i.type, (m.state).stage_entered_at, (m.state).*
+    FROM (SELECT item_id, vsm._replay(stage_id, at, place) AS state
+          FROM pg_temp.vsm_import_moves WHERE keep GROUP BY 1) m
+    JOIN pg_temp.vsm_import_items i USING (item_id)
+    WHERE i.fresh ORDER BY i.item_id;
+    UPDATE vsm.work_items w
+    SET updated_at = greatest(w.updated_at, (m.state).stage_entered_at),
+        stage_id = (m.state).stage_id, created_at = (m.state).created_at, stage_entered_at = (m.state).stage_entered_at,
+        started_at = (m.state).started_at, completed_at = (m.state).completed_at,
+        active_time = (m.state).active_time, wait_time = (m.state).wait_time, reopened = (m.state).reopened
+    FROM (SELECT n.item_id, vsm._replay(n.stage_id, n.at, n.place) FILTER (WHERE n.keep) AS state
+          FROM pg_temp.vsm_import_moves n JOIN pg_temp.vsm_import_items i USING (item_id)
+          WHERE NOT i.fresh GROUP BY 1 HAVING bool_or(n.origin = 'new')) m
+    WHERE w.id = m.item_id;
+END $$;
+COMMENT ON FUNCTION vsm._import_write(text, text) IS 'Writes the ledger and the items of an import.';
+
+CREATE FUNCTION vsm._import_apply(of_stream text, source text, create_stages boolean, on_error text, importer text)
+    RETURNS vsm.import_result
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET vsm.recording = off
+    SET work_mem = '64MB'
+    SET jit = off
+AS $$
+DECLARE
+    rows bigint;
+    refused bigint;
+    result vsm.import_result;
+    long boolean;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass('pg_temp.vsm_import') AND c.relowner = current_user::regrole) THEN
+        RAISE EXCEPTION 'there is no import under way'
+            USING ERRCODE = 'PT422', HINT = 'Call vsm.import_events() or vsm.import_wide().';
+    END IF;
+    SELECT count(*) INTO rows FROM pg_temp.vsm_import;
+    long := rows >= 100000;
+    IF long THEN
+        RAISE NOTICE '% rows of "%" read', rows, source;
+    END IF;
+    IF create_stages THEN
+        PERFORM vsm._import_add_definitions(of_stream);
+    END IF;
+    refused := vsm._import_refuse(of_stream, source, on_error, importer);
+    PERFORM vsm._import_find_items(of_stream);
+    IF long THEN
+        RAISE NOTICE '% items found, % rows refused', (SELECT count(*) FROM pg_temp.vsm_import_items), refused;
+    END IF;
+    PERFORM vsm._import_merge_moves(of_stream);
+    IF long THEN
+        RAISE NOTICE 'moves put in order, writing';
+    END IF;
+    PERFORM vsm._import_write(of_stream, importer);
+
+    SELECT count(DISTINCT m.item_id), count(*) FILTER (WHERE m.keep), count(*) FILTER (WHERE NOT m.keep),
+           rows - refused - count(*), refused INTO result
+    FROM pg_temp.vsm_import_moves m WHERE m.origin = 'new';
+    IF long THEN
+        RAISE NOTICE '% transitions of % items written', result.transitions, result.items;
+    END IF;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION vsm._import_apply(text, text, boolean, text, text) IS
+    'Second step of an import: what pg_temp.vsm_import holds. Errors: PT422.';
+
+------------------------------------------------------------------------------------------------------------------------
+-- flow: figures over the ledger, by the definitions of doc/reference.md
+--
+-- Windows are half-open, [since, until).  An infinite bound means the stream's first or last event, which is then in.
+-- Each function takes a type of work item as its last argument; null: all.
+------------------------------------------------------------------------------------------------------------------------
+
+CREATE TYPE vsm._window AS (
+    stream text,
+    since timestamptz,
+    until timestamptz,
+    bound timestamptz,          -- until, but infinite when that was asked for: what a time must lie before
+    time_zone text,
+    reopen_rule text
+);
+
+CREATE FUNCTION vsm._window(of_stream text, since timestamptz, until timestamptz, rule text DEFAULT NULL) RETURNS vsm._window
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    result vsm._window;
+BEGIN
+    SELECT v.name, since, until, until, v.time_zone, coalesce(rule, v.reopen_rule) INTO result
+    FROM vsm.value_streams v WHERE v.name = of_stream;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'stream "%" not found', coalesce(of_stream, 'null')
+            USING ERRCODE = 'PT404', HINT = 'The streams are in vsm.value_streams; vsm.define_stream() defines one.';
+    END IF;
+    IF result.reopen_rule NOT IN ('span_first_last', 'span_last', 'sum_active', 'episodes') THEN
+        RAISE EXCEPTION 'reopen rule "%" is not known', rule
+            USING ERRCODE = 'PT422', HINT = 'The rules are span_first_last, span_last, sum_active and episodes.';
+    END IF;
+    IF since IS NULL OR until IS NULL THEN
+        RAISE EXCEPTION 'a window needs both bounds'
+            USING ERRCODE = 'PT422', HINT = 'Use -infinity and infinity for the whole history.';
+    END IF;
+    IF since > until THEN
+        RAISE EXCEPTION 'the window ends before it begins'
+            USING ERRCODE = 'PT422', DETAIL = format('It is from %s until %s.', since, until), HINT = 'Exchange the bounds.';
+    END IF;
+    IF NOT isfinite(since) THEN
+        SELECT coalesce(min(w.created_at), least(now(), until)) INTO result.since FROM vsm.work_items w WHERE w.stream = of_stream;
+    END IF;
+    IF NOT isfinite(until) THEN
+        SELECT coalesce(max(w.stage_entered_at), greatest(now(), result.since)) INTO result.until
+        FROM vsm.work_items w WHERE w.stream = of_stream;
+    END IF;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION vsm._window(text, timestamptz, timestamptz, text) IS
+    'A window of a stream with its bounds made finite. Errors: PT404 unknown stream; PT422 bounds, rule.';
+
+-- Completions in a window by a reopen rule.  The state columns of an item have what two of the rules need; the others
+-- replay the ledger.
+CREATE FUNCTION vsm._completed(of_stream text, since timestamptz, bound timestamptz, rule text, of_type text)
+    RETURNS TABLE (work_item_id bigint, created_at timestamptz, started_at timestamptz, completed_at timestamptz,
+                   cycle_us bigint, active_us bigint, wait_us bigint)
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT w.id, w.created_at, w.started_at, w.completed_at,
+           CASE WHEN rule = 'span_first_last' THEN vsm._elapsed_us(w.started_at, w.completed_at)
+                WHEN w.started_at IS NOT NULL THEN vsm._interval_us(w.active_time) + vsm._interval_us(w.wait_time) END,
+           vsm._interval_us(w.active_time), vsm._interval_us(w.wait_time)
+    FROM vsm.work_items w
+    WHERE rule IN ('span_first_last', 'sum_active')
+      AND w.stream = of_stream AND w.completed_at >= since AND w.completed_at < bound
+      AND (of_type IS NULL OR w.type = of_type)
+    UNION ALL
+    SELECT m.work_item_id, c.created_at, c.started_at, c.completed_at, c.cycle_us, c.active_us, c.wait_us
+    FROM (SELECT t.work_item_id, vsm._completions(t.to_stage_id, t."timestamp", t.id, rule) AS completions
+          FROM vsm.stage_transitions t JOIN vsm.work_items w ON w.id = t.work_item_id
+          WHERE w.stream = of_stream AND (of_type IS NULL OR w.type = of_type)
+            AND (w.completed_at >= since AND w.completed_at < bound OR rule = 'episodes' AND w.reopened > 0)
+          GROUP BY 1) m
+    CROSS JOIN LATERAL unnest(m.completions) c
+    WHERE rule IN ('span_last', 'episodes') AND c.completed_at >= since AND c.completed_at < bound;
+END;
+COMMENT ON FUNCTION vsm._completed(text, timestamptz, timestamptz, text, text) IS
+    'Completions in [since, bound) by a reopen rule; durations in microseconds, cycle_us null when never started.';
+
+CREATE FUNCTION vsm.cycle_time_days(started_at timestamptz, completed_at timestamptz, time_zone text DEFAULT 'UTC') RETURNS integer
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+RETURN (completed_at AT TIME ZONE time_zone)::date - (started_at AT TIME ZONE time_zone)::date + 1;
+COMMENT ON FUNCTION vsm.cycle_time_days(timestamptz, timestamptz, text) IS
+    'Cycle time in days: finish date - start date + 1 in the zone, so work begun and finished on one day takes 1 day (Vacanti).';
+
+CREATE TYPE vsm.completion AS (
+    work_item_id bigint,
+    external_id text,
+    title text,
+    type text,
+    created_at timestamptz,
+    started_at timestamptz,
+    completed_at timestamptz,
+    lead_time interval,
+    cycle_time interval,
+    cycle_time_days integer
+);
+
+CREATE FUNCTION vsm.completions(stream text DEFAULT 'default', since timestamptz DEFAULT clock_timestamp() - interval '7 days',
+                                until timestamptz DEFAULT clock_timestamp(), type text DEFAULT NULL, reopen_rule text DEFAULT NULL)
+    RETURNS SETOF vsm.completion
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT w.id, w.external_id, w.title, w.type, c.created_at, c.started_at, c.completed_at,
+           vsm._interval(vsm._elapsed_us(c.created_at, c.completed_at)), vsm._interval(c.cycle_us),
+           vsm.cycle_time_days(c.started_at, c.completed_at, v.time_zone)
+    FROM vsm._window(completions.stream, completions.since, completions.until, completions.reopen_rule) v
+    CROSS JOIN LATERAL vsm._completed(v.stream, completions.since, v.bound, v.reopen_rule, completions.type) c
+    JOIN vsm.work_items w ON w.id = c.work_item_id
+    ORDER BY c.completed_at, w.id;
+END;
+COMMENT ON FUNCTION vsm.completions(text, timestamptz, timestamptz, text, text) IS
+    'Items finished in the window, with lead time (creation to finish) and cycle time (start to finish, null when it never '
+    'started): what a scatter plot shows, and any percentile: SELECT percentile_disc(ARRAY[0.5, 0.85]) WITHIN GROUP '
+    '(ORDER BY cycle_time) FROM vsm.completions(...). With the rule episodes each completion is a row, and what follows one '
+    'is an item of its own, created when it left done. Errors: PT404, PT422.';
+
+CREATE FUNCTION vsm.wip_at(stream text DEFAULT 'default', at timestamptz DEFAULT clock_timestamp(), type text DEFAULT NULL)
+    RETURNS TABLE (stage text, items bigint)
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    WITH v AS MATERIALIZED (SELECT * FROM vsm._window(wip_at.stream, wip_at.at, wip_at.at)),
+    moves AS (
+        SELECT t.from_stage_id, t.to_stage_id, count(*) AS n
+        FROM vsm.stage_transitions t
+        WHERE t."timestamp" <= wip_at.at
+          AND (wip_at.type IS NULL OR EXISTS (SELECT FROM vsm.work_items w WHERE w.id = t.work_item_id AND w.type = wip_at.type))
+        GROUP BY 1, 2)
+    SELECT s.name, (coalesce((SELECT sum(m.n) FROM moves m WHERE m.to_stage_id = s.id), 0)
+                    - coalesce((SELECT sum(m.n) FROM moves m WHERE m.from_stage_id = s.id), 0))::bigint
+    FROM v JOIN vsm.stages s ON s.stream = v.stream
+    ORDER BY s."order";
+END;
+COMMENT ON FUNCTION vsm.wip_at(text, timestamptz, text) IS
+    'Items in each stage at an instant, moves of that instant included, in the order of the stages, done stages too. '
+    'WIP is what is not in a done stage. Errors: PT404.';
+
+CREATE FUNCTION vsm._grid(since timestamptz, until timestamptz, step interval, time_zone text)
+    RETURNS TABLE (place integer, at timestamptz)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF step IS NULL OR step <= '0' OR vsm._elapsed_us(since, until) / vsm._interval_us(step) > 100000 THEN
+        RAISE EXCEPTION 'the step does not fit the window'
+            USING ERRCODE = 'PT422', DETAIL = format('The step is %s.', coalesce(step::text, 'null')),
+                  HINT = 'Give a step above zero that cuts the window into at most 100,000 points.';
+    END IF;
+    IF extract(day FROM step) = 0 AND extract(month FROM step) = 0 AND extract(year FROM step) = 0 THEN
+        RETURN QUERY SELECT (g.ordinality - 1)::integer, g.g FROM generate_series(since, until, step) WITH ORDINALITY g;
+    ELSE
+        -- days and months by the calendar of the zone
+        RETURN QUERY SELECT (g.ordinality - 1)::integer, g.g AT TIME ZONE time_zone
+                     FROM generate_series(since AT TIME ZONE time_zone, until AT TIME ZONE time_zone, step) WITH ORDINALITY g;
+    END IF;
+END $$;
+COMMENT ON FUNCTION vsm._grid(timestamptz, timestamptz, interval, text) IS
+    'Points since, since + step, ... up to and including until. Errors: PT422.';
+
+CREATE FUNCTION vsm.occupancy(stream text DEFAULT 'default', since timestamptz DEFAULT clock_timestamp() - interval '7 days',
+                              until timestamptz DEFAULT clock_timestamp(), step interval DEFAULT '1 day', type text DEFAULT NULL)
+    RETURNS TABLE (at timestamptz, stage text, items bigint)
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    WITH v AS MATERIALIZED (SELECT * FROM vsm._window(occupancy.stream, occupancy.since, occupancy.until)),
+    points AS MATERIALIZED (SELECT g.* FROM v CROSS JOIN LATERAL vsm._grid(v.since, v.until, occupancy.step, v.time_zone) g),
+    grid AS MATERIALIZED (SELECT array_agg(p.at ORDER BY p.place) AS points, max(p.at) AS last FROM points p),
+    -- a move counts from the first point at or after it
+    moves AS (
+        SELECT t.from_stage_id, t.to_stage_id,
+               width_bucket(t."timestamp" - interval '1 microsecond', (SELECT g.points FROM grid g)) AS place, count(*) AS n
+        FROM vsm.stage_transitions t
+        WHERE t."timestamp" <= (SELECT g.last FROM grid g)
+          AND (occupancy.type IS NULL
+               OR EXISTS (SELECT FROM vsm.work_items w WHERE w.id = t.work_item_id AND w.type = occupancy.type))
+        GROUP BY 1, 2, 3),
+    changes AS (
+        SELECT c.stage_id, c.place, sum(c.n) AS n
+        FROM (SELECT m.to_stage_id AS stage_id, m.place, m.n FROM moves m
+              UNION ALL
+              SELECT m.from_stage_id, m.place, -m.n FROM moves m) c
+        GROUP BY 1, 2)
+    SELECT p.at, s.name, sum(coalesce(c.n, 0)) OVER (PARTITION BY s.id ORDER BY p.place)::bigint
+    FROM v JOIN vsm.stages s ON s.stream = v.stream
+    CROSS JOIN points p
+    LEFT JOIN changes c ON c.stage_id = s.id AND c.place = p.place
+    ORDER BY p.place, s."order";
+END;
+COMMENT ON FUNCTION vsm.occupancy(text, timestamptz, timestamptz, interval, text) IS
+    'Items really in each stage at since, since + step, ... until: it falls when items move on or back. Days and months of '
+    'the step are the calendar''s in the stream''s zone. Errors: PT404, PT422.';
+
+CREATE FUNCTION vsm.cumulative_flow(stream text DEFAULT 'default', since timestamptz DEFAULT clock_timestamp() - interval '7 days',
+                                    until timestamptz DEFAULT clock_timestamp(), step interval DEFAULT '1 day', type text DEFAULT NULL)
+    RETURNS TABLE (at timestamptz, stage text, items bigint)
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    WITH v AS MATERIALIZED (SELECT * FROM vsm._window(cumulative_flow.stream, cumulative_flow.since, cumulative_flow.until)),
+    points AS MATERIALIZED (SELECT g.* FROM v CROSS JOIN LATERAL vsm._grid(v.since, v.until, cumulative_flow.step, v.time_zone) g),
+    grid AS MATERIALIZED (SELECT array_agg(p.at ORDER BY p.place) AS points, max(p.at) AS last FROM points p),
+    entered AS (
+        SELECT t.work_item_id, s."order", min(t."timestamp") AS at
+        FROM v JOIN vsm.stages s ON s.stream = v.stream
+        JOIN vsm.stage_transitions t ON t.to_stage_id = s.id
+        WHERE t."timestamp" <= (SELECT g.last FROM grid g)
+          AND (cumulative_flow.type IS NULL
+               OR EXISTS (SELECT FROM vsm.work_items w WHERE w.id = t.work_item_id AND w.type = cumulative_flow.type))
+        GROUP BY 1, 2),
+    -- from then on the item counts for this stage and those it passed by on the way
+    reached AS (
+        SELECT e."order", lag(e."order") OVER item AS below,
+               min(e.at) OVER (PARTITION BY e.work_item_id ORDER BY e."order" ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS at
+        FROM entered e
+        WINDOW item AS (PARTITION BY e.work_item_id ORDER BY e."order")),
+    counted AS (
+        SELECT r.below, r."order", width_bucket(r.at - interval '1 microsecond', (SELECT g.points FROM grid g)) AS place, count(*) AS n
+        FROM reached r GROUP BY 1, 2, 3),
+    arrivals AS (
+        SELECT s.id AS stage_id, c.place, sum(c.n) AS n
+        FROM v JOIN vsm.stages s ON s.stream = v.stream
+        JOIN counted c ON s."order" <= c."order" AND (c.below IS NULL OR s."order" > c.below)
+        GROUP BY 1, 2)
+    SELECT p.at, s.name, sum(coalesce(a.n, 0)) OVER (PARTITION BY s.id ORDER BY p.place)::bigint
+    FROM v JOIN vsm.stages s ON s.stream = v.stream
+    CROSS JOIN points p
+    LEFT JOIN arrivals a ON a.stage_id = s.id AND a.place = p.place
+    ORDER BY p.place, s."order";
+END;
+COMMENT ON FUNCTION vsm.cumulative_flow(text, timestamptz, timestamptz, interval, text) IS
+    'Cumulative flow diagram: items that have reached each stage or a later one by since, since + step, ... until. A line '
+    'never falls, also when items move back (Vacanti). Errors: PT404, PT422.';
+
+CREATE TYPE vsm.throughput_bucket AS (
+    bucket date,
+    items bigint
+);
+
+CREATE FUNCTION vsm.throughput(stream text DEFAULT 'default', since timestamptz DEFAULT clock_timestamp() - interval '7 days',
+                               until timestamptz DEFAULT clock_timestamp(), bucket text DEFAULT 'day', type text DEFAULT NULL)
+    RETURNS SETOF vsm.throughput_bucket
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v CONSTANT vsm._window := vsm._window(stream, since, until);
+    first timestamp;
+    last timestamp;
+BEGIN
+    IF bucket IS NULL OR bucket NOT IN ('day', 'week', 'month') THEN
+        RAISE EXCEPTION 'bucket cannot be "%"', bucket
+            USING ERRCODE = 'PT422', HINT = 'Give day, week (from Monday) or month.';
+    END IF;
+    first := date_trunc(bucket, v.since AT TIME ZONE v.time_zone);
+    -- the window's last instant: its end is not in it
+    last := (CASE WHEN isfinite(v.bound) AND v.until > v.since THEN v.until - interval '1 microsecond' ELSE v.until END)
+            AT TIME ZONE v.time_zone;
+    RETURN QUERY
+    SELECT b.b::date, coalesce(n.items, 0)
+    FROM generate_series(first, last, ('1 ' || bucket)::interval) b
+    LEFT JOIN (SELECT date_trunc(bucket, c.completed_at AT TIME ZONE v.time_zone) AS b, count(*) AS items
+               FROM vsm._completed(v.stream, since, v.bound, v.reopen_rule, type) c GROUP BY 1) n USING (b)
+    ORDER BY 1;
+END $$;
+COMMENT ON FUNCTION vsm.throughput(text, timestamptz, timestamptz, text, text) IS
+    'Items finished per day, week (from Monday) or month of the stream''s zone, each at its latest completion (per completion '
+    'when the stream''s rule is episodes); empty buckets have 0. bucket is the first day; the first and last may be cut by '
+    'the window. Errors: PT404, PT422.';
+
+CREATE FUNCTION vsm.time_in_stage(stream text DEFAULT 'default', since timestamptz DEFAULT clock_timestamp() - interval '7 days',
+                                  until timestamptz DEFAULT clock_timestamp(), type text DEFAULT NULL)
+    RETURNS TABLE (stage text, visits bigint, avg interval, p50 interval, p70 interval, p85 interval, p95 interval,
+                   items bigint, avg_per_item interval, open_visits bigint, open_avg interval)
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    SET jit = off
+BEGIN ATOMIC
+    WITH v AS MATERIALIZED (SELECT * FROM vsm._window(time_in_stage.stream, time_in_stage.since, time_in_stage.until)),
+    visits AS (
+        SELECT s.id AS stage_id, count(*) AS visits, count(DISTINCT t.work_item_id) AS items,
+               sum(vsm._interval_us(t.time_in_stage)) AS total_us,
+               percentile_disc(ARRAY[0.5, 0.7, 0.85, 0.95]) WITHIN GROUP (ORDER BY vsm._interval_us(t.time_in_stage)) AS p_us
+        FROM v JOIN vsm.stages s ON s.stream = v.stream
+        JOIN vsm.stage_transitions t ON t.from_stage_id = s.id
+        WHERE t."timestamp" >= time_in_stage.since AND t."timestamp" < (SELECT v.bound FROM v)
+          AND (time_in_stage.type IS NULL
+               OR EXISTS (SELECT FROM vsm.work_items w WHERE w.id = t.work_item_id AND w.type = time_in_stage.type))
+        GROUP BY 1),
+    open AS (
+        SELECT w.stage_id, count(*) AS visits, avg(vsm._elapsed_us(w.stage_entered_at, clock_timestamp())) AS avg_us
+        FROM vsm.work_items w
+        WHERE w.completed_at IS NULL AND w.stream = time_in_stage.stream
+          AND (time_in_stage.type IS NULL OR w.type = time_in_stage.type)
+        GROUP BY 1)
+    SELECT s.name, coalesce(c.visits, 0), vsm._interval(round(c.total_us / c.visits)::bigint),
+           vsm._interval(c.p_us[1]), vsm._interval(c.p_us[2]), vsm._interval(c.p_us[3]), vsm._interval(c.p_us[4]),
+           coalesce(c.items, 0), vsm._interval(round(c.total_us / c.items)::bigint),
+           coalesce(o.visits, 0), vsm._interval(round(o.avg_us)::bigint)
+    FROM v JOIN vsm.stages s ON s.stream = v.stream
+    LEFT JOIN visits c ON c.stage_id = s.id
+    LEFT JOIN open o ON o.stage_id = s.id
+    ORDER BY s."order";
+END;
+COMMENT ON FUNCTION vsm.time_in_stage(text, timestamptz, timestamptz, text) IS
+    'Elapsed time in each stage over the visits that ended in the window: per visit (avg, percentiles by percentile_disc) '
+    'and summed per item (avg_per_item). open_visits and open_avg: unfinished items that are there now. Errors: PT404, PT422.';
+
+CREATE FUNCTION vsm.flow_efficiency(stream text DEFAULT 'default', since timestamptz DEFAULT clock_timestamp() - interval '7 days',
+                                    until timestamptz DEFAULT clock_timestamp(), type text DEFAULT NULL)
+    RETURNS numeric
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT sum(c.active_us) / nullif(sum(c.active_us) + sum(c.wait_us), 0)
+    FROM vsm._window(flow_efficiency.stream, flow_efficiency.since, flow_efficiency.until) v
+    CROSS JOIN LATERAL vsm._completed(v.stream, flow_efficiency.since, v.bound, v.reopen_rule, flow_efficiency.type) c;
+END;
+COMMENT ON FUNCTION vsm.flow_efficiency(text, timestamptz, timestamptz, text) IS
+    'Active time / (active + wait time) between start and finish over the items finished in the window: a ratio of sums, '
+    '0 to 1; null when nothing was finished. Errors: PT404, PT422.';
+
+CREATE TYPE vsm.aged_item AS (
+    work_item_id bigint,
+    external_id text,
+    title text,
+    type text,
+    stage text,
+    age interval,
+    time_in_stage interval,
+    age_since_creation interval
+);
+
+CREATE FUNCTION vsm.work_item_age(stream text DEFAULT 'default', type text DEFAULT NULL, at timestamptz DEFAULT clock_timestamp())
+    RETURNS SETOF vsm.aged_item
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT w.id, w.external_id, w.title, w.type, s.name,
+           vsm._interval(vsm._elapsed_us(w.started_at, work_item_age.at)),
+           vsm._interval(vsm._elapsed_us(w.stage_entered_at, work_item_age.at)),
+           vsm._interval(vsm._elapsed_us(w.created_at, work_item_age.at))
+    FROM vsm._window(work_item_age.stream, work_item_age.at, work_item_age.at) v
+    JOIN vsm.work_items w ON w.stream = v.stream AND w.completed_at IS NULL
+    JOIN vsm.stages s ON s.id = w.stage_id
+    WHERE work_item_age.type IS NULL OR w.type = work_item_age.type
+    ORDER BY w.started_at NULLS LAST, w.created_at, w.id;
+END;
+COMMENT ON FUNCTION vsm.work_item_age(text, text, timestamptz) IS
+    'Unfinished items, oldest first. age: started to at (default now), null before the start; time_in_stage: in the present '
+    'stage; age_since_creation. Errors: PT404.';
+
+CREATE TYPE vsm.flow_figures AS (
+    stream text,
+    since timestamptz,
+    until timestamptz,
+    time_zone text,
+    reopen_rule text,
+    percentile_rule text,
+    throughput bigint,
+    arrivals bigint,
+    wip numeric,
+    wip_now bigint,
+    started_wip_now bigint,
+    lead_time_n bigint,
+    lead_time_avg interval,
+    lead_time_p50 interval,
+    lead_time_p70 interval,
+    lead_time_p85 interval,
+    lead_time_p95 interval,
+    cycle_time_n bigint,
+    cycle_time_avg interval,
+    cycle_time_p50 interval,
+    cycle_time_p70 interval,
+    cycle_time_p85 interval,
+    cycle_time_p95 interval,
+    flow_efficiency numeric,
+    finished_never_started bigint,
+    reopened bigint,
+    backward_moves bigint,
+    type text
+);
+
+CREATE FUNCTION vsm._average_wip(of_stream text, since timestamptz, until timestamptz, of_type text) RETURNS numeric
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    -- each item's time between creation and completion, less its stays in done that a reopening ended, inside the window
+    SELECT (coalesce((SELECT sum(vsm._elapsed_us(greatest(w.created_at, since), least(w.completed_at, until)))
+                      FROM vsm.work_items w
+                      WHERE w.stream = of_stream AND (of_type IS NULL OR w.type = of_type)
+                        AND w.created_at < until AND (w.completed_at IS NULL OR w.completed_at > since)), 0)
+            - coalesce((SELECT sum(vsm._elapsed_us(greatest(vsm._entered_at(t."timestamp", t.time_in_stage), since),
+                                                   least(t."timestamp", until)))
+                        FROM vsm.work_items w
+                        JOIN vsm.stage_transitions t ON t.work_item_id = w.id
+                        JOIN vsm.stages s ON s.id = t.from_stage_id AND s.category = 'done'
+                        WHERE w.reopened > 0 AND w.stream = of_stream AND (of_type IS NULL OR w.type = of_type)
+                          AND (w.completed_at IS NULL OR t."timestamp" <= w.completed_at)
+                          AND t."timestamp" > since AND vsm._entered_at(t."timestamp", t.time_in_stage) < until), 0))
+           / nullif(vsm._elapsed_us(since, until), 0);
+END;
+COMMENT ON FUNCTION vsm._average_wip(text, timestamptz, timestamptz, text) IS
+    'Time-weighted average of WIP over [since, until): area under the curve / length; null for a window without length.';
+
+CREATE FUNCTION vsm.metrics(stream text DEFAULT 'default', since timestamptz DEFAULT clock_timestamp() - interval '7 days',
+                            until timestamptz DEFAULT clock_timestamp(), type text DEFAULT NULL, reopen_rule text DEFAULT NULL)
+    RETURNS SETOF vsm.flow_figures
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1
+    SET search_path = pg_catalog, pg_temp
+    SET jit = off
+AS $$
+DECLARE
+    v CONSTANT vsm._window := vsm._window(stream, since, until, reopen_rule);
+BEGIN
+    RETURN QUERY
+    WITH done AS MATERIALIZED (
+        SELECT vsm._elapsed_us(c.created_at, c.completed_at) AS lead_us, c.cycle_us, c.active_us, c.wait_us
+        FROM vsm._completed(v.stream, metrics.since, v.bound, v.reopen_rule, metrics.type) c),
+    lead AS (
+        SELECT count(*) AS n, vsm._interval(round(avg(d.lead_us))::bigint) AS avg, sum(d.active_us) AS active_us, sum(d.wait_us) AS wait_us,
+               percentile_disc(ARRAY[0.5, 0.7, 0.85, 0.95]) WITHIN GROUP (ORDER BY d.lead_us) AS p_us
+        FROM done d),
+    cycle AS (
+        SELECT count(*) AS n, vsm._interval(round(avg(d.cycle_us))::bigint) AS avg,
+               percentile_disc(ARRAY[0.5, 0.7, 0.85, 0.95]) WITHIN GROUP (ORDER BY d.cycle_us) AS p_us
+        FROM done d WHERE d.cycle_us IS NOT NULL),
+    moves AS (
+        SELECT coalesce(sum(m.n) FILTER (WHERE f.category = 'done' AND s.category <> 'done'), 0)::bigint AS reopened,
+               coalesce(sum(m.n) FILTER (WHERE s."order" < f."order"), 0)::bigint AS backward
+        FROM (SELECT t.from_stage_id, t.to_stage_id, count(*) AS n
+              FROM vsm.stage_transitions t
+              WHERE t."timestamp" >= metrics.since AND t."timestamp" < v.bound
+                AND (metrics.type IS NULL
+                     OR EXISTS (SELECT FROM vsm.work_items w WHERE w.id = t.work_item_id AND w.type = metrics.type))
+              GROUP BY 1, 2) m
+        JOIN vsm.stages f ON f.id = m.from_stage_id AND f.stream = v.stream
+        JOIN vsm.stages s ON s.id = m.to_stage_id),
+    items AS (
+        SELECT count(*) FILTER (WHERE w.created_at >= metrics.since AND w.created_at < v.bound) AS arrivals,
+               count(*) FILTER (WHERE w.completed_at IS NULL) AS open,
+               count(*) FILTER (WHERE w.completed_at IS NULL AND s.started) AS started
+        FROM vsm.work_items w JOIN vsm._stages s ON s.id = w.stage_id
+        WHERE w.stream = v.stream AND (metrics.type IS NULL OR w.type = metrics.type))
+    SELECT v.stream, v.since, v.until, v.time_zone, v.reopen_rule, 'percentile_disc', lead.n, items.arrivals,
+           vsm._average_wip(v.stream, v.since, greatest(v.since, least(v.until, clock_timestamp())), metrics.type),
+           items.open, items.started,
+           lead.n, lead.avg, vsm._interval(lead.p_us[1]), vsm._interval(lead.p_us[2]), vsm._interval(lead.p_us[3]), vsm._interval(lead.p_us[4]),
+           cycle.n, cycle.avg, vsm._interval(cycle.p_us[1]), vsm._interval(cycle.p_us[2]), vsm._interval(cycle.p_us[3]), vsm._interval(cycle.p_us[4]),
+           lead.active_us / nullif(lead.active_us + lead.wait_us, 0), lead.n - cycle.n, moves.reopened, moves.backward, metrics.type
+    FROM lead, cycle, moves, items;
+END $$;
+COMMENT ON FUNCTION vsm.metrics(text, timestamptz, timestamptz, text, text) IS
+    'Every flow figure of a window, one row. throughput: items finished in it, each at its latest completion; arrivals: '
+    'created in it; wip: time-weighted average (up to now when until lies ahead); wip_now and started_wip_now: at this moment; '
+    'lead_time: creation to finish, cycle_time: start to finish by the reopen rule, of the items finished in it; percentiles '
+    'by percentile_disc; flow_efficiency: active / (active + wait), 0 to 1; finished_never_started: finished without a cycle '
+    'time; reopened, backward_moves: moves in the window. reopen_rule: null, the stream''s. Errors: PT404, PT422.';
+
+CREATE FUNCTION vsm.data_quality(stream text DEFAULT 'default')
+    RETURNS TABLE (finding text, items bigint, examples bigint[], meaning text)
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+    SET search_path = pg_catalog, pg_temp
+    SET jit = off
+AS $$
+DECLARE
+    v CONSTANT vsm._window := vsm._window(data_quality.stream, '-infinity', 'infinity');
+    gap record;
+BEGIN
+    RETURN QUERY
+    WITH items AS MATERIALIZED (SELECT w.* FROM vsm.work_items w WHERE w.stream = v.stream),
+    moves AS MATERIALIZED (
+        SELECT t.*, lag(t.to_stage_id) OVER item AS stage_before, lag(t."timestamp") OVER item AS entered_before
+        FROM vsm.stage_transitions t JOIN items i ON i.id = t.work_item_id
+        WINDOW item AS (PARTITION BY t.work_item_id ORDER BY t."timestamp", t.id)),
+    replayed AS (
+        SELECT m.work_item_id, vsm._replay(m.to_stage_id, m."timestamp", m.id) AS state FROM moves m GROUP BY 1),
+    found (place, name, item) AS (
+        SELECT 1, 'finished_never_started', i.id FROM items i WHERE i.completed_at IS NOT NULL AND i.started_at IS NULL
+        UNION ALL
+        SELECT 2, 'moves_at_one_instant', m.work_item_id FROM moves m WHERE m.time_in_stage = '0'
+        UNION ALL
+        SELECT 3, 'moved_before_the_clock', m.work_item_id FROM moves m WHERE m."timestamp" > m.recorded_at + interval '1 second'
+        UNION ALL
+        SELECT 4, 'recorded_late', m.work_item_id FROM moves m WHERE m.recorded_at > m."timestamp" + interval '1 day'
+        UNION ALL
+        SELECT 5, 'silent', i.id FROM items i WHERE i.completed_at IS NULL AND i.stage_entered_at < v.until - interval '90 days'
+        UNION ALL
+        SELECT 6, 'ledger_gap', m.work_item_id FROM moves m
+        WHERE m.from_stage_id IS DISTINCT FROM m.stage_before
+           OR vsm._interval_us(m.time_in_stage) IS DISTINCT FROM vsm._elapsed_us(m.entered_before, m."timestamp")
+        UNION ALL
+        SELECT 7, 'no_ledger', i.id FROM items i WHERE NOT EXISTS (SELECT FROM moves m WHERE m.work_item_id = i.id)
+        UNION ALL
+        SELECT 8, 'undefined_stage', m.work_item_id FROM moves m
+        WHERE NOT EXISTS (SELECT FROM vsm.stages s WHERE s.id = m.to_stage_id AND s.stream = v.stream)
+        UNION ALL
+        SELECT 9, 'state_differs', i.id FROM items i JOIN replayed r ON r.work_item_id = i.id
+        WHERE (r.state) IS DISTINCT FROM NULL
+          AND (i.stage_id, i.created_at, i.stage_entered_at, i.started_at, i.completed_at, i.active_time, i.wait_time, i.reopened)
+              IS DISTINCT FROM ((r.state).stage_id, (r.state).created_at, (r.state).stage_entered_at, (r.state).started_at,
+                                (r.state).completed_at, (r.state).active_time, (r.state).wait_time, (r.state).reopened)),
+    explained (place, name, meaning) AS (VALUES
+        (1, 'finished_never_started', 'finished without passing a stage that counts as started: they have no cycle time'),
+        (2, 'moves_at_one_instant', 'two moves with the same time: a clock of low resolution, or a tool that moved the item on at once'),
+        (3, 'moved_before_the_clock', 'a move dated after the moment it was recorded: somebody''s clock runs ahead'),
+        (4, 'recorded_late', 'a move recorded more than a day after it happened: imported, or entered late'),
+        (5, 'silent', 'unfinished, and not moved for 90 days before the stream''s last event'),
+        (6, 'ledger_gap', 'a move does not continue where the one before ended: ledger rows are missing or were changed'),
+        (7, 'no_ledger', 'the ledger has no move of the item'),
+        (8, 'undefined_stage', 'the ledger names a stage that the stream does not have'),
+        (9, 'state_differs', 'the computed columns are not what the ledger gives'))
+    SELECT e.name, count(DISTINCT f.item), (array_agg(DISTINCT f.item) FILTER (WHERE f.item IS NOT NULL))[1:5], e.meaning
+    FROM explained e LEFT JOIN found f USING (place)
+    GROUP BY e.place, e.name, e.meaning ORDER BY e.place;
+
+    SELECT q.before, q.at INTO gap
+    FROM (SELECT lag(t."timestamp") OVER (ORDER BY t."timestamp") AS before, t."timestamp" AS at
+          FROM vsm.stage_transitions t JOIN vsm.work_items w ON w.id = t.work_item_id WHERE w.stream = v.stream) q
+    WHERE q.before IS NOT NULL ORDER BY vsm._elapsed_us(q.before, q.at) DESC, q.at LIMIT 1;
+    IF FOUND THEN
+        RETURN QUERY SELECT 'longest_gap', NULL::bigint, NULL::bigint[],
+            format('no move at all for %s, from %s to %s', vsm._interval(vsm._elapsed_us(gap.before, gap.at)),
+                   gap.before AT TIME ZONE v.time_zone, gap.at AT TIME ZONE v.time_zone);
+    END IF;
+    IF NOT EXISTS (SELECT FROM vsm._stages s WHERE s.stream = v.stream AND s.started IS NOT NULL AND s.category <> 'done') THEN
+        RETURN QUERY SELECT 'no_commitment_point', NULL::bigint, NULL::bigint[],
+            'the stream has no active stage and names no commitment_stage: nothing counts as started'::text;
+    END IF;
+END $$;
+COMMENT ON FUNCTION vsm.data_quality(text) IS
+    'What to know before trusting a stream''s figures: each finding with the number of items, up to five of their ids and what '
+    'it means; the longest time without any move. Errors: PT404.';
+
+------------------------------------------------------------------------------------------------------------------------
+-- simulation
+------------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION vsm.simulate(items integer DEFAULT 3000, days integer DEFAULT 90, seed bigint DEFAULT 1,
+                             until timestamptz DEFAULT clock_timestamp())
+    RETURNS TABLE (case_id text, stage text, entered_at timestamptz, type text, title text)
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_simulate';
+COMMENT ON FUNCTION vsm.simulate(integer, integer, bigint, timestamptz) IS
+    'Events of a simulated value stream over the default stages in the long form of vsm.import_events(): items that arrive '
+    'over the days before until, wait, are worked on, sent back and reopened. The same arguments give the same rows. '
+    'Errors: PT422.';
+
+------------------------------------------------------------------------------------------------------------------------
+-- privileges: PUBLIC has nothing; vsm.grant_access() gives a role what it needs
+------------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION vsm.grant_access(role regrole, level text) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF level IS NULL OR level NOT IN ('reader', 'writer', 'admin') THEN
+        RAISE EXCEPTION 'access level "%" is not known', level
+            USING ERRCODE = 'PT422', HINT = 'Give reader, writer or admin.';
+    END IF;
+    EXECUTE format('GRANT USAGE ON SCHEMA vsm TO %s', role);
+    EXECUTE format('GRANT SELECT ON vsm.value_streams, vsm.stages, vsm._stages, vsm.work_item_types, vsm.work_items,'
+                   ' vsm.stage_transitions, vsm.wip TO %s', role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._elapsed_us, vsm._interval_us, vsm._interval, vsm._entered_at, vsm._window,'
+                   ' vsm._completed, vsm._grid, vsm._average_wip, vsm._replay, vsm._completions, vsm.history, vsm.cycle_time_days,'
+                   ' vsm.completions, vsm.wip_at, vsm.occupancy, vsm.cumulative_flow, vsm.throughput, vsm.time_in_stage,'
+                   ' vsm.flow_efficiency, vsm.work_item_age, vsm.metrics, vsm.data_quality, vsm.simulate TO %s', role);
+    IF level = 'reader' THEN
+        RETURN;
+    END IF;
+    EXECUTE format('GRANT INSERT, UPDATE, DELETE ON vsm.work_items TO %s', role);
+    EXECUTE format('GRANT USAGE ON SEQUENCE vsm.work_items_id_seq TO %s', role);
+    EXECUTE format('GRANT SELECT, DELETE ON vsm.import_refusals TO %s', role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._stage_id, vsm._latest_transition, vsm.create_work_item, vsm.transition,'
+                   ' vsm._import_begin, vsm._import_column, vsm._import_time, vsm._read_time, vsm._import_apply,'
+                   ' vsm.import_events, vsm.import_wide TO %s', role);
+    IF level = 'writer' THEN
+        RETURN;
+    END IF;
+    EXECUTE format('GRANT INSERT, UPDATE, DELETE ON vsm.value_streams, vsm.stages, vsm.work_item_types TO %s', role);
+    EXECUTE format('GRANT USAGE ON SEQUENCE vsm.value_streams_id_seq, vsm.stages_id_seq TO %s', role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._read_stage_list, vsm._set_stages, vsm._check_commitment_stage,'
+                   ' vsm.define_stream TO %s', role);
+END $$;
+COMMENT ON FUNCTION vsm.grant_access(regrole, text) IS
+    'Gives a role what it needs. reader: tables and figures; writer: also creates, moves, deletes and imports items; admin: also '
+    'defines streams, stages and types. Errors: PT422.';
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA vsm FROM PUBLIC;
+
+-- Everything belongs to who created the extension, who may be no superuser; what runs with the owner's rights has no more.
+DO $$
+DECLARE
+    object record;
+BEGIN
+    FOR object IN
+        SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind, c.oid::regclass::text AS name
+        FROM pg_class c WHERE c.relnamespace = 'vsm'::regnamespace AND c.relkind IN ('r', 'v')
+        UNION ALL
+        SELECT 'TYPE', t.oid::regtype::text FROM pg_type t JOIN pg_class c ON c.oid = t.typrelid
+        WHERE t.typnamespace = 'vsm'::regnamespace AND c.relkind = 'c'
+        UNION ALL
+        SELECT CASE p.prokind WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END,
+               format('%s', p.oid::regprocedure)
+        FROM pg_proc p WHERE p.pronamespace = 'vsm'::regnamespace
+    LOOP
+        EXECUTE format('ALTER %s %s OWNER TO @extowner@', object.kind, object.name);
+    END LOOP;
+END $$;

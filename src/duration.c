@@ -1,0 +1,84 @@
+/*
+ * duration.c
+ *		Elapsed time, a day always 24 hours.
+ *
+ * The server subtracts "1 day" from a timestamptz by the calendar of the
+ * session's time zone, which is 23 or 25 hours twice a year.  Durations in the
+ * ledger are elapsed time, so figures count in microseconds and turn them into
+ * an interval only to show them, in the form "timestamptz - timestamptz" has.
+ */
+#include "vsm.h"
+
+#include "common/int.h"
+#include "fmgr.h"
+#include "utils/timestamp.h"
+
+#include "errors.h"
+
+PG_FUNCTION_INFO_V1(vsm__elapsed_us);
+PG_FUNCTION_INFO_V1(vsm__interval_us);
+PG_FUNCTION_INFO_V1(vsm__interval);
+PG_FUNCTION_INFO_V1(vsm__entered_at);
+
+/* vsm._elapsed_us(from timestamptz, until timestamptz) -> bigint: microseconds */
+Datum
+vsm__elapsed_us(PG_FUNCTION_ARGS)
+{
+	TimestampTz from = PG_GETARG_TIMESTAMPTZ(0);
+	TimestampTz until = PG_GETARG_TIMESTAMPTZ(1);
+	int64		us;
+
+	if (TIMESTAMP_NOT_FINITE(from) || TIMESTAMP_NOT_FINITE(until) ||
+		pg_sub_s64_overflow(until, from, &us))
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("elapsed time needs two finite times"),
+				errhint("Give the window's bounds as points in time."));
+	PG_RETURN_INT64(us);
+}
+
+/* vsm._interval_us(interval) -> bigint: microseconds, a day 24 hours, a month 30 days */
+Datum
+vsm__interval_us(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(vsm_interval_us(PG_GETARG_INTERVAL_P(0)));
+}
+
+/* vsm._interval(bigint) -> interval: days and time of that many microseconds */
+Datum
+vsm__interval(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INTERVAL_P(vsm_interval(PG_GETARG_INT64(0)));
+}
+
+/* vsm._entered_at(left_at timestamptz, stay interval) -> timestamptz */
+Datum
+vsm__entered_at(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TIMESTAMPTZ(PG_GETARG_TIMESTAMPTZ(0) - vsm_interval_us(PG_GETARG_INTERVAL_P(1)));
+}
+
+Interval *
+vsm_interval(int64 us)
+{
+	Interval   *result = palloc(sizeof(Interval));
+
+	result->month = 0;
+	result->day = (int32) (us / USECS_PER_DAY);
+	result->time = us % USECS_PER_DAY;
+	return result;
+}
+
+int64
+vsm_interval_us(const Interval *interval)
+{
+	int64		days = (int64) interval->month * DAYS_PER_MONTH + interval->day;
+	int64		us;
+
+	if (pg_mul_s64_overflow(days, USECS_PER_DAY, &us) ||
+		pg_add_s64_overflow(us, interval->time, &us))
+		ereport(ERROR,
+				errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				errmsg("interval out of range"));
+	return us;
+}

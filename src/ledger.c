@@ -1,0 +1,266 @@
+/*
+ * ledger.c
+ *		Writing the ledger, vsm.stage_transitions.
+ *
+ * AFTER row triggers on vsm.work_items add one row for each item placed or
+ * moved and remove an item's rows when it is deleted; a TRUNCATE of the items
+ * empties the ledger too.  They run when the change is really stored, in its
+ * transaction, and write as the owner of the tables.  They need no foreign keys
+ * to be right: whoever changes an item holds its row lock, and only these
+ * triggers and the import write here.
+ *
+ * The guard on the ledger lets the owner insert (a restore does), and anything
+ * else only with vsm.recording = off.
+ */
+#include "vsm.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "errors.h"
+
+/* A row to write. */
+typedef struct LedgerRow
+{
+	int64		work_item_id;
+	bool		first;			/* the item's first entry: from nowhere */
+	int64		from_stage_id;
+	int64		to_stage_id;
+	TimestampTz at;
+	int64		time_in_stage_us;
+} LedgerRow;
+
+static void record_insert(TriggerData *trigdata);
+static void record_update(TriggerData *trigdata);
+static void forget_item(TriggerData *trigdata);
+static void write_row(const LedgerRow *row, Oid owner);
+static int64 insert_row(const LedgerRow *row, TimestampTz recorded_at, const char *reason, const char *actor);
+static void run_unrecorded(SPIPlanPtr *plan, const char *query, Oid owner, int nargs, Datum *arguments);
+static int64 get_int64(HeapTuple tuple, int column, TupleDesc desc);
+
+PG_FUNCTION_INFO_V1(vsm__work_item_after);
+PG_FUNCTION_INFO_V1(vsm__work_items_truncated);
+PG_FUNCTION_INFO_V1(vsm__ledger_guard);
+
+/* vsm._work_item_after() -> trigger: AFTER INSERT OR UPDATE OR DELETE, for each row */
+Datum
+vsm__work_item_after(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigdata->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
+		elog(ERROR, "not called as an AFTER row trigger");
+	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
+		record_insert(trigdata);
+	else if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
+		record_update(trigdata);
+	else
+		forget_item(trigdata);
+	return PointerGetDatum(NULL);
+}
+
+/* vsm._work_items_truncated() -> trigger: AFTER TRUNCATE, for each statement */
+Datum
+vsm__work_items_truncated(PG_FUNCTION_ARGS)
+{
+	static SPIPlanPtr plan = NULL;
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "not called by trigger manager");
+	run_unrecorded(&plan, "TRUNCATE vsm.stage_transitions, vsm._merged_events",
+				   trigdata->tg_relation->rd_rel->relowner, 0, NULL);
+	return PointerGetDatum(NULL);
+}
+
+/*
+ * vsm._ledger_guard() -> trigger
+ *		Keeps the ledger append-only: BEFORE each statement on it.
+ */
+Datum
+vsm__ledger_guard(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	Relation	rel;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "not called by trigger manager");
+	rel = trigdata->tg_relation;
+	vsm_require_recording_right(rel);
+	if (!vsm_recording ||
+		(TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) &&
+		 has_privs_of_role(GetUserId(), rel->rd_rel->relowner)))
+		return PointerGetDatum(NULL);
+
+	ereport(ERROR,
+			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			errmsg("the ledger \"%s\" is append-only", RelationGetRelationName(rel)),
+			errdetail("Its rows are written when work items are created, moved, deleted or imported."),
+			errhint("Move an item with vsm.transition(), bring past moves in with vsm.import_events(), "
+					"or delete the work item."),
+			errtable(rel));
+}
+
+static void
+record_insert(TriggerData *trigdata)
+{
+	TupleDesc	desc = RelationGetDescr(trigdata->tg_relation);
+	HeapTuple	tuple = trigdata->tg_trigtuple;
+	LedgerRow	row = {.first = true};
+
+	row.work_item_id = get_int64(tuple, ITEM_ID, desc);
+	if (!vsm_live_insert_take(row.work_item_id, tuple))
+		return;
+	row.to_stage_id = get_int64(tuple, ITEM_STAGE_ID, desc);
+	row.at = get_int64(tuple, ITEM_STAGE_ENTERED_AT, desc);
+	write_row(&row, trigdata->tg_relation->rd_rel->relowner);
+}
+
+/* The trigger's WHEN clause has seen that the stage differs. */
+static void
+record_update(TriggerData *trigdata)
+{
+	TupleDesc	desc = RelationGetDescr(trigdata->tg_relation);
+	HeapTuple	old = trigdata->tg_trigtuple;
+	HeapTuple	new = trigdata->tg_newtuple;
+	LedgerRow	row = {.first = false};
+
+	if (!vsm_recording)
+		return;
+	row.work_item_id = get_int64(new, ITEM_ID, desc);
+	row.from_stage_id = get_int64(old, ITEM_STAGE_ID, desc);
+	row.to_stage_id = get_int64(new, ITEM_STAGE_ID, desc);
+	row.at = get_int64(new, ITEM_STAGE_ENTERED_AT, desc);
+	row.time_in_stage_us = row.at - get_int64(old, ITEM_STAGE_ENTERED_AT, desc);
+	write_row(&row, trigdata->tg_relation->rd_rel->relowner);
+}
+
+static void
+forget_item(TriggerData *trigdata)
+{
+	static SPIPlanPtr plan = NULL;
+	Datum		id = Int64GetDatum(get_int64(trigdata->tg_trigtuple, ITEM_ID,
+											 RelationGetDescr(trigdata->tg_relation)));
+
+	vsm_require_recording_right(trigdata->tg_relation);
+	run_unrecorded(&plan,
+				   "WITH merged AS (DELETE FROM vsm._merged_events WHERE work_item_id = $1)"
+				   " DELETE FROM vsm.stage_transitions WHERE work_item_id = $1",
+				   trigdata->tg_relation->rd_rel->relowner, 1, &id);
+}
+
+static void
+write_row(const LedgerRow *row, Oid owner)
+{
+	VsmRequest *request = vsm_request;
+	const char *actor = GetUserNameFromId(GetOuterUserId(), false);
+	TimestampTz recorded_at = GetCurrentTimestamp();
+	VsmIdentity before;
+	int64		id;
+
+	if (request && (request->work_item_id != row->work_item_id || !request->seen || request->recorded))
+		request = NULL;
+
+	before = vsm_become(owner);
+	id = insert_row(row, recorded_at, request ? request->reason : NULL, actor);
+	vsm_become_again(before);
+
+	if (request == NULL)
+		return;
+	request->recorded = true;
+	request->id = id;
+	request->from_stage_id = row->from_stage_id;
+	request->to_stage_id = row->to_stage_id;
+	request->at = row->at;
+	request->recorded_at = recorded_at;
+	request->time_in_stage_us = row->time_in_stage_us;
+	strlcpy(request->actor, actor, NAMEDATALEN);
+}
+
+/* Returns the id of the new row. */
+static int64
+insert_row(const LedgerRow *row, TimestampTz recorded_at, const char *reason, const char *actor)
+{
+	static SPIPlanPtr plan = NULL;
+	char		nulls[LEDGER_COLUMNS] = "        ";
+	Datum		values[8];
+	bool		isnull;
+	int64		id;
+
+	values[0] = Int64GetDatum(row->work_item_id);
+	values[1] = Int64GetDatum(row->from_stage_id);
+	values[2] = Int64GetDatum(row->to_stage_id);
+	values[3] = TimestampTzGetDatum(row->at);
+	values[4] = TimestampTzGetDatum(recorded_at);
+	values[5] = row->first ? (Datum) 0 : IntervalPGetDatum(vsm_interval(row->time_in_stage_us));
+	values[6] = reason ? CStringGetTextDatum(reason) : (Datum) 0;
+	values[7] = CStringGetTextDatum(actor);
+	if (row->first)
+		nulls[1] = nulls[5] = 'n';
+	if (reason == NULL)
+		nulls[6] = 'n';
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (plan == NULL)
+	{
+		Oid			types[8] = {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INTERVALOID, TEXTOID, TEXTOID};
+
+		plan = SPI_prepare("INSERT INTO vsm.stage_transitions (work_item_id, from_stage_id, to_stage_id,"
+						   " \"timestamp\", recorded_at, time_in_stage, reason, actor)"
+						   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id", 8, types);
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not prepare the ledger row: %s", SPI_result_code_string(SPI_result));
+	}
+	if (SPI_execute_plan(plan, values, nulls, false, 0) != SPI_OK_INSERT_RETURNING || SPI_processed != 1)
+		elog(ERROR, "could not write the ledger row: %s", SPI_result_code_string(SPI_result));
+	id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_finish();
+	return id;
+}
+
+/* As the owner and with vsm.recording = off for as long as it takes, errors included. */
+static void
+run_unrecorded(SPIPlanPtr *plan, const char *query, Oid owner, int nargs, Datum *arguments)
+{
+	VsmIdentity before = vsm_become(owner);
+	int			nest = NewGUCNestLevel();
+	Oid			types[1] = {INT8OID};
+
+	Assert(nargs <= (int) lengthof(types));
+	(void) set_config_option("vsm.recording", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (*plan == NULL)
+	{
+		*plan = SPI_prepare(query, nargs, types);
+		if (*plan == NULL || SPI_keepplan(*plan) != 0)
+			elog(ERROR, "could not prepare \"%s\": %s", query, SPI_result_code_string(SPI_result));
+	}
+	if (SPI_execute_plan(*plan, arguments, NULL, false, 0) < 0)
+		elog(ERROR, "could not run \"%s\": %s", query, SPI_result_code_string(SPI_result));
+	SPI_finish();
+	AtEOXact_GUC(true, nest);
+	vsm_become_again(before);
+}
+
+static int64
+get_int64(HeapTuple tuple, int column, TupleDesc desc)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, column, desc, &isnull);
+
+	if (isnull)
+		elog(ERROR, "column %d of a work item is null", column);
+	return DatumGetInt64(value);
+}

@@ -1,0 +1,594 @@
+/*
+ * transition.c
+ *		Rules of a move: from a changed row to the item's new state.
+ *
+ * The BEFORE row trigger on vsm.work_items sees every INSERT and UPDATE, from
+ * any client.  It knows the row as it is after the wait for its lock, so the
+ * stage left is the true one, and it fills in the computed columns.  The ledger
+ * row is written by the AFTER trigger (ledger.c), once the row is stored.
+ *
+ * Taken as they are, and recorded nowhere: rows inserted with their state
+ * filled in by the owner of the tables (restore, copy), and whatever the owner
+ * writes with vsm.recording = off (repairs after an import).
+ *
+ * vsm.transition() is an UPDATE of stage_id; what an UPDATE cannot say (time,
+ * reason, expected stage) it hands over in vsm_request.
+ */
+#include "vsm.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "mb/pg_wchar.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "errors.h"
+
+#define MAX_TITLE_CHARACTERS	500
+#define MAX_AHEAD_US			(5 * USECS_PER_MINUTE)
+
+/* A row as the triggers see it: values that do not move while it is looked at. */
+typedef struct ItemRow
+{
+	HeapTuple	tuple;
+	Datum		values[ITEM_COLUMNS + 1];	/* by column number */
+	bool		nulls[ITEM_COLUMNS + 1];
+} ItemRow;
+
+VsmRequest *vsm_request = NULL;
+
+static HeapTuple place_item(TriggerData *trigdata);
+static HeapTuple change_item(TriggerData *trigdata);
+static VsmRequest *request_for(const ItemRow *old);
+static HeapTuple move_item(Relation rel, VsmRequest *request, ItemRow *old, ItemRow *new);
+static void read_row(ItemRow *row, HeapTuple tuple, TupleDesc desc);
+static bool same_column(const ItemRow *old, const ItemRow *new, int column, TupleDesc desc);
+static void refuse_computed_columns(const ItemRow *old, const ItemRow *new, Relation rel);
+static void refuse_computed_column(Relation rel, int column);
+static void check_text_columns(const ItemRow *row, const ItemRow *old, TupleDesc desc);
+static void check_title(const ItemRow *row);
+static void check_type(const char *type);
+static const VsmStage *stage_to_enter(const ItemRow *row, Oid owner);
+static void seed_default(Oid owner);
+static void check_expected_stage(const VsmRequest *request, const VsmStage *from);
+static TimestampTz time_of_move(const VsmRequest *request, TimestampTz last, int64 work_item_id);
+static void check_not_ahead(TimestampTz at, TimestampTz now);
+static void state_from_row(VsmItemState *state, const ItemRow *row);
+static HeapTuple row_with_state(ItemRow *row, const VsmItemState *state, TimestampTz now, TupleDesc desc);
+static char *row_text(const ItemRow *row, int column);
+static void run_request(int64 work_item_id, text *to_stage);
+static Datum transition_row(FunctionCallInfo fcinfo, const VsmRequest *request);
+static Datum latest_transition(int64 work_item_id);
+
+PG_FUNCTION_INFO_V1(vsm__work_item_before);
+PG_FUNCTION_INFO_V1(vsm_transition);
+
+/* vsm._work_item_before() -> trigger: BEFORE INSERT OR UPDATE, for each row, last by name */
+Datum
+vsm__work_item_before(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigdata->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
+		elog(ERROR, "not called as a BEFORE row trigger");
+	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
+		return PointerGetDatum(place_item(trigdata));
+	return PointerGetDatum(change_item(trigdata));
+}
+
+/*
+ * vsm.transition(work_item_id, to_stage, at, reason, expected_from) -> vsm.stage_transitions
+ *		Move an item; returns the ledger row.
+ *
+ * to_stage is a name in the item's stream.  Moving an item to the stage it is
+ * in records nothing and returns its latest transition.  PT404: no such item
+ * or stage; PT409: not in expected_from; PT422: time or stage refused.
+ */
+Datum
+vsm_transition(PG_FUNCTION_ARGS)
+{
+	VsmRequest *outer = vsm_request;
+	VsmRequest	request = {0};
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("a transition needs a work item and a stage"),
+				errhint("Call vsm.transition(work_item_id, to_stage)."));
+	request.work_item_id = PG_GETARG_INT64(0);
+	request.has_at = !PG_ARGISNULL(2);
+	if (request.has_at)
+		request.at = PG_GETARG_TIMESTAMPTZ(2);
+	if (!PG_ARGISNULL(3))
+		request.reason = text_to_cstring(PG_GETARG_TEXT_PP(3));
+	if (!PG_ARGISNULL(4))
+		request.expected_from = text_to_cstring(PG_GETARG_TEXT_PP(4));
+
+	PG_TRY();
+	{
+		vsm_request = &request;
+		run_request(request.work_item_id, PG_GETARG_TEXT_PP(1));
+	}
+	PG_FINALLY();
+	{
+		vsm_request = outer;
+	}
+	PG_END_TRY();
+
+	if (request.recorded)
+		return transition_row(fcinfo, &request);
+	return latest_transition(request.work_item_id);
+}
+
+/* A new item: as it is when its state came with it, else in its first stage. */
+static HeapTuple
+place_item(TriggerData *trigdata)
+{
+	Relation	rel = trigdata->tg_relation;
+	TupleDesc	desc = RelationGetDescr(rel);
+	TimestampTz now = GetCurrentTimestamp();
+	const VsmStage *stage;
+	VsmItemState state;
+	ItemRow		row;
+
+	vsm_require_recording_right(rel);
+	read_row(&row, trigdata->tg_trigtuple, desc);
+	check_text_columns(&row, NULL, desc);
+
+	if (!row.nulls[ITEM_STAGE_ENTERED_AT])
+	{
+		if (!has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
+			refuse_computed_column(rel, ITEM_STAGE_ENTERED_AT);
+		return trigdata->tg_trigtuple;
+	}
+	for (int column = ITEM_STARTED_AT; column <= ITEM_REOPENED; column++)
+		if (!row.nulls[column])
+			refuse_computed_column(rel, column);
+
+	/* created_at, when given, is when the item came to be */
+	if (!row.nulls[ITEM_CREATED_AT])
+		check_not_ahead(DatumGetTimestampTz(row.values[ITEM_CREATED_AT]), now);
+	stage = stage_to_enter(&row, rel->rd_rel->relowner);
+	vsm_state_create(&state, stage,
+					 row.nulls[ITEM_CREATED_AT] ? now : DatumGetTimestampTz(row.values[ITEM_CREATED_AT]));
+	check_type(row_text(&row, ITEM_TYPE));
+	if (!row.nulls[ITEM_ID])
+		vsm_live_insert_note(DatumGetInt64(row.values[ITEM_ID]));
+	return row_with_state(&row, &state, now, desc);
+}
+
+/* A changed item: columns users may change, then the move if there is one. */
+static HeapTuple
+change_item(TriggerData *trigdata)
+{
+	Relation	rel = trigdata->tg_relation;
+	TupleDesc	desc = RelationGetDescr(rel);
+	ItemRow		old;
+	ItemRow		new;
+	VsmRequest *request;
+	VsmItemState state;
+
+	vsm_require_recording_right(rel);
+	if (!vsm_recording)
+		return trigdata->tg_newtuple;
+
+	read_row(&old, trigdata->tg_trigtuple, desc);
+	read_row(&new, trigdata->tg_newtuple, desc);
+	refuse_computed_columns(&old, &new, rel);
+	check_text_columns(&new, &old, desc);
+	if (!new.nulls[ITEM_TYPE] && !same_column(&old, &new, ITEM_TYPE, desc))
+		check_type(row_text(&new, ITEM_TYPE));
+
+	request = request_for(&old);
+	if (request || !same_column(&old, &new, ITEM_STAGE_ID, desc))
+		return move_item(rel, request, &old, &new);
+
+	state_from_row(&state, &new);
+	return row_with_state(&new, &state, GetCurrentTimestamp(), desc);
+}
+
+/* The request that this row change answers: the first one of its item. */
+static VsmRequest *
+request_for(const ItemRow *old)
+{
+	if (vsm_request == NULL || vsm_request->seen ||
+		vsm_request->work_item_id != DatumGetInt64(old->values[ITEM_ID]))
+		return NULL;
+	vsm_request->seen = true;
+	return vsm_request;
+}
+
+/* The row after a move; NULL, which leaves the row alone, when it is there already. */
+static HeapTuple
+move_item(Relation rel, VsmRequest *request, ItemRow *old, ItemRow *new)
+{
+	int64		work_item_id = DatumGetInt64(old->values[ITEM_ID]);
+	TimestampTz now = GetCurrentTimestamp();
+	const VsmStage *known;
+	VsmStage	from;
+	VsmStage	to;
+	VsmItemState state;
+	TimestampTz at;
+
+	known = vsm_stage(DatumGetInt64(old->values[ITEM_STAGE_ID]));
+	if (known == NULL)
+		ereport(ERROR,
+				errcode(VSM_NOT_FOUND),
+				errmsg("work item " INT64_FORMAT " is in a stage that is not defined", work_item_id),
+				errdetail("Stage " INT64_FORMAT " is not in vsm.stages.", DatumGetInt64(old->values[ITEM_STAGE_ID])),
+				errhint("Restore vsm.stages; vsm.data_quality() lists such items."));
+	from = *known;
+	if (request && request->expected_from)
+		check_expected_stage(request, &from);
+	if (request && !new->nulls[ITEM_STAGE_ID] &&
+		DatumGetInt64(new->values[ITEM_STAGE_ID]) == from.id)
+	{
+		request->stays = true;
+		return NULL;
+	}
+	to = *stage_to_enter(new, rel->rd_rel->relowner);
+
+	state_from_row(&state, old);
+	at = time_of_move(request, state.stage_entered_at, work_item_id);
+	vsm_state_move(&state, &from, &to, at);
+	return row_with_state(new, &state, now, RelationGetDescr(rel));
+}
+
+static void
+read_row(ItemRow *row, HeapTuple tuple, TupleDesc desc)
+{
+	Assert(desc->natts >= ITEM_COLUMNS);
+	Assert(strcmp(NameStr(TupleDescAttr(desc, ITEM_REOPENED - 1)->attname), "reopened") == 0);
+
+	row->tuple = tuple;
+	for (int column = 1; column <= ITEM_COLUMNS; column++)
+		row->values[column] = heap_getattr(tuple, column, desc, &row->nulls[column]);
+}
+
+static bool
+same_column(const ItemRow *old, const ItemRow *new, int column, TupleDesc desc)
+{
+	Form_pg_attribute attribute = TupleDescAttr(desc, column - 1);
+
+	if (old->nulls[column] || new->nulls[column])
+		return old->nulls[column] == new->nulls[column];
+	return datum_image_eq(old->values[column], new->values[column],
+						  attribute->attbyval, attribute->attlen);
+}
+
+/* updated_at is not among them: it is always set here, and tools that write it mean no harm. */
+static void
+refuse_computed_columns(const ItemRow *old, const ItemRow *new, Relation rel)
+{
+	static const int computed[] = {
+		ITEM_ID, ITEM_STREAM, ITEM_CREATED_AT, ITEM_STAGE_ENTERED_AT, ITEM_STARTED_AT,
+		ITEM_COMPLETED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME, ITEM_REOPENED
+	};
+
+	for (int i = 0; i < (int) lengthof(computed); i++)
+		if (!same_column(old, new, computed[i], RelationGetDescr(rel)))
+			refuse_computed_column(rel, computed[i]);
+}
+
+static void
+refuse_computed_column(Relation rel, int column)
+{
+	const char *name = NameStr(TupleDescAttr(RelationGetDescr(rel), column - 1)->attname);
+
+	if (column == ITEM_ID || column == ITEM_STREAM)
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("column \"%s\" of a work item cannot be changed", name),
+				errdetail("The ledger refers to the item as it was created."),
+				errhint("Delete the item and create it again."),
+				errtablecol(rel, column));
+	ereport(ERROR,
+			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			errmsg("column \"%s\" of a work item is computed", name),
+			errdetail("It follows from the item's moves."),
+			errhint("Move the item with vsm.transition() or by its stage_id; import past moves with vsm.import_events()."),
+			errtablecol(rel, column));
+}
+
+/* Title and external id, when new or changed. */
+static void
+check_text_columns(const ItemRow *row, const ItemRow *old, TupleDesc desc)
+{
+	if (old == NULL || !same_column(old, row, ITEM_TITLE, desc))
+		check_title(row);
+	if (!row->nulls[ITEM_EXTERNAL_ID] && VARSIZE_ANY_EXHDR(DatumGetPointer(row->values[ITEM_EXTERNAL_ID])) == 0)
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("the external id of a work item is empty"),
+				errdetail("An item without one has the null value there."),
+				errhint("Give the id that another system knows the item by, or null."));
+}
+
+static void
+check_title(const ItemRow *row)
+{
+	text	   *title;
+	int			characters;
+
+	if (row->nulls[ITEM_TITLE])
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("a work item needs a title"),
+				errhint("Give a title of 1 to %d characters.", MAX_TITLE_CHARACTERS));
+	title = DatumGetTextPP(row->values[ITEM_TITLE]);
+	characters = pg_mbstrlen_with_len(VARDATA_ANY(title), VARSIZE_ANY_EXHDR(title));
+	if (characters < 1 || characters > MAX_TITLE_CHARACTERS)
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg(characters == 0 ? "the title of a work item is empty" : "the title of a work item is too long"),
+				errdetail("It has %d characters.", characters),
+				errhint("Give a title of 1 to %d characters.", MAX_TITLE_CHARACTERS));
+}
+
+static void
+check_type(const char *type)
+{
+	if (!vsm_type_known(type))
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("work item type \"%s\" is not defined", type),
+				errdetail("The types are in vsm.work_item_types; names are case-sensitive."),
+				errhint("Use a defined type, or add one: INSERT INTO vsm.work_item_types VALUES (%s).",
+						quote_literal_cstr(type)));
+}
+
+/*
+ * stage_to_enter
+ *		The stage a row names, or the first of its stream.
+ *
+ * The default stream comes into being here when there is no stream yet.
+ */
+static const VsmStage *
+stage_to_enter(const ItemRow *row, Oid owner)
+{
+	char	   *stream = row_text(row, ITEM_STREAM);
+	const VsmStage *stage;
+
+	if (row->nulls[ITEM_STAGE_ID])
+	{
+		stage = vsm_first_stage(stream);
+		if (stage == NULL && strcmp(stream, "default") == 0)
+		{
+			seed_default(owner);
+			stage = vsm_first_stage(stream);
+		}
+		if (stage == NULL)
+			ereport(ERROR,
+					errcode(VSM_NOT_FOUND),
+					errmsg("stream \"%s\" not found", stream),
+					errdetail("There is no stream of that name with a stage to begin in."),
+					errhint("The streams are in vsm.value_streams; vsm.define_stream() defines one."));
+	}
+	else
+	{
+		int64		id = DatumGetInt64(row->values[ITEM_STAGE_ID]);
+
+		stage = vsm_stage(id);
+		if (stage == NULL || strcmp(stage->stream, stream) != 0)
+			ereport(ERROR,
+					errcode(VSM_NOT_FOUND),
+					errmsg("stage " INT64_FORMAT " not found in stream \"%s\"", id, stream),
+					errhint("The stages of each stream are in vsm.stages."));
+	}
+	if (stage->retired)
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("stage \"%s\" is retired", stage->name),
+				errdetail("A retired stage keeps its history and takes no new entries."),
+				errhint("Use another stage, or bring this one back: UPDATE vsm.stages SET retired_at = NULL WHERE id = " INT64_FORMAT ".",
+						stage->id));
+	return stage;
+}
+
+/* First use: default stream and types, once, also when two sessions come together. */
+static void
+seed_default(Oid owner)
+{
+	VsmIdentity before = vsm_become(owner);
+
+	if (SPI_connect() != SPI_OK_CONNECT ||
+		SPI_execute("SELECT vsm._seed_default()", false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not define the default stream");
+	SPI_finish();
+	vsm_become_again(before);
+}
+
+static void
+check_expected_stage(const VsmRequest *request, const VsmStage *from)
+{
+	if (strcmp(request->expected_from, from->name) == 0)
+		return;
+	ereport(ERROR,
+			errcode(VSM_CONFLICT),
+			errmsg("work item " INT64_FORMAT " is not in stage \"%s\"",
+				   request->work_item_id, request->expected_from),
+			errdetail("It is in stage \"%s\": somebody else moved it.", from->name),
+			errhint("Look at vsm.history(" INT64_FORMAT ") and move it again from where it is.",
+					request->work_item_id));
+}
+
+/*
+ * time_of_move
+ *		The time given, checked, or the clock now that the row is locked.
+ *
+ * The clock may have been set back since the last move; time does not.
+ */
+static TimestampTz
+time_of_move(const VsmRequest *request, TimestampTz last, int64 work_item_id)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (request == NULL || !request->has_at)
+		return Max(now, last);
+
+	check_not_ahead(request->at, now);
+	if (request->at < last)
+	{
+		char	   *last_text = pstrdup(timestamptz_to_str(last));
+
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("work item " INT64_FORMAT " has moved since that time", work_item_id),
+				errdetail("The move is given as of %s; its last move was at %s.",
+						  timestamptz_to_str(request->at), last_text),
+				errhint("Give a later time, or bring past moves in with vsm.import_events()."));
+	}
+	return request->at;
+}
+
+static void
+check_not_ahead(TimestampTz at, TimestampTz now)
+{
+	char	   *now_text;
+
+	if (TIMESTAMP_NOT_FINITE(at))
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("the time of a move cannot be infinite"),
+				errdetail("The time given is \"%s\".", TIMESTAMP_IS_NOBEGIN(at) ? "-infinity" : "infinity"),
+				errhint("Give the time at which the item moved, or none for now."));
+	if (at <= now + MAX_AHEAD_US)
+		return;
+	now_text = pstrdup(timestamptz_to_str(now));
+	ereport(ERROR,
+			errcode(VSM_UNPROCESSABLE),
+			errmsg("the time of a move lies in the future"),
+			errdetail("The time given is %s; the server's clock shows %s.", timestamptz_to_str(at), now_text),
+			errhint("Give a time at most 5 minutes ahead, or none for now."));
+}
+
+static void
+state_from_row(VsmItemState *state, const ItemRow *row)
+{
+	state->stage_id = DatumGetInt64(row->values[ITEM_STAGE_ID]);
+	state->created_at = DatumGetTimestampTz(row->values[ITEM_CREATED_AT]);
+	state->stage_entered_at = DatumGetTimestampTz(row->values[ITEM_STAGE_ENTERED_AT]);
+	state->started_at = row->nulls[ITEM_STARTED_AT] ? DT_NOBEGIN : DatumGetTimestampTz(row->values[ITEM_STARTED_AT]);
+	state->completed_at = row->nulls[ITEM_COMPLETED_AT] ? DT_NOBEGIN : DatumGetTimestampTz(row->values[ITEM_COMPLETED_AT]);
+	state->active_us = vsm_interval_us(DatumGetIntervalP(row->values[ITEM_ACTIVE_TIME]));
+	state->wait_us = vsm_interval_us(DatumGetIntervalP(row->values[ITEM_WAIT_TIME]));
+	state->reopened = DatumGetInt32(row->values[ITEM_REOPENED]);
+}
+
+static HeapTuple
+row_with_state(ItemRow *row, const VsmItemState *state, TimestampTz now, TupleDesc desc)
+{
+	static int	columns[] = {
+		ITEM_CREATED_AT, ITEM_UPDATED_AT, ITEM_STAGE_ID, ITEM_STAGE_ENTERED_AT, ITEM_STARTED_AT,
+		ITEM_COMPLETED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME, ITEM_REOPENED
+	};
+	Datum		values[lengthof(columns)];
+	bool		nulls[lengthof(columns)] = {0};
+
+	values[0] = TimestampTzGetDatum(state->created_at);
+	values[1] = TimestampTzGetDatum(now);
+	values[2] = Int64GetDatum(state->stage_id);
+	values[3] = TimestampTzGetDatum(state->stage_entered_at);
+	values[4] = TimestampTzGetDatum(state->started_at);
+	nulls[4] = state->started_at == DT_NOBEGIN;
+	values[5] = TimestampTzGetDatum(state->completed_at);
+	nulls[5] = state->completed_at == DT_NOBEGIN;
+	values[6] = IntervalPGetDatum(vsm_interval(state->active_us));
+	values[7] = IntervalPGetDatum(vsm_interval(state->wait_us));
+	values[8] = Int32GetDatum(state->reopened);
+	return heap_modify_tuple_by_cols(row->tuple, desc, lengthof(columns), columns, values, nulls);
+}
+
+static char *
+row_text(const ItemRow *row, int column)
+{
+	if (row->nulls[column])
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("a work item needs a %s", column == ITEM_STREAM ? "stream" : "type"),
+				errhint("Leave the column out to get its default."));
+	return TextDatumGetCString(row->values[column]);
+}
+
+/* The UPDATE; the triggers fill in vsm_request. */
+static void
+run_request(int64 work_item_id, text *to_stage)
+{
+	static SPIPlanPtr plan = NULL;
+	Datum		values[2] = {Int64GetDatum(work_item_id), PointerGetDatum(to_stage)};
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (plan == NULL)
+	{
+		Oid			types[2] = {INT8OID, TEXTOID};
+
+		plan = SPI_prepare("UPDATE vsm.work_items SET stage_id = vsm._stage_id(stream, $2) WHERE id = $1", 2, types);
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not prepare the move: %s", SPI_result_code_string(SPI_result));
+	}
+	if (SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_UPDATE)
+		elog(ERROR, "could not run the move: %s", SPI_result_code_string(SPI_result));
+	SPI_finish();
+
+	if (!vsm_request->recorded && !vsm_request->stays)
+		ereport(ERROR,
+				errcode(VSM_NOT_FOUND),
+				errmsg("work item " INT64_FORMAT " not found", work_item_id),
+				errhint("vsm.create_work_item() makes one; vsm.work_items has the ids."));
+}
+
+static Datum
+transition_row(FunctionCallInfo fcinfo, const VsmRequest *request)
+{
+	TupleDesc	desc;
+	Datum		values[LEDGER_COLUMNS];
+	bool		nulls[LEDGER_COLUMNS] = {0};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != LEDGER_COLUMNS)
+		elog(ERROR, "return type must be vsm.stage_transitions");
+	values[0] = Int64GetDatum(request->work_item_id);
+	values[1] = Int64GetDatum(request->id);
+	values[2] = Int64GetDatum(request->from_stage_id);
+	values[3] = Int64GetDatum(request->to_stage_id);
+	values[4] = TimestampTzGetDatum(request->at);
+	values[5] = TimestampTzGetDatum(request->recorded_at);
+	values[6] = IntervalPGetDatum(vsm_interval(request->time_in_stage_us));
+	values[7] = request->reason ? CStringGetTextDatum(request->reason) : (Datum) 0;
+	nulls[7] = request->reason == NULL;
+	values[8] = CStringGetTextDatum(request->actor);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+}
+
+/* Read as the tables' owner: who may move an item may see where it came from. */
+static Datum
+latest_transition(int64 work_item_id)
+{
+	Datum		argument = Int64GetDatum(work_item_id);
+	Oid			types[1] = {INT8OID};
+	Datum		row;
+	bool		isnull;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute_with_args("SELECT vsm._latest_transition($1)", 1, types, &argument, NULL, false, 1) != SPI_OK_SELECT ||
+		SPI_processed != 1)
+		elog(ERROR, "could not read the latest transition of work item " INT64_FORMAT, work_item_id);
+	row = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	if (isnull)
+		ereport(ERROR,
+				errcode(VSM_NOT_FOUND),
+				errmsg("the ledger has no transition of work item " INT64_FORMAT, work_item_id),
+				errhint("Restore vsm.stage_transitions; vsm.data_quality() lists such items."));
+	row = SPI_datumTransfer(row, false, -1);
+	SPI_finish();
+	return row;
+}

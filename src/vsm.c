@@ -1,0 +1,75 @@
+/*
+ * vsm.c
+ *		Loading the module, its settings, and acting as the tables' owner.
+ */
+#include "vsm.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/rel.h"
+
+#include "compat.h"
+
+VSM_MODULE_MAGIC;
+
+bool		vsm_recording = true;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	DefineCustomBoolVariable("vsm.recording",
+							 "Records moves of work items in the ledger.",
+							 "Off lets the owner of vsm's tables write computed columns and ledger rows as they are, for repairs.",
+							 &vsm_recording,
+							 true,
+							 PGC_USERSET,	/* the triggers check who uses it */
+							 0,
+							 NULL, NULL, NULL);
+	MarkGUCPrefixReserved("vsm");
+}
+
+/*
+ * vsm_become
+ *		Act as the owner of the tables, as referential integrity checks do.
+ *
+ * Roles that move items need no right on the ledger or on the definitions.
+ * Give the result to vsm_become_again(); an error restores the identity too.
+ */
+VsmIdentity
+vsm_become(Oid owner)
+{
+	VsmIdentity before;
+
+	GetUserIdAndSecContext(&before.user, &before.sec_context);
+	SetUserIdAndSecContext(owner, before.sec_context |
+						   SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_NOFORCE_RLS);
+	return before;
+}
+
+void
+vsm_become_again(VsmIdentity before)
+{
+	SetUserIdAndSecContext(before.user, before.sec_context);
+}
+
+/*
+ * vsm_require_recording_right
+ *		Refuse vsm.recording = off to everybody but the owner of the table.
+ */
+void
+vsm_require_recording_right(Relation rel)
+{
+	if (vsm_recording || has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
+		return;
+	ereport(ERROR,
+			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			errmsg("vsm.recording is off for a role that may not turn it off"),
+			errdetail("Only the owner of table \"%s\" can change it without recording.",
+					  RelationGetRelationName(rel)),
+			errhint("Run \"RESET vsm.recording\" and try again."));
+}
