@@ -17,7 +17,8 @@ CREATE TYPE vsm._item_state AS (
     completed_at timestamptz,
     active_time interval,
     wait_time interval,
-    reopened integer
+    reopened integer,
+    backward_moves integer
 );
 
 -- A completion by a reopen rule; times in microseconds.
@@ -117,7 +118,8 @@ CREATE TABLE vsm.work_items (
     completed_at timestamptz,
     active_time interval NOT NULL,
     wait_time interval NOT NULL,
-    reopened integer NOT NULL
+    reopened integer NOT NULL,
+    backward_moves integer NOT NULL
 );
 ALTER SEQUENCE vsm.work_items_id_seq OWNED BY vsm.work_items.id;
 CREATE UNIQUE INDEX work_items_external_id ON vsm.work_items (stream, external_id) WHERE external_id IS NOT NULL;
@@ -139,6 +141,7 @@ COMMENT ON COLUMN vsm.work_items.active_time IS
 COMMENT ON COLUMN vsm.work_items.wait_time IS
     'Time in wait stages since started_at, the visit that is going on not included.';
 COMMENT ON COLUMN vsm.work_items.reopened IS 'Times the item left done.';
+COMMENT ON COLUMN vsm.work_items.backward_moves IS 'Moves to a stage that stands earlier in the order.';
 
 CREATE SEQUENCE vsm.stage_transitions_id_seq;
 CREATE TABLE vsm.stage_transitions (
@@ -274,16 +277,15 @@ BEGIN
     UPDATE vsm.work_items w
     SET created_at = r.created_at, stage_id = r.stage_id, stage_entered_at = r.stage_entered_at,
         started_at = r.started_at, completed_at = r.completed_at,
-        active_time = r.active_time, wait_time = r.wait_time, reopened = r.reopened
-    FROM (SELECT m.work_item_id, (m.state).*
+        active_time = r.active_time, wait_time = r.wait_time, reopened = r.reopened, backward_moves = r.backward_moves
+    FROM (SELECT m.work_item_id, m.state, (m.state).*
           FROM (SELECT t.work_item_id, vsm._replay(t.to_stage_id, t."timestamp", t.id) AS state
                 FROM vsm.stage_transitions t JOIN vsm.work_items i ON i.id = t.work_item_id
                 WHERE i.stream = of_stream GROUP BY 1) m
           WHERE m.state IS DISTINCT FROM NULL) r
     WHERE w.id = r.work_item_id
-      AND (w.created_at, w.stage_id, w.stage_entered_at, w.started_at, w.completed_at, w.active_time, w.wait_time, w.reopened)
-          IS DISTINCT FROM
-          (r.created_at, r.stage_id, r.stage_entered_at, r.started_at, r.completed_at, r.active_time, r.wait_time, r.reopened);
+      AND (w.stage_id, w.created_at, w.stage_entered_at, w.started_at, w.completed_at, w.active_time, w.wait_time, w.reopened,
+           w.backward_moves) IS DISTINCT FROM r.state;
     GET DIAGNOSTICS changed = ROW_COUNT;
     RETURN changed;
 END $$;
@@ -660,6 +662,10 @@ CREATE FUNCTION vsm._seed_default() RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF EXISTS (SELECT FROM vsm.value_streams) THEN
+        RETURN;
+    END IF;
+    -- two sessions may come at the same instant: the second sees what the first did
     LOCK TABLE vsm.value_streams IN SHARE ROW EXCLUSIVE MODE;
     IF NOT EXISTS (SELECT FROM vsm.value_streams) THEN
         PERFORM vsm.define_stream('default');
@@ -839,7 +845,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._import_column(regclass, text, boolean) IS 'A column of an import''s source. Errors: PT422.';
 
--- A column with times as an expression; texts are read by the session's DateStyle in its TimeZone.
+-- A column with times as two expressions, value and text: texts are read by the session's DateStyle in its TimeZone, and
+-- kept for the case that they cannot be.
 CREATE FUNCTION vsm._import_time(source regclass, column_name text) RETURNS text
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -850,9 +857,9 @@ DECLARE
                               WHERE a.attrelid = source AND a.attname = column_name);
 BEGIN
     IF type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN
-        RETURN format('%s::timestamptz', reference);
+        RETURN format('%s::timestamptz, NULL::text', reference);
     ELSIF type IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) THEN
-        RETURN format('vsm._read_time(%s::text)', reference);
+        RETURN format('vsm._read_time(%1$s::text), %1$s::text', reference);
     END IF;
     RAISE EXCEPTION 'column "%" of source "%" holds no times', column_name, source
         USING ERRCODE = 'PT422', DETAIL = format('Its type is %s.', type),
@@ -883,10 +890,10 @@ CREATE FUNCTION vsm.import_events(source regclass, stream text DEFAULT 'default'
 AS $$
 BEGIN
     PERFORM set_config('TimeZone', vsm._import_begin(stream, on_error, current_user), true);
-    EXECUTE format('INSERT INTO pg_temp.vsm_import SELECT row_number() OVER (%s), %s::text, %s::text, %s, %s, %s::text, %s::text FROM %s s',
+    EXECUTE format('INSERT INTO pg_temp.vsm_import SELECT row_number() OVER (%s), %s::text, %s::text, %s, %s::text, %s::text FROM %s s',
                    'ORDER BY ' || nullif(vsm._import_column(source, order_column, order_column IS NULL), 'NULL'),
                    vsm._import_column(source, case_column), vsm._import_column(source, stage_column),
-                   vsm._import_time(source, time_column), vsm._import_column(source, time_column) || '::text',
+                   vsm._import_time(source, time_column),
                    vsm._import_column(source, type_column, type_column = 'type'),
                    vsm._import_column(source, title_column, title_column = 'title'), source);
     RETURN vsm._import_apply(stream, source::text, create_stages, on_error, current_user);
@@ -926,14 +933,13 @@ BEGIN
                   HINT = 'Give one stage for each column, in the same order.';
     END IF;
     PERFORM set_config('TimeZone', vsm._import_begin(stream, on_error, current_user), true);
-    SELECT string_agg(format('(%s, %L, %s, %s::text)', p, names[p], vsm._import_time(source, columns[p]),
-                             vsm._import_column(source, columns[p])), ', ' ORDER BY p) INTO entries
+    SELECT string_agg(format('(%s, %L, %s)', p, names[p], vsm._import_time(source, columns[p])), ', ' ORDER BY p) INTO entries
     FROM generate_subscripts(columns, 1) p;
     EXECUTE format('INSERT INTO pg_temp.vsm_import'
                    ' SELECT s.vsm_row * %s + e.place, %s::text, e.stage, e.entered_at, e.entered_text, %s::text, %s::text'
                    ' FROM (SELECT *, row_number() OVER () AS vsm_row FROM %s) s'
                    ' CROSS JOIN LATERAL (VALUES %s) e (place, stage, entered_at, entered_text)'
-                   ' WHERE e.entered_text <> ''''',
+                   ' WHERE e.entered_at IS NOT NULL OR e.entered_text <> ''''',
                    cardinality(columns) + 1, vsm._import_column(source, id_column),
                    vsm._import_column(source, type_column, type_column = 'type'),
                    vsm._import_column(source, title_column, title_column = 'title'), source, entries);
@@ -947,11 +953,11 @@ COMMENT ON FUNCTION vsm.import_wide(regclass, text, text[], text, text[], text, 
 -- Why a row cannot be imported, or null.
 CREATE FUNCTION vsm._import_objection(case_id text, stage text, entered_at timestamptz, entered_text text, title text,
                                       stage_known boolean, type text, type_known boolean, latest timestamptz) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
     WHEN coalesce(case_id, '') = '' THEN 'no case id'
     WHEN coalesce(stage, '') = '' THEN 'no stage'
-    WHEN coalesce(entered_text, '') = '' THEN 'no time'
+    WHEN entered_at IS NULL AND coalesce(entered_text, '') = '' THEN 'no time'
     WHEN entered_at IS NULL THEN format('"%s" is not a time', entered_text)
     WHEN NOT isfinite(entered_at) THEN 'the time is infinite'
     WHEN entered_at > latest THEN 'the time lies in the future'
@@ -1036,7 +1042,7 @@ BEGIN
     END IF;
 
     INSERT INTO vsm.import_refusals (stream, source, case_id, stage, entered_at, reason, imported_by)
-    SELECT of_stream, source, r.case_id, r.stage, r.entered_text, o.reason, importer
+    SELECT of_stream, source, r.case_id, r.stage, coalesce(r.entered_text, r.entered_at::text), o.reason, importer
     FROM pg_temp.vsm_import_refused o JOIN pg_temp.vsm_import r USING (ord) ORDER BY o.ord;
     DELETE FROM pg_temp.vsm_import r USING pg_temp.vsm_import_refused o WHERE o.ord = r.ord;
     RETURN refused;
@@ -1102,17 +1108,18 @@ BEGIN
         SELECT e.*, row_number() OVER (PARTITION BY e.item_id, e.at, e.stage_id ORDER BY e.id, e.ord) AS copy
         FROM events e),
     sequence AS (
-        SELECT c.*, lag(c.stage_id) OVER item AS from_stage_id
-        FROM copies c WHERE c.origin <> 'new' OR c.copy = 1
-        WINDOW item AS (PARTITION BY c.item_id ORDER BY c.at, c.id, c.ord))
-    SELECT q.item_id, row_number() OVER item AS place, q.at, q.stage_id, q.origin, q.id, q.from_stage_id,
-           q.stage_id IS DISTINCT FROM q.from_stage_id AS keep,
-           vsm._interval(vsm._elapsed_us(
-               max(q.at) FILTER (WHERE q.stage_id IS DISTINCT FROM q.from_stage_id)
-                   OVER (PARTITION BY q.item_id ORDER BY q.at, q.id, q.ord ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
-               q.at)) AS time_in_stage
-    FROM sequence q
-    WINDOW item AS (PARTITION BY q.item_id ORDER BY q.at, q.id, q.ord);
+        SELECT c.*, lag(c.stage_id) OVER (PARTITION BY c.item_id ORDER BY c.at, c.id, c.ord) AS from_stage_id
+        FROM copies c WHERE c.origin <> 'new' OR c.copy = 1),
+    timed AS (
+        SELECT q.*, max(q.at) FILTER (WHERE q.stage_id IS DISTINCT FROM q.from_stage_id)
+                        OVER (PARTITION BY q.item_id ORDER BY q.at, q.id, q.ord
+                              ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS entered_at
+        FROM sequence q
+        -- new moves draw their ids in this order
+        ORDER BY q.item_id, q.at, q.id, q.ord OFFSET 0)
+    SELECT q.item_id, q.at, coalesce(q.id, nextval('vsm.stage_transitions_id_seq')) AS id, q.stage_id, q.origin, q.from_stage_id,
+           q.stage_id IS DISTINCT FROM q.from_stage_id AS keep, vsm._interval(vsm._elapsed_us(q.entered_at, q.at)) AS time_in_stage
+    FROM timed q;
 END $$;
 COMMENT ON FUNCTION vsm._import_merge_moves(text) IS 'Old and new moves of the imported items in order.';
 
@@ -1133,17 +1140,16 @@ BEGIN
     END IF;
 
     INSERT INTO vsm.stage_transitions (work_item_id, id, from_stage_id, to_stage_id, "timestamp", recorded_at, time_in_stage, actor)
-    SELECT m.item_id, coalesce(m.id, nextval('vsm.stage_transitions_id_seq')), m.from_stage_id, m.stage_id, m.at,
-           clock_timestamp(), m.time_in_stage, importer
-    FROM (SELECT * FROM pg_temp.vsm_import_moves WHERE keep AND origin <> 'ledger' ORDER BY item_id, place OFFSET 0) m;
+    SELECT m.item_id, m.id, m.from_stage_id, m.stage_id, m.at, clock_timestamp(), m.time_in_stage, importer
+    FROM pg_temp.vsm_import_moves m WHERE m.keep AND m.origin <> 'ledger';
     INSERT INTO vsm._merged_events (work_item_id, id, stage_id, "timestamp")
-    SELECT m.item_id, coalesce(m.id, nextval('vsm.stage_transitions_id_seq')), m.stage_id, m.at
-    FROM (SELECT * FROM pg_temp.vsm_import_moves WHERE NOT keep AND origin <> 'merged' ORDER BY item_id, place OFFSET 0) m;
+    SELECT m.item_id, m.id, m.stage_id, m.at
+    FROM pg_temp.vsm_import_moves m WHERE NOT m.keep AND m.origin <> 'merged';
 
     INSERT INTO vsm.work_items (id, stream, external_id, title, type, updated_at, stage_id, created_at, stage_entered_at,
-                                started_at, completed_at, active_time, wait_time, reopened)
+                                started_at, completed_at, active_time, wait_time, reopened, backward_moves)
     SELECT i.item_id, of_stream, i.case_id, i.title, i.type, (m.state).stage_entered_at, (m.state).*
-    FROM (SELECT item_id, vsm._replay(stage_id, at, place) AS state
+    FROM (SELECT item_id, vsm._replay(stage_id, at, id) AS state
           FROM pg_temp.vsm_import_moves WHERE keep GROUP BY 1) m
     JOIN pg_temp.vsm_import_items i USING (item_id)
     WHERE i.fresh ORDER BY i.item_id;
@@ -1151,8 +1157,9 @@ BEGIN
     SET updated_at = greatest(w.updated_at, (m.state).stage_entered_at),
         stage_id = (m.state).stage_id, created_at = (m.state).created_at, stage_entered_at = (m.state).stage_entered_at,
         started_at = (m.state).started_at, completed_at = (m.state).completed_at,
-        active_time = (m.state).active_time, wait_time = (m.state).wait_time, reopened = (m.state).reopened
-    FROM (SELECT n.item_id, vsm._replay(n.stage_id, n.at, n.place) FILTER (WHERE n.keep) AS state
+        active_time = (m.state).active_time, wait_time = (m.state).wait_time, reopened = (m.state).reopened,
+        backward_moves = (m.state).backward_moves
+    FROM (SELECT n.item_id, vsm._replay(n.stage_id, n.at, n.id) FILTER (WHERE n.keep) AS state
           FROM pg_temp.vsm_import_moves n JOIN pg_temp.vsm_import_items i USING (item_id)
           WHERE NOT i.fresh GROUP BY 1 HAVING bool_or(n.origin = 'new')) m
     WHERE w.id = m.item_id;
@@ -1166,6 +1173,7 @@ CREATE FUNCTION vsm._import_apply(of_stream text, source text, create_stages boo
     SET vsm.recording = off
     SET work_mem = '64MB'
     SET jit = off
+    SET enable_mergejoin = off      -- temporary tables have no statistics; hashing is right for any size
 AS $$
 DECLARE
     rows bigint;
@@ -1584,27 +1592,8 @@ CREATE TYPE vsm.flow_figures AS (
     type text
 );
 
-CREATE FUNCTION vsm._average_wip(of_stream text, since timestamptz, until timestamptz, of_type text) RETURNS numeric
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
-BEGIN ATOMIC
-    -- each item's time between creation and completion, less its stays in done that a reopening ended, inside the window
-    SELECT (coalesce((SELECT sum(vsm._elapsed_us(greatest(w.created_at, since), least(w.completed_at, until)))
-                      FROM vsm.work_items w
-                      WHERE w.stream = of_stream AND (of_type IS NULL OR w.type = of_type)
-                        AND w.created_at < until AND (w.completed_at IS NULL OR w.completed_at > since)), 0)
-            - coalesce((SELECT sum(vsm._elapsed_us(greatest(vsm._entered_at(t."timestamp", t.time_in_stage), since),
-                                                   least(t."timestamp", until)))
-                        FROM vsm.work_items w
-                        JOIN vsm.stage_transitions t ON t.work_item_id = w.id
-                        JOIN vsm.stages s ON s.id = t.from_stage_id AND s.category = 'done'
-                        WHERE w.reopened > 0 AND w.stream = of_stream AND (of_type IS NULL OR w.type = of_type)
-                          AND (w.completed_at IS NULL OR t."timestamp" <= w.completed_at)
-                          AND t."timestamp" > since AND vsm._entered_at(t."timestamp", t.time_in_stage) < until), 0))
-           / nullif(vsm._elapsed_us(since, until), 0);
-END;
-COMMENT ON FUNCTION vsm._average_wip(text, timestamptz, timestamptz, text) IS
-    'Time-weighted average of WIP over [since, until): area under the curve / length; null for a window without length.';
-
+-- Everything but the percentiles comes from one look at each item, however long the ledger is: an item whose moves all
+-- lie in the window has their counts in its row, and only the others' ledger rows are read.
 CREATE FUNCTION vsm.metrics(stream text DEFAULT 'default', since timestamptz DEFAULT clock_timestamp() - interval '7 days',
                             until timestamptz DEFAULT clock_timestamp(), type text DEFAULT NULL, reopen_rule text DEFAULT NULL)
     RETURNS SETOF vsm.flow_figures
@@ -1614,43 +1603,60 @@ CREATE FUNCTION vsm.metrics(stream text DEFAULT 'default', since timestamptz DEF
 AS $$
 DECLARE
     v CONSTANT vsm._window := vsm._window(stream, since, until, reopen_rule);
+    -- WIP is averaged up to now when the window goes on
+    wip_until CONSTANT timestamptz := greatest(v.since, least(v.until, clock_timestamp()));
+    started CONSTANT bigint[] := ARRAY(SELECT s.id FROM vsm._stages s WHERE s.stream = v.stream AND s.started);
+    done_stages CONSTANT bigint[] := ARRAY(SELECT s.id FROM vsm.stages s WHERE s.stream = v.stream AND s.category = 'done');
 BEGIN
     RETURN QUERY
-    WITH done AS MATERIALIZED (
-        SELECT vsm._elapsed_us(c.created_at, c.completed_at) AS lead_us, c.cycle_us, c.active_us, c.wait_us
-        FROM vsm._completed(v.stream, metrics.since, v.bound, v.reopen_rule, metrics.type) c),
-    lead AS (
-        SELECT count(*) AS n, vsm._interval(round(avg(d.lead_us))::bigint) AS avg, sum(d.active_us) AS active_us, sum(d.wait_us) AS wait_us,
-               percentile_disc(ARRAY[0.5, 0.7, 0.85, 0.95]) WITHIN GROUP (ORDER BY d.lead_us) AS p_us
-        FROM done d),
-    cycle AS (
-        SELECT count(*) AS n, vsm._interval(round(avg(d.cycle_us))::bigint) AS avg,
-               percentile_disc(ARRAY[0.5, 0.7, 0.85, 0.95]) WITHIN GROUP (ORDER BY d.cycle_us) AS p_us
-        FROM done d WHERE d.cycle_us IS NOT NULL),
-    moves AS (
-        SELECT coalesce(sum(m.n) FILTER (WHERE f.category = 'done' AND s.category <> 'done'), 0)::bigint AS reopened,
-               coalesce(sum(m.n) FILTER (WHERE s."order" < f."order"), 0)::bigint AS backward
-        FROM (SELECT t.from_stage_id, t.to_stage_id, count(*) AS n
-              FROM vsm.stage_transitions t
-              WHERE t."timestamp" >= metrics.since AND t."timestamp" < v.bound
-                AND (metrics.type IS NULL
-                     OR EXISTS (SELECT FROM vsm.work_items w WHERE w.id = t.work_item_id AND w.type = metrics.type))
-              GROUP BY 1, 2) m
-        JOIN vsm.stages f ON f.id = m.from_stage_id AND f.stream = v.stream
-        JOIN vsm.stages s ON s.id = m.to_stage_id),
+    WITH done AS (
+        SELECT count(*) AS lead_n, vsm._interval(round(avg(d.lead_us))::bigint) AS lead_avg,
+               percentile_disc(ARRAY[0.5, 0.7, 0.85, 0.95]) WITHIN GROUP (ORDER BY d.lead_us) AS lead_us,
+               count(d.cycle_us) AS cycle_n, vsm._interval(round(avg(d.cycle_us))::bigint) AS cycle_avg,
+               percentile_disc(ARRAY[0.5, 0.7, 0.85, 0.95]) WITHIN GROUP (ORDER BY d.cycle_us) AS cycle_us,
+               sum(d.active_us) AS active_us, sum(d.wait_us) AS wait_us
+        FROM (SELECT vsm._elapsed_us(c.created_at, c.completed_at) AS lead_us, c.cycle_us, c.active_us, c.wait_us
+              FROM vsm._completed(v.stream, metrics.since, v.bound, v.reopen_rule, metrics.type) c) d),
     items AS (
         SELECT count(*) FILTER (WHERE w.created_at >= metrics.since AND w.created_at < v.bound) AS arrivals,
                count(*) FILTER (WHERE w.completed_at IS NULL) AS open,
-               count(*) FILTER (WHERE w.completed_at IS NULL AND s.started) AS started
-        FROM vsm.work_items w JOIN vsm._stages s ON s.id = w.stage_id
-        WHERE w.stream = v.stream AND (metrics.type IS NULL OR w.type = metrics.type))
-    SELECT v.stream, v.since, v.until, v.time_zone, v.reopen_rule, 'percentile_disc', lead.n, items.arrivals,
-           vsm._average_wip(v.stream, v.since, greatest(v.since, least(v.until, clock_timestamp())), metrics.type),
-           items.open, items.started,
-           lead.n, lead.avg, vsm._interval(lead.p_us[1]), vsm._interval(lead.p_us[2]), vsm._interval(lead.p_us[3]), vsm._interval(lead.p_us[4]),
-           cycle.n, cycle.avg, vsm._interval(cycle.p_us[1]), vsm._interval(cycle.p_us[2]), vsm._interval(cycle.p_us[3]), vsm._interval(cycle.p_us[4]),
-           lead.active_us / nullif(lead.active_us + lead.wait_us, 0), lead.n - cycle.n, moves.reopened, moves.backward, metrics.type
-    FROM lead, cycle, moves, items;
+               count(*) FILTER (WHERE w.completed_at IS NULL AND w.stage_id = ANY (started)) AS started,
+               sum(vsm._elapsed_us(greatest(w.created_at, v.since), least(w.completed_at, wip_until)))
+                   FILTER (WHERE w.created_at < wip_until AND (w.completed_at IS NULL OR w.completed_at > v.since)) AS wip_us,
+               sum(w.reopened) FILTER (WHERE w.created_at >= metrics.since AND w.stage_entered_at < v.bound) AS reopened,
+               sum(w.backward_moves) FILTER (WHERE w.created_at >= metrics.since AND w.stage_entered_at < v.bound) AS backward_moves
+        FROM vsm.work_items w
+        WHERE w.stream = v.stream AND (metrics.type IS NULL OR w.type = metrics.type)),
+    cut AS (        -- moves in the window of items that were there before it or moved after it
+        SELECT sum(m.reopened) AS reopened, sum(m.backward_moves) AS backward_moves
+        FROM vsm.work_items w
+        CROSS JOIN LATERAL (
+            SELECT count(*) FILTER (WHERE f.category = 'done' AND s.category <> 'done') AS reopened,
+                   count(*) FILTER (WHERE s."order" < f."order") AS backward_moves
+            FROM vsm.stage_transitions t
+            JOIN vsm.stages f ON f.id = t.from_stage_id
+            JOIN vsm.stages s ON s.id = t.to_stage_id
+            WHERE t.work_item_id = w.id AND t."timestamp" >= metrics.since AND t."timestamp" < v.bound) m
+        WHERE w.stream = v.stream AND (metrics.type IS NULL OR w.type = metrics.type)
+          AND w.created_at < v.bound AND w.stage_entered_at >= metrics.since
+          AND (w.created_at < metrics.since OR w.stage_entered_at >= v.bound)),
+    gaps AS (       -- stays in done that a reopening ended: the item was not in progress
+        SELECT sum(vsm._elapsed_us(greatest(vsm._entered_at(t."timestamp", t.time_in_stage), v.since), least(t."timestamp", wip_until))) AS us
+        FROM vsm.work_items w
+        JOIN vsm.stage_transitions t ON t.work_item_id = w.id AND t.from_stage_id = ANY (done_stages)
+        WHERE w.reopened > 0 AND w.stream = v.stream AND (metrics.type IS NULL OR w.type = metrics.type)
+          AND (w.completed_at IS NULL OR t."timestamp" <= w.completed_at)
+          AND t."timestamp" > v.since AND vsm._entered_at(t."timestamp", t.time_in_stage) < wip_until)
+    SELECT v.stream, v.since, v.until, v.time_zone, v.reopen_rule, 'percentile_disc', d.lead_n, i.arrivals,
+           (coalesce(i.wip_us, 0) - coalesce(gaps.us, 0)) / nullif(vsm._elapsed_us(v.since, wip_until), 0), i.open, i.started,
+           d.lead_n, d.lead_avg, vsm._interval(d.lead_us[1]), vsm._interval(d.lead_us[2]), vsm._interval(d.lead_us[3]),
+           vsm._interval(d.lead_us[4]),
+           d.cycle_n, d.cycle_avg, vsm._interval(d.cycle_us[1]), vsm._interval(d.cycle_us[2]), vsm._interval(d.cycle_us[3]),
+           vsm._interval(d.cycle_us[4]),
+           d.active_us / nullif(d.active_us + d.wait_us, 0), d.lead_n - d.cycle_n,
+           (coalesce(i.reopened, 0) + coalesce(cut.reopened, 0))::bigint,
+           (coalesce(i.backward_moves, 0) + coalesce(cut.backward_moves, 0))::bigint, metrics.type
+    FROM done d, items i, cut, gaps;
 END $$;
 COMMENT ON FUNCTION vsm.metrics(text, timestamptz, timestamptz, text, text) IS
     'Every flow figure of a window, one row. throughput: items finished in it, each at its latest completion; arrivals: '
@@ -1699,9 +1705,8 @@ BEGIN
         UNION ALL
         SELECT 9, 'state_differs', i.id FROM items i JOIN replayed r ON r.work_item_id = i.id
         WHERE (r.state) IS DISTINCT FROM NULL
-          AND (i.stage_id, i.created_at, i.stage_entered_at, i.started_at, i.completed_at, i.active_time, i.wait_time, i.reopened)
-              IS DISTINCT FROM ((r.state).stage_id, (r.state).created_at, (r.state).stage_entered_at, (r.state).started_at,
-                                (r.state).completed_at, (r.state).active_time, (r.state).wait_time, (r.state).reopened)),
+          AND (i.stage_id, i.created_at, i.stage_entered_at, i.started_at, i.completed_at, i.active_time, i.wait_time, i.reopened,
+               i.backward_moves) IS DISTINCT FROM r.state),
     explained (place, name, meaning) AS (VALUES
         (1, 'finished_never_started', 'finished without passing a stage that counts as started: they have no cycle time'),
         (2, 'moves_at_one_instant', 'two moves with the same time: a clock of low resolution, or a tool that moved the item on at once'),
@@ -1763,7 +1768,7 @@ BEGIN
     EXECUTE format('GRANT SELECT ON vsm.value_streams, vsm.stages, vsm._stages, vsm.work_item_types, vsm.work_items,'
                    ' vsm.stage_transitions, vsm.wip TO %s', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._elapsed_us, vsm._interval_us, vsm._interval, vsm._entered_at, vsm._window,'
-                   ' vsm._completed, vsm._grid, vsm._average_wip, vsm._replay, vsm._completions, vsm.history, vsm.cycle_time_days,'
+                   ' vsm._completed, vsm._grid, vsm._replay, vsm._completions, vsm.history, vsm.cycle_time_days,'
                    ' vsm.completions, vsm.wip_at, vsm.occupancy, vsm.cumulative_flow, vsm.throughput, vsm.time_in_stage,'
                    ' vsm.flow_efficiency, vsm.work_item_age, vsm.metrics, vsm.data_quality, vsm.simulate TO %s', role);
     IF level = 'reader' THEN

@@ -78,6 +78,7 @@ vsm_state_create(VsmItemState *state, const VsmStage *first, TimestampTz at)
 	state->active_us = 0;
 	state->wait_us = 0;
 	state->reopened = 0;
+	state->backward_moves = 0;
 }
 
 /*
@@ -108,6 +109,8 @@ vsm_state_move(VsmItemState *state, const VsmStage *from, const VsmStage *to, Ti
 		state->reopened++;
 	}
 
+	if (to->order < from->order)
+		state->backward_moves++;
 	if (to->started && state->started_at == DT_NOBEGIN)
 		state->started_at = at;
 	state->stage_id = to->id;
@@ -380,8 +383,8 @@ set_completion(Completion *completion, TimestampTz created_at, const VsmItemStat
 static Datum
 state_datum(const VsmItemState *state, TupleDesc desc)
 {
-	Datum		values[8];
-	bool		nulls[8] = {0};
+	Datum		values[9];
+	bool		nulls[9] = {0};
 
 	values[0] = Int64GetDatum(state->stage_id);
 	values[1] = TimestampTzGetDatum(state->created_at);
@@ -391,6 +394,7 @@ state_datum(const VsmItemState *state, TupleDesc desc)
 	values[5] = IntervalPGetDatum(vsm_interval(state->active_us));
 	values[6] = IntervalPGetDatum(vsm_interval(state->wait_us));
 	values[7] = Int32GetDatum(state->reopened);
+	values[8] = Int32GetDatum(state->backward_moves);
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }
 

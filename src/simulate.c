@@ -7,7 +7,7 @@
  * an item in order of time.  The same arguments give the same rows on every
  * platform and server, whatever the session's settings: all arithmetic is in
  * integers, and of the server's generator only the seeding and the raw 64-bit
- * draws are used.
+ * draws are used.  Times are whole seconds.
  *
  * The model: items arrive over [until - days, until), mostly in working hours,
  * more on some days than on others.  An item stays in a stage for a log-normal
@@ -34,6 +34,7 @@
 #define MAX_ITEMS		10000000
 #define MAX_DAYS		36500	/* a century */
 
+#define SECOND			USECS_PER_SEC
 #define MINUTE			USECS_PER_MINUTE
 #define HOUR			USECS_PER_HOUR
 #define DAY				USECS_PER_DAY
@@ -295,6 +296,7 @@ next_arrival(Simulation *sim, int32 nth)
 	int64		share_begins = nth * sim->total / sim->items;
 	int64		share_ends = (nth + INT64CONST(1)) * sim->total / sim->items;
 	int64		position;
+	TimestampTz at;
 
 	seed_random(&random, ~sim->seed, nth);
 	position = share_begins + below(&random, share_ends - share_begins);
@@ -306,9 +308,11 @@ next_arrival(Simulation *sim, int32 nth)
 	Assert(sim->slot < sim->slots);
 
 	/* The weight of an hour is coarser than time. */
-	return sim->since + sim->slot * HOUR +
+	at = sim->since + sim->slot * HOUR +
 		(position - sim->slot_begins) * HOUR / sim->slot_weight +
 		below(&random, HOUR / sim->slot_weight);
+	at = floor_div(at, SECOND) * SECOND;
+	return at < sim->since ? at + SECOND : at;
 }
 
 /*
@@ -411,7 +415,7 @@ stay_us(SimItem *item, SimStage stage, int visits)
 		wait *= 8;				/* blocked */
 	if (visits > 1)
 		effort /= 2;			/* mending is less than making */
-	return Max(wait + effort, MINUTE);
+	return Max((wait + effort) / SECOND * SECOND, MINUTE);
 }
 
 /*

@@ -213,7 +213,7 @@ read_definitions(void)
 static void
 read_stages(Definitions *defs)
 {
-	SPITupleTable *table = run_latest("SELECT id, stream, name, category, started, retired_at IS NOT NULL"
+	SPITupleTable *table = run_latest("SELECT id, stream, name, category, started, retired_at IS NOT NULL, \"order\""
 									  " FROM vsm._stages ORDER BY stream COLLATE \"C\", \"order\", id");
 	MemoryContext caller;
 
@@ -236,6 +236,7 @@ read_stages(Definitions *defs)
 		s->name = TextDatumGetCString(SPI_getbinval(row, desc, 3, &isnull));
 		s->category = category_of(TextDatumGetCString(SPI_getbinval(row, desc, 4, &isnull)));
 		s->retired = DatumGetBool(SPI_getbinval(row, desc, 6, &isnull));
+		s->order = DatumGetInt32(SPI_getbinval(row, desc, 7, &isnull));
 		defs->by_id[i] = s;
 	}
 	qsort(defs->by_id, defs->nstages, sizeof(VsmStage *), compare_ids);

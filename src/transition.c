@@ -149,7 +149,7 @@ place_item(TriggerData *trigdata)
 			refuse_computed_column(rel, ITEM_STAGE_ENTERED_AT);
 		return trigdata->tg_trigtuple;
 	}
-	for (int column = ITEM_STARTED_AT; column <= ITEM_REOPENED; column++)
+	for (int column = ITEM_STARTED_AT; column <= ITEM_BACKWARD_MOVES; column++)
 		if (!row.nulls[column])
 			refuse_computed_column(rel, column);
 
@@ -246,7 +246,7 @@ static void
 read_row(ItemRow *row, HeapTuple tuple, TupleDesc desc)
 {
 	Assert(desc->natts >= ITEM_COLUMNS);
-	Assert(strcmp(NameStr(TupleDescAttr(desc, ITEM_REOPENED - 1)->attname), "reopened") == 0);
+	Assert(strcmp(NameStr(TupleDescAttr(desc, ITEM_BACKWARD_MOVES - 1)->attname), "backward_moves") == 0);
 
 	row->tuple = tuple;
 	for (int column = 1; column <= ITEM_COLUMNS; column++)
@@ -270,7 +270,7 @@ refuse_computed_columns(const ItemRow *old, const ItemRow *new, Relation rel)
 {
 	static const int computed[] = {
 		ITEM_ID, ITEM_STREAM, ITEM_CREATED_AT, ITEM_STAGE_ENTERED_AT, ITEM_STARTED_AT,
-		ITEM_COMPLETED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME, ITEM_REOPENED
+		ITEM_COMPLETED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME, ITEM_REOPENED, ITEM_BACKWARD_MOVES
 	};
 
 	for (int i = 0; i < (int) lengthof(computed); i++)
@@ -481,6 +481,7 @@ state_from_row(VsmItemState *state, const ItemRow *row)
 	state->active_us = vsm_interval_us(DatumGetIntervalP(row->values[ITEM_ACTIVE_TIME]));
 	state->wait_us = vsm_interval_us(DatumGetIntervalP(row->values[ITEM_WAIT_TIME]));
 	state->reopened = DatumGetInt32(row->values[ITEM_REOPENED]);
+	state->backward_moves = DatumGetInt32(row->values[ITEM_BACKWARD_MOVES]);
 }
 
 static HeapTuple
@@ -488,7 +489,7 @@ row_with_state(ItemRow *row, const VsmItemState *state, TimestampTz now, TupleDe
 {
 	static int	columns[] = {
 		ITEM_CREATED_AT, ITEM_UPDATED_AT, ITEM_STAGE_ID, ITEM_STAGE_ENTERED_AT, ITEM_STARTED_AT,
-		ITEM_COMPLETED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME, ITEM_REOPENED
+		ITEM_COMPLETED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME, ITEM_REOPENED, ITEM_BACKWARD_MOVES
 	};
 	Datum		values[lengthof(columns)];
 	bool		nulls[lengthof(columns)] = {0};
@@ -504,6 +505,7 @@ row_with_state(ItemRow *row, const VsmItemState *state, TimestampTz now, TupleDe
 	values[6] = IntervalPGetDatum(vsm_interval(state->active_us));
 	values[7] = IntervalPGetDatum(vsm_interval(state->wait_us));
 	values[8] = Int32GetDatum(state->reopened);
+	values[9] = Int32GetDatum(state->backward_moves);
 	return heap_modify_tuple_by_cols(row->tuple, desc, lengthof(columns), columns, values, nulls);
 }
 

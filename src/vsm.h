@@ -38,6 +38,7 @@ typedef struct VsmStage
 	char	   *name;
 	char	   *stream;
 	VsmCategory category;
+	int32		order;
 	bool		started;		/* at or after the commitment point, not done */
 	bool		retired;
 } VsmStage;
@@ -58,6 +59,7 @@ typedef struct VsmItemState
 	int64		active_us;		/* in active stages since the start */
 	int64		wait_us;		/* in wait stages since the start */
 	int32		reopened;		/* times it left "done" */
+	int32		backward_moves; /* moves to an earlier stage */
 } VsmItemState;
 
 extern void vsm_state_create(VsmItemState *state, const VsmStage *first, TimestampTz at);
@@ -111,7 +113,8 @@ enum
 	ITEM_ACTIVE_TIME,
 	ITEM_WAIT_TIME,
 	ITEM_REOPENED,
-	ITEM_COLUMNS = ITEM_REOPENED
+	ITEM_BACKWARD_MOVES,
+	ITEM_COLUMNS = ITEM_BACKWARD_MOVES
 };
 
 /* Columns of vsm.stage_transitions, in the order of its definition. */
