@@ -217,7 +217,8 @@ insert_row(const LedgerRow *row, TimestampTz recorded_at, const char *reason, co
 
 		plan = SPI_prepare("INSERT INTO vsm.stage_transitions (work_item_id, from_stage_id, to_stage_id,"
 						   " \"timestamp\", recorded_at, time_in_stage, reason, actor)"
-						   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id", 8, types);
+						   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
+						   8, types);
 		if (plan == NULL || SPI_keepplan(plan) != 0)
 			elog(ERROR, "could not prepare the ledger row: %s", SPI_result_code_string(SPI_result));
 	}

@@ -35,8 +35,7 @@
 
 /* in the order of the tables' names in definition_tables */
 #define DEFINITION_TABLES 3
-static const char *const definition_tables[DEFINITION_TABLES] =
-{
+static const char *const definition_tables[DEFINITION_TABLES] = {
 	"stages", "value_streams", "work_item_types"
 };
 
