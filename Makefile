@@ -28,7 +28,7 @@ WERROR = $(if $(wildcard .git),-Werror)
 
 # PostgreSQL's headers are system headers: their warnings are not ours to mend.
 # Every SQL-callable function has an fcinfo, used or not.
-PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server)
+PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server) -DVSM_VERSION='"$(VSM_VERSION)"'
 PG_CFLAGS = -Wall -Wextra $(WERROR) -Wno-unused-parameter
 
 # Nothing here is worth inlining into a query: no bitcode, so no LLVM to install.
@@ -63,8 +63,8 @@ $(BUILD)/%.o: src/%.c $(BUILD)/flags
 # Another compiler, server or option is another build, and so is a file that went.
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(PG_CONFIG) $(CC) $(CFLAGS) $(CPPFLAGS) $(OBJS)' | cmp -s - $@ || \
-	 echo '$(PG_CONFIG) $(CC) $(CFLAGS) $(CPPFLAGS) $(OBJS)' > $@
+	@echo $(call quoted,$(PG_CONFIG) $(CC) $(CFLAGS) $(CPPFLAGS) $(OBJS)) | cmp -s - $@ || \
+	 echo $(call quoted,$(PG_CONFIG) $(CC) $(CFLAGS) $(CPPFLAGS) $(OBJS)) > $@
 
 # A run, and so a fresh database, for each file.
 installcheck: regress-links	## pg_regress and isolation tests in the server of PGHOST, PGPORT
