@@ -259,6 +259,21 @@ CREATE AGGREGATE vsm._completions(to_stage_id bigint, "timestamp" timestamptz, i
 COMMENT ON AGGREGATE vsm._completions(bigint, timestamptz, bigint, text) IS
     'Completions of one item by a reopen rule, oldest first; null when there is none.';
 
+CREATE FUNCTION vsm._require_current_snapshot() RETURNS void
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__require_current_snapshot';
+COMMENT ON FUNCTION vsm._require_current_snapshot() IS
+    'Refuses (40001) a transaction that does not see what others have committed.';
+
+-- Until the end of the transaction nobody creates, moves or deletes items; what others did before is seen.
+CREATE FUNCTION vsm._hold_items() RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    LOCK TABLE vsm.work_items IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM vsm._require_current_snapshot();
+END $$;
+COMMENT ON FUNCTION vsm._hold_items() IS 'Keeps the work items as they are while a definition changes. Errors: 40001.';
+
 -- Computed columns of the items as their ledger gives them.  Items of which the ledger knows nothing, or names a stage
 -- that is not there (a restore under way), are left alone.
 CREATE FUNCTION vsm._recompute_items(of_stream text) RETURNS bigint
@@ -269,11 +284,12 @@ AS $$
 DECLARE
     changed bigint;
 BEGIN
-    IF NOT EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = of_stream) THEN
+    -- a stream of this very transaction has no items of others
+    IF EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = of_stream AND v.created_at = now())
+       AND NOT EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = of_stream) THEN
         RETURN 0;
     END IF;
-    -- nobody moves items between our reading and our writing
-    LOCK TABLE vsm.work_items IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM vsm._hold_items();
     UPDATE vsm.work_items w
     SET created_at = r.created_at, stage_id = r.stage_id, stage_entered_at = r.stage_entered_at,
         started_at = r.started_at, completed_at = r.completed_at,
@@ -332,30 +348,37 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._check_commitment_stage(text, text) IS 'Refuses (PT422) a stage that cannot be a commitment point.';
 
+CREATE FUNCTION vsm._value_stream_deleted() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM vsm._hold_items();
+    IF EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = old.name) THEN
+        RAISE EXCEPTION 'stream "%" has work items', old.name
+            USING ERRCODE = 'PT409', DETAIL = 'They and their history refer to it.',
+                  HINT = 'Delete its work items first, or keep the stream.';
+    END IF;
+    RETURN old;
+END $$;
+COMMENT ON FUNCTION vsm._value_stream_deleted() IS 'Refuses to delete a stream that has work items.';
+
 -- A renamed stream keeps its items; another commitment point changes when they started.
-CREATE FUNCTION vsm._value_stream_after() RETURNS trigger
+CREATE FUNCTION vsm._value_streams_after() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     SET vsm.recording = off
 AS $$
 BEGIN
-    IF tg_op = 'DELETE' THEN
-        LOCK TABLE vsm.work_items IN SHARE ROW EXCLUSIVE MODE;
-        IF EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = old.name) THEN
-            RAISE EXCEPTION 'stream "%" has work items', old.name
-                USING ERRCODE = 'PT409', HINT = 'Delete its work items first, or keep the stream.';
-        END IF;
-        RETURN NULL;
+    IF EXISTS (SELECT FROM before b JOIN changed c USING (id) WHERE c.name <> b.name) THEN
+        PERFORM vsm._hold_items();
+        UPDATE vsm.work_items w SET stream = c.name
+        FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND w.stream = b.name;
     END IF;
-    IF new.name <> old.name THEN
-        UPDATE vsm.work_items w SET stream = new.name WHERE w.stream = old.name;
-    END IF;
-    IF new.commitment_stage IS DISTINCT FROM old.commitment_stage THEN
-        PERFORM vsm._recompute_items(new.name);
-    END IF;
+    PERFORM vsm._recompute_items(c.name)
+    FROM before b JOIN changed c USING (id) WHERE c.commitment_stage IS DISTINCT FROM b.commitment_stage;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION vsm._value_stream_after() IS 'Follows a change of vsm.value_streams in the work items.';
+COMMENT ON FUNCTION vsm._value_streams_after() IS 'Follows a change of vsm.value_streams in the work items.';
 
 CREATE FUNCTION vsm._stage_before() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -396,7 +419,7 @@ CREATE FUNCTION vsm._stage_deleted() RETURNS trigger
 AS $$
 BEGIN
     -- waits for moves under way and holds back new ones, which then see that the stage is gone
-    LOCK TABLE vsm.work_items IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM vsm._hold_items();
     IF EXISTS (SELECT FROM vsm.stage_transitions t WHERE t.to_stage_id = old.id)
        OR EXISTS (SELECT FROM vsm.work_items w WHERE w.stage_id = old.id) THEN
         RAISE EXCEPTION 'stage "%" cannot be dropped', old.name
@@ -477,12 +500,13 @@ BEGIN
             USING ERRCODE = 'PT422', HINT = 'Give it a name.';
     END IF;
     IF tg_op = 'UPDATE' AND new.name <> old.name THEN
+        PERFORM vsm._hold_items();
         UPDATE vsm.work_items w SET type = new.name WHERE w.type = old.name;
     ELSIF tg_op = 'DELETE' THEN
-        LOCK TABLE vsm.work_items IN SHARE ROW EXCLUSIVE MODE;
+        PERFORM vsm._hold_items();
         IF EXISTS (SELECT FROM vsm.work_items w WHERE w.type = old.name) THEN
             RAISE EXCEPTION 'work item type "%" is in use', old.name
-                USING ERRCODE = 'PT409', HINT = 'Give its work items another type first.';
+                USING ERRCODE = 'PT409', DETAIL = 'There are work items of that type.', HINT = 'Give its work items another type first.';
         END IF;
     END IF;
     RETURN NULL;
@@ -501,14 +525,17 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._definitions_truncated() IS 'Refuses to empty definitions while there are work items.';
 
+-- By name, definitions_changed comes before what recomputes items: the session itself has to read the definitions anew.
 CREATE TRIGGER definitions_truncated BEFORE TRUNCATE ON vsm.value_streams
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_truncated();
 CREATE TRIGGER definitions_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON vsm.value_streams
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_changed();
 CREATE TRIGGER row_checked BEFORE INSERT OR UPDATE ON vsm.value_streams
     FOR EACH ROW EXECUTE FUNCTION vsm._value_stream_before();
-CREATE TRIGGER row_followed AFTER UPDATE OR DELETE ON vsm.value_streams
-    FOR EACH ROW EXECUTE FUNCTION vsm._value_stream_after();
+CREATE TRIGGER row_deleted BEFORE DELETE ON vsm.value_streams
+    FOR EACH ROW EXECUTE FUNCTION vsm._value_stream_deleted();
+CREATE TRIGGER streams_updated AFTER UPDATE ON vsm.value_streams
+    REFERENCING OLD TABLE AS before NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION vsm._value_streams_after();
 
 CREATE TRIGGER definitions_truncated BEFORE TRUNCATE ON vsm.stages
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_truncated();
@@ -748,7 +775,7 @@ AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM vsm.work_items w WHERE w.id = history.work_item_id) THEN
         RAISE EXCEPTION 'work item % not found', coalesce(history.work_item_id::text, 'null')
-            USING ERRCODE = 'PT404', HINT = 'vsm.work_items has the ids.';
+            USING ERRCODE = 'PT404', DETAIL = 'No work item has that id.', HINT = 'vsm.work_items has the ids.';
     END IF;
     RETURN QUERY
     SELECT t.id, f.name, s.name, t."timestamp", t.time_in_stage, t.reason, t.actor, t.recorded_at
@@ -819,7 +846,7 @@ BEGIN
     END IF;
     DROP TABLE IF EXISTS pg_temp.vsm_import, pg_temp.vsm_import_refused, pg_temp.vsm_import_items, pg_temp.vsm_import_moves;
     CREATE TEMPORARY TABLE vsm_import (ord bigint, case_id text, stage text, entered_at timestamptz, entered_text text,
-                                       type text, title text) ON COMMIT DROP;
+                                       type text, title text, wide_row bigint) ON COMMIT DROP;
     EXECUTE format('GRANT INSERT ON pg_temp.vsm_import TO %I', importer);
     RETURN zone;
 END $$;
@@ -935,12 +962,13 @@ BEGIN
     PERFORM set_config('TimeZone', vsm._import_begin(stream, on_error, current_user), true);
     SELECT string_agg(format('(%s, %L, %s)', p, names[p], vsm._import_time(source, columns[p])), ', ' ORDER BY p) INTO entries
     FROM generate_subscripts(columns, 1) p;
+    -- in the order of the columns, which is the order of the stages and of equal times
     EXECUTE format('INSERT INTO pg_temp.vsm_import'
-                   ' SELECT s.vsm_row * %s + e.place, %s::text, e.stage, e.entered_at, e.entered_text, %s::text, %s::text'
+                   ' SELECT (e.place::bigint << 40) + s.vsm_row, %s::text, e.stage, e.entered_at, e.entered_text, %s::text, %s::text, s.vsm_row'
                    ' FROM (SELECT *, row_number() OVER () AS vsm_row FROM %s) s'
                    ' CROSS JOIN LATERAL (VALUES %s) e (place, stage, entered_at, entered_text)'
                    ' WHERE e.entered_at IS NOT NULL OR e.entered_text <> ''''',
-                   cardinality(columns) + 1, vsm._import_column(source, id_column),
+                   vsm._import_column(source, id_column),
                    vsm._import_column(source, type_column, type_column = 'type'),
                    vsm._import_column(source, title_column, title_column = 'title'), source, entries);
     RETURN vsm._import_apply(stream, source::text, create_stages, on_error, current_user);
@@ -1034,8 +1062,9 @@ BEGIN
                 USING ERRCODE = 'PT422', DETAIL = format('They are %s.', facts),
                       HINT = 'Add them to vsm.work_item_types, or import with create_stages => true or on_error => ''skip''.';
         END IF;
-        SELECT string_agg(format('row %s (case %s): %s', o.ord, coalesce(r.case_id, 'null'), o.reason), '; ' ORDER BY o.ord) INTO facts
-        FROM (SELECT * FROM pg_temp.vsm_import_refused ORDER BY ord LIMIT 3) o JOIN pg_temp.vsm_import r USING (ord);
+        SELECT string_agg(format('row %s (case %s): %s', b.row, coalesce(b.case_id, 'null'), b.reason), '; ' ORDER BY b.row, b.ord) INTO facts
+        FROM (SELECT coalesce(r.wide_row, r.ord) AS row, r.ord, r.case_id, o.reason
+              FROM pg_temp.vsm_import_refused o JOIN pg_temp.vsm_import r USING (ord) ORDER BY 1, 2 LIMIT 3) b;
         RAISE EXCEPTION '% rows of "%" cannot be imported', refused, source
             USING ERRCODE = 'PT422', DETAIL = facts || CASE WHEN refused > 3 THEN '; ...' ELSE '' END,
                   HINT = 'Mend them, or leave them out with on_error => ''skip''.';
@@ -1043,7 +1072,7 @@ BEGIN
 
     INSERT INTO vsm.import_refusals (stream, source, case_id, stage, entered_at, reason, imported_by)
     SELECT of_stream, source, r.case_id, r.stage, coalesce(r.entered_text, r.entered_at::text), o.reason, importer
-    FROM pg_temp.vsm_import_refused o JOIN pg_temp.vsm_import r USING (ord) ORDER BY o.ord;
+    FROM pg_temp.vsm_import_refused o JOIN pg_temp.vsm_import r USING (ord) ORDER BY coalesce(r.wide_row, r.ord), o.ord;
     DELETE FROM pg_temp.vsm_import r USING pg_temp.vsm_import_refused o WHERE o.ord = r.ord;
     RETURN refused;
 END $$;
@@ -1081,8 +1110,13 @@ BEGIN
           LEFT JOIN vsm.work_items w ON w.stream = of_stream AND w.external_id = c.case_id
           ORDER BY c.first_at, c.case_id COLLATE "C"
           OFFSET 0) o;
-    PERFORM w.id FROM vsm.work_items w JOIN pg_temp.vsm_import_items i ON i.item_id = w.id
-    WHERE NOT i.fresh ORDER BY w.id FOR UPDATE OF w;
+    IF EXISTS (SELECT FROM pg_temp.vsm_import_items i WHERE NOT i.fresh) THEN
+        PERFORM w.id FROM vsm.work_items w JOIN pg_temp.vsm_import_items i ON i.item_id = w.id
+        WHERE NOT i.fresh ORDER BY w.id FOR UPDATE OF w;
+        -- what somebody deleted while we waited for it is new
+        UPDATE pg_temp.vsm_import_items i SET item_id = nextval('vsm.work_items_id_seq'), fresh = true
+        WHERE NOT i.fresh AND NOT EXISTS (SELECT FROM vsm.work_items w WHERE w.id = i.item_id);
+    END IF;
 END $$;
 COMMENT ON FUNCTION vsm._import_find_items(text) IS 'Work items of the imported cases.';
 
@@ -1366,9 +1400,13 @@ BEGIN
     IF extract(day FROM step) = 0 AND extract(month FROM step) = 0 AND extract(year FROM step) = 0 THEN
         RETURN QUERY SELECT (g.ordinality - 1)::integer, g.g FROM generate_series(since, until, step) WITH ORDINALITY g;
     ELSE
-        -- days and months by the calendar of the zone
-        RETURN QUERY SELECT (g.ordinality - 1)::integer, g.g AT TIME ZONE time_zone
-                     FROM generate_series(since AT TIME ZONE time_zone, until AT TIME ZONE time_zone, step) WITH ORDINALITY g;
+        -- days and months by the calendar of the zone, each counted from the beginning
+        RETURN QUERY
+        SELECT p.place, p.at
+        FROM (SELECT k AS place,
+                     CASE WHEN k = 0 THEN since ELSE (since AT TIME ZONE time_zone + k * step) AT TIME ZONE time_zone END AS at
+              FROM generate_series(0, (vsm._elapsed_us(since, until) / vsm._interval_us(step))::integer + 2) k) p
+        WHERE p.at <= until ORDER BY p.place;
     END IF;
 END $$;
 COMMENT ON FUNCTION vsm._grid(timestamptz, timestamptz, interval, text) IS

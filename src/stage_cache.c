@@ -68,6 +68,7 @@ static const VsmStage *first_of_stream(Definitions *defs, const char *stream);
 
 PG_FUNCTION_INFO_V1(vsm__definitions_changed);
 PG_FUNCTION_INFO_V1(vsm__stage_id);
+PG_FUNCTION_INFO_V1(vsm__require_current_snapshot);
 
 /*
  * vsm._definitions_changed() -> trigger
@@ -105,6 +106,29 @@ vsm__stage_id(PG_FUNCTION_ARGS)
 				errdetail("Stream \"%s\" has no stage of that name; names are case-sensitive.", stream),
 				errhint("The stages are in vsm.stages; vsm.define_stream() adds one."));
 	PG_RETURN_INT64(stage->id);
+}
+
+/*
+ * vsm._require_current_snapshot() -> void
+ *		Refuse (40001) a snapshot older than the end of another transaction.
+ *
+ * Whoever changes a definition has to see all items that refer to it.  After
+ * taking a lock a READ COMMITTED transaction does; one that keeps its snapshot
+ * does when no transaction has ended since.
+ */
+Datum
+vsm__require_current_snapshot(PG_FUNCTION_ARGS)
+{
+	Snapshot	mine = GetTransactionSnapshot();
+	Snapshot	latest = GetLatestSnapshot();
+
+	if (IsolationUsesXactSnapshot() && (mine->xmax != latest->xmax || mine->xcnt != latest->xcnt))
+		ereport(ERROR,
+				errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				errmsg("could not change definitions because another transaction ended meanwhile"),
+				errdetail("This transaction does not see the work items as they are now."),
+				errhint("Change definitions in a READ COMMITTED transaction, or try again."));
+	PG_RETURN_VOID();
 }
 
 /* The stage of that id, or NULL. */

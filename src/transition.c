@@ -58,12 +58,13 @@ static void check_type(const char *type);
 static const VsmStage *stage_to_enter(const ItemRow *row, Oid owner);
 static void seed_default(Oid owner);
 static void check_expected_stage(const VsmRequest *request, const VsmStage *from);
-static TimestampTz time_of_move(const VsmRequest *request, TimestampTz last, int64 work_item_id);
+static TimestampTz time_of_move(const VsmRequest *request, TimestampTz last, TimestampTz now, int64 work_item_id);
 static void check_not_ahead(TimestampTz at, TimestampTz now);
 static void state_from_row(VsmItemState *state, const ItemRow *row);
 static HeapTuple row_with_state(ItemRow *row, const VsmItemState *state, TimestampTz now, TupleDesc desc);
 static char *row_text(const ItemRow *row, int column);
 static void run_request(int64 work_item_id, text *to_stage);
+static void explain_no_move(int64 work_item_id) pg_attribute_noreturn();
 static Datum transition_row(FunctionCallInfo fcinfo, const VsmRequest *request);
 static Datum latest_transition(int64 work_item_id);
 
@@ -102,6 +103,7 @@ vsm_transition(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				errcode(VSM_UNPROCESSABLE),
 				errmsg("a transition needs a work item and a stage"),
+				errdetail("The %s is null.", PG_ARGISNULL(0) ? "work item's id" : "stage's name"),
 				errhint("Call vsm.transition(work_item_id, to_stage)."));
 	request.work_item_id = PG_GETARG_INT64(0);
 	request.has_at = !PG_ARGISNULL(2);
@@ -237,7 +239,7 @@ move_item(Relation rel, VsmRequest *request, ItemRow *old, ItemRow *new)
 	to = *stage_to_enter(new, rel->rd_rel->relowner);
 
 	state_from_row(&state, old);
-	at = time_of_move(request, state.stage_entered_at, work_item_id);
+	at = time_of_move(request, state.stage_entered_at, now, work_item_id);
 	vsm_state_move(&state, &from, &to, at);
 	return row_with_state(new, &state, now, RelationGetDescr(rel));
 }
@@ -322,6 +324,7 @@ check_title(const ItemRow *row)
 		ereport(ERROR,
 				errcode(VSM_UNPROCESSABLE),
 				errmsg("a work item needs a title"),
+				errdetail("The title is null."),
 				errhint("Give a title of 1 to %d characters.", MAX_TITLE_CHARACTERS));
 	title = DatumGetTextPP(row->values[ITEM_TITLE]);
 	characters = pg_mbstrlen_with_len(VARDATA_ANY(title), VARSIZE_ANY_EXHDR(title));
@@ -381,6 +384,8 @@ stage_to_enter(const ItemRow *row, Oid owner)
 			ereport(ERROR,
 					errcode(VSM_NOT_FOUND),
 					errmsg("stage " INT64_FORMAT " not found in stream \"%s\"", id, stream),
+					stage == NULL ? errdetail("No stage has that id.")
+								  : errdetail("It is stage \"%s\" of stream \"%s\".", stage->name, stage->stream),
 					errhint("The stages of each stream are in vsm.stages."));
 	}
 	if (stage->retired)
@@ -422,15 +427,13 @@ check_expected_stage(const VsmRequest *request, const VsmStage *from)
 
 /*
  * time_of_move
- *		The time given, checked, or the clock now that the row is locked.
+ *		The time given, checked, or the clock since the row is locked.
  *
  * The clock may have been set back since the last move; time does not.
  */
 static TimestampTz
-time_of_move(const VsmRequest *request, TimestampTz last, int64 work_item_id)
+time_of_move(const VsmRequest *request, TimestampTz last, TimestampTz now, int64 work_item_id)
 {
-	TimestampTz now = GetCurrentTimestamp();
-
 	if (request == NULL || !request->has_at)
 		return Max(now, last);
 
@@ -516,6 +519,7 @@ row_text(const ItemRow *row, int column)
 		ereport(ERROR,
 				errcode(VSM_UNPROCESSABLE),
 				errmsg("a work item needs a %s", column == ITEM_STREAM ? "stream" : "type"),
+				errdetail("The value given is null."),
 				errhint("Leave the column out to get its default."));
 	return TextDatumGetCString(row->values[column]);
 }
@@ -542,10 +546,34 @@ run_request(int64 work_item_id, text *to_stage)
 	SPI_finish();
 
 	if (!vsm_request->recorded && !vsm_request->stays)
+		explain_no_move(work_item_id);
+}
+
+/* Nothing was recorded: there is no such item, or something kept its row as it was. */
+static void
+explain_no_move(int64 work_item_id)
+{
+	Datum		argument = Int64GetDatum(work_item_id);
+	Oid			types[1] = {INT8OID};
+	bool		exists;
+
+	if (SPI_connect() != SPI_OK_CONNECT ||
+		SPI_execute_with_args("SELECT FROM vsm.work_items WHERE id = $1", 1, types, &argument, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for work item " INT64_FORMAT, work_item_id);
+	exists = SPI_processed > 0;
+	SPI_finish();
+
+	if (exists)
 		ereport(ERROR,
-				errcode(VSM_NOT_FOUND),
-				errmsg("work item " INT64_FORMAT " not found", work_item_id),
-				errhint("vsm.create_work_item() makes one; vsm.work_items has the ids."));
+				errcode(VSM_CONFLICT),
+				errmsg("work item " INT64_FORMAT " was not moved", work_item_id),
+				errdetail("A trigger or policy on vsm.work_items kept the row as it was."),
+				errhint("Look at the triggers and policies that were added to the table."));
+	ereport(ERROR,
+			errcode(VSM_NOT_FOUND),
+			errmsg("work item " INT64_FORMAT " not found", work_item_id),
+			errdetail("No work item has that id."),
+			errhint("vsm.create_work_item() makes one; vsm.work_items has the ids."));
 }
 
 static Datum

@@ -1,0 +1,217 @@
+-- report.sql: how work flows through a stream, on a page of text.
+--
+-- psql variable: stream.  Every figure comes from a function of the extension;
+-- computed here are only the lengths of bars and what is over a limit.
+
+\set ON_ERROR_STOP on
+\set QUIET on
+\set SHOW_CONTEXT never
+\pset format unaligned
+\pset tuples_only on
+\encoding UTF8
+
+-- The log is up to date, or it is an old one that is reported as of its end.
+SELECT time_zone AS zone, since AS log_begins,
+       CASE WHEN until > now() - interval '1 day' THEN now() ELSE until + interval '1 second' END AS until
+FROM vsm.metrics(:'stream', '-infinity', 'infinity') \gset
+\o /dev/null
+SELECT set_config('timezone', :'zone', false);
+\o
+
+-- The last 90 days; all of a log whose last 90 days tell little: fewer than 10 items finished, or at less than a
+-- quarter of the rate of the whole.
+SELECT CASE WHEN quiet THEN log_begins ELSE last_90 END AS since,
+       CASE WHEN last_90 = log_begins THEN ''
+            WHEN quiet THEN 'the whole log, as its last 90 days tell little'
+            ELSE 'the last 90 days of the log' END AS remark
+FROM (SELECT *, greatest(log_begins, date_trunc('hour', until - interval '90 days')) AS last_90
+      FROM (VALUES (:'log_begins'::timestamptz, :'until'::timestamptz)) AS v(log_begins, until)) AS log,
+     LATERAL (SELECT recent.throughput < 10 OR 4 * recent.throughput / extract(epoch FROM log.until - last_90)
+                     < whole.throughput / extract(epoch FROM log.until - log_begins) AS quiet
+              FROM vsm.metrics(:'stream', last_90, log.until) recent,
+                   vsm.metrics(:'stream', log_begins, log.until) whole) AS q \gset
+SELECT CASE WHEN days < 15 THEN 'day' WHEN days < 200 THEN 'week' ELSE 'month' END AS bucket,
+       CASE WHEN days < 98 THEN 'day' WHEN days < 686 THEN 'week' ELSE 'month' END AS fine_bucket
+FROM (SELECT extract(epoch FROM :'until'::timestamptz - :'since'::timestamptz) / 86400) AS w(days) \gset
+
+-- Cells that a text takes in a terminal: East Asian characters take two.
+CREATE FUNCTION pg_temp.cells(text) RETURNS integer LANGUAGE sql AS $$
+    SELECT length($1) + length(regexp_replace($1, '[^ᄀ-ᅟ⺀-꓏가-힣豈-﫿︰-﹏＀-｠￠-￦]', '', 'g'))
+$$;
+
+-- A text in so many cells, of which the last stays blank; cut where it is longer.
+CREATE FUNCTION pg_temp.pad(value text, n integer) RETURNS text LANGUAGE sql AS $$
+    SELECT CASE WHEN pg_temp.cells(value) < n THEN value || repeat(' ', n - pg_temp.cells(value))
+           ELSE (SELECT left(value, k) || '…' || repeat(' ', n - 1 - pg_temp.cells(left(value, k)))
+                 FROM generate_series(n - 2, 0, -1) AS k
+                 WHERE pg_temp.cells(left(value, k)) <= n - 2 LIMIT 1) END
+$$;
+
+CREATE FUNCTION pg_temp.number(value numeric, digits integer DEFAULT 0) RETURNS text LANGUAGE sql AS $$
+    SELECT coalesce(to_char(value, 'FM999,999,999,990' || left('.0000', digits + sign(digits)::integer)), '-')
+$$;
+
+CREATE FUNCTION pg_temp.counted(n numeric, noun text) RETURNS text LANGUAGE sql AS $$
+    SELECT pg_temp.number(n) || ' ' || noun || CASE WHEN n = 1 THEN '' ELSE 's' END
+$$;
+
+-- An elapsed time in the unit in which people would tell it, rounded up.
+CREATE FUNCTION pg_temp.elapsed(value interval) RETURNS text LANGUAGE sql AS $$
+    SELECT CASE WHEN s IS NULL THEN '-'
+           WHEN s < 60 THEN ceil(s) || ' s'
+           WHEN s < 3600 THEN ceil(s / 60) || ' min'
+           WHEN s < 2 * 86400 THEN round(ceil(s / 360) / 10, 1) || ' h'
+           WHEN s < 100 * 86400 THEN round(ceil(s / 8640) / 10, 1) || ' d'
+           ELSE pg_temp.number(ceil(s / 86400)) || ' d' END
+    FROM extract(epoch FROM value) AS s
+$$;
+
+CREATE FUNCTION pg_temp.in_words(value interval) RETURNS text LANGUAGE sql AS $$
+    SELECT replace(replace(replace(replace(pg_temp.elapsed(value), ' d', ' days'), ' h', ' hours'),
+                           ' min', ' minutes'), ' s', ' seconds')
+$$;
+
+-- A bar of up to so many cells for a value on a scale, in eighths of a cell.
+CREATE FUNCTION pg_temp.bar(value numeric, scale numeric, width integer) RETURNS text LANGUAGE sql AS $$
+    SELECT repeat('█', eighths / 8) || substr('▏▎▍▌▋▊▉', eighths % 8, (eighths % 8 > 0)::integer)
+    FROM CAST(ceil(8 * width * coalesce(value, 0) / greatest(scale, 1e-9) - 1e-9) AS integer) AS eighths
+$$;
+
+-- Values over time, one cell for each; nothing is blank.
+CREATE FUNCTION pg_temp.spark(numbers bigint[]) RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(substr(' ▁▂▃▄▅▆▇█', 1 + ceil(8.0 * value / greatest(most, 1))::integer, 1), '' ORDER BY n)
+    FROM unnest(numbers) WITH ORDINALITY AS v(value, n), (SELECT max(m) AS most FROM unnest(numbers) AS m) AS w
+$$;
+
+CREATE FUNCTION pg_temp.heading(title text, VARIADIC parts text[] DEFAULT '{}') RETURNS text LANGUAGE sql AS $$
+    SELECT format(E'\n%s\n%s', format(title, VARIADIC parts), repeat('─', 98))
+$$;
+
+CREATE TEMP TABLE figures AS SELECT * FROM vsm.metrics(:'stream', :'since', :'until');
+CREATE TEMP TABLE stage AS
+SELECT s.name, s.category, s."order" AS place, s.wip_limit, coalesce(w.items, 0) AS items
+FROM vsm.stages s LEFT JOIN vsm.wip_at(:'stream', :'until') w ON w.stage = s.name
+WHERE s.stream = :'stream';
+
+SELECT format(E'Flow of stream "%s"\n%s', :'stream', repeat('═', 98))
+       || format(E'\nwindow   %s to %s, time zone %s (%s days)', to_char(since, 'YYYY-MM-DD HH24:MI'),
+                 to_char(until, 'YYYY-MM-DD HH24:MI'), time_zone,
+                 pg_temp.number(extract(epoch FROM until - since) / 86400, 1))
+       || coalesce(E'\n         ' || nullif(:'remark', ''), '')
+       || format(E'\nitems    %s arrived, %s finished, %s open', pg_temp.number(arrivals),
+                 pg_temp.number(throughput), pg_temp.number(wip_now))
+       || format(E'\nrules    reopened items: %s; percentiles: %s', reopen_rule, percentile_rule)
+FROM figures;
+
+SELECT pg_temp.heading('Work in progress: %s open, %s at or past the commitment point; on average %s',
+                       pg_temp.counted(wip_now, 'item'), pg_temp.number(started_wip_now), pg_temp.number(wip, 1))
+FROM figures;
+SELECT format('  %-22s%-9s%6s%7s  %-26s%s', 'stage', 'category', 'items', 'limit', 'now, │ is the limit',
+              'over the window');
+WITH trend AS (
+    SELECT stage, array_agg(items ORDER BY at) AS items
+    FROM vsm.occupancy(:'stream', :'since', :'until', (:'until'::timestamptz - :'since'::timestamptz) / 23)
+    GROUP BY stage),
+scaled AS (
+    SELECT s.*, 24.0 / greatest(max(items) OVER (), max(wip_limit) OVER (), 1) AS cells
+    FROM stage s WHERE category <> 'done')
+SELECT format('  %s%-9s%6s%7s  %-26s%s', pg_temp.pad(name, 22), category, pg_temp.number(s.items),
+              pg_temp.number(wip_limit),
+              CASE WHEN wip_limit IS NULL THEN bar
+                   ELSE overlay(rpad(bar, 26) PLACING '│' FROM 1 + round(wip_limit * cells)::integer) END,
+              pg_temp.spark(trend.items))
+FROM scaled s LEFT JOIN trend ON trend.stage = name, pg_temp.bar(s.items, 24 / cells, 24) AS bar
+ORDER BY place;
+SELECT format('  Stage %s is %s.', name, CASE WHEN items > wip_limit THEN 'over its limit by ' || items - wip_limit
+                                            ELSE 'at its limit' END)
+FROM stage WHERE category <> 'done' AND items >= wip_limit
+ORDER BY place;
+
+SELECT pg_temp.heading('Throughput: %s finished%s', pg_temp.counted(throughput, 'item'),
+                       CASE WHEN until - since >= interval '1 day' THEN ', ' || pg_temp.number(
+                           throughput / (extract(epoch FROM until - since) / 86400), 1) || ' a day' END)
+FROM figures;
+SELECT format('  %-13s%8s%9s%66s', CASE :'bucket' WHEN 'week' THEN 'week of' ELSE :'bucket' END, 'arrived', 'finished',
+              'open then');
+WITH bucket AS (
+    SELECT bucket::timestamptz, (bucket + ('1 ' || :'bucket')::interval)::timestamptz AS next_bucket, items AS finished
+    FROM vsm.throughput(:'stream', :'since', :'until', :'bucket')
+    ORDER BY bucket DESC LIMIT 36)
+SELECT format('  %-13s%8s%9s  %-52s%12s',
+              to_char(bucket, 'YYYY-MM-DD') || CASE WHEN whole THEN '' ELSE ' *' END,
+              pg_temp.number(m.arrivals), pg_temp.number(finished),
+              pg_temp.bar(finished, max(finished) OVER (), 50), pg_temp.number(open.items))
+       || CASE WHEN NOT whole AND bucket = max(bucket) OVER () THEN E'\n  * not a whole ' || :'bucket' ELSE '' END
+FROM (SELECT *, bucket >= :'since' AND next_bucket <= :'until' AS whole FROM bucket) AS b,
+     LATERAL (SELECT greatest(bucket, :'since') AS since, least(next_bucket, :'until') AS until) AS part,
+     vsm.metrics(:'stream', part.since, part.until) AS m,
+     LATERAL (SELECT sum(w.items) AS items FROM vsm.wip_at(:'stream', part.until) w JOIN stage s ON s.name = w.stage
+              WHERE s.category <> 'done') AS open
+WHERE m.arrivals + m.throughput > 0
+ORDER BY bucket;
+SELECT format(E'\n  finished by %s\n  %s', :'fine_bucket', pg_temp.spark(array_agg(items ORDER BY bucket)
+                                                                       FILTER (WHERE n <= 96)))
+FROM (SELECT *, row_number() OVER (ORDER BY bucket DESC) AS n
+      FROM vsm.throughput(:'stream', :'since', :'until', :'fine_bucket')) AS t
+HAVING :'fine_bucket' <> :'bucket';
+
+SELECT pg_temp.heading('Cycle time and lead time of the items that finished');
+SELECT format('  %-38s%8s%10s%10s%10s%10s%10s', '', 'items', '50 %', '70 %', '85 %', '95 %', 'average');
+SELECT format('  %-38s%8s%10s%10s%10s%10s%10s', name, pg_temp.number(n), pg_temp.elapsed(p50), pg_temp.elapsed(p70),
+              pg_temp.elapsed(p85), pg_temp.elapsed(p95), pg_temp.elapsed(mean))
+FROM figures, LATERAL (VALUES
+    ('cycle time, from start to finish', cycle_time_n, cycle_time_p50, cycle_time_p70, cycle_time_p85,
+     cycle_time_p95, cycle_time_avg),
+    ('lead time, from creation to finish', lead_time_n, lead_time_p50, lead_time_p70, lead_time_p85,
+     lead_time_p95, lead_time_avg)) AS t(name, n, p50, p70, p85, p95, mean);
+SELECT format(E'\n  In words: 85 %% of the items finished within %s of being started (n = %s),\n'
+              '            and within %s of being created (n = %s).',
+              pg_temp.in_words(cycle_time_p85), pg_temp.number(cycle_time_n),
+              pg_temp.in_words(lead_time_p85), pg_temp.number(lead_time_n))
+FROM figures WHERE cycle_time_n >= 5;
+SELECT E'\n  Too few items finished to tell what to expect.' FROM figures WHERE cycle_time_n < 5;
+
+SELECT pg_temp.heading('Time in stage: where the time goes');
+SELECT format('  %-22s%-9s%9s%10s%10s%10s  %s', 'stage', 'category', 'visits', '50 %', '85 %', 'average',
+              'share of the time');
+SELECT format('  %s%-9s%9s%10s%10s%10s%7s%% %s', pg_temp.pad(name, 22), category, pg_temp.number(visits),
+              pg_temp.elapsed(p50), pg_temp.elapsed(p85), pg_temp.elapsed(mean),
+              round(100 * share), pg_temp.bar(share, max(share) OVER (), 16))
+FROM (SELECT s.*, t.visits, t.p50, t.p85, t.avg AS mean,
+             extract(epoch FROM t.visits * t.avg) / sum(extract(epoch FROM t.visits * t.avg)) OVER () AS share
+      FROM stage s JOIN vsm.time_in_stage(:'stream', :'since', :'until') t ON t.stage = s.name
+      WHERE category <> 'done' AND t.visits > 0) AS s
+ORDER BY place;
+
+SELECT pg_temp.heading('Flow efficiency: %s', coalesce(round(100 * flow_efficiency) || ' %', 'not known'))
+       || CASE WHEN flow_efficiency IS NULL THEN E'\n  No item that was started finished in the window.'
+               ELSE format(E'\n  From start to finish, items spent %s %% of the time in active stages and waited %s %%.',
+                           round(100 * flow_efficiency), 100 - round(100 * flow_efficiency)) END
+FROM figures;
+
+CREATE TEMP TABLE aged AS SELECT * FROM vsm.work_item_age(:'stream', at => :'until') WHERE age IS NOT NULL;
+SELECT pg_temp.heading('Oldest items in work%s',
+                       (SELECT format(': %s of %s are older than 85 %% of the finished ones became (%s)',
+                                      pg_temp.number(count(*) FILTER (WHERE age > cycle_time_p85)),
+                                      pg_temp.number(count(*)), pg_temp.elapsed(min(cycle_time_p85)))
+                        FROM aged, figures WHERE cycle_time_n > 0 HAVING count(*) > 0));
+SELECT format('  %-18s%-10s%-18s%8s%10s  %s', 'item', 'type', 'stage', 'age', 'in stage',
+              CASE WHEN bool_or(title <> external_id) THEN 'title' END)
+FROM aged HAVING count(*) > 0;
+SELECT format('  %s%s%s%8s%10s  %s', pg_temp.pad(coalesce(external_id, work_item_id::text), 18), pg_temp.pad(type, 10),
+              pg_temp.pad(stage, 18), pg_temp.elapsed(age), pg_temp.elapsed(time_in_stage),
+              CASE WHEN title <> external_id THEN pg_temp.pad(title, 32) END)
+FROM aged
+ORDER BY age DESC, work_item_id
+LIMIT 8;
+SELECT '  No item that was started is open.' WHERE NOT EXISTS (SELECT FROM aged);
+
+-- What an import cannot but show, that all of it was recorded late, is left out.
+CREATE TEMP TABLE finding AS
+SELECT * FROM vsm.data_quality(:'stream') WITH ORDINALITY AS q(finding, items, examples, meaning, n)
+WHERE coalesce(items, 1) > 0 AND finding <> 'recorded_late';
+SELECT pg_temp.heading('Data quality');
+SELECT format('  %s  %s', lpad(CASE WHEN items > 0 THEN pg_temp.counted(items, 'item') || ':' ELSE '' END, 14),
+              rtrim(regexp_replace(meaning, '(.{1,80})(?:\s+|$)', E'\\1\n                  ', 'g'), E' \n'))
+FROM finding ORDER BY n;
+SELECT '  Nothing to report.' WHERE NOT EXISTS (SELECT FROM finding);

@@ -1,0 +1,83 @@
+#!/bin/bash
+# make demo DATA=...: logs with one line for each event.
+# shellcheck disable=SC2034,SC2154
+. "${BASH_SOURCE[0]%/*}/common"
+
+file small.csv 'case_id,stage,entered_at,type,title' \
+	'A-1,New,2026-03-01T08:00:00Z,bug,"Broken, badly"' \
+	'A-2,New,2026-03-02T08:00:00Z,wish,' \
+	'A-1,In Progress,2026-03-02T08:00:00Z,bug,"Broken, badly"' \
+	'A-1,Done,2026-03-04T08:00:00Z,bug,"Broken, badly"' \
+	'A-2,In Progress,2026-03-05T08:00:00Z,wish,'
+stages="SELECT string_agg(name || ':' || category, ',' ORDER BY \"order\") FROM vsm.stages WHERE stream = "
+moves="SELECT string_agg(concat_ws(' ', i.external_id, s.name, to_char(t.\"timestamp\" AT TIME ZONE 'UTC', 'DD HH24:MI')),
+		', ' ORDER BY i.external_id, t.\"timestamp\")
+	FROM vsm.stage_transitions t JOIN vsm.work_items i ON i.id = t.work_item_id JOIN vsm.stages s ON s.id = t.to_stage_id"
+expected='A-1 New 01 08:00, A-1 In Progress 02 08:00, A-1 Done 04 08:00, A-2 New 02 08:00, A-2 In Progress 05 08:00'
+
+run DATA="$work/small.csv"
+succeeds 'a small log is imported'
+shows 'its form is recognised' '5 lines in the long form'
+shows 'what was guessed is told' "STAGES='New:wait,In Progress:active,Done:done'"
+shows 'the stream is named after the file' '^Flow of stream "small"'
+fits 'the report fits into 100 columns'
+asks 'stages and categories are guessed' "$stages'small'" 'New:wait,In Progress:active,Done:done'
+asks 'every move is there' "$moves" "$expected"
+asks 'titles and types too' \
+	"SELECT string_agg(title || '/' || type, ', ' ORDER BY external_id) FROM vsm.work_items" 'Broken, badly/bug, A-2/wish'
+shows 'an old log is reported as of its end' 'window   2026-03-01 08:00 to 2026-03-05 08:00'
+
+# A byte order mark, Windows line ends, a semicolon, other names, another order of columns, no type, empty lines.
+{
+	printf '\xef\xbb\xbfsep=;\r\nTo Status;"Changed Date";Assignee;Issue key\r\n\r\n'
+	sed -n '2,$s/\([^,]*\),\([^,]*\),\([^,]*\),.*/"\2";\3;"x;""y""";\1\r/p' "$work/small.csv"
+	printf ';;;\r\n\r\n'
+} | gzip >"$work/windows.csv.gz"
+run DATA="$work/windows.csv.gz"
+succeeds 'a packed file from Windows is imported'
+shows 'columns it does not need are told' 'not used: Assignee'
+asks 'with the same moves' "$moves" "$expected"
+
+# Times without a zone are the stream's; the stages are what the user says.
+sed 's/T08:00:00Z/ 08:00/' "$work/small.csv" | tr ',' '\t' >"$work/zone.tsv"
+run DATA="$work/zone.tsv" TIME_ZONE=Asia/Tokyo STAGES='New:wait,Blocked:wait,in progress:active:1,Done:done'
+succeeds 'stages and time zone can be given'
+asks 'as given, in the spelling of the file' "$stages'zone'" 'New:wait,Blocked:wait,In Progress:active,Done:done'
+asks 'with the limit' "SELECT wip_limit FROM vsm.stages WHERE name = 'In Progress'" 1
+shows 'which the report shows' 'at its limit'
+asks 'times are of the zone' "$moves" \
+	'A-1 New 28 23:00, A-1 In Progress 01 23:00, A-1 Done 03 23:00, A-2 New 01 23:00, A-2 In Progress 04 23:00'
+hides 'nothing is guessed then' 'guessed'
+
+# Dates of all kinds.
+dates()							# NAME DATE DATE EXPECTED [VARIABLE=value]
+{
+	printf 'id|state|date\n1|Open|%s\n1|Closed|%s\n' "$2" "$3" >"$work/dates.csv"
+	run DATA="$work/dates.csv" "${5:-X=}"
+	asks "$1" "SELECT string_agg(to_char(\"timestamp\" AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), ', '
+		ORDER BY \"timestamp\") FROM vsm.stage_transitions" "$4"
+}
+dates 'month first, 12-hour clock' '5/31/2023 8:04:10 AM' '6/1/2023 12:00:00 AM' '2023-05-31 08:04, 2023-06-01 00:00'
+dates 'day first' '31/05/2023 08:04' '01/06/2023 00:00' '2023-05-31 08:04, 2023-06-01 00:00'
+dates 'dots: day first' '01.05.2023 08:04' '02.05.2023' '2023-05-01 08:04, 2023-05-02 00:00'
+dates 'year first' '2023/05/01 08:04' '2023/5/2' '2023-05-01 08:04, 2023-05-02 00:00'
+dates 'names of months' '31/May/23 2:04 PM' 'Jun 1, 2023 2:04 PM' '2023-05-31 14:04, 2023-06-01 14:04'
+dates 'an offset from UTC' '2023-05-01T08:04:00.000+0200' '2023-05-02T08:04:00Z' '2023-05-01 06:04, 2023-05-02 08:04'
+dates 'ambiguous ones: month first' '5/1/2023' '6/1/2023' '2023-05-01 00:00, 2023-06-01 00:00'
+shows 'and that is told, with the way out' 'taken as month, day, year: the file does not tell.*DATES=DMY'
+dates 'or as the user says' '5/1/2023' '6/1/2023' '2023-01-05 00:00, 2023-01-06 00:00' DATES=dmy
+
+# Another alphabet, and an old encoding.
+file 'schön.csv' 'id,status,date' '1,待办,2023-05-01' '1,进行中,2023-05-02' '1,已完成,2023-05-03'
+run DATA="$work/schön.csv"
+succeeds 'names in any language'
+asks 'and their categories' "$stages'schön'" '待办:wait,进行中:active,已完成:done'
+fits 'the report fits into 100 columns'
+printf 'id,status,date\n1,ge\xf6ffnet,2023-05-01\n1,erledigt,2023-05-02\n' >"$work/latin.csv"
+run DATA="$work/latin.csv"
+asks 'a file that is not UTF-8' "$stages'latin'" 'geöffnet:active,erledigt:done'
+printf 'id,status,date\n1,geöffnet,2023-05-01\n1,erledigt,2023-05-02\n' | iconv -f UTF-8 -t UTF-16 >"$work/wide.csv"
+run DATA="$work/wide.csv"
+asks 'a file in UTF-16' "$stages'wide'" 'geöffnet:active,erledigt:done'
+
+finish

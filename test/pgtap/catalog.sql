@@ -1,0 +1,295 @@
+-- catalog.sql: what the extension's objects promise by their labels, rights, comments and signatures
+--
+-- The extension is created anew by a role that is no superuser, as a trusted extension may be: what is owned by
+-- whom shows only then.
+
+BEGIN;
+SET client_min_messages = warning;
+DROP EXTENSION vsm CASCADE;
+CREATE ROLE vsm_catalog_owner;
+SELECT format('GRANT CREATE ON DATABASE %I TO vsm_catalog_owner', current_database()) \gexec
+SET ROLE vsm_catalog_owner;
+CREATE EXTENSION vsm;
+RESET ROLE;
+
+SELECT no_plan();
+
+-- ---- What belongs to the extension ----
+
+CREATE TEMPORARY VIEW members AS
+SELECT d.classid, d.objid, pg_describe_object(d.classid, d.objid, 0) AS object
+FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+WHERE e.extname = 'vsm' AND d.deptype = 'e';
+
+CREATE TEMPORARY VIEW functions AS
+SELECT p.*, p.oid::regprocedure::text AS object, p.proname !~ '^_' AS public
+FROM pg_proc p JOIN members m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid;
+
+CREATE TEMPORARY VIEW relations AS
+SELECT c.*, c.oid::regclass::text AS object, c.relname !~ '^_' AS public
+FROM pg_class c JOIN members m ON m.classid = 'pg_class'::regclass AND m.objid = c.oid;
+
+-- as pg_get_function_arguments(), and the columns of a result that has some
+CREATE FUNCTION pg_temp.result_columns(function oid) RETURNS text
+    LANGUAGE sql AS $$
+    SELECT coalesce(
+        (SELECT string_agg(a.name, ', ' ORDER BY a.place) FROM pg_proc p
+         CROSS JOIN LATERAL unnest(p.proargnames, p.proargmodes) WITH ORDINALITY a (name, mode, place)
+         WHERE p.oid = function AND a.mode = 't'),
+        (SELECT string_agg(a.attname, ', ' ORDER BY a.attnum)
+         FROM pg_proc p JOIN pg_type t ON t.oid = p.prorettype JOIN pg_attribute a ON a.attrelid = t.typrelid
+         WHERE p.oid = function AND a.attnum > 0 AND NOT a.attisdropped),
+        '')
+$$;
+
+SELECT ok(count(*) >= 60, 'functions, tables, views, sequences and types are members of the extension') FROM members;
+SELECT is_empty($$
+    SELECT pg_describe_object('pg_proc'::regclass, p.oid, 0) FROM pg_proc p
+    WHERE p.pronamespace = 'vsm'::regnamespace AND p.oid NOT IN (SELECT f.oid FROM functions f)
+    UNION ALL
+    SELECT pg_describe_object('pg_class'::regclass, c.oid, 0) FROM pg_class c
+    WHERE c.relnamespace = 'vsm'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'S', 'p', 'f')
+      AND c.oid NOT IN (SELECT r.oid FROM relations r)
+    $$, 'nothing in schema vsm is not the extension''s');
+SELECT is_empty($$
+    SELECT m.object FROM members m
+    WHERE m.classid IN ('pg_proc'::regclass, 'pg_class'::regclass, 'pg_type'::regclass)
+      AND m.object !~ '(^|[^a-z_])vsm\.'
+    $$, 'all of them are in schema vsm');
+
+-- ---- Labels ----
+
+-- A new public function must be entered here, with a thought about its labels.
+SELECT results_eq($$
+    SELECT f.proname::text COLLATE "default", f.prokind::text, f.provolatile::text, f.proparallel::text, f.proisstrict, f.prosecdef
+    FROM functions f WHERE f.public ORDER BY f.proname COLLATE "C"
+    $$, $$
+    -- volatile functions write, and so are unsafe in parallel; stable ones read the ledger, in the leader
+    -- because their plans must see stages that this transaction changed; safe ones touch no table
+    VALUES ('completions',      'f', 's', 'r', false, false),
+           ('create_work_item', 'f', 'v', 'u', false, false),
+           ('cumulative_flow',  'f', 's', 'r', false, false),
+           ('cycle_time_days',  'f', 's', 's', true,  false),
+           ('data_quality',     'f', 's', 'r', false, false),
+           ('define_stream',    'f', 'v', 'u', false, false),
+           ('flow_efficiency',  'f', 's', 'r', false, false),
+           ('grant_access',     'f', 'v', 'u', false, false),
+           ('history',          'f', 's', 'r', false, false),
+           ('import_events',    'f', 'v', 'u', false, false),
+           ('import_wide',      'f', 'v', 'u', false, false),
+           ('metrics',          'f', 's', 'r', false, false),
+           ('occupancy',        'f', 's', 'r', false, false),
+           ('simulate',         'f', 's', 's', true,  false),
+           ('throughput',       'f', 's', 'r', false, false),
+           ('time_in_stage',    'f', 's', 'r', false, false),
+           ('transition',       'f', 'v', 'u', false, false),
+           ('wip_at',           'f', 's', 'r', false, false),
+           ('work_item_age',    'f', 's', 'r', false, false)
+    $$, 'every public function has the volatility and parallel label of what it does');
+SELECT is_empty($$
+    SELECT f.object FROM functions f WHERE f.proparallel <> 'u' AND f.provolatile = 'v'
+    $$, 'no function that writes claims to be fit for parallel queries');
+SELECT is_empty($$
+    SELECT f.object FROM functions f WHERE f.prorettype = 'trigger'::regtype AND (f.provolatile <> 'v' OR f.proparallel <> 'u')
+    $$, 'trigger functions are volatile');
+SELECT is_empty($$
+    SELECT f.object FROM functions f JOIN pg_language l ON l.oid = f.prolang
+    WHERE f.provolatile = 'i'
+      AND (l.lanname = 'plpgsql' AND f.prosrc ~* '(from|join|update|into)\s+(vsm|pg_temp)\.'
+           OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid
+                      AND d.refclassid = 'pg_class'::regclass))
+    $$, 'nothing that reads a table is immutable');
+SELECT is_empty($$
+    SELECT f.object FROM functions f JOIN pg_language l ON l.oid = f.prolang WHERE l.lanname NOT IN ('c', 'sql', 'plpgsql', 'internal')
+    $$, 'C, SQL and plpgsql only');
+SELECT is_empty($$
+    SELECT f.object FROM functions f JOIN pg_language l ON l.oid = f.prolang WHERE l.lanname = 'sql' AND f.prosqlbody IS NULL
+    $$, 'functions in SQL are parsed once, when they are created');
+SELECT is_empty($$
+    SELECT f.object FROM functions f JOIN pg_language l ON l.oid = f.prolang
+    WHERE f.prosqlbody IS NULL AND (l.lanname = 'plpgsql' OR f.prosecdef)
+      AND NOT coalesce(f.proconfig @> ARRAY['search_path=pg_catalog, pg_temp'], false)
+    $$, 'plpgsql and SECURITY DEFINER functions set search_path, with pg_temp last');
+
+-- ---- Owners and rights ----
+
+SELECT is(e.extowner::regrole::text, 'vsm_catalog_owner', 'the extension belongs to who created it')
+FROM pg_extension e WHERE e.extname = 'vsm';
+SELECT is_empty($$
+    SELECT f.object, f.proowner::regrole FROM functions f WHERE f.proowner <> 'vsm_catalog_owner'::regrole AND f.prosecdef
+    $$, 'SECURITY DEFINER functions have the rights of the extension''s owner, no superuser''s');
+SELECT is_empty($$
+    SELECT f.object, f.proowner::regrole FROM functions f WHERE f.proowner <> 'vsm_catalog_owner'::regrole
+    UNION ALL
+    SELECT r.object, r.relowner::regrole FROM relations r WHERE r.relowner <> 'vsm_catalog_owner'::regrole
+    UNION ALL
+    SELECT m.object, t.typowner::regrole FROM pg_type t JOIN members m ON m.classid = 'pg_type'::regclass AND m.objid = t.oid
+    WHERE t.typowner <> 'vsm_catalog_owner'::regrole
+    $$, 'every function, relation and type belongs to the extension''s owner');
+SELECT is_empty($$
+    SELECT f.object, a.privilege_type
+    FROM functions f CROSS JOIN LATERAL aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a WHERE a.grantee = 0
+    $$, 'PUBLIC can execute no function');
+SELECT is_empty($$
+    SELECT r.object, a.privilege_type
+    FROM relations r
+    CROSS JOIN LATERAL aclexplode(coalesce(r.relacl, acldefault(CASE r.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", r.relowner))) a
+    WHERE a.grantee = 0
+    UNION ALL
+    SELECT r.object || '.' || c.attname, a.privilege_type
+    FROM relations r JOIN pg_attribute c ON c.attrelid = r.oid CROSS JOIN LATERAL aclexplode(c.attacl) a WHERE a.grantee = 0
+    $$, 'PUBLIC can touch no table, view or sequence');
+SELECT is_empty($$
+    SELECT a.privilege_type
+    FROM pg_namespace n CROSS JOIN LATERAL aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
+    WHERE n.nspname = 'vsm' AND a.grantee = 0
+    $$, 'PUBLIC cannot use the schema');
+SELECT is_empty($$
+    SELECT f.object, a.grantee::regrole FROM functions f CROSS JOIN LATERAL aclexplode(f.proacl) a WHERE a.grantee NOT IN (0, f.proowner)
+    UNION ALL
+    SELECT r.object, a.grantee::regrole FROM relations r CROSS JOIN LATERAL aclexplode(r.relacl) a WHERE a.grantee NOT IN (0, r.relowner)
+    $$, 'no role but the owner is granted anything');
+
+-- ---- Comments ----
+
+SELECT is_empty($$
+    SELECT f.object FROM functions f WHERE coalesce(obj_description(f.oid, 'pg_proc'), '') = ''
+    $$, 'every function has a comment');
+SELECT is_empty($$
+    SELECT f.object FROM functions f
+    WHERE f.public AND f.provolatile <> 'i' AND f.proname NOT IN ('cycle_time_days', 'import_wide')
+      AND obj_description(f.oid, 'pg_proc') !~ 'Errors: '
+    $$, 'comments of public functions name their errors');
+SELECT is_empty($$
+    SELECT r.object FROM relations r
+    WHERE r.relkind IN ('r', 'v') AND coalesce(obj_description(r.oid, 'pg_class'), '') = ''
+    $$, 'every table and view has a comment');
+SELECT is_empty($$
+    SELECT format_type(t.oid, NULL) FROM pg_type t JOIN members m ON m.classid = 'pg_type'::regclass AND m.objid = t.oid
+    JOIN pg_class c ON c.oid = t.typrelid
+    WHERE t.typname !~ '^_' AND c.relkind = 'c' AND coalesce(obj_description(t.oid, 'pg_type'), '') = ''
+    $$, 'every public type has a comment');
+SELECT is_empty($$
+    SELECT c.attrelid::regclass, c.attname FROM pg_attribute c JOIN relations r ON r.oid = c.attrelid
+    WHERE r.relname IN ('work_items', 'stage_transitions') AND c.attnum > 0 AND NOT c.attisdropped
+      AND c.attname NOT IN ('work_item_id', 'id', 'stream', 'title', 'type', 'to_stage_id', 'reason')
+      AND coalesce(col_description(r.oid, c.attnum), '') = ''
+    $$, 'columns that the extension computes have comments');
+SELECT is_empty($$
+    SELECT pg_describe_object(d.classoid, d.objoid, d.objsubid), d.description
+    FROM pg_description d JOIN members m ON m.classid = d.classoid AND m.objid = d.objoid
+    WHERE d.description ~ '(^\s|\s$|\n|  )'
+    $$, 'comments have no stray blanks');
+
+-- ---- Dump ----
+
+SELECT set_eq($$
+    SELECT r.object FROM relations r WHERE r.relkind IN ('r', 'S')
+    $$, $$
+    SELECT t.oid::regclass::text FROM pg_extension e CROSS JOIN LATERAL unnest(e.extconfig) t (oid) WHERE e.extname = 'vsm'
+    $$, 'every table and sequence goes into a dump');
+SELECT is_empty($$
+    SELECT t.oid::regclass FROM pg_extension e CROSS JOIN LATERAL unnest(e.extconfig, e.extcondition) t (oid, condition)
+    WHERE e.extname = 'vsm' AND t.condition <> ''
+    $$, 'with all of its rows');
+SELECT is_empty($$
+    SELECT r.object FROM relations r
+    WHERE r.relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = r.oid
+                                          AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'a')
+    $$, 'every sequence is owned by its column');
+SELECT is_empty($$
+    SELECT r.object, c.attname FROM relations r JOIN pg_attribute c ON c.attrelid = r.oid
+    WHERE r.relkind = 'r' AND (c.attidentity <> '' OR c.attgenerated <> '')
+    $$, 'no identity or generated columns, which a copy could not fill');
+
+-- CREATE EXTENSION seeds no rows: a restore would collide with them.
+SELECT is_empty($$
+    SELECT FROM vsm.value_streams UNION ALL SELECT FROM vsm.stages UNION ALL SELECT FROM vsm.work_item_types
+    UNION ALL SELECT FROM vsm.work_items UNION ALL SELECT FROM vsm.stage_transitions
+    UNION ALL SELECT FROM vsm._merged_events UNION ALL SELECT FROM vsm.import_refusals
+    $$, 'a new extension is empty');
+
+-- ---- Interface: more may follow at the end of parameters and columns, nothing else may change ----
+
+CREATE TEMPORARY TABLE interface (function text, parameters text, columns text);
+INSERT INTO interface VALUES
+    ('define_stream',
+     'name text, stages jsonb DEFAULT NULL::jsonb, time_zone text DEFAULT ''UTC''::text, commitment_stage text DEFAULT NULL::text,'
+     ' reopen_rule text DEFAULT ''span_first_last''::text',
+     'id, name, time_zone, commitment_stage, reopen_rule, created_at'),
+    ('create_work_item',
+     'title text, type text DEFAULT ''task''::text, stream text DEFAULT ''default''::text, external_id text DEFAULT NULL::text,'
+     ' at timestamp with time zone DEFAULT NULL::timestamp with time zone',
+     'id, stream, external_id, title, type, created_at, updated_at, stage_id, stage_entered_at, started_at, completed_at'),
+    ('transition',
+     'work_item_id bigint, to_stage text, at timestamp with time zone DEFAULT NULL::timestamp with time zone,'
+     ' reason text DEFAULT NULL::text, expected_from text DEFAULT NULL::text',
+     'work_item_id, id, from_stage_id, to_stage_id, timestamp, recorded_at, time_in_stage, reason, actor'),
+    ('history', 'work_item_id bigint', 'id, from_stage, to_stage, timestamp, time_in_stage, reason, actor'),
+    ('import_events',
+     'source regclass, stream text DEFAULT ''default''::text, case_column text DEFAULT ''case_id''::text,'
+     ' stage_column text DEFAULT ''stage''::text, time_column text DEFAULT ''entered_at''::text,'
+     ' type_column text DEFAULT ''type''::text, title_column text DEFAULT ''title''::text, order_column text DEFAULT NULL::text,'
+     ' create_stages boolean DEFAULT false, on_error text DEFAULT ''abort''::text',
+     'items, transitions, merged, skipped, refused'),
+    ('import_wide', 'source regclass, id_column text DEFAULT ''id''::text, stage_columns text[] DEFAULT NULL::text[]',
+     'items, transitions, merged, skipped, refused'),
+    ('metrics',
+     'stream text DEFAULT ''default''::text, since timestamp with time zone DEFAULT (clock_timestamp() - ''7 days''::interval),'
+     ' until timestamp with time zone DEFAULT clock_timestamp(), type text DEFAULT NULL::text, reopen_rule text DEFAULT NULL::text',
+     'stream, since, until, time_zone, reopen_rule, percentile_rule, throughput, arrivals, wip, wip_now, started_wip_now,'
+     ' lead_time_n, lead_time_avg, lead_time_p50, lead_time_p70, lead_time_p85, lead_time_p95,'
+     ' cycle_time_n, cycle_time_avg, cycle_time_p50, cycle_time_p70, cycle_time_p85, cycle_time_p95,'
+     ' flow_efficiency, finished_never_started, reopened, backward_moves'),
+    ('wip_at', 'stream text DEFAULT ''default''::text, at timestamp with time zone DEFAULT clock_timestamp()', 'stage, items'),
+    ('occupancy',
+     'stream text DEFAULT ''default''::text, since timestamp with time zone DEFAULT (clock_timestamp() - ''7 days''::interval),'
+     ' until timestamp with time zone DEFAULT clock_timestamp(), step interval DEFAULT', 'at, stage, items'),
+    ('cumulative_flow',
+     'stream text DEFAULT ''default''::text, since timestamp with time zone DEFAULT (clock_timestamp() - ''7 days''::interval),'
+     ' until timestamp with time zone DEFAULT clock_timestamp(), step interval DEFAULT', 'at, stage, items'),
+    ('throughput',
+     'stream text DEFAULT ''default''::text, since timestamp with time zone DEFAULT (clock_timestamp() - ''7 days''::interval),'
+     ' until timestamp with time zone DEFAULT clock_timestamp(), bucket text DEFAULT ''day''::text', 'bucket, items'),
+    ('time_in_stage',
+     'stream text DEFAULT ''default''::text, since timestamp with time zone DEFAULT (clock_timestamp() - ''7 days''::interval),'
+     ' until timestamp with time zone DEFAULT clock_timestamp()', 'stage, visits, avg, p50, p70, p85, p95'),
+    ('flow_efficiency',
+     'stream text DEFAULT ''default''::text, since timestamp with time zone DEFAULT (clock_timestamp() - ''7 days''::interval),'
+     ' until timestamp with time zone DEFAULT clock_timestamp()', ''),
+    ('work_item_age', 'stream text DEFAULT ''default''::text',
+     'work_item_id, external_id, title, type, stage, age, time_in_stage'),
+    ('data_quality', 'stream text', ''),
+    ('simulate', '', 'case_id, stage, entered_at, type, title');
+
+SELECT is(count(*), 1::bigint, 'there is one function vsm.' || i.function)
+FROM interface i JOIN functions f ON f.proname = i.function GROUP BY i.function ORDER BY i.function;
+SELECT ok(starts_with(pg_get_function_arguments(f.oid), i.parameters), 'parameters of vsm.' || i.function)
+       || CASE WHEN starts_with(pg_get_function_arguments(f.oid), i.parameters) THEN ''
+               ELSE E'\n' || diag('have: ' || pg_get_function_arguments(f.oid)) || E'\n' || diag('want: ' || i.parameters) END
+FROM interface i JOIN functions f ON f.proname = i.function ORDER BY i.function;
+SELECT ok(starts_with(pg_temp.result_columns(f.oid) || ', ', i.columns || CASE i.columns WHEN '' THEN '' ELSE ', ' END),
+          'result of vsm.' || i.function)
+       || CASE WHEN starts_with(pg_temp.result_columns(f.oid) || ', ', i.columns || CASE i.columns WHEN '' THEN '' ELSE ', ' END) THEN ''
+               ELSE E'\n' || diag('have: ' || pg_temp.result_columns(f.oid)) || E'\n' || diag('want: ' || i.columns) END
+FROM interface i JOIN functions f ON f.proname = i.function ORDER BY i.function;
+SELECT is_empty($$
+    SELECT a.attname, format_type(a.atttypid, NULL) FROM pg_attribute a
+    WHERE a.attrelid = 'vsm.flow_figures'::regclass AND a.attname ~ '^(lead|cycle)_time_(avg|p)' AND a.atttypid <> 'interval'::regtype
+       OR a.attrelid = 'vsm.flow_figures'::regclass AND a.attname IN ('wip', 'flow_efficiency') AND a.atttypid <> 'numeric'::regtype
+    $$, 'durations of vsm.metrics are intervals, averages numeric');
+
+CREATE TEMPORARY TABLE shapes (relation text, columns text);
+INSERT INTO shapes VALUES
+    ('value_streams', 'id, name, time_zone, commitment_stage, reopen_rule, created_at'),
+    ('stages', 'id, stream, name, order, type, category, wip_limit, description, created_at'),
+    ('work_item_types', 'name'),
+    ('work_items', 'id, stream, external_id, title, type, created_at, updated_at, stage_id, stage_entered_at, started_at, completed_at'),
+    ('stage_transitions', 'work_item_id, id, from_stage_id, to_stage_id, timestamp, recorded_at, time_in_stage, reason, actor');
+SELECT ok(starts_with(string_agg(a.attname, ', ' ORDER BY a.attnum) || ', ', s.columns || ', '), 'columns of vsm.' || s.relation)
+FROM shapes s JOIN relations r ON r.relname = s.relation JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0
+GROUP BY s.relation, s.columns ORDER BY s.relation;
+SELECT columns_are('vsm', 'wip', ARRAY['stream', 'stage', 'wip', 'wip_limit', 'category', 'order'], 'columns of vsm.wip');
+
+SELECT * FROM finish();
+ROLLBACK;

@@ -1,0 +1,58 @@
+-- Times of an import: text by the session's DateStyle, dates, timestamps and texts without a zone in the stream's zone.
+SET DateStyle = ISO, MDY;
+SET IntervalStyle = postgres;
+SET TimeZone = 'America/New_York';
+\set SHOW_CONTEXT never
+CREATE EXTENSION vsm;
+SELECT name FROM vsm.define_stream('berlin', '[{"name": "Open", "category": "wait"}, {"name": "Work"}, {"name": "Done", "category": "done"}]', 'Europe/Berlin');
+CREATE VIEW entered AS
+    SELECT w.external_id, "timestamp" AT TIME ZONE 'UTC' AS utc, time_in_stage FROM vsm.work_items w JOIN vsm.stage_transitions t ON t.work_item_id = w.id
+    ORDER BY external_id COLLATE "C", "timestamp";
+
+-- Text; the clocks of Berlin went forward on 31 March 2024.
+CREATE TABLE texts (case_id text, stage text, entered_at text);
+INSERT INTO texts VALUES
+    ('blanks', 'Open', ' 2024-01-01 12:00 '), ('date', 'Open', '2024-01-01'), ('long', 'Open', 'Jan 5, 2024 3:04 PM'), ('offset', 'Open', '2024-01-01T12:00:00+09:00'),
+    ('slash', 'Open', '02/01/2024 10:00'), ('summer', 'Open', '2024-03-30 12:00'), ('summer', 'Work', '2024-03-31 12:00'), ('utc', 'Open', '2024-01-01T12:00:00Z'),
+    ('zone', 'Open', '2024-07-01 12:00 Asia/Tokyo');
+SELECT * FROM vsm.import_events('texts', 'berlin');
+SELECT * FROM entered;
+-- Day first.
+TRUNCATE vsm.work_items, texts;
+SET DateStyle = ISO, DMY;
+INSERT INTO texts VALUES ('slash', 'Open', '02/01/2024 10:00'), ('dots', 'Open', '31.01.2024 10:00');
+SELECT * FROM vsm.import_events('texts', 'berlin');
+SELECT * FROM entered;
+-- The session's settings are as before.
+SHOW TimeZone;
+SHOW DateStyle;
+SET DateStyle = ISO, MDY;
+
+-- varchar, char, a domain; date; timestamp; timestamptz.
+TRUNCATE vsm.work_items;
+CREATE DOMAIN moment AS text;
+CREATE TABLE several (case_id text, stage text, v varchar(30), c char(30), d moment, day date, plain timestamp(0), zoned timestamptz);
+INSERT INTO several VALUES ('X', 'Open', '2024-01-01 12:00', '2024-01-02 12:00', '2024-01-03 12:00', '2024-01-04', '2024-01-05 12:00', '2024-01-06 12:00');
+SELECT * FROM vsm.import_events('several', 'berlin', time_column => 'v');
+UPDATE several SET stage = 'Work';
+SELECT * FROM vsm.import_events('several', 'berlin', time_column => 'c');
+UPDATE several SET stage = 'Open';
+SELECT * FROM vsm.import_events('several', 'berlin', time_column => 'd');
+UPDATE several SET stage = 'Work';
+SELECT * FROM vsm.import_events('several', 'berlin', time_column => 'day');
+UPDATE several SET stage = 'Open';
+SELECT * FROM vsm.import_events('several', 'berlin', time_column => 'plain');
+UPDATE several SET stage = 'Work';
+SELECT * FROM vsm.import_events('several', 'berlin', time_column => 'zoned');
+SELECT * FROM entered;
+
+-- Up to 5 minutes ahead is no future.
+CREATE TABLE near (case_id text, stage text, entered_at timestamptz);
+INSERT INTO near VALUES ('near', 'Open', clock_timestamp() + interval '4 minutes 50 seconds'), ('far', 'Open', clock_timestamp() + interval '6 minutes');
+SELECT * FROM vsm.import_events('near', 'berlin', on_error => 'skip');
+SELECT case_id, reason FROM vsm.import_refusals;
+-- Times before Christ and in the distant past are times.
+TRUNCATE near;
+INSERT INTO near VALUES ('old', 'Open', '0044-03-15 12:00 UTC BC'), ('old', 'Work', '1970-01-01 UTC');
+SELECT * FROM vsm.import_events('near', 'berlin');
+SELECT * FROM entered WHERE external_id = 'old';
