@@ -717,6 +717,11 @@ CREATE FUNCTION vsm._ledger_guard() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__ledger_guard';
 COMMENT ON FUNCTION vsm._ledger_guard() IS 'Keeps the ledger append-only.';
 
+CREATE FUNCTION vsm._actor() RETURNS text
+    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__actor';
+COMMENT ON FUNCTION vsm._actor() IS
+    'The role that a move or import is put down to: the one that logged in or was SET, whoever''s function it runs.';
+
 -- by name the last BEFORE trigger, so that it sees what others decided
 CREATE TRIGGER zz_vsm_move BEFORE INSERT OR UPDATE ON vsm.work_items
     FOR EACH ROW EXECUTE FUNCTION vsm._work_item_before();
@@ -923,7 +928,7 @@ BEGIN
                    vsm._import_time(source, time_column),
                    vsm._import_column(source, type_column, type_column = 'type'),
                    vsm._import_column(source, title_column, title_column = 'title'), source);
-    RETURN vsm._import_apply(stream, source::text, create_stages, on_error, current_user);
+    RETURN vsm._import_apply(stream, source::text, create_stages, on_error);
 END $$;
 COMMENT ON FUNCTION vsm.import_events(regclass, text, text, text, text, text, text, text, boolean, text) IS
     'Imports status changes in long form, one row per entry of a case into a stage, from a table, view or foreign table. '
@@ -971,7 +976,7 @@ BEGIN
                    vsm._import_column(source, id_column),
                    vsm._import_column(source, type_column, type_column = 'type'),
                    vsm._import_column(source, title_column, title_column = 'title'), source, entries);
-    RETURN vsm._import_apply(stream, source::text, create_stages, on_error, current_user);
+    RETURN vsm._import_apply(stream, source::text, create_stages, on_error);
 END $$;
 COMMENT ON FUNCTION vsm.import_wide(regclass, text, text[], text, text[], text, text, boolean, text) IS
     'Imports status changes in wide form, one row per item and a column per stage with the time of entry (null or blank: '
@@ -1023,7 +1028,7 @@ END $$;
 COMMENT ON FUNCTION vsm._import_add_definitions(text) IS 'create_stages => true of the imports.';
 
 -- Takes the rows that cannot be imported out of pg_temp.vsm_import; returns how many.
-CREATE FUNCTION vsm._import_refuse(of_stream text, source text, on_error text, importer text) RETURNS bigint
+CREATE FUNCTION vsm._import_refuse(of_stream text, source text, on_error text) RETURNS bigint
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -1071,12 +1076,12 @@ BEGIN
     END IF;
 
     INSERT INTO vsm.import_refusals (stream, source, case_id, stage, entered_at, reason, imported_by)
-    SELECT of_stream, source, r.case_id, r.stage, coalesce(r.entered_text, r.entered_at::text), o.reason, importer
+    SELECT of_stream, source, r.case_id, r.stage, coalesce(r.entered_text, r.entered_at::text), o.reason, vsm._actor()
     FROM pg_temp.vsm_import_refused o JOIN pg_temp.vsm_import r USING (ord) ORDER BY coalesce(r.wide_row, r.ord), o.ord;
     DELETE FROM pg_temp.vsm_import r USING pg_temp.vsm_import_refused o WHERE o.ord = r.ord;
     RETURN refused;
 END $$;
-COMMENT ON FUNCTION vsm._import_refuse(text, text, text, text) IS 'on_error of the imports. Errors: PT422.';
+COMMENT ON FUNCTION vsm._import_refuse(text, text, text) IS 'on_error of the imports. Errors: PT422.';
 
 -- One work item per case, those that are there already locked.
 CREATE FUNCTION vsm._import_find_items(of_stream text) RETURNS void
@@ -1157,7 +1162,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._import_merge_moves(text) IS 'Old and new moves of the imported items in order.';
 
-CREATE FUNCTION vsm._import_write(of_stream text, importer text) RETURNS void
+CREATE FUNCTION vsm._import_write(of_stream text) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -1174,7 +1179,7 @@ BEGIN
     END IF;
 
     INSERT INTO vsm.stage_transitions (work_item_id, id, from_stage_id, to_stage_id, "timestamp", recorded_at, time_in_stage, actor)
-    SELECT m.item_id, m.id, m.from_stage_id, m.stage_id, m.at, clock_timestamp(), m.time_in_stage, importer
+    SELECT m.item_id, m.id, m.from_stage_id, m.stage_id, m.at, clock_timestamp(), m.time_in_stage, (SELECT vsm._actor())
     FROM pg_temp.vsm_import_moves m WHERE m.keep AND m.origin <> 'ledger';
     INSERT INTO vsm._merged_events (work_item_id, id, stage_id, "timestamp")
     SELECT m.item_id, m.id, m.stage_id, m.at
@@ -1198,9 +1203,9 @@ BEGIN
           WHERE NOT i.fresh GROUP BY 1 HAVING bool_or(n.origin = 'new')) m
     WHERE w.id = m.item_id;
 END $$;
-COMMENT ON FUNCTION vsm._import_write(text, text) IS 'Writes the ledger and the items of an import.';
+COMMENT ON FUNCTION vsm._import_write(text) IS 'Writes the ledger and the items of an import.';
 
-CREATE FUNCTION vsm._import_apply(of_stream text, source text, create_stages boolean, on_error text, importer text)
+CREATE FUNCTION vsm._import_apply(of_stream text, source text, create_stages boolean, on_error text)
     RETURNS vsm.import_result
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -1227,7 +1232,7 @@ BEGIN
     IF create_stages THEN
         PERFORM vsm._import_add_definitions(of_stream);
     END IF;
-    refused := vsm._import_refuse(of_stream, source, on_error, importer);
+    refused := vsm._import_refuse(of_stream, source, on_error);
     PERFORM vsm._import_find_items(of_stream);
     IF long THEN
         RAISE NOTICE '% items found, % rows refused', (SELECT count(*) FROM pg_temp.vsm_import_items), refused;
@@ -1236,7 +1241,7 @@ BEGIN
     IF long THEN
         RAISE NOTICE 'moves put in order, writing';
     END IF;
-    PERFORM vsm._import_write(of_stream, importer);
+    PERFORM vsm._import_write(of_stream);
 
     SELECT count(DISTINCT m.item_id), count(*) FILTER (WHERE m.keep), count(*) FILTER (WHERE NOT m.keep),
            rows - refused - count(*), refused INTO result
@@ -1246,7 +1251,7 @@ BEGIN
     END IF;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION vsm._import_apply(text, text, boolean, text, text) IS
+COMMENT ON FUNCTION vsm._import_apply(text, text, boolean, text) IS
     'Second step of an import: what pg_temp.vsm_import holds. Errors: PT422.';
 
 ------------------------------------------------------------------------------------------------------------------------
@@ -1347,6 +1352,7 @@ CREATE TYPE vsm.completion AS (
     cycle_time interval,
     cycle_time_days integer
 );
+COMMENT ON TYPE vsm.completion IS 'A row of vsm.completions().';
 
 CREATE FUNCTION vsm.completions(stream text DEFAULT 'default', since timestamptz DEFAULT clock_timestamp() - interval '7 days',
                                 until timestamptz DEFAULT clock_timestamp(), type text DEFAULT NULL, reopen_rule text DEFAULT NULL)
@@ -1489,6 +1495,7 @@ CREATE TYPE vsm.throughput_bucket AS (
     bucket date,
     items bigint
 );
+COMMENT ON TYPE vsm.throughput_bucket IS 'A row of vsm.throughput().';
 
 CREATE FUNCTION vsm.throughput(stream text DEFAULT 'default', since timestamptz DEFAULT clock_timestamp() - interval '7 days',
                                until timestamptz DEFAULT clock_timestamp(), bucket text DEFAULT 'day', type text DEFAULT NULL)
@@ -1580,6 +1587,7 @@ CREATE TYPE vsm.aged_item AS (
     time_in_stage interval,
     age_since_creation interval
 );
+COMMENT ON TYPE vsm.aged_item IS 'A row of vsm.work_item_age().';
 
 CREATE FUNCTION vsm.work_item_age(stream text DEFAULT 'default', type text DEFAULT NULL, at timestamptz DEFAULT clock_timestamp())
     RETURNS SETOF vsm.aged_item
@@ -1629,6 +1637,7 @@ CREATE TYPE vsm.flow_figures AS (
     backward_moves bigint,
     type text
 );
+COMMENT ON TYPE vsm.flow_figures IS 'The row of vsm.metrics().';
 
 -- Everything but the percentiles comes from one look at each item, however long the ledger is: an item whose moves all
 -- lie in the window has their counts in its row, and only the others' ledger rows are read.

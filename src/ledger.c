@@ -49,6 +49,7 @@ static int64 get_int64(HeapTuple tuple, int column, TupleDesc desc);
 PG_FUNCTION_INFO_V1(vsm__work_item_after);
 PG_FUNCTION_INFO_V1(vsm__work_items_truncated);
 PG_FUNCTION_INFO_V1(vsm__ledger_guard);
+PG_FUNCTION_INFO_V1(vsm__actor);
 
 /* vsm._work_item_after() -> trigger: AFTER INSERT OR UPDATE OR DELETE, for each row */
 Datum
@@ -108,6 +109,13 @@ vsm__ledger_guard(PG_FUNCTION_ARGS)
 			errhint("Move an item with vsm.transition(), bring past moves in with vsm.import_events(), "
 					"or delete the work item."),
 			errtable(rel));
+}
+
+/* vsm._actor() -> text: the role that logged in or was SET, not the owner of a function */
+Datum
+vsm__actor(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(GetUserNameFromId(GetOuterUserId(), false)));
 }
 
 static void
