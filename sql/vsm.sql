@@ -728,7 +728,7 @@ CREATE TRIGGER zz_vsm_move BEFORE INSERT OR UPDATE ON vsm.work_items
 CREATE TRIGGER vsm_record_insert AFTER INSERT ON vsm.work_items
     FOR EACH ROW EXECUTE FUNCTION vsm._work_item_after();
 CREATE TRIGGER vsm_record_move AFTER UPDATE ON vsm.work_items
-    FOR EACH ROW WHEN (old.stage_id <> new.stage_id) EXECUTE FUNCTION vsm._work_item_after();
+    FOR EACH ROW EXECUTE FUNCTION vsm._work_item_after();
 CREATE TRIGGER vsm_record_delete AFTER DELETE ON vsm.work_items
     FOR EACH ROW EXECUTE FUNCTION vsm._work_item_after();
 CREATE TRIGGER vsm_record_truncate AFTER TRUNCATE ON vsm.work_items
@@ -826,6 +826,26 @@ CREATE TYPE vsm.import_result AS (
 COMMENT ON TYPE vsm.import_result IS
     'What an import did. items: created or changed; then the source''s rows: transitions: added to the ledger; merged: '
     'the item was in that stage already; skipped: there already, or twice in the source; refused: see vsm.import_refusals.';
+
+-- What an event is among the events of its item before it.
+CREATE TYPE vsm._sequence_step AS (
+    copy boolean,
+    keep boolean,
+    from_stage_id bigint,
+    time_in_stage interval
+);
+CREATE FUNCTION vsm._sequence_next(internal, bigint, timestamptz, boolean) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sequence_next';
+COMMENT ON FUNCTION vsm._sequence_next(internal, bigint, timestamptz, boolean) IS 'Takes the next event.';
+CREATE FUNCTION vsm._sequence_step(internal) RETURNS vsm._sequence_step
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sequence_step';
+COMMENT ON FUNCTION vsm._sequence_step(internal) IS 'Says what the last event is.';
+CREATE AGGREGATE vsm._sequence(stage_id bigint, at timestamptz, new boolean) (
+    SFUNC = vsm._sequence_next, STYPE = internal, FINALFUNC = vsm._sequence_step, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE vsm._sequence(bigint, timestamptz, boolean) IS
+    'For a window over the events of one item in order, ROWS UNBOUNDED PRECEDING: whether the current one is a copy of an '
+    'earlier one, whether it is a move, from where, and after how long.';
 
 -- Makes ready for an import; returns the stream's time zone.
 CREATE FUNCTION vsm._import_begin(of_stream text, on_error text, importer text) RETURNS text
@@ -1125,8 +1145,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._import_find_items(text) IS 'Work items of the imported cases.';
 
--- What the items' moves are once the new events are among the known ones.  An event is the same as another when item,
--- stage and time are; one that finds the item in its stage already is kept apart ("keep" is false).
+-- What the items' moves are once the new events are among the known ones, by src/import.c: a copy of an event is dropped,
+-- and one that finds the item in its stage already is merged ("keep" is false).
 CREATE FUNCTION vsm._import_merge_moves(of_stream text) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1143,28 +1163,25 @@ BEGIN
         UNION ALL
         SELECT m.work_item_id, m."timestamp", m.stage_id, 'merged', m.id, NULL
         FROM vsm._merged_events m JOIN pg_temp.vsm_import_items i ON i.item_id = m.work_item_id AND NOT i.fresh),
-    copies AS (
-        SELECT e.*, row_number() OVER (PARTITION BY e.item_id, e.at, e.stage_id ORDER BY e.id, e.ord) AS copy
-        FROM events e),
     sequence AS (
-        SELECT c.*, lag(c.stage_id) OVER (PARTITION BY c.item_id ORDER BY c.at, c.id, c.ord) AS from_stage_id
-        FROM copies c WHERE c.origin <> 'new' OR c.copy = 1),
-    timed AS (
-        SELECT q.*, max(q.at) FILTER (WHERE q.stage_id IS DISTINCT FROM q.from_stage_id)
-                        OVER (PARTITION BY q.item_id ORDER BY q.at, q.id, q.ord
-                              ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS entered_at
-        FROM sequence q
+        SELECT e.*, vsm._sequence(e.stage_id, e.at, e.origin = 'new')
+                        OVER (PARTITION BY e.item_id ORDER BY e.at, e.id, e.ord ROWS UNBOUNDED PRECEDING) AS step
+        FROM events e
         -- new moves draw their ids in this order
-        ORDER BY q.item_id, q.at, q.id, q.ord OFFSET 0)
-    SELECT q.item_id, q.at, coalesce(q.id, nextval('vsm.stage_transitions_id_seq')) AS id, q.stage_id, q.origin, q.from_stage_id,
-           q.stage_id IS DISTINCT FROM q.from_stage_id AS keep, vsm._interval(vsm._elapsed_us(q.entered_at, q.at)) AS time_in_stage
-    FROM timed q;
+        ORDER BY e.item_id, e.at, e.id, e.ord OFFSET 0)
+    SELECT q.item_id, q.at, coalesce(q.id, nextval('vsm.stage_transitions_id_seq')) AS id, q.stage_id, q.origin,
+           (q.step).keep, (q.step).from_stage_id, (q.step).time_in_stage
+    FROM sequence q WHERE NOT (q.step).copy;
 END $$;
 COMMENT ON FUNCTION vsm._import_merge_moves(text) IS 'Old and new moves of the imported items in order.';
 
-CREATE FUNCTION vsm._import_write(of_stream text) RETURNS void
+-- Returns the counts of the result but for the refused and skipped rows.
+CREATE FUNCTION vsm._import_write(of_stream text) RETURNS vsm.import_result
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    result vsm.import_result := (0, 0, 0, 0, 0);
+    known_changed bigint := 0;
 BEGIN
     -- known rows that the new ones changed; none when all items are new
     IF EXISTS (SELECT FROM pg_temp.vsm_import_items i WHERE NOT i.fresh) THEN
@@ -1176,14 +1193,22 @@ BEGIN
         FROM pg_temp.vsm_import_moves m
         WHERE m.origin = 'ledger' AND m.keep AND t.work_item_id = m.item_id AND t.id = m.id
           AND (t.from_stage_id, t.time_in_stage) IS DISTINCT FROM (m.from_stage_id, m.time_in_stage);
+        INSERT INTO vsm.stage_transitions (work_item_id, id, from_stage_id, to_stage_id, "timestamp", recorded_at, time_in_stage, actor)
+        SELECT m.item_id, m.id, m.from_stage_id, m.stage_id, m.at, clock_timestamp(), m.time_in_stage, vsm._actor()
+        FROM pg_temp.vsm_import_moves m WHERE m.keep AND m.origin = 'merged';
+        INSERT INTO vsm._merged_events (work_item_id, id, stage_id, "timestamp")
+        SELECT m.item_id, m.id, m.stage_id, m.at
+        FROM pg_temp.vsm_import_moves m WHERE NOT m.keep AND m.origin = 'ledger';
     END IF;
 
     INSERT INTO vsm.stage_transitions (work_item_id, id, from_stage_id, to_stage_id, "timestamp", recorded_at, time_in_stage, actor)
     SELECT m.item_id, m.id, m.from_stage_id, m.stage_id, m.at, clock_timestamp(), m.time_in_stage, (SELECT vsm._actor())
-    FROM pg_temp.vsm_import_moves m WHERE m.keep AND m.origin <> 'ledger';
+    FROM pg_temp.vsm_import_moves m WHERE m.keep AND m.origin = 'new';
+    GET DIAGNOSTICS result.transitions = ROW_COUNT;
     INSERT INTO vsm._merged_events (work_item_id, id, stage_id, "timestamp")
     SELECT m.item_id, m.id, m.stage_id, m.at
-    FROM pg_temp.vsm_import_moves m WHERE NOT m.keep AND m.origin <> 'merged';
+    FROM pg_temp.vsm_import_moves m WHERE NOT m.keep AND m.origin = 'new';
+    GET DIAGNOSTICS result.merged = ROW_COUNT;
 
     INSERT INTO vsm.work_items (id, stream, external_id, title, type, updated_at, stage_id, created_at, stage_entered_at,
                                 started_at, completed_at, active_time, wait_time, reopened, backward_moves)
@@ -1192,16 +1217,22 @@ BEGIN
           FROM pg_temp.vsm_import_moves WHERE keep GROUP BY 1) m
     JOIN pg_temp.vsm_import_items i USING (item_id)
     WHERE i.fresh ORDER BY i.item_id;
-    UPDATE vsm.work_items w
-    SET updated_at = greatest(w.updated_at, (m.state).stage_entered_at),
-        stage_id = (m.state).stage_id, created_at = (m.state).created_at, stage_entered_at = (m.state).stage_entered_at,
-        started_at = (m.state).started_at, completed_at = (m.state).completed_at,
-        active_time = (m.state).active_time, wait_time = (m.state).wait_time, reopened = (m.state).reopened,
-        backward_moves = (m.state).backward_moves
-    FROM (SELECT n.item_id, vsm._replay(n.stage_id, n.at, n.id) FILTER (WHERE n.keep) AS state
-          FROM pg_temp.vsm_import_moves n JOIN pg_temp.vsm_import_items i USING (item_id)
-          WHERE NOT i.fresh GROUP BY 1 HAVING bool_or(n.origin = 'new')) m
-    WHERE w.id = m.item_id;
+    GET DIAGNOSTICS result.items = ROW_COUNT;
+    IF EXISTS (SELECT FROM pg_temp.vsm_import_items i WHERE NOT i.fresh) THEN
+        UPDATE vsm.work_items w
+        SET updated_at = greatest(w.updated_at, (m.state).stage_entered_at),
+            stage_id = (m.state).stage_id, created_at = (m.state).created_at, stage_entered_at = (m.state).stage_entered_at,
+            started_at = (m.state).started_at, completed_at = (m.state).completed_at,
+            active_time = (m.state).active_time, wait_time = (m.state).wait_time, reopened = (m.state).reopened,
+            backward_moves = (m.state).backward_moves
+        FROM (SELECT n.item_id, vsm._replay(n.stage_id, n.at, n.id) FILTER (WHERE n.keep) AS state
+              FROM pg_temp.vsm_import_moves n JOIN pg_temp.vsm_import_items i USING (item_id)
+              WHERE NOT i.fresh GROUP BY 1 HAVING bool_or(n.origin = 'new')) m
+        WHERE w.id = m.item_id;
+        GET DIAGNOSTICS known_changed = ROW_COUNT;
+    END IF;
+    result.items := result.items + known_changed;
+    RETURN result;
 END $$;
 COMMENT ON FUNCTION vsm._import_write(text) IS 'Writes the ledger and the items of an import.';
 
@@ -1210,9 +1241,9 @@ CREATE FUNCTION vsm._import_apply(of_stream text, source text, create_stages boo
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     SET vsm.recording = off
-    SET work_mem = '64MB'
+    SET work_mem = '16MB'           -- memory stays flat; more makes it no faster
     SET jit = off
-    SET enable_mergejoin = off      -- temporary tables have no statistics; hashing is right for any size
+    SET enable_mergejoin = off      -- for lack of statistics the planner takes sorting the events for cheap
 AS $$
 DECLARE
     rows bigint;
@@ -1222,8 +1253,11 @@ DECLARE
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass('pg_temp.vsm_import') AND c.relowner = current_user::regrole) THEN
         RAISE EXCEPTION 'there is no import under way'
-            USING ERRCODE = 'PT422', HINT = 'Call vsm.import_events() or vsm.import_wide().';
+            USING ERRCODE = 'PT422', DETAIL = 'This function is the second step of one.',
+                  HINT = 'Call vsm.import_events() or vsm.import_wide().';
     END IF;
+    -- nobody but us analyzes temporary tables, and without statistics a second import would loop over the items
+    ANALYZE pg_temp.vsm_import (case_id);
     SELECT count(*) INTO rows FROM pg_temp.vsm_import;
     long := rows >= 100000;
     IF long THEN
@@ -1234,18 +1268,18 @@ BEGIN
     END IF;
     refused := vsm._import_refuse(of_stream, source, on_error);
     PERFORM vsm._import_find_items(of_stream);
+    ANALYZE pg_temp.vsm_import_items;
     IF long THEN
         RAISE NOTICE '% items found, % rows refused', (SELECT count(*) FROM pg_temp.vsm_import_items), refused;
     END IF;
     PERFORM vsm._import_merge_moves(of_stream);
+    ANALYZE pg_temp.vsm_import_moves (item_id, id);
     IF long THEN
         RAISE NOTICE 'moves put in order, writing';
     END IF;
-    PERFORM vsm._import_write(of_stream);
-
-    SELECT count(DISTINCT m.item_id), count(*) FILTER (WHERE m.keep), count(*) FILTER (WHERE NOT m.keep),
-           rows - refused - count(*), refused INTO result
-    FROM pg_temp.vsm_import_moves m WHERE m.origin = 'new';
+    result := vsm._import_write(of_stream);
+    result.refused := refused;
+    result.skipped := rows - refused - result.transitions - result.merged;
     IF long THEN
         RAISE NOTICE '% transitions of % items written', result.transitions, result.items;
     END IF;
@@ -1670,30 +1704,31 @@ BEGIN
                count(*) FILTER (WHERE w.completed_at IS NULL AND w.stage_id = ANY (started)) AS started,
                sum(vsm._elapsed_us(greatest(w.created_at, v.since), least(w.completed_at, wip_until)))
                    FILTER (WHERE w.created_at < wip_until AND (w.completed_at IS NULL OR w.completed_at > v.since)) AS wip_us,
-               sum(w.reopened) FILTER (WHERE w.created_at >= metrics.since AND w.stage_entered_at < v.bound) AS reopened,
-               sum(w.backward_moves) FILTER (WHERE w.created_at >= metrics.since AND w.stage_entered_at < v.bound) AS backward_moves
-        FROM vsm.work_items w
-        WHERE w.stream = v.stream AND (metrics.type IS NULL OR w.type = metrics.type)),
+               sum(w.reopened) FILTER (WHERE w.inside) AS reopened,
+               sum(w.backward_moves) FILTER (WHERE w.inside) AS backward_moves,
+               array_agg(w.id) FILTER (WHERE w.created_at < v.bound AND w.stage_entered_at >= metrics.since AND NOT w.inside) AS cut,
+               array_agg(w.id) FILTER (WHERE w.reopened > 0) AS once_done
+        FROM (SELECT i.*, i.created_at >= metrics.since AND i.stage_entered_at < v.bound AS inside
+              FROM vsm.work_items i
+              WHERE i.stream = v.stream AND (metrics.type IS NULL OR i.type = metrics.type)) w),
     cut AS (        -- moves in the window of items that were there before it or moved after it
-        SELECT sum(m.reopened) AS reopened, sum(m.backward_moves) AS backward_moves
-        FROM vsm.work_items w
+        SELECT count(*) FILTER (WHERE f.category = 'done' AND s.category <> 'done') AS reopened,
+               count(*) FILTER (WHERE s."order" < f."order") AS backward_moves
+        FROM (SELECT unnest(i.cut) AS id FROM items i) w
         CROSS JOIN LATERAL (
-            SELECT count(*) FILTER (WHERE f.category = 'done' AND s.category <> 'done') AS reopened,
-                   count(*) FILTER (WHERE s."order" < f."order") AS backward_moves
-            FROM vsm.stage_transitions t
-            JOIN vsm.stages f ON f.id = t.from_stage_id
-            JOIN vsm.stages s ON s.id = t.to_stage_id
-            WHERE t.work_item_id = w.id AND t."timestamp" >= metrics.since AND t."timestamp" < v.bound) m
-        WHERE w.stream = v.stream AND (metrics.type IS NULL OR w.type = metrics.type)
-          AND w.created_at < v.bound AND w.stage_entered_at >= metrics.since
-          AND (w.created_at < metrics.since OR w.stage_entered_at >= v.bound)),
+            SELECT t.from_stage_id, t.to_stage_id FROM vsm.stage_transitions t
+            WHERE t.work_item_id = w.id AND t."timestamp" >= metrics.since AND t."timestamp" < v.bound OFFSET 0) t
+        JOIN vsm.stages f ON f.id = t.from_stage_id
+        JOIN vsm.stages s ON s.id = t.to_stage_id),
     gaps AS (       -- stays in done that a reopening ended: the item was not in progress
-        SELECT sum(vsm._elapsed_us(greatest(vsm._entered_at(t."timestamp", t.time_in_stage), v.since), least(t."timestamp", wip_until))) AS us
-        FROM vsm.work_items w
-        JOIN vsm.stage_transitions t ON t.work_item_id = w.id AND t.from_stage_id = ANY (done_stages)
-        WHERE w.reopened > 0 AND w.stream = v.stream AND (metrics.type IS NULL OR w.type = metrics.type)
-          AND (w.completed_at IS NULL OR t."timestamp" <= w.completed_at)
-          AND t."timestamp" > v.since AND vsm._entered_at(t."timestamp", t.time_in_stage) < wip_until)
+        SELECT sum(vsm._elapsed_us(greatest(t.entered_at, v.since), least(t."timestamp", wip_until))) AS us
+        FROM (SELECT unnest(i.once_done) AS id FROM items i) w
+        CROSS JOIN LATERAL (
+            SELECT t."timestamp", vsm._entered_at(t."timestamp", t.time_in_stage) AS entered_at
+            FROM vsm.stage_transitions t JOIN vsm.work_items i ON i.id = t.work_item_id
+            WHERE t.work_item_id = w.id AND t.from_stage_id = ANY (done_stages) AND t."timestamp" > v.since
+              AND (i.completed_at IS NULL OR t."timestamp" <= i.completed_at) OFFSET 0) t
+        WHERE t.entered_at < wip_until)
     SELECT v.stream, v.since, v.until, v.time_zone, v.reopen_rule, 'percentile_disc', d.lead_n, i.arrivals,
            (coalesce(i.wip_us, 0) - coalesce(gaps.us, 0)) / nullif(vsm._elapsed_us(v.since, wip_until), 0), i.open, i.started,
            d.lead_n, d.lead_avg, vsm._interval(d.lead_us[1]), vsm._interval(d.lead_us[2]), vsm._interval(d.lead_us[3]),
@@ -1701,8 +1736,7 @@ BEGIN
            d.cycle_n, d.cycle_avg, vsm._interval(d.cycle_us[1]), vsm._interval(d.cycle_us[2]), vsm._interval(d.cycle_us[3]),
            vsm._interval(d.cycle_us[4]),
            d.active_us / nullif(d.active_us + d.wait_us, 0), d.lead_n - d.cycle_n,
-           (coalesce(i.reopened, 0) + coalesce(cut.reopened, 0))::bigint,
-           (coalesce(i.backward_moves, 0) + coalesce(cut.backward_moves, 0))::bigint, metrics.type
+           coalesce(i.reopened, 0) + cut.reopened, coalesce(i.backward_moves, 0) + cut.backward_moves, metrics.type
     FROM done d, items i, cut, gaps;
 END $$;
 COMMENT ON FUNCTION vsm.metrics(text, timestamptz, timestamptz, text, text) IS

@@ -15,13 +15,16 @@
 #include "vsm.h"
 
 #include "access/htup_details.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "commands/sequence.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
@@ -78,6 +81,10 @@ vsm__work_items_truncated(PG_FUNCTION_ARGS)
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		elog(ERROR, "not called by trigger manager");
+	/* its owner may repair as he likes, and perhaps truncates both tables in one statement */
+	vsm_require_recording_right(trigdata->tg_relation);
+	if (!vsm_recording)
+		return PointerGetDatum(NULL);
 	run_unrecorded(&plan, "TRUNCATE vsm.stage_transitions, vsm._merged_events",
 				   trigdata->tg_relation->rd_rel->relowner, 0, NULL);
 	return PointerGetDatum(NULL);
@@ -133,7 +140,7 @@ record_insert(TriggerData *trigdata)
 	write_row(&row, trigdata->tg_relation->rd_rel->relowner);
 }
 
-/* The trigger's WHEN clause has seen that the stage differs. */
+/* Looks whether the stage differs itself: the server would parse a WHEN clause anew for each statement. */
 static void
 record_update(TriggerData *trigdata)
 {
@@ -147,6 +154,8 @@ record_update(TriggerData *trigdata)
 	row.work_item_id = get_int64(new, ITEM_ID, desc);
 	row.from_stage_id = get_int64(old, ITEM_STAGE_ID, desc);
 	row.to_stage_id = get_int64(new, ITEM_STAGE_ID, desc);
+	if (row.from_stage_id == row.to_stage_id)
+		return;
 	row.at = get_int64(new, ITEM_STAGE_ENTERED_AT, desc);
 	row.time_in_stage_us = row.at - get_int64(old, ITEM_STAGE_ENTERED_AT, desc);
 	write_row(&row, trigdata->tg_relation->rd_rel->relowner);
@@ -194,45 +203,60 @@ write_row(const LedgerRow *row, Oid owner)
 	strlcpy(request->actor, actor, NAMEDATALEN);
 }
 
-/* Returns the id of the new row. */
+/*
+ * insert_row
+ *		Store the row; returns its id.
+ *
+ * The id is drawn here, as the column's default would, because RETURNING costs
+ * more than the rest of the statement's overhead.
+ */
 static int64
 insert_row(const LedgerRow *row, TimestampTz recorded_at, const char *reason, const char *actor)
 {
 	static SPIPlanPtr plan = NULL;
-	char		nulls[LEDGER_COLUMNS] = "        ";
-	Datum		values[8];
-	bool		isnull;
-	int64		id;
+	char		nulls[LEDGER_COLUMNS + 1] = "         ";
+	Datum		values[LEDGER_COLUMNS];
+	int64		id = nextval_internal(get_relname_relid("stage_transitions_id_seq", get_namespace_oid("vsm", false)), false);
 
 	values[0] = Int64GetDatum(row->work_item_id);
-	values[1] = Int64GetDatum(row->from_stage_id);
-	values[2] = Int64GetDatum(row->to_stage_id);
-	values[3] = TimestampTzGetDatum(row->at);
-	values[4] = TimestampTzGetDatum(recorded_at);
-	values[5] = row->first ? (Datum) 0 : IntervalPGetDatum(vsm_interval(row->time_in_stage_us));
-	values[6] = reason ? CStringGetTextDatum(reason) : (Datum) 0;
-	values[7] = CStringGetTextDatum(actor);
+	values[1] = Int64GetDatum(id);
+	values[2] = Int64GetDatum(row->from_stage_id);
+	values[3] = Int64GetDatum(row->to_stage_id);
+	values[4] = TimestampTzGetDatum(row->at);
+	values[5] = TimestampTzGetDatum(recorded_at);
+	values[6] = row->first ? (Datum) 0 : IntervalPGetDatum(vsm_interval(row->time_in_stage_us));
+	values[7] = reason ? CStringGetTextDatum(reason) : (Datum) 0;
+	values[8] = CStringGetTextDatum(actor);
 	if (row->first)
-		nulls[1] = nulls[5] = 'n';
+		nulls[2] = nulls[6] = 'n';
 	if (reason == NULL)
-		nulls[6] = 'n';
+		nulls[7] = 'n';
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	if (plan == NULL)
 	{
-		Oid			types[8] = {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INTERVALOID, TEXTOID, TEXTOID};
+		Oid			types[LEDGER_COLUMNS] = {
+			INT8OID,
+			INT8OID,
+			INT8OID,
+			INT8OID,
+			TIMESTAMPTZOID,
+			TIMESTAMPTZOID,
+			INTERVALOID,
+			TEXTOID,
+			TEXTOID,
+		};
 
-		plan = SPI_prepare("INSERT INTO vsm.stage_transitions (work_item_id, from_stage_id, to_stage_id,"
+		plan = SPI_prepare("INSERT INTO vsm.stage_transitions (work_item_id, id, from_stage_id, to_stage_id,"
 						   " \"timestamp\", recorded_at, time_in_stage, reason, actor)"
-						   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
-						   8, types);
+						   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+						   LEDGER_COLUMNS, types);
 		if (plan == NULL || SPI_keepplan(plan) != 0)
 			elog(ERROR, "could not prepare the ledger row: %s", SPI_result_code_string(SPI_result));
 	}
-	if (SPI_execute_plan(plan, values, nulls, false, 0) != SPI_OK_INSERT_RETURNING || SPI_processed != 1)
+	if (SPI_execute_plan(plan, values, nulls, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not write the ledger row: %s", SPI_result_code_string(SPI_result));
-	id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_finish();
 	return id;
 }

@@ -247,7 +247,11 @@ move_item(Relation rel, VsmRequest *request, ItemRow *old, ItemRow *new)
 static void
 read_row(ItemRow *row, HeapTuple tuple, TupleDesc desc)
 {
-	Assert(desc->natts >= ITEM_COLUMNS);
+	if (desc->natts < ITEM_COLUMNS)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("the tables of extension vsm are older than its library"),
+				errhint("Run \"ALTER EXTENSION vsm UPDATE\"."));
 	Assert(strcmp(NameStr(TupleDescAttr(desc, ITEM_BACKWARD_MOVES - 1)->attname), "backward_moves") == 0);
 
 	row->tuple = tuple;
@@ -558,7 +562,7 @@ explain_no_move(int64 work_item_id)
 	bool		exists;
 
 	if (SPI_connect() != SPI_OK_CONNECT ||
-		SPI_execute_with_args("SELECT FROM vsm.work_items WHERE id = $1", 1, types, &argument, NULL, true, 1) != SPI_OK_SELECT)
+		SPI_execute_with_args("SELECT FROM vsm.work_items WHERE id = $1", 1, types, &argument, NULL, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not look for work item " INT64_FORMAT, work_item_id);
 	exists = SPI_processed > 0;
 	SPI_finish();

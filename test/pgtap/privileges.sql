@@ -312,17 +312,25 @@ INSERT INTO vsm.work_items (title, external_id) VALUES ('by a session', 'A-1');
 RESET SESSION AUTHORIZATION;
 SELECT is((SELECT t.actor FROM vsm.work_items w JOIN vsm.stage_transitions t ON t.work_item_id = w.id WHERE w.external_id = 'A-1'),
           'vsm_t_writer', 'the ledger names the role that logged in');
--- a role may call the steps of an import itself: it must not sign as somebody else
-SELECT isnt(pg_temp.ask('vsm_t_writer', $$SELECT vsm._import_begin('default', 'abort', current_user)$$), NULL, 'a writer begins an import');
-SELECT is(pg_temp.try('vsm_t_writer', $$INSERT INTO pg_temp.vsm_import VALUES (1, 'F-1', 'Backlog', '2026-01-05', '2026-01-05', NULL, NULL)$$), 'ok',
-          'fills it');
-DO $do$ BEGIN
-    PERFORM pg_temp.try('vsm_t_writer', $$SELECT vsm._import_apply('default', 'forged', false, 'abort', 'vsm_t_admin')$$);
-END $do$;
-SELECT is_empty($$
-    SELECT t.actor FROM vsm.work_items w JOIN vsm.stage_transitions t ON t.work_item_id = w.id
-    WHERE w.external_id = 'F-1' AND t.actor <> 'vsm_t_writer'
-    $$, 'and cannot sign it with another name');
+-- a role may call the steps of an import itself: it signs as itself all the same
+SELECT is(pg_temp.try('vsm_t_writer', s.statement), 'ok', 'a writer takes the steps of an import: ' || s.statement)
+FROM (VALUES (1, $$SELECT vsm._import_begin('default', 'abort', current_user)$$),
+             (2, $$INSERT INTO pg_temp.vsm_import (ord, case_id, stage, entered_at) VALUES (1, 'F-1', 'Backlog', '2026-01-05')$$),
+             (3, $$SELECT vsm._import_apply('default', 'by hand', false, 'abort')$$)) s (place, statement)
+ORDER BY s.place;
+-- neither does a function that lends its owner's rights lend its name
+CREATE TABLE vsm_t.lent AS SELECT 'F-3' AS case_id, 'Backlog' AS stage, timestamptz '2026-01-05' AS entered_at;
+CREATE FUNCTION vsm_t.lend() RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
+    SELECT vsm.create_work_item('lent', external_id => 'F-2');
+    SELECT vsm.import_events('vsm_t.lent');
+$$;
+GRANT SELECT ON vsm_t.lent TO vsm_t_admin;
+ALTER FUNCTION vsm_t.lend() OWNER TO vsm_t_admin;
+SELECT is(pg_temp.try('vsm_t_writer', 'SELECT vsm_t.lend()'), 'ok', 'a writer calls a function that runs as an admin');
+SELECT results_eq($$
+    SELECT w.external_id, t.actor FROM vsm.work_items w JOIN vsm.stage_transitions t ON t.work_item_id = w.id
+    WHERE w.external_id ~ '^F-' ORDER BY 1
+    $$, $$VALUES ('F-1', 'vsm_t_writer'), ('F-2', 'vsm_t_writer'), ('F-3', 'vsm_t_writer')$$, 'the ledger names who is behind it');
 
 SELECT * FROM finish();
 ROLLBACK;

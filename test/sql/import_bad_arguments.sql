@@ -32,6 +32,6 @@ SELECT vsm.import_wide('events', 'case_id', ARRAY[]::text[]);
 SELECT vsm.import_wide('events', 'case_id', ARRAY['entered_at'], 'nowhere');
 SELECT vsm.import_wide('events', 'case_id', ARRAY['entered_at'], stages => ARRAY[NULL]);
 -- The parts of an import are of no use by themselves.
-SELECT vsm._import_apply('default', 'events', false, 'abort', 'postgres');
+SELECT vsm._import_apply('default', 'events', false, 'abort');
 \echo :LAST_ERROR_SQLSTATE
 SELECT (SELECT count(*) FROM vsm.work_items) AS items, (SELECT count(*) FROM vsm.value_streams) AS streams, (SELECT count(*) FROM events) AS events;

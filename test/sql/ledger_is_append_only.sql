@@ -15,6 +15,11 @@ SET ROLE regress_vsm_writer;
 SELECT from_stage_id, to_stage_id, actor FROM vsm.transition(1, 'Analysis', '2024-01-02');
 UPDATE vsm.work_items SET stage_id = (SELECT id FROM vsm.stages WHERE name = 'Testing');
 SELECT to_stage, actor FROM vsm.history(1) WHERE to_stage = 'Testing';
+BEGIN;
+CREATE TEMPORARY TABLE events ON COMMIT DROP AS SELECT 'X' AS case_id, 'Analysis' AS stage, now() AS entered_at;
+SELECT * FROM vsm.import_events('events');
+SELECT to_stage, actor, count(*) FROM vsm.history(1) GROUP BY 1, 2 ORDER BY 1 COLLATE "C", 2;
+ROLLBACK;
 
 INSERT INTO vsm.stage_transitions (work_item_id, from_stage_id, to_stage_id, "timestamp", recorded_at, actor)
 VALUES (1, 4, 6, '2024-01-03', '2024-01-03', 'me');
@@ -49,6 +54,7 @@ UPDATE vsm.work_items SET completed_at = '2024-01-03';
 UPDATE vsm.work_items SET active_time = '1 day';
 UPDATE vsm.work_items SET wait_time = '1 day';
 UPDATE vsm.work_items SET reopened = 1;
+UPDATE vsm.work_items SET backward_moves = 1;
 UPDATE vsm.work_items SET id = 17;
 \echo :LAST_ERROR_SQLSTATE
 UPDATE vsm.work_items SET stream = 'other';
@@ -57,8 +63,8 @@ UPDATE vsm.work_items SET stage_id = 6, completed_at = '2024-01-03';
 -- updated_at is set by the trigger, whatever a tool writes.
 UPDATE vsm.work_items SET updated_at = '2030-01-01' RETURNING updated_at <= clock_timestamp() AS set_by_trigger;
 -- The same value is no change: a tool may write all columns back.
-UPDATE vsm.work_items SET (id, stream, title, type, created_at, stage_id, stage_entered_at, started_at, completed_at, active_time, wait_time, reopened)
-    = (SELECT id, stream, title, 'bug', created_at, stage_id, stage_entered_at, started_at, completed_at, active_time, wait_time, reopened)
+UPDATE vsm.work_items SET (id, stream, title, type, created_at, stage_id, stage_entered_at, started_at, completed_at, active_time, wait_time, reopened, backward_moves)
+    = (SELECT id, stream, title, 'bug', created_at, stage_id, stage_entered_at, started_at, completed_at, active_time, wait_time, reopened, backward_moves)
 RETURNING type;
 RESET ROLE;
 

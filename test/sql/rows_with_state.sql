@@ -6,12 +6,12 @@ SET IntervalStyle = postgres;
 CREATE EXTENSION vsm;
 SELECT name FROM vsm.define_stream('default');
 
-COPY vsm.work_items (id, stream, external_id, title, type, created_at, updated_at, stage_id, stage_entered_at, started_at, completed_at, active_time, wait_time, reopened) FROM stdin;
-11	default	A	copied	bug	2024-01-01 00:00+00	2024-01-09 00:00+00	4	2024-01-05 00:00+00	2024-01-02 00:00+00	\N	2 days	1 day	1
+COPY vsm.work_items (id, stream, external_id, title, type, created_at, updated_at, stage_id, stage_entered_at, started_at, completed_at, active_time, wait_time, reopened, backward_moves) FROM stdin;
+11	default	A	copied	bug	2024-01-01 00:00+00	2024-01-09 00:00+00	4	2024-01-05 00:00+00	2024-01-02 00:00+00	\N	2 days	1 day	1	2
 \.
 INSERT INTO vsm.work_items VALUES
-    (12, 'default', NULL, 'inserted', 'task', '2024-01-01', '2024-01-09', 6, '2024-01-05', '2024-01-02', '2024-01-05', '3 days', '0', 0);
-SELECT id, title, type, created_at, updated_at, stage_id, stage_entered_at, started_at, completed_at, active_time, wait_time, reopened
+    (12, 'default', NULL, 'inserted', 'task', '2024-01-01', '2024-01-09', 6, '2024-01-05', '2024-01-02', '2024-01-05', '3 days', '0', 0, 0);
+SELECT id, title, type, created_at, updated_at, stage_id, stage_entered_at, started_at, completed_at, active_time, wait_time, reopened, backward_moves
 FROM vsm.work_items ORDER BY id;
 SELECT count(*) FROM vsm.stage_transitions;
 
@@ -23,28 +23,28 @@ COPY vsm.stage_transitions (work_item_id, id, from_stage_id, to_stage_id, "times
 SELECT from_stage, to_stage, "timestamp", time_in_stage, reason, actor FROM vsm.history(11);
 
 -- A live row next to them in the same statement is placed and recorded.
-INSERT INTO vsm.work_items (id, title, created_at, updated_at, stage_id, stage_entered_at, active_time, wait_time, reopened)
-VALUES (13, 'filled', '2024-01-01', '2024-01-01', 2, '2024-01-01', '0', '0', 0),
-       (14, 'live', '2024-01-01', NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO vsm.work_items (id, title, created_at, updated_at, stage_id, stage_entered_at, active_time, wait_time, reopened, backward_moves)
+VALUES (13, 'filled', '2024-01-01', '2024-01-01', 2, '2024-01-01', '0', '0', 0, 0),
+       (14, 'live', '2024-01-01', NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 SELECT w.id, w.stage_id, t.to_stage_id AS recorded FROM vsm.work_items w LEFT JOIN vsm.stage_transitions t ON t.work_item_id = w.id
 WHERE w.id IN (13, 14) ORDER BY w.id;
 
 -- Also after a live row of that id was about to be inserted and was not.
 BEGIN;
 INSERT INTO vsm.work_items (id, title, external_id) VALUES (17, 'never stored', 'A') ON CONFLICT DO NOTHING;
-INSERT INTO vsm.work_items (id, title, created_at, updated_at, stage_id, stage_entered_at, active_time, wait_time, reopened)
-VALUES (17, 'filled', '2024-01-01', '2024-01-01', 2, '2024-01-01', '0', '0', 0);
+INSERT INTO vsm.work_items (id, title, created_at, updated_at, stage_id, stage_entered_at, active_time, wait_time, reopened, backward_moves)
+VALUES (17, 'filled', '2024-01-01', '2024-01-01', 2, '2024-01-01', '0', '0', 0, 0);
 SELECT count(*) AS recorded FROM vsm.stage_transitions WHERE work_item_id = 17;
 ROLLBACK;
 
 -- The title is checked as always; stage and type are not, as a restore may bring the definitions later.
 INSERT INTO vsm.work_items VALUES
-    (15, 'default', NULL, '', 'task', '2024-01-01', '2024-01-09', 6, '2024-01-05', '2024-01-02', '2024-01-05', '3 days', '0', 0);
+    (15, 'default', NULL, '', 'task', '2024-01-01', '2024-01-09', 6, '2024-01-05', '2024-01-02', '2024-01-05', '3 days', '0', 0, 0);
 
 -- From there on they move like others.
 SELECT work_item_id, from_stage_id, to_stage_id, time_in_stage FROM vsm.transition(11, 'Testing', '2024-01-06 12:00');
 SELECT work_item_id, from_stage_id, to_stage_id, time_in_stage FROM vsm.transition(11, 'Deployment', '2024-01-06 12:00');
-SELECT active_time, wait_time, reopened, started_at, stage_entered_at FROM vsm.work_items WHERE id = 11;
+SELECT active_time, wait_time, reopened, backward_moves, started_at, stage_entered_at FROM vsm.work_items WHERE id = 11;
 
 -- A half-filled state is refused: it is neither a copy nor a live row.
 INSERT INTO vsm.work_items (title, started_at) VALUES ('half', '2024-01-01');
@@ -52,13 +52,14 @@ INSERT INTO vsm.work_items (title, started_at) VALUES ('half', '2024-01-01');
 INSERT INTO vsm.work_items (title, completed_at) VALUES ('half', '2024-01-01');
 INSERT INTO vsm.work_items (title, active_time) VALUES ('half', '1 day');
 INSERT INTO vsm.work_items (title, reopened) VALUES ('half', 0);
+INSERT INTO vsm.work_items (title, backward_moves) VALUES ('half', 0);
 
 -- Roles that do not own the tables may not fill it in.
 CREATE ROLE regress_vsm_writer;
 SELECT vsm.grant_access('regress_vsm_writer', 'writer');
 SET ROLE regress_vsm_writer;
 INSERT INTO vsm.work_items VALUES
-    (16, 'default', NULL, 'forged', 'task', '2024-01-01', '2024-01-09', 6, '2024-01-05', '2024-01-02', '2024-01-05', '3 days', '0', 0);
+    (16, 'default', NULL, 'forged', 'task', '2024-01-01', '2024-01-09', 6, '2024-01-05', '2024-01-02', '2024-01-05', '3 days', '0', 0, 0);
 \echo :LAST_ERROR_SQLSTATE
 RESET ROLE;
 SELECT array_agg(id ORDER BY id) FROM vsm.work_items;

@@ -29,6 +29,7 @@ SELECT string_agg(name, ', ' ORDER BY "order") FROM vsm.stages;
 UPDATE vsm.stages SET "order" = 3 WHERE name = 'Development';
 SELECT from_stage, to_stage, time_in_stage FROM vsm.history(1);
 SELECT backward_moves FROM vsm.metrics('default', '-infinity', 'infinity');
+SELECT backward_moves FROM vsm.work_items ORDER BY id;
 
 -- A done stage that becomes active: what was finished is not, and the other way round.
 UPDATE vsm.stages SET category = CASE name WHEN 'Production' THEN 'active' ELSE 'done' END WHERE name IN ('Development', 'Production');

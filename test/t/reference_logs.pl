@@ -19,7 +19,7 @@ $ENV{PGCLIENTENCODING} = 'UTF8';
 $ENV{PGTZ} = 'UTC';
 my $node = PostgreSQL::Test::Cluster->new('logs');
 $node->init(extra => [ '--encoding=UTF8', '--no-locale' ]);
-$node->append_conf('postgresql.conf', "fsync = off\nautovacuum = off\n");
+$node->append_conf('postgresql.conf', "autovacuum = off\n");
 $node->start;
 $node->safe_psql('postgres', q{
 	CREATE EXTENSION vsm;

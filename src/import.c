@@ -1,0 +1,145 @@
+/*
+ * import.c
+ *		Events of one item in order: which are moves, which are copies.
+ *
+ * The aggregate vsm._sequence runs as a window over the events of each item, in
+ * the order of time, known ones before new ones.  The server calls its step for
+ * one event after the other and its final function after each, so one walk
+ * tells for each event whether it is
+ *	 a copy		a new event with item, stage and time of an earlier one
+ *	 merged		it finds the item in its stage already
+ *	 a move		from which stage, and after how long a visit
+ * Plain SQL needs three passes of window functions for that.
+ */
+#include "vsm.h"
+
+#include "access/htup_details.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+typedef struct Sequence
+{
+	int			moves;			/* so far */
+	int64		stage_id;		/* the item is there */
+	TimestampTz entered_at;		/* since then */
+
+	/* stages at the instant of the last event, to find copies */
+	TimestampTz instant;
+	int			count;
+	int			size;
+	int64	   *stages;
+
+	/* what the last event is */
+	bool		copy;
+	bool		keep;
+	bool		first;
+	int64		from_stage_id;
+	int64		time_in_stage_us;
+} Sequence;
+
+static Sequence *new_sequence(MemoryContext context);
+static bool seen_at_instant(const Sequence *sequence, int64 stage_id);
+static void add_to_instant(Sequence *sequence, int64 stage_id);
+
+PG_FUNCTION_INFO_V1(vsm__sequence_next);
+PG_FUNCTION_INFO_V1(vsm__sequence_step);
+
+/* vsm._sequence(stage_id, at, new): transition function */
+Datum
+vsm__sequence_next(PG_FUNCTION_ARGS)
+{
+	Sequence   *sequence;
+	int64		stage_id = PG_GETARG_INT64(1);
+	TimestampTz at = PG_GETARG_TIMESTAMPTZ(2);
+	bool		is_new = PG_GETARG_BOOL(3);
+	MemoryContext context;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		elog(ERROR, "called outside an aggregate");
+	sequence = PG_ARGISNULL(0) ? new_sequence(context) : (Sequence *) PG_GETARG_POINTER(0);
+
+	if (at != sequence->instant)
+	{
+		sequence->instant = at;
+		sequence->count = 0;
+	}
+	/* what is known already is no copy: a live item may come back within a microsecond */
+	sequence->copy = is_new && seen_at_instant(sequence, stage_id);
+	if (sequence->copy)
+		PG_RETURN_POINTER(sequence);
+	add_to_instant(sequence, stage_id);
+
+	sequence->first = sequence->moves == 0;
+	sequence->from_stage_id = sequence->stage_id;
+	sequence->time_in_stage_us = at - sequence->entered_at;
+	sequence->keep = sequence->first || stage_id != sequence->stage_id;
+	if (sequence->keep)
+	{
+		sequence->moves++;
+		sequence->stage_id = stage_id;
+		sequence->entered_at = at;
+	}
+	PG_RETURN_POINTER(sequence);
+}
+
+/* vsm._sequence(...) -> vsm._sequence_step: final function */
+Datum
+vsm__sequence_step(PG_FUNCTION_ARGS)
+{
+	Sequence   *sequence = (Sequence *) PG_GETARG_POINTER(0);
+	TupleDesc	desc = fcinfo->flinfo->fn_extra;
+	Datum		values[4];
+	bool		nulls[4] = {0};
+
+	if (desc == NULL)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+
+		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+			elog(ERROR, "return type must be a row type");
+		desc = BlessTupleDesc(desc);
+		MemoryContextSwitchTo(caller);
+		fcinfo->flinfo->fn_extra = desc;
+	}
+	values[0] = BoolGetDatum(sequence->copy);
+	values[1] = BoolGetDatum(sequence->keep);
+	values[2] = Int64GetDatum(sequence->from_stage_id);
+	nulls[2] = nulls[3] = sequence->first;
+	values[3] = sequence->first ? (Datum) 0 : IntervalPGetDatum(vsm_interval(sequence->time_in_stage_us));
+	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+}
+
+static Sequence *
+new_sequence(MemoryContext context)
+{
+	Sequence   *sequence = MemoryContextAllocZero(context, sizeof(Sequence));
+
+	sequence->instant = DT_NOBEGIN;
+	sequence->size = 4;
+	sequence->stages = MemoryContextAlloc(context, sizeof(int64) * sequence->size);
+	return sequence;
+}
+
+static bool
+seen_at_instant(const Sequence *sequence, int64 stage_id)
+{
+	for (int i = 0; i < sequence->count; i++)
+		if (sequence->stages[i] == stage_id)
+			return true;
+	return false;
+}
+
+static void
+add_to_instant(Sequence *sequence, int64 stage_id)
+{
+	if (seen_at_instant(sequence, stage_id))
+		return;
+	if (sequence->count == sequence->size)
+	{
+		sequence->size *= 2;
+		sequence->stages = repalloc(sequence->stages, sizeof(int64) * sequence->size);
+	}
+	sequence->stages[sequence->count++] = stage_id;
+}
