@@ -4,6 +4,16 @@
 
 \echo Use "CREATE EXTENSION vsm" to load this file. \quit
 
+-- Whoever owns the schema can put functions beside ours that others then call; it may be there before the extension.
+DO $$
+BEGIN
+    IF (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'vsm') <> '@extowner@'::regrole THEN
+        RAISE EXCEPTION 'schema "vsm" belongs to another role'
+            USING ERRCODE = 'insufficient_privilege', DETAIL = 'It was there before the extension.',
+                  HINT = 'Drop it when it is empty, or give it to the role that creates the extension: ALTER SCHEMA vsm OWNER TO ....';
+    END IF;
+END $$;
+
 ------------------------------------------------------------------------------------------------------------------------
 -- types
 ------------------------------------------------------------------------------------------------------------------------
@@ -76,7 +86,7 @@ COMMENT ON COLUMN vsm.value_streams.reopen_rule IS
 CREATE SEQUENCE vsm.stages_id_seq;
 CREATE TABLE vsm.stages (
     id bigint PRIMARY KEY DEFAULT nextval('vsm.stages_id_seq'),
-    stream text NOT NULL DEFAULT 'default' REFERENCES vsm.value_streams (name) ON UPDATE CASCADE ON DELETE CASCADE,
+    stream text NOT NULL DEFAULT 'default',      -- no foreign key: a parallel restore could not keep it
     name text NOT NULL,
     "order" integer NOT NULL,
     type text NOT NULL,
@@ -362,7 +372,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._value_stream_deleted() IS 'Refuses to delete a stream that has work items.';
 
--- A renamed stream keeps its items; another commitment point changes when they started.
+-- A renamed stream keeps its stages and items; another commitment point changes when items started.
 CREATE FUNCTION vsm._value_streams_after() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -371,6 +381,8 @@ AS $$
 BEGIN
     IF EXISTS (SELECT FROM before b JOIN changed c USING (id) WHERE c.name <> b.name) THEN
         PERFORM vsm._hold_items();
+        UPDATE vsm.stages s SET stream = c.name
+        FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND s.stream = b.name;
         UPDATE vsm.work_items w SET stream = c.name
         FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND w.stream = b.name;
     END IF;
@@ -378,12 +390,27 @@ BEGIN
     FROM before b JOIN changed c USING (id) WHERE c.commitment_stage IS DISTINCT FROM b.commitment_stage;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION vsm._value_streams_after() IS 'Follows a change of vsm.value_streams in the work items.';
+COMMENT ON FUNCTION vsm._value_streams_after() IS 'Follows a change of vsm.value_streams in the stages and work items.';
+
+CREATE FUNCTION vsm._value_streams_gone() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM vsm.stages s USING changed c WHERE s.stream = c.name;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vsm._value_streams_gone() IS 'Deletes the stages of deleted streams.';
 
 CREATE FUNCTION vsm._stage_before() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    -- a restore, by the owner of the tables and with everything filled in, may come before the streams
+    IF tg_op = 'INSERT' AND NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = new.stream)
+       AND (new.type IS NULL OR NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = tg_relid), 'USAGE')) THEN
+        RAISE EXCEPTION 'stream "%" not found', new.stream
+            USING ERRCODE = 'PT404', DETAIL = 'A stage belongs to a stream.', HINT = 'vsm.define_stream() defines one with its stages.';
+    END IF;
     new.type := coalesce(new.type, lower(new.name));
     IF new.name = '' THEN
         RAISE EXCEPTION 'the name of a stage is empty'
@@ -403,7 +430,7 @@ BEGIN
             USING ERRCODE = 'PT422', DETAIL = format('It is %s.', new.wip_limit),
                   HINT = 'Give a limit of at least 1, or null for none; retire a stage that takes no entries.';
     END IF;
-    -- a stream's new name comes through its foreign key, when the old name is gone
+    -- the new name of a stream comes when the old one is gone
     IF tg_op = 'UPDATE' AND (new.id <> old.id OR new.stream <> old.stream
                              AND EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = old.stream)) THEN
         RAISE EXCEPTION 'stage "%" cannot change its id or stream', old.name
@@ -519,28 +546,37 @@ AS $$
 BEGIN
     IF EXISTS (SELECT FROM vsm.work_items) THEN
         RAISE EXCEPTION 'table "%" defines what work items refer to', tg_table_name
-            USING ERRCODE = 'PT409', HINT = 'Truncate vsm.work_items first, or delete single rows.';
+            USING ERRCODE = 'PT409', DETAIL = 'There are work items.', HINT = 'Truncate vsm.work_items first, or delete single rows.';
     END IF;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION vsm._definitions_truncated() IS 'Refuses to empty definitions while there are work items.';
 
--- By name, definitions_changed comes before what recomputes items: the session itself has to read the definitions anew.
+-- definitions_changed runs for each row, before the statement's triggers recompute items by the new definitions, and
+-- always, since replication changes definitions too.
 CREATE TRIGGER definitions_truncated BEFORE TRUNCATE ON vsm.value_streams
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_truncated();
-CREATE TRIGGER definitions_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON vsm.value_streams
+CREATE TRIGGER definitions_changed AFTER INSERT OR UPDATE OR DELETE ON vsm.value_streams
+    FOR EACH ROW EXECUTE FUNCTION vsm._definitions_changed();
+CREATE TRIGGER definitions_emptied AFTER TRUNCATE ON vsm.value_streams
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_changed();
+ALTER TABLE vsm.value_streams ENABLE ALWAYS TRIGGER definitions_changed, ENABLE ALWAYS TRIGGER definitions_emptied;
 CREATE TRIGGER row_checked BEFORE INSERT OR UPDATE ON vsm.value_streams
     FOR EACH ROW EXECUTE FUNCTION vsm._value_stream_before();
 CREATE TRIGGER row_deleted BEFORE DELETE ON vsm.value_streams
     FOR EACH ROW EXECUTE FUNCTION vsm._value_stream_deleted();
+CREATE TRIGGER streams_deleted AFTER DELETE ON vsm.value_streams
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION vsm._value_streams_gone();
 CREATE TRIGGER streams_updated AFTER UPDATE ON vsm.value_streams
     REFERENCING OLD TABLE AS before NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION vsm._value_streams_after();
 
 CREATE TRIGGER definitions_truncated BEFORE TRUNCATE ON vsm.stages
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_truncated();
-CREATE TRIGGER definitions_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON vsm.stages
+CREATE TRIGGER definitions_changed AFTER INSERT OR UPDATE OR DELETE ON vsm.stages
+    FOR EACH ROW EXECUTE FUNCTION vsm._definitions_changed();
+CREATE TRIGGER definitions_emptied AFTER TRUNCATE ON vsm.stages
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_changed();
+ALTER TABLE vsm.stages ENABLE ALWAYS TRIGGER definitions_changed, ENABLE ALWAYS TRIGGER definitions_emptied;
 CREATE TRIGGER row_checked BEFORE INSERT OR UPDATE ON vsm.stages
     FOR EACH ROW EXECUTE FUNCTION vsm._stage_before();
 CREATE TRIGGER row_deleted BEFORE DELETE ON vsm.stages
@@ -556,8 +592,11 @@ CREATE TRIGGER stages_deleted AFTER DELETE ON vsm.stages
 
 CREATE TRIGGER definitions_truncated BEFORE TRUNCATE ON vsm.work_item_types
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_truncated();
-CREATE TRIGGER definitions_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON vsm.work_item_types
+CREATE TRIGGER definitions_changed AFTER INSERT OR UPDATE OR DELETE ON vsm.work_item_types
+    FOR EACH ROW EXECUTE FUNCTION vsm._definitions_changed();
+CREATE TRIGGER definitions_emptied AFTER TRUNCATE ON vsm.work_item_types
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_changed();
+ALTER TABLE vsm.work_item_types ENABLE ALWAYS TRIGGER definitions_changed, ENABLE ALWAYS TRIGGER definitions_emptied;
 CREATE TRIGGER row_followed AFTER INSERT OR UPDATE OR DELETE ON vsm.work_item_types
     FOR EACH ROW EXECUTE FUNCTION vsm._work_item_type_changed();
 
@@ -1052,6 +1091,7 @@ CREATE FUNCTION vsm._import_refuse(of_stream text, source text, on_error text) R
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    latest CONSTANT timestamptz := clock_timestamp() + '5 minutes';
     refused bigint;
     facts text;
 BEGIN
@@ -1061,7 +1101,7 @@ BEGIN
                    r.case_id, r.stage, r.entered_at, r.entered_text, r.title,
                    r.stage IN (SELECT s.name FROM vsm.stages s WHERE s.stream = of_stream), r.type,
                    coalesce(nullif(r.type, ''), 'task') IN (SELECT t.name FROM vsm.work_item_types t),
-                   clock_timestamp() + '5 minutes') AS reason
+                   latest) AS reason
         FROM pg_temp.vsm_import r) o
     WHERE o.reason IS NOT NULL;
     GET DIAGNOSTICS refused = ROW_COUNT;
@@ -1216,7 +1256,7 @@ BEGIN
     FROM (SELECT item_id, vsm._replay(stage_id, at, id) AS state
           FROM pg_temp.vsm_import_moves WHERE keep GROUP BY 1) m
     JOIN pg_temp.vsm_import_items i USING (item_id)
-    WHERE i.fresh ORDER BY i.item_id;
+    WHERE i.fresh;
     GET DIAGNOSTICS result.items = ROW_COUNT;
     IF EXISTS (SELECT FROM pg_temp.vsm_import_items i WHERE NOT i.fresh) THEN
         UPDATE vsm.work_items w
@@ -1243,7 +1283,8 @@ CREATE FUNCTION vsm._import_apply(of_stream text, source text, create_stages boo
     SET vsm.recording = off
     SET work_mem = '16MB'           -- memory stays flat; more makes it no faster
     SET jit = off
-    SET enable_mergejoin = off      -- for lack of statistics the planner takes sorting the events for cheap
+    SET enable_mergejoin = off      -- hashing is right for any size; sorting texts by the locale is slow
+    SET default_statistics_target = 10
 AS $$
 DECLARE
     rows bigint;
@@ -1251,7 +1292,7 @@ DECLARE
     result vsm.import_result;
     long boolean;
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass('pg_temp.vsm_import') AND c.relowner = current_user::regrole) THEN
+    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass('pg_temp.vsm_import') AND pg_get_userbyid(c.relowner) = current_user) THEN
         RAISE EXCEPTION 'there is no import under way'
             USING ERRCODE = 'PT422', DETAIL = 'This function is the second step of one.',
                   HINT = 'Call vsm.import_events() or vsm.import_wide().';
@@ -1264,6 +1305,11 @@ BEGIN
         RAISE NOTICE '% rows of "%" read', rows, source;
     END IF;
     IF create_stages THEN
+        IF NOT has_table_privilege(vsm._actor(), 'vsm.stages', 'INSERT') THEN
+            RAISE EXCEPTION 'role "%" may not define stages and types', vsm._actor()
+                USING ERRCODE = 'insufficient_privilege', DETAIL = 'It lacks the right to insert into vsm.stages.',
+                      HINT = 'Import without create_stages, or as a role that has vsm.grant_access(..., ''admin'').';
+        END IF;
         PERFORM vsm._import_add_definitions(of_stream);
     END IF;
     refused := vsm._import_refuse(of_stream, source, on_error);

@@ -64,7 +64,7 @@ static void state_from_row(VsmItemState *state, const ItemRow *row);
 static HeapTuple row_with_state(ItemRow *row, const VsmItemState *state, TimestampTz now, TupleDesc desc);
 static char *row_text(const ItemRow *row, int column);
 static void run_request(int64 work_item_id, text *to_stage);
-static void explain_no_move(int64 work_item_id) pg_attribute_noreturn();
+static void explain_no_move(int64 work_item_id);
 static Datum transition_row(FunctionCallInfo fcinfo, const VsmRequest *request);
 static Datum latest_transition(int64 work_item_id);
 

@@ -6,6 +6,7 @@
 BEGIN;
 SET client_min_messages = warning;
 DROP EXTENSION vsm CASCADE;
+DROP SCHEMA IF EXISTS vsm;			-- it would keep its owner
 CREATE ROLE vsm_catalog_owner;
 SELECT format('GRANT CREATE ON DATABASE %I TO vsm_catalog_owner', current_database()) \gexec
 SET ROLE vsm_catalog_owner;
@@ -115,6 +116,7 @@ SELECT is_empty($$
 
 SELECT is(e.extowner::regrole::text, 'vsm_catalog_owner', 'the extension belongs to who created it')
 FROM pg_extension e WHERE e.extname = 'vsm';
+SELECT is(n.nspowner::regrole::text, 'vsm_catalog_owner', 'and so does the schema') FROM pg_namespace n WHERE n.nspname = 'vsm';
 SELECT is_empty($$
     SELECT f.object, f.proowner::regrole FROM functions f WHERE f.proowner <> 'vsm_catalog_owner'::regrole AND f.prosecdef
     $$, 'SECURITY DEFINER functions have the rights of the extension''s owner, no superuser''s');

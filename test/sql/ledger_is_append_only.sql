@@ -18,7 +18,7 @@ SELECT to_stage, actor FROM vsm.history(1) WHERE to_stage = 'Testing';
 BEGIN;
 CREATE TEMPORARY TABLE events ON COMMIT DROP AS SELECT 'X' AS case_id, 'Analysis' AS stage, now() AS entered_at;
 SELECT * FROM vsm.import_events('events');
-SELECT to_stage, actor, count(*) FROM vsm.history(1) GROUP BY 1, 2 ORDER BY 1 COLLATE "C", 2;
+SELECT to_stage, bool_and(actor = 'regress_vsm_writer') AS by_writer, count(*) FROM vsm.history(1) GROUP BY to_stage ORDER BY to_stage COLLATE "C";
 ROLLBACK;
 
 INSERT INTO vsm.stage_transitions (work_item_id, from_stage_id, to_stage_id, "timestamp", recorded_at, actor)
