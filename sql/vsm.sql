@@ -1363,6 +1363,42 @@ COMMENT ON AGGREGATE vsm._summary(bigint) IS
     'Number, average and percentiles of durations in microseconds by the rule of percentile_disc, found by selection; nulls do '
     'not count. Keeps 8 bytes for each.';
 
+CREATE TYPE vsm._flow_sums AS (
+    arrivals bigint,
+    open bigint,
+    started bigint,
+    wip_us numeric,
+    reopened bigint,
+    backward_moves bigint,
+    cut bigint[],
+    once_done bigint[],
+    lead vsm._duration_summary,
+    cycle vsm._duration_summary,
+    active_us numeric,
+    wait_us numeric
+);
+CREATE FUNCTION vsm._flow_sums_step(internal, bigint, bigint, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval,
+                                    integer, integer, timestamptz, timestamptz, timestamptz, timestamptz, boolean) RETURNS internal
+    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__flow_sums_step';
+COMMENT ON FUNCTION vsm._flow_sums_step(internal, bigint, bigint, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval,
+                                        integer, integer, timestamptz, timestamptz, timestamptz, timestamptz, boolean) IS 'Takes an item.';
+CREATE FUNCTION vsm._flow_sums_row(internal) RETURNS vsm._flow_sums
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__flow_sums_row';
+COMMENT ON FUNCTION vsm._flow_sums_row(internal) IS 'Sums the items up.';
+CREATE AGGREGATE vsm._flow_sums(id bigint, stage_id bigint, created_at timestamptz, stage_entered_at timestamptz,
+                                started_at timestamptz, completed_at timestamptz, active_time interval, wait_time interval,
+                                reopened integer, backward_moves integer, since timestamptz, bound timestamptz,
+                                wip_since timestamptz, wip_until timestamptz, less_done boolean) (
+    SFUNC = vsm._flow_sums_step, STYPE = internal, SSPACE = 8192,
+    FINALFUNC = vsm._flow_sums_row, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE vsm._flow_sums(bigint, bigint, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval,
+                                    integer, integer, timestamptz, timestamptz, timestamptz, timestamptz, boolean) IS
+    'What work items alone tell of [since, bound): arrivals; open and started now; area under the WIP curve of [wip_since, '
+    'wip_until); reopenings and backward moves of items whose moves all lie in the window, and the ids of the others (cut); '
+    'ids of items that were once done; lead and cycle time, active and wait time of those that finished in it (cycle time '
+    'with less_done: by sum_active, else by span_first_last).';
+
 CREATE TYPE vsm._window AS (
     stream text,
     since timestamptz,
@@ -1738,8 +1774,8 @@ CREATE TYPE vsm.flow_figures AS (
 );
 COMMENT ON TYPE vsm.flow_figures IS 'The row of vsm.metrics().';
 
--- Everything but the percentiles comes from one look at each item, however long the ledger is: an item whose moves all
--- lie in the window has their counts in its row, and only the others' ledger rows are read.
+-- One look at each item gives nearly everything, however long the ledger is (src/flow.c).  The ledger is read for the items
+-- that a bound of the window cuts or that were reopened, and for the reopen rules that need it.
 CREATE FUNCTION vsm.metrics(stream text DEFAULT 'default', since timestamptz DEFAULT clock_timestamp() - interval '7 days',
                             until timestamptz DEFAULT clock_timestamp(), type text DEFAULT NULL, reopen_rule text DEFAULT NULL)
     RETURNS SETOF vsm.flow_figures
@@ -1751,51 +1787,48 @@ DECLARE
     v CONSTANT vsm._window := vsm._window(stream, since, until, reopen_rule);
     -- WIP is averaged up to now when the window goes on
     wip_until CONSTANT timestamptz := greatest(v.since, least(v.until, clock_timestamp()));
-    started CONSTANT bigint[] := ARRAY(SELECT s.id FROM vsm._stages s WHERE s.stream = v.stream AND s.started);
     done_stages CONSTANT bigint[] := ARRAY(SELECT s.id FROM vsm.stages s WHERE s.stream = v.stream AND s.category = 'done');
+    i vsm._flow_sums;
+    cut record;             -- moves in the window of items that were there before it or moved after it
+    gaps numeric;           -- stays in done that a reopening ended: the item was not in progress
 BEGIN
+    SELECT (a.sums).* INTO i
+    FROM (SELECT vsm._flow_sums(w.id, w.stage_id, w.created_at, w.stage_entered_at, w.started_at, w.completed_at, w.active_time,
+                                w.wait_time, w.reopened, w.backward_moves, metrics.since, v.bound, v.since, wip_until,
+                                v.reopen_rule = 'sum_active') AS sums
+          FROM vsm.work_items w
+          WHERE w.stream = v.stream AND (metrics.type IS NULL OR w.type = metrics.type)) a;
+    IF v.reopen_rule IN ('span_last', 'episodes') THEN
+        SELECT vsm._summary(vsm._elapsed_us(c.created_at, c.completed_at)), vsm._summary(c.cycle_us), sum(c.active_us), sum(c.wait_us)
+        INTO i.lead, i.cycle, i.active_us, i.wait_us
+        FROM vsm._completed(v.stream, metrics.since, v.bound, v.reopen_rule, metrics.type) c;
+    END IF;
+    SELECT count(*) FILTER (WHERE f.category = 'done' AND s.category <> 'done') AS reopened,
+           count(*) FILTER (WHERE s."order" < f."order") AS backward_moves INTO cut
+    FROM unnest(i.cut) AS w (id)
+    CROSS JOIN LATERAL (
+        SELECT t.from_stage_id, t.to_stage_id FROM vsm.stage_transitions t
+        WHERE t.work_item_id = w.id AND t."timestamp" >= metrics.since AND t."timestamp" < v.bound OFFSET 0) t
+    JOIN vsm.stages f ON f.id = t.from_stage_id
+    JOIN vsm.stages s ON s.id = t.to_stage_id;
+    SELECT sum(vsm._elapsed_us(greatest(t.entered_at, v.since), least(t."timestamp", wip_until))) INTO gaps
+    FROM unnest(i.once_done) AS w (id)
+    CROSS JOIN LATERAL (
+        SELECT t."timestamp", vsm._entered_at(t."timestamp", t.time_in_stage) AS entered_at
+        FROM vsm.stage_transitions t JOIN vsm.work_items d ON d.id = t.work_item_id
+        WHERE t.work_item_id = w.id AND t.from_stage_id = ANY (done_stages) AND t."timestamp" > v.since
+          AND (d.completed_at IS NULL OR t."timestamp" <= d.completed_at) OFFSET 0) t
+    WHERE t.entered_at < wip_until;
+
     RETURN QUERY
-    WITH done AS (
-        SELECT vsm._summary(vsm._elapsed_us(c.created_at, c.completed_at)) AS lead, vsm._summary(c.cycle_us) AS cycle,
-               sum(c.active_us) AS active_us, sum(c.wait_us) AS wait_us
-        FROM vsm._completed(v.stream, metrics.since, v.bound, v.reopen_rule, metrics.type) c),
-    items AS (
-        SELECT count(*) FILTER (WHERE w.created_at >= metrics.since AND w.created_at < v.bound) AS arrivals,
-               count(*) FILTER (WHERE w.completed_at IS NULL) AS open,
-               count(*) FILTER (WHERE w.completed_at IS NULL AND w.stage_id = ANY (started)) AS started,
-               sum(vsm._elapsed_us(greatest(w.created_at, v.since), least(w.completed_at, wip_until)))
-                   FILTER (WHERE w.created_at < wip_until AND (w.completed_at IS NULL OR w.completed_at > v.since)) AS wip_us,
-               sum(w.reopened) FILTER (WHERE w.inside) AS reopened,
-               sum(w.backward_moves) FILTER (WHERE w.inside) AS backward_moves,
-               array_agg(w.id) FILTER (WHERE w.created_at < v.bound AND w.stage_entered_at >= metrics.since AND NOT w.inside) AS cut,
-               array_agg(w.id) FILTER (WHERE w.reopened > 0) AS once_done
-        FROM (SELECT i.*, i.created_at >= metrics.since AND i.stage_entered_at < v.bound AS inside
-              FROM vsm.work_items i
-              WHERE i.stream = v.stream AND (metrics.type IS NULL OR i.type = metrics.type)) w),
-    cut AS (        -- moves in the window of items that were there before it or moved after it
-        SELECT count(*) FILTER (WHERE f.category = 'done' AND s.category <> 'done') AS reopened,
-               count(*) FILTER (WHERE s."order" < f."order") AS backward_moves
-        FROM (SELECT unnest(i.cut) AS id FROM items i) w
-        CROSS JOIN LATERAL (
-            SELECT t.from_stage_id, t.to_stage_id FROM vsm.stage_transitions t
-            WHERE t.work_item_id = w.id AND t."timestamp" >= metrics.since AND t."timestamp" < v.bound OFFSET 0) t
-        JOIN vsm.stages f ON f.id = t.from_stage_id
-        JOIN vsm.stages s ON s.id = t.to_stage_id),
-    gaps AS (       -- stays in done that a reopening ended: the item was not in progress
-        SELECT sum(vsm._elapsed_us(greatest(t.entered_at, v.since), least(t."timestamp", wip_until))) AS us
-        FROM (SELECT unnest(i.once_done) AS id FROM items i) w
-        CROSS JOIN LATERAL (
-            SELECT t."timestamp", vsm._entered_at(t."timestamp", t.time_in_stage) AS entered_at
-            FROM vsm.stage_transitions t JOIN vsm.work_items i ON i.id = t.work_item_id
-            WHERE t.work_item_id = w.id AND t.from_stage_id = ANY (done_stages) AND t."timestamp" > v.since
-              AND (i.completed_at IS NULL OR t."timestamp" <= i.completed_at) OFFSET 0) t
-        WHERE t.entered_at < wip_until)
-    SELECT v.stream, v.since, v.until, v.time_zone, v.reopen_rule, 'percentile_disc', (d.lead).n, i.arrivals,
-           (coalesce(i.wip_us, 0) - coalesce(gaps.us, 0)) / nullif(vsm._elapsed_us(v.since, wip_until), 0), i.open, i.started,
-           (d.lead).*, (d.cycle).*,
-           d.active_us / nullif(d.active_us + d.wait_us, 0), (d.lead).n - (d.cycle).n,
-           coalesce(i.reopened, 0) + cut.reopened, coalesce(i.backward_moves, 0) + cut.backward_moves, metrics.type
-    FROM done d, items i, cut, gaps;
+    SELECT v.stream, v.since, v.until, v.time_zone, v.reopen_rule, 'percentile_disc',
+           coalesce((i.lead).n, 0), coalesce(i.arrivals, 0),
+           (coalesce(i.wip_us, 0) - coalesce(gaps, 0)) / nullif(vsm._elapsed_us(v.since, wip_until), 0),
+           coalesce(i.open, 0), coalesce(i.started, 0),
+           coalesce((i.lead).n, 0), (i.lead).avg, (i.lead).p50, (i.lead).p70, (i.lead).p85, (i.lead).p95,
+           coalesce((i.cycle).n, 0), (i.cycle).avg, (i.cycle).p50, (i.cycle).p70, (i.cycle).p85, (i.cycle).p95,
+           i.active_us / nullif(i.active_us + i.wait_us, 0), coalesce((i.lead).n - (i.cycle).n, 0),
+           coalesce(i.reopened, 0) + cut.reopened, coalesce(i.backward_moves, 0) + cut.backward_moves, metrics.type;
 END $$;
 COMMENT ON FUNCTION vsm.metrics(text, timestamptz, timestamptz, text, text) IS
     'Every flow figure of a window, one row. throughput: items finished in it, each at its latest completion; arrivals: '
@@ -1907,7 +1940,7 @@ BEGIN
     EXECUTE format('GRANT SELECT ON vsm.value_streams, vsm.stages, vsm._stages, vsm.work_item_types, vsm.work_items,'
                    ' vsm.stage_transitions, vsm.wip TO %s', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._elapsed_us, vsm._interval_us, vsm._interval, vsm._entered_at, vsm._window,'
-                   ' vsm._completed, vsm._grid, vsm._replay, vsm._completions, vsm._summary, vsm.history, vsm.cycle_time_days,'
+                   ' vsm._completed, vsm._grid, vsm._replay, vsm._completions, vsm._summary, vsm._flow_sums, vsm.history, vsm.cycle_time_days,'
                    ' vsm.completions, vsm.wip_at, vsm.occupancy, vsm.cumulative_flow, vsm.throughput, vsm.time_in_stage,'
                    ' vsm.flow_efficiency, vsm.work_item_age, vsm.metrics, vsm.data_quality, vsm.simulate TO %s', role);
     IF level = 'reader' THEN

@@ -17,21 +17,14 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
+#include "utils/typcache.h"
 
 static const double fractions[] = {0.5, 0.7, 0.85, 0.95};
 
 #define FIRST_PERCENTILE	2	/* column of the result, from 0 */
 #define COLUMNS				(FIRST_PERCENTILE + (int) lengthof(fractions))
 
-typedef struct Durations
-{
-	int64		count;
-	int64		size;
-	int128		sum;
-	int64	   *us;
-} Durations;
-
-static Interval *average(const Durations *durations);
+static Interval *average(const VsmDurations *durations);
 static void select_nth(int64 *us, int64 low, int64 high, int64 nth);
 static int64 median_of_three(int64 a, int64 b, int64 c);
 
@@ -42,68 +35,86 @@ PG_FUNCTION_INFO_V1(vsm__summary_row);
 Datum
 vsm__summary_step(PG_FUNCTION_ARGS)
 {
-	Durations  *durations = PG_ARGISNULL(0) ? NULL : (Durations *) PG_GETARG_POINTER(0);
+	VsmDurations *durations = PG_ARGISNULL(0) ? NULL : (VsmDurations *) PG_GETARG_POINTER(0);
 	MemoryContext context;
 
 	if (!AggCheckCallContext(fcinfo, &context))
 		elog(ERROR, "called outside an aggregate");
 	if (durations == NULL)
+		durations = MemoryContextAllocZero(context, sizeof(VsmDurations));
+	if (!PG_ARGISNULL(1))
+		vsm_durations_add(durations, context, PG_GETARG_INT64(1));
+	PG_RETURN_POINTER(durations);
+}
+
+/* vsm._summary(us bigint) -> vsm._duration_summary: final function */
+Datum
+vsm__summary_row(PG_FUNCTION_ARGS)
+{
+	VsmDurations none = {0};
+
+	PG_RETURN_DATUM(vsm_durations_summary(PG_ARGISNULL(0) ? &none : (VsmDurations *) PG_GETARG_POINTER(0),
+										  get_fn_expr_rettype(fcinfo->flinfo)));
+}
+
+/* context: where the durations live; the same at each call */
+void
+vsm_durations_add(VsmDurations *durations, MemoryContext context, int64 us)
+{
+	if (durations->size == 0)
 	{
-		durations = MemoryContextAllocZero(context, sizeof(Durations));
 		durations->size = 64;
 		durations->us = MemoryContextAlloc(context, sizeof(int64) * durations->size);
 	}
-	if (PG_ARGISNULL(1))
-		PG_RETURN_POINTER(durations);
-	if (durations->count == durations->size)
+	else if (durations->count == durations->size)
 	{
 		durations->size *= 2;
 		durations->us = repalloc_huge(durations->us, sizeof(int64) * durations->size);
 	}
-	durations->us[durations->count++] = PG_GETARG_INT64(1);
-	durations->sum += PG_GETARG_INT64(1);
-	PG_RETURN_POINTER(durations);
+	durations->us[durations->count++] = us;
+	durations->sum += us;
 }
 
 /*
- * vsm._summary(us bigint) -> vsm._duration_summary
- *		Final function: n, average and percentiles, null when there are none.
+ * vsm_durations_summary
+ *		A row of vsm._duration_summary: average and percentiles null without any.
  *
  * It moves the durations about, which does no harm to a later call.
  */
 Datum
-vsm__summary_row(PG_FUNCTION_ARGS)
+vsm_durations_summary(VsmDurations *durations, Oid row_type)
 {
-	Durations  *durations = PG_ARGISNULL(0) ? NULL : (Durations *) PG_GETARG_POINTER(0);
-	int64		count = durations ? durations->count : 0;
+	TupleDesc	desc = lookup_rowtype_tupdesc(row_type, -1);
 	int64		below = 0;		/* all before are smaller or equal */
-	TupleDesc	desc;
 	Datum		values[COLUMNS];
 	bool		nulls[COLUMNS];
+	Datum		row;
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != COLUMNS)
-		elog(ERROR, "return type must be vsm._duration_summary");
-	memset(nulls, count == 0, sizeof(nulls));
+	if (desc->natts != COLUMNS)
+		elog(ERROR, "row type must be vsm._duration_summary");
+	memset(nulls, durations->count == 0, sizeof(nulls));
 	nulls[0] = false;
-	values[0] = Int64GetDatum(count);
-	if (count > 0)
+	values[0] = Int64GetDatum(durations->count);
+	if (durations->count > 0)
 	{
 		values[1] = IntervalPGetDatum(average(durations));
 		for (int i = 0; i < (int) lengthof(fractions); i++)
 		{
-			int64		nth = Max((int64) ceil(fractions[i] * (double) count), 1) - 1;
+			int64		nth = Max((int64) ceil(fractions[i] * (double) durations->count), 1) - 1;
 
-			select_nth(durations->us, below, count - 1, nth);
+			select_nth(durations->us, below, durations->count - 1, nth);
 			values[FIRST_PERCENTILE + i] = IntervalPGetDatum(vsm_interval(durations->us[nth]));
 			below = nth;
 		}
 	}
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+	row = HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+	ReleaseTupleDesc(desc);
+	return row;
 }
 
 /* Rounded to the nearest microsecond, halves away from zero. */
 static Interval *
-average(const Durations *durations)
+average(const VsmDurations *durations)
 {
 	int128		half = durations->count / 2;
 
