@@ -324,17 +324,20 @@ AS $$
 BEGIN
     IF new.name = '' THEN
         RAISE EXCEPTION 'the name of a value stream is empty'
-            USING ERRCODE = 'PT422', HINT = 'Give it a name.';
+            USING ERRCODE = 'PT422', DETAIL = 'A stream is referred to by its name.',
+                  HINT = 'Give it a name.';
     END IF;
     IF new.reopen_rule NOT IN ('span_first_last', 'span_last', 'sum_active', 'episodes') THEN
         RAISE EXCEPTION 'reopen rule "%" is not known', new.reopen_rule
-            USING ERRCODE = 'PT422', HINT = 'The rules are span_first_last, span_last, sum_active and episodes.';
+            USING ERRCODE = 'PT422', DETAIL = 'It says how the cycle time of a reopened item counts.',
+                  HINT = 'The rules are span_first_last, span_last, sum_active and episodes.';
     END IF;
     BEGIN
         PERFORM clock_timestamp() AT TIME ZONE new.time_zone;
     EXCEPTION WHEN invalid_parameter_value THEN
         RAISE EXCEPTION 'time zone "%" is not known', new.time_zone
-            USING ERRCODE = 'PT422', HINT = 'Give a name from pg_timezone_names, such as Europe/Berlin.';
+            USING ERRCODE = 'PT422', DETAIL = 'The stream''s days, weeks and months are cut in it.',
+                  HINT = 'Give a name from pg_timezone_names, such as Europe/Berlin.';
     END;
     -- a restore inserts streams before their stages
     IF tg_op = 'UPDATE' AND new.commitment_stage IS DISTINCT FROM old.commitment_stage THEN
@@ -414,7 +417,8 @@ BEGIN
     new.type := coalesce(new.type, lower(new.name));
     IF new.name = '' THEN
         RAISE EXCEPTION 'the name of a stage is empty'
-            USING ERRCODE = 'PT422', HINT = 'Give each stage a name.';
+            USING ERRCODE = 'PT422', DETAIL = 'A stage is referred to by its name.',
+                  HINT = 'Give each stage a name.';
     END IF;
     IF new."order" < 0 THEN
         RAISE EXCEPTION 'the order of stage "%" is negative', new.name
@@ -423,7 +427,8 @@ BEGIN
     END IF;
     IF new.category NOT IN ('wait', 'active', 'done') THEN
         RAISE EXCEPTION 'category "%" of stage "%" is not known', new.category, new.name
-            USING ERRCODE = 'PT422', HINT = 'A category is wait, active or done.';
+            USING ERRCODE = 'PT422', DETAIL = 'It says whether items there wait, are worked on or are delivered.',
+                  HINT = 'A category is wait, active or done.';
     END IF;
     IF new.wip_limit < 1 THEN
         RAISE EXCEPTION 'the WIP limit of stage "%" is below 1', new.name
@@ -506,7 +511,8 @@ BEGIN
         IF EXISTS (SELECT FROM changed c JOIN vsm.value_streams v ON v.name = c.stream AND v.commitment_stage = c.name
                    WHERE c.category = 'done') THEN
             RAISE EXCEPTION 'the commitment point of a stream cannot be a done stage'
-                USING ERRCODE = 'PT422', HINT = 'Name another commitment_stage in vsm.value_streams first.';
+                USING ERRCODE = 'PT422', DETAIL = 'Work is delivered there, so it cannot start there.',
+                  HINT = 'Name another commitment_stage in vsm.value_streams first.';
         END IF;
     ELSE
         SELECT array_agg(DISTINCT c.stream) INTO affected FROM changed c;
@@ -524,7 +530,8 @@ AS $$
 BEGIN
     IF tg_op <> 'DELETE' AND new.name = '' THEN
         RAISE EXCEPTION 'the name of a work item type is empty'
-            USING ERRCODE = 'PT422', HINT = 'Give it a name.';
+            USING ERRCODE = 'PT422', DETAIL = 'A type is referred to by its name.',
+                  HINT = 'Give it a name.';
     END IF;
     IF tg_op = 'UPDATE' AND new.name <> old.name THEN
         PERFORM vsm._hold_items();
@@ -609,7 +616,8 @@ DECLARE
 BEGIN
     IF jsonb_typeof(stages) IS DISTINCT FROM 'array' OR jsonb_array_length(stages) = 0 THEN
         RAISE EXCEPTION 'the stages of a stream are a JSON array of at least one stage'
-            USING ERRCODE = 'PT422', HINT = 'For example [{"name":"To do","category":"wait"},{"name":"Doing"},{"name":"Done","category":"done"}].';
+            USING ERRCODE = 'PT422', DETAIL = format('Given is %s.', coalesce(left(stages::text, 100), 'null')),
+                  HINT = 'For example [{"name":"To do","category":"wait"},{"name":"Doing"},{"name":"Done","category":"done"}].';
     END IF;
     SELECT s.value::text INTO bad FROM jsonb_array_elements(stages) s
     WHERE jsonb_typeof(s.value) <> 'object' OR jsonb_typeof(s.value -> 'name') IS DISTINCT FROM 'string'
@@ -627,7 +635,8 @@ BEGIN
     GROUP BY 1 HAVING count(*) > 1 LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'stage "%" is in the list more than once', bad
-            USING ERRCODE = 'PT422', HINT = 'Give each stage of a stream a name of its own.';
+            USING ERRCODE = 'PT422', DETAIL = 'A stage is referred to by its name.',
+                  HINT = 'Give each stage of a stream a name of its own.';
     END IF;
     IF NOT EXISTS (SELECT FROM jsonb_array_elements(stages) s WHERE s.value ->> 'category' = 'done') THEN
         RAISE EXCEPTION 'the list has no done stage'
@@ -897,7 +906,8 @@ DECLARE
 BEGIN
     IF on_error IS NULL OR on_error NOT IN ('abort', 'skip') THEN
         RAISE EXCEPTION 'on_error cannot be "%"', on_error
-            USING ERRCODE = 'PT422', HINT = 'Give abort (the default) or skip.';
+            USING ERRCODE = 'PT422', DETAIL = 'It says what becomes of the whole import when a row cannot be imported.',
+                  HINT = 'Give abort (the default) or skip.';
     END IF;
     IF of_stream = 'default' THEN
         PERFORM vsm._seed_default();
@@ -906,7 +916,8 @@ BEGIN
     SELECT v.time_zone INTO zone FROM vsm.value_streams v WHERE v.name = of_stream FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'stream "%" not found', of_stream
-            USING ERRCODE = 'PT404', HINT = 'vsm.define_stream() defines one.';
+            USING ERRCODE = 'PT404', DETAIL = 'There is no stream of that name; names are case-sensitive.',
+                  HINT = 'vsm.define_stream() defines one.';
     END IF;
     DROP TABLE IF EXISTS pg_temp.vsm_import, pg_temp.vsm_import_refused, pg_temp.vsm_import_items, pg_temp.vsm_import_moves;
     CREATE TEMPORARY TABLE vsm_import (ord bigint, case_id text, stage text, entered_at timestamptz, entered_text text,
@@ -1016,7 +1027,8 @@ DECLARE
 BEGIN
     IF coalesce(cardinality(columns), 0) = 0 THEN
         RAISE EXCEPTION 'source "%" has no date columns', source
-            USING ERRCODE = 'PT422', HINT = 'Name them: stage_columns => ARRAY[''Started'', ''Finished''].';
+            USING ERRCODE = 'PT422', DETAIL = 'No column of it is a timestamptz, timestamp or date.',
+                  HINT = 'Name them: stage_columns => ARRAY[''Started'', ''Finished''].';
     END IF;
     IF cardinality(names) <> cardinality(columns) THEN
         RAISE EXCEPTION 'stages and stage_columns differ in length'
@@ -1250,14 +1262,19 @@ BEGIN
     FROM pg_temp.vsm_import_moves m WHERE NOT m.keep AND m.origin = 'new';
     GET DIAGNOSTICS result.merged = ROW_COUNT;
 
-    INSERT INTO vsm.work_items (id, stream, external_id, title, type, updated_at, stage_id, created_at, stage_entered_at,
-                                started_at, completed_at, active_time, wait_time, reopened, backward_moves)
-    SELECT i.item_id, of_stream, i.case_id, i.title, i.type, (m.state).stage_entered_at, (m.state).*
-    FROM (SELECT item_id, vsm._replay(stage_id, at, id) AS state
-          FROM pg_temp.vsm_import_moves WHERE keep GROUP BY 1) m
-    JOIN pg_temp.vsm_import_items i USING (item_id)
-    WHERE i.fresh;
-    GET DIAGNOSTICS result.items = ROW_COUNT;
+    BEGIN
+        INSERT INTO vsm.work_items (id, stream, external_id, title, type, updated_at, stage_id, created_at, stage_entered_at,
+                                    started_at, completed_at, active_time, wait_time, reopened, backward_moves)
+        SELECT i.item_id, of_stream, i.case_id, i.title, i.type, (m.state).stage_entered_at, (m.state).*
+        FROM (SELECT item_id, vsm._replay(stage_id, at, id) AS state
+              FROM pg_temp.vsm_import_moves WHERE keep GROUP BY 1) m
+        JOIN pg_temp.vsm_import_items i USING (item_id)
+        WHERE i.fresh;
+        GET DIAGNOSTICS result.items = ROW_COUNT;
+    EXCEPTION WHEN unique_violation THEN
+        RAISE EXCEPTION 'a work item of this import was created by somebody else meanwhile'
+            USING ERRCODE = 'PT409', DETAIL = sqlerrm, HINT = 'Import again: then the history goes to the item that is there.';
+    END;
     IF EXISTS (SELECT FROM pg_temp.vsm_import_items i WHERE NOT i.fresh) THEN
         UPDATE vsm.work_items w
         SET updated_at = greatest(w.updated_at, (m.state).stage_entered_at),
@@ -1418,15 +1435,18 @@ BEGIN
     FROM vsm.value_streams v WHERE v.name = of_stream;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'stream "%" not found', coalesce(of_stream, 'null')
-            USING ERRCODE = 'PT404', HINT = 'The streams are in vsm.value_streams; vsm.define_stream() defines one.';
+            USING ERRCODE = 'PT404', DETAIL = 'There is no stream of that name; names are case-sensitive.',
+                  HINT = 'The streams are in vsm.value_streams; vsm.define_stream() defines one.';
     END IF;
     IF result.reopen_rule NOT IN ('span_first_last', 'span_last', 'sum_active', 'episodes') THEN
         RAISE EXCEPTION 'reopen rule "%" is not known', rule
-            USING ERRCODE = 'PT422', HINT = 'The rules are span_first_last, span_last, sum_active and episodes.';
+            USING ERRCODE = 'PT422', DETAIL = 'It says how the cycle time of a reopened item counts.',
+                  HINT = 'The rules are span_first_last, span_last, sum_active and episodes.';
     END IF;
     IF since IS NULL OR until IS NULL THEN
         RAISE EXCEPTION 'a window needs both bounds'
-            USING ERRCODE = 'PT422', HINT = 'Use -infinity and infinity for the whole history.';
+            USING ERRCODE = 'PT422', DETAIL = 'One of them is null.',
+                  HINT = 'Use -infinity and infinity for the whole history.';
     END IF;
     IF since > until THEN
         RAISE EXCEPTION 'the window ends before it begins'
@@ -1647,7 +1667,8 @@ DECLARE
 BEGIN
     IF bucket IS NULL OR bucket NOT IN ('day', 'week', 'month') THEN
         RAISE EXCEPTION 'bucket cannot be "%"', bucket
-            USING ERRCODE = 'PT422', HINT = 'Give day, week (from Monday) or month.';
+            USING ERRCODE = 'PT422', DETAIL = 'Throughput is counted per calendar unit.',
+                  HINT = 'Give day, week (from Monday) or month.';
     END IF;
     first := date_trunc(bucket, v.since AT TIME ZONE v.time_zone);
     -- the window's last instant: its end is not in it
@@ -1934,7 +1955,8 @@ AS $$
 BEGIN
     IF level IS NULL OR level NOT IN ('reader', 'writer', 'admin') THEN
         RAISE EXCEPTION 'access level "%" is not known', level
-            USING ERRCODE = 'PT422', HINT = 'Give reader, writer or admin.';
+            USING ERRCODE = 'PT422', DETAIL = 'A level is a set of rights on the extension''s objects.',
+                  HINT = 'Give reader, writer or admin.';
     END IF;
     EXECUTE format('GRANT USAGE ON SCHEMA vsm TO %s', role);
     EXECUTE format('GRANT SELECT ON vsm.value_streams, vsm.stages, vsm._stages, vsm.work_item_types, vsm.work_items,'
