@@ -895,6 +895,19 @@ COMMENT ON AGGREGATE vsm._sequence(bigint, timestamptz, boolean) IS
     'For a window over the events of one item in order, ROWS UNBOUNDED PRECEDING: whether the current one is a copy of an '
     'earlier one, whether it is a move, from where, and after how long.';
 
+CREATE FUNCTION vsm._latest_step(internal, text, timestamptz) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__latest_step';
+COMMENT ON FUNCTION vsm._latest_step(internal, text, timestamptz) IS 'Takes what an event says.';
+CREATE FUNCTION vsm._latest_value(internal) RETURNS text
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__latest_value';
+COMMENT ON FUNCTION vsm._latest_value(internal) IS 'What was said last.';
+CREATE AGGREGATE vsm._latest(value text, at timestamptz) (
+    SFUNC = vsm._latest_step, STYPE = internal, SSPACE = 128,
+    FINALFUNC = vsm._latest_value, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE vsm._latest(text, timestamptz) IS
+    'The last text that is neither null nor empty, whatever the order of the rows; where times are equal, the greater bytewise.';
+
 -- Makes ready for an import; returns the stream's time zone.
 CREATE FUNCTION vsm._import_begin(of_stream text, on_error text, importer text) RETURNS text
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -1161,29 +1174,12 @@ CREATE FUNCTION vsm._import_find_items(of_stream text) RETURNS void
 AS $$
 BEGIN
     CREATE TEMPORARY TABLE vsm_import_items ON COMMIT DROP AS
-    WITH cases AS (
-        SELECT r.case_id, min(r.entered_at) AS first_at,
-               min(r.type COLLATE "C") AS type, max(r.type COLLATE "C") AS other_type,
-               min(r.title COLLATE "C") AS title, max(r.title COLLATE "C") AS other_title
-        FROM pg_temp.vsm_import r GROUP BY 1),
-    -- the latest word counts; the text itself decides where times are equal
-    retyped AS (
-        SELECT DISTINCT ON (c.case_id) c.case_id, r.type
-        FROM cases c JOIN pg_temp.vsm_import r USING (case_id)
-        WHERE c.type <> c.other_type AND r.type <> ''
-        ORDER BY c.case_id, r.entered_at DESC, r.type COLLATE "C" DESC),
-    retitled AS (
-        SELECT DISTINCT ON (c.case_id) c.case_id, r.title
-        FROM cases c JOIN pg_temp.vsm_import r USING (case_id)
-        WHERE c.title <> c.other_title AND r.title <> ''
-        ORDER BY c.case_id, r.entered_at DESC, r.title COLLATE "C" DESC)
-    SELECT o.case_id, coalesce(o.item_id, nextval('vsm.work_items_id_seq')) AS item_id, o.item_id IS NULL AS fresh, o.type, o.title
-    FROM (SELECT c.case_id, w.id AS item_id,
-                 coalesce(nullif(coalesce(y.type, c.type), ''), 'task') AS type,
-                 coalesce(nullif(coalesce(z.title, c.title), ''), c.case_id) AS title
-          FROM cases c
-          LEFT JOIN retyped y USING (case_id)
-          LEFT JOIN retitled z USING (case_id)
+    SELECT o.case_id, coalesce(o.item_id, nextval('vsm.work_items_id_seq')) AS item_id, o.item_id IS NULL AS fresh,
+           coalesce(o.type, 'task') AS type, coalesce(o.title, o.case_id) AS title
+    FROM (SELECT c.*, w.id AS item_id
+          FROM (SELECT r.case_id, min(r.entered_at) AS first_at, vsm._latest(r.type, r.entered_at) AS type,
+                       vsm._latest(r.title, r.entered_at) AS title
+                FROM pg_temp.vsm_import r GROUP BY 1) c
           LEFT JOIN vsm.work_items w ON w.stream = of_stream AND w.external_id = c.case_id
           ORDER BY c.first_at, c.case_id COLLATE "C"
           OFFSET 0) o;
@@ -1308,6 +1304,7 @@ DECLARE
     refused bigint;
     result vsm.import_result;
     long boolean;
+    again boolean;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass('pg_temp.vsm_import') AND pg_get_userbyid(c.relowner) = current_user) THEN
         RAISE EXCEPTION 'there is no import under way'
@@ -1315,7 +1312,10 @@ BEGIN
                   HINT = 'Call vsm.import_events() or vsm.import_wide().';
     END IF;
     -- nobody but us analyzes temporary tables, and without statistics a second import would loop over the items
-    ANALYZE pg_temp.vsm_import (case_id);
+    again := EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = of_stream);
+    IF again THEN
+        ANALYZE pg_temp.vsm_import (case_id);
+    END IF;
     SELECT count(*) INTO rows FROM pg_temp.vsm_import;
     long := rows >= 100000;
     IF long THEN
@@ -1331,12 +1331,16 @@ BEGIN
     END IF;
     refused := vsm._import_refuse(of_stream, source, on_error);
     PERFORM vsm._import_find_items(of_stream);
-    ANALYZE pg_temp.vsm_import_items;
+    IF again THEN
+        ANALYZE pg_temp.vsm_import_items;
+    END IF;
     IF long THEN
         RAISE NOTICE '% items found, % rows refused', (SELECT count(*) FROM pg_temp.vsm_import_items), refused;
     END IF;
     PERFORM vsm._import_merge_moves(of_stream);
-    ANALYZE pg_temp.vsm_import_moves (item_id, id);
+    IF again THEN
+        ANALYZE pg_temp.vsm_import_moves (item_id, id);
+    END IF;
     IF long THEN
         RAISE NOTICE 'moves put in order, writing';
     END IF;

@@ -10,6 +10,9 @@
  *	 merged		it finds the item in its stage already
  *	 a move		from which stage, and after how long a visit
  * Plain SQL needs three passes of window functions for that.
+ *
+ * The aggregate vsm._latest finds what the log says last of an item's type or
+ * title.
  */
 #include "vsm.h"
 
@@ -39,12 +42,22 @@ typedef struct Sequence
 	int64		time_in_stage_us;
 } Sequence;
 
+/* What was said last; where times are equal, the greater text bytewise. */
+typedef struct Latest
+{
+	TimestampTz at;
+	text	   *value;
+} Latest;
+
 static Sequence *new_sequence(MemoryContext context);
 static bool seen_at_instant(const Sequence *sequence, int64 stage_id);
 static void add_to_instant(Sequence *sequence, int64 stage_id);
+static int	compare_texts(const text *a, const text *b);
 
 PG_FUNCTION_INFO_V1(vsm__sequence_next);
 PG_FUNCTION_INFO_V1(vsm__sequence_step);
+PG_FUNCTION_INFO_V1(vsm__latest_step);
+PG_FUNCTION_INFO_V1(vsm__latest_value);
 
 /* vsm._sequence(stage_id, at, new): transition function */
 Datum
@@ -111,6 +124,52 @@ vsm__sequence_step(PG_FUNCTION_ARGS)
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }
 
+/* vsm._latest(value, at): transition function; null and empty texts say nothing */
+Datum
+vsm__latest_step(PG_FUNCTION_ARGS)
+{
+	Latest	   *latest = PG_ARGISNULL(0) ? NULL : (Latest *) PG_GETARG_POINTER(0);
+	TimestampTz at = PG_ARGISNULL(2) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(2);
+	MemoryContext context;
+	MemoryContext caller;
+	text	   *value;
+	int			order;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		elog(ERROR, "called outside an aggregate");
+	if (latest == NULL)
+		latest = MemoryContextAllocZero(context, sizeof(Latest));
+	if (PG_ARGISNULL(1))
+		PG_RETURN_POINTER(latest);
+	value = PG_GETARG_TEXT_PP(1);
+	if (VARSIZE_ANY_EXHDR(value) == 0)
+		PG_RETURN_POINTER(latest);
+
+	order = latest->value ? compare_texts(value, latest->value) : 1;
+	if (latest->value && (at < latest->at || (at == latest->at && order < 0)))
+		PG_RETURN_POINTER(latest);
+	latest->at = at;
+	if (order == 0)
+		PG_RETURN_POINTER(latest);
+	if (latest->value)
+		pfree(latest->value);
+	caller = MemoryContextSwitchTo(context);
+	latest->value = (text *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(1));
+	MemoryContextSwitchTo(caller);
+	PG_RETURN_POINTER(latest);
+}
+
+/* vsm._latest(value, at) -> text: final function; null when nothing was said */
+Datum
+vsm__latest_value(PG_FUNCTION_ARGS)
+{
+	Latest	   *latest = PG_ARGISNULL(0) ? NULL : (Latest *) PG_GETARG_POINTER(0);
+
+	if (latest == NULL || latest->value == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(latest->value);
+}
+
 static Sequence *
 new_sequence(MemoryContext context)
 {
@@ -142,4 +201,16 @@ add_to_instant(Sequence *sequence, int64 stage_id)
 		sequence->stages = repalloc(sequence->stages, sizeof(int64) * sequence->size);
 	}
 	sequence->stages[sequence->count++] = stage_id;
+}
+
+static int
+compare_texts(const text *a, const text *b)
+{
+	size_t		a_length = VARSIZE_ANY_EXHDR(a);
+	size_t		b_length = VARSIZE_ANY_EXHDR(b);
+	int			order = memcmp(VARDATA_ANY(a), VARDATA_ANY(b), Min(a_length, b_length));
+
+	if (order != 0)
+		return order;
+	return (a_length > b_length) - (a_length < b_length);
 }

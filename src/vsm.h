@@ -81,7 +81,7 @@ typedef struct VsmDurations
 extern void vsm_durations_add(VsmDurations *durations, MemoryContext context, int64 us);
 extern Datum vsm_durations_summary(VsmDurations *durations, Oid row_type);
 
-/* transition.c: a move asked for by vsm.transition(), seen by the triggers */
+/* request.c: a move asked for by vsm.transition(), seen by the triggers */
 typedef struct VsmRequest
 {
 	int64		work_item_id;

@@ -103,7 +103,7 @@ SELECT is_empty($$
 SELECT is(pg_temp.try('vsm_t_plain', $$SELECT vsm.grant_access('vsm_t_plain', 'admin')$$),
           '42501 | permission denied for function grant_access', 'a plain role cannot give itself access');
 SELECT is(pg_temp.try(current_user, $$SELECT vsm.grant_access('vsm_t_plain', 'king')$$),
-          'PT422 | access level "king" is not known | Give reader, writer or admin.', 'an unknown level is refused');
+          'PT422 | access level "king" is not known | A level is a set of rights on the extension''s objects. | Give reader, writer or admin.', 'an unknown level is refused');
 SELECT is(pg_temp.try(current_user, $$SELECT vsm.grant_access('vsm_t_plain', NULL)$$) ~ '^PT422 ', true, 'so is none');
 SELECT lives_ok($$
     SELECT vsm.grant_access('vsm_t_reader', 'reader'), vsm.grant_access('vsm_t_writer', 'writer'),
