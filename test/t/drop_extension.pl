@@ -20,6 +20,7 @@ $node->safe_psql('postgres', q{
 	CREATE ROLE vsm_none LOGIN;
 });
 
+my $superuser = $node->safe_psql('postgres', 'SELECT current_user');
 my $first = session();
 my $second = session();
 
@@ -133,7 +134,7 @@ sub roles_in_one_session
 			SELECT actor FROM vsm.transition((SELECT id FROM vsm.work_items), 'Analysis');
 			SELECT actor FROM vsm.transition((SELECT id FROM vsm.work_items), 'Development');
 			RESET ROLE}), "$_\n$_", "$_ moves, and signs")
-			for qw(vsm_one vsm_two postgres);
+			for qw(vsm_one vsm_two), $superuser;
 		like(ask($session, q{SET ROLE vsm_none; SELECT vsm.transition(1, 'Analysis')}), qr/permission denied for schema vsm/,
 			'a role without rights does not');
 		like(ask($session, 'EXECUTE move (1, \'Analysis\')'), qr/permission denied/, 'not by a prepared statement either');

@@ -30,7 +30,7 @@ sub run_as
 }
 
 run_as('squatter', 'CREATE SCHEMA vsm');
-for my $role ('postgres', 'VSM Owner')
+for my $role ($node->safe_psql('postgres', 'SELECT current_user'), 'VSM Owner')
 {
 	my ($status, $out, $err) = run_as($role, 'CREATE EXTENSION vsm');
 	like($err, qr/schema "vsm" belongs to another role/, "$role does not build on a squatter's schema");
