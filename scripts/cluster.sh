@@ -146,7 +146,7 @@ cluster_stop()
 {
 	local socket
 	if cluster_running "$1"; then
-		as_postgres "$PGBIN/pg_ctl" --pgdata="$1/data" --silent --wait --mode=fast stop ||
+		as_postgres "$PGBIN/pg_ctl" --pgdata="$1/data" --silent --wait --mode=fast stop 2>/dev/null || ! cluster_running "$1" ||
 			as_postgres "$PGBIN/pg_ctl" --pgdata="$1/data" --silent --wait --mode=immediate stop || return
 	fi
 	if socket=$(readlink "$1/socket" 2>/dev/null); then
