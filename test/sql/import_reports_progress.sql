@@ -1,0 +1,7 @@
+-- A long import says how far it is; a short one is silent.
+CREATE EXTENSION vsm;
+SELECT name FROM vsm.define_stream('default', time_zone => 'UTC');
+CREATE TABLE events AS SELECT * FROM vsm.simulate(15000, 90, 1, '2026-01-01 00:00+00');
+CREATE TABLE few AS SELECT * FROM events WHERE case_id LIKE 'SIM-0000%';
+SELECT * FROM vsm.import_events('few');
+SELECT * FROM vsm.import_events('events');
