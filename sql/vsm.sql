@@ -1,6 +1,6 @@
 -- vsm: the whole install script
 --
--- types · tables · definitions · transitions · wip · import · flow · simulation · privileges
+-- types · tables · definitions · transitions · wip · totals · import · flow · simulation · privileges
 
 \echo Use "CREATE EXTENSION vsm" to load this file. \quit
 
@@ -104,7 +104,8 @@ COMMENT ON TABLE vsm.stages IS 'Stages of the value streams, in order.';
 COMMENT ON COLUMN vsm.stages.type IS 'Free text for the user; the lower-case name when not given.';
 COMMENT ON COLUMN vsm.stages.category IS
     'wait (idle, waiting for someone), active (being worked on) or done (delivered, leaves WIP).';
-COMMENT ON COLUMN vsm.stages.wip_limit IS 'Work items the stage should hold at most; null: no limit.';
+COMMENT ON COLUMN vsm.stages.wip_limit IS
+    'Work items the stage may hold; null: no limit. An entry beyond it is refused, or as vsm.wip_limit_action says.';
 COMMENT ON COLUMN vsm.stages.retired_at IS 'Since when the stage takes no new entries; null: in use.';
 
 CREATE TABLE vsm.work_item_types (
@@ -164,6 +165,10 @@ CREATE TABLE vsm.stage_transitions (
     time_in_stage interval,
     reason text,
     actor text NOT NULL,
+    type text,
+    cycle_time interval,
+    lead_time interval,
+    wip_breach integer,
     PRIMARY KEY (work_item_id, id)
 );
 ALTER SEQUENCE vsm.stage_transitions_id_seq OWNED BY vsm.stage_transitions.id;
@@ -176,6 +181,12 @@ COMMENT ON COLUMN vsm.stage_transitions."timestamp" IS 'When it happened.';
 COMMENT ON COLUMN vsm.stage_transitions.recorded_at IS 'When the database learned it.';
 COMMENT ON COLUMN vsm.stage_transitions.time_in_stage IS 'How long the item was in the stage left; days of 24 hours.';
 COMMENT ON COLUMN vsm.stage_transitions.actor IS 'The role that moved or imported the item.';
+COMMENT ON COLUMN vsm.stage_transitions.type IS 'The item''s type when it was created; in its first row only.';
+COMMENT ON COLUMN vsm.stage_transitions.cycle_time IS
+    'Of a move that finishes the item: from its first start, as the stages were defined then; null: it never started.';
+COMMENT ON COLUMN vsm.stage_transitions.lead_time IS 'Of a move that finishes the item: from its creation.';
+COMMENT ON COLUMN vsm.stage_transitions.wip_breach IS
+    'Items the stage entered then held, when that was over its limit (vsm.wip_limit_action = warn); else null.';
 
 -- Imported events that say no more than the one before: the item was in that stage already.  Kept, so that later
 -- imports give the same ledger in whatever order the events come.
@@ -206,6 +217,19 @@ COMMENT ON TABLE vsm.import_refusals IS
 ALTER TABLE vsm.import_refusals ENABLE ROW LEVEL SECURITY;
 CREATE POLICY import_refusals_own ON vsm.import_refusals USING (imported_by = current_user);
 
+-- What the monitoring totals count is in the ledger; what its rows had added before they were deleted or corrected is here.
+CREATE SEQUENCE vsm._totals_kept_id_seq;
+CREATE TABLE vsm._totals_kept (
+    id bigint PRIMARY KEY DEFAULT nextval('vsm._totals_kept_id_seq'),
+    kind integer NOT NULL,
+    a bigint NOT NULL,
+    b bigint NOT NULL,
+    n bigint NOT NULL,
+    type text
+);
+ALTER SEQUENCE vsm._totals_kept_id_seq OWNED BY vsm._totals_kept.id;
+COMMENT ON TABLE vsm._totals_kept IS 'What ledger rows that are gone had added to the totals for monitoring, so that these never fall.';
+
 -- all of it goes into a dump
 SELECT pg_extension_config_dump('vsm.value_streams', '');
 SELECT pg_extension_config_dump('vsm.value_streams_id_seq', '');
@@ -219,6 +243,8 @@ SELECT pg_extension_config_dump('vsm.stage_transitions_id_seq', '');
 SELECT pg_extension_config_dump('vsm._merged_events', '');
 SELECT pg_extension_config_dump('vsm.import_refusals', '');
 SELECT pg_extension_config_dump('vsm.import_refusals_id_seq', '');
+SELECT pg_extension_config_dump('vsm._totals_kept', '');
+SELECT pg_extension_config_dump('vsm._totals_kept_id_seq', '');
 
 -- A stage with the one thing the flow rules want to know beyond its row: does being in it count as started work?
 CREATE VIEW vsm._stages AS
@@ -435,6 +461,11 @@ BEGIN
             USING ERRCODE = 'PT422', DETAIL = format('It is %s.', new.wip_limit),
                   HINT = 'Give a limit of at least 1, or null for none; retire a stage that takes no entries.';
     END IF;
+    IF new.wip_limit IS NOT NULL AND new.category = 'done' THEN
+        RAISE EXCEPTION 'done stage "%" cannot have a WIP limit', new.name
+            USING ERRCODE = 'PT422', DETAIL = 'Items there are delivered and no work in progress.',
+                  HINT = 'Leave wip_limit null.';
+    END IF;
     -- the new name of a stream comes when the old one is gone
     IF tg_op = 'UPDATE' AND (new.id <> old.id OR new.stream <> old.stream
                              AND EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = old.stream)) THEN
@@ -505,6 +536,10 @@ BEGIN
         END IF;
     END IF;
     IF tg_op = 'UPDATE' THEN
+        -- whoever entered without the new limit has ended, and whoever enters from now on knows it
+        IF EXISTS (SELECT FROM changed c JOIN before b USING (id) WHERE c.wip_limit < coalesce(b.wip_limit, c.wip_limit + 1)) THEN
+            LOCK TABLE vsm.work_items IN SHARE ROW EXCLUSIVE MODE;
+        END IF;
         SELECT array_agg(DISTINCT c.stream) INTO affected
         FROM changed c JOIN before b USING (id)
         WHERE (c."order", c.category, c.stream) IS DISTINCT FROM (b."order", b.category, b.stream);
@@ -536,12 +571,15 @@ BEGIN
     IF tg_op = 'UPDATE' AND new.name <> old.name THEN
         PERFORM vsm._hold_items();
         UPDATE vsm.work_items w SET type = new.name WHERE w.type = old.name;
+        INSERT INTO vsm._totals_kept (kind, a, b, n, type) VALUES (2, 0, 0, 0, old.name);
     ELSIF tg_op = 'DELETE' THEN
         PERFORM vsm._hold_items();
         IF EXISTS (SELECT FROM vsm.work_items w WHERE w.type = old.name) THEN
             RAISE EXCEPTION 'work item type "%" is in use', old.name
                 USING ERRCODE = 'PT409', DETAIL = 'There are work items of that type.', HINT = 'Give its work items another type first.';
         END IF;
+        -- items were created with it
+        INSERT INTO vsm._totals_kept (kind, a, b, n, type) VALUES (2, 0, 0, 0, old.name);
     END IF;
     RETURN NULL;
 END $$;
@@ -781,6 +819,9 @@ CREATE TRIGGER vsm_record_delete AFTER DELETE ON vsm.work_items
     FOR EACH ROW EXECUTE FUNCTION vsm._work_item_after();
 CREATE TRIGGER vsm_record_truncate AFTER TRUNCATE ON vsm.work_items
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._work_items_truncated();
+-- WIP is counted whoever writes; under replication the triggers do nothing else
+ALTER TABLE vsm.work_items ENABLE ALWAYS TRIGGER vsm_record_insert, ENABLE ALWAYS TRIGGER vsm_record_move,
+    ENABLE ALWAYS TRIGGER vsm_record_delete, ENABLE ALWAYS TRIGGER vsm_record_truncate;
 CREATE TRIGGER vsm_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON vsm.stage_transitions
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._ledger_guard();
 CREATE TRIGGER vsm_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON vsm._merged_events
@@ -843,19 +884,188 @@ COMMENT ON FUNCTION vsm.history(bigint) IS
     'Errors: PT404 unknown item.';
 
 ------------------------------------------------------------------------------------------------------------------------
--- wip
+-- wip: work in progress now, from counters in shared memory where the server has them
 ------------------------------------------------------------------------------------------------------------------------
 
+-- What the counters are counted from.
+CREATE VIEW vsm._wip_counted AS
+SELECT w.stage_id, count(*) AS items FROM vsm.work_items w WHERE w.completed_at IS NULL GROUP BY 1;
+COMMENT ON VIEW vsm._wip_counted IS 'Unfinished items by stage, from the table.';
+
+CREATE FUNCTION vsm._wip_now(stages bigint[]) RETURNS TABLE (stage_id bigint, wip bigint, source text)
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'vsm__wip_now';
+COMMENT ON FUNCTION vsm._wip_now(bigint[]) IS
+    'Unfinished items in each of these stages, those of this transaction included. source: shared memory or table.';
+
 CREATE VIEW vsm.wip AS
-SELECT s.stream, s.name AS stage, coalesce(n.items, 0) AS wip, s.wip_limit, s.category, s."order"
-FROM vsm.stages s
-LEFT JOIN (SELECT w.stage_id, count(*) AS items FROM vsm.work_items w WHERE w.completed_at IS NULL GROUP BY 1) n
-       ON n.stage_id = s.id
-WHERE s.category <> 'done' AND (s.retired_at IS NULL OR n.items > 0)
+SELECT s.stream, s.name AS stage, n.wip, s.wip_limit, s.category, s."order", n.source
+FROM vsm._wip_now(ARRAY(SELECT s.id FROM vsm.stages s WHERE s.category <> 'done')) n
+JOIN vsm.stages s ON s.id = n.stage_id
+WHERE s.retired_at IS NULL OR n.wip > 0
 ORDER BY s.stream, s."order";
 COMMENT ON VIEW vsm.wip IS
-    'Work in progress: unfinished items in each stage that is not done, in order, with the stage''s limit (null: none). '
-    'Retired stages show while they hold items.';
+    'Work in progress now: unfinished items in each stage that is not done, in order, with the stage''s limit (null: none). '
+    'source: shared memory (counters, all read at one instant) or table (counted). Retired stages show while they hold items.';
+
+CREATE FUNCTION vsm._wip_recount(apply boolean) RETURNS TABLE (stage_id bigint, before bigint, after bigint, reserved bigint)
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'vsm__wip_recount';
+COMMENT ON FUNCTION vsm._wip_recount(boolean) IS
+    'Counts the table while others go on, and the counters at the same instant; apply: sets them to what was counted.';
+
+CREATE FUNCTION vsm.wip_check()
+    RETURNS TABLE (stream text, stage text, counter bigint, table_count bigint, difference bigint, reserved bigint)
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    SELECT s.stream, s.name, CASE WHEN n.source = 'shared memory' THEN coalesce(r.before, 0) END, coalesce(r.after, n.wip),
+           CASE WHEN n.source = 'shared memory' THEN coalesce(r.before - r.after, 0) END,
+           CASE WHEN n.source = 'shared memory' THEN coalesce(r.reserved, 0) END
+    FROM vsm._wip_now(ARRAY(SELECT s.id FROM vsm.stages s WHERE s.category <> 'done')) n
+    JOIN vsm.stages s ON s.id = n.stage_id
+    LEFT JOIN vsm._wip_recount(false) r ON r.stage_id = n.stage_id
+    ORDER BY s.stream, s."order";
+END;
+COMMENT ON FUNCTION vsm.wip_check() IS
+    'Compares the counters with the table, at one instant while others go on: committed items by counter and by count, and '
+    'the difference, which is 0 but for commits that are just happening; reserved: places in a limited stage that transactions '
+    'under way hold. All but table_count are null where WIP is counted from the table. Changes nothing.';
+
+CREATE FUNCTION vsm.wip_rebuild()
+    RETURNS TABLE (stream text, stage text, counter_before bigint, counter_after bigint)
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    SELECT s.stream, s.name, r.before, r.after
+    FROM vsm._wip_recount(true) r JOIN vsm.stages s ON s.id = r.stage_id
+    WHERE r.before <> r.after
+    ORDER BY s.stream, s."order";
+END;
+COMMENT ON FUNCTION vsm.wip_rebuild() IS
+    'Counts the table anew, while others go on, and sets the counters; returns those that were wrong, none when all is well. '
+    'For after work with triggers disabled; a start, crash or promotion needs no help.';
+
+------------------------------------------------------------------------------------------------------------------------
+-- totals for monitoring
+------------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION vsm._bucket(us bigint) RETURNS integer
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__bucket';
+COMMENT ON FUNCTION vsm._bucket(bigint) IS 'Bucket of a duration in microseconds in the histograms, from 0; null for null.';
+
+CREATE FUNCTION vsm._bucket_bounds() RETURNS double precision[]
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__bucket_bounds';
+COMMENT ON FUNCTION vsm._bucket_bounds() IS 'Upper bounds of the histograms'' buckets in seconds, inclusive; the last is infinite.';
+
+-- Ledger rows that are alike add so much to these totals; kinds as in src/counters.h.
+CREATE FUNCTION vsm._totals_of(from_stage_id bigint, to_stage_id bigint, type text, stay integer, cycle integer, lead integer,
+                               items bigint, stay_ms numeric, cycle_ms numeric, lead_ms numeric)
+    RETURNS TABLE (kind integer, a bigint, b bigint, n bigint, type text)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT v.*
+    FROM (VALUES
+        (2, CASE WHEN _totals_of.type IS NOT NULL THEN to_stage_id END, hashtextextended(_totals_of.type, 0), items, _totals_of.type),
+        (3, coalesce(from_stage_id, 0), to_stage_id, items, NULL),
+        (4, from_stage_id, stay::bigint, items, NULL),
+        (5, CASE WHEN stay IS NOT NULL THEN from_stage_id END, 0, stay_ms::bigint, NULL),
+        (6, CASE WHEN cycle IS NOT NULL THEN to_stage_id END, cycle::bigint, items, NULL),
+        (7, CASE WHEN cycle IS NOT NULL THEN to_stage_id END, 0, cycle_ms::bigint, NULL),
+        (8, CASE WHEN lead IS NOT NULL THEN to_stage_id END, lead::bigint, items, NULL),
+        (9, CASE WHEN lead IS NOT NULL THEN to_stage_id END, 0, lead_ms::bigint, NULL)) v (kind, a, b, n, type)
+    WHERE v.a IS NOT NULL AND v.b IS NOT NULL AND v.n <> 0;
+END;
+COMMENT ON FUNCTION vsm._totals_of(bigint, bigint, text, integer, integer, integer, bigint, numeric, numeric, numeric) IS
+    'What ledger rows that are alike add to the totals.';
+
+-- What the totals are counted from.
+CREATE VIEW vsm._totals_counted AS
+SELECT u.kind, u.a, u.b, sum(u.n)::bigint AS n
+FROM (SELECT o.kind, o.a, o.b, o.n
+      FROM (SELECT t.from_stage_id, t.to_stage_id, t.type, vsm._bucket(vsm._interval_us(t.time_in_stage)) AS stay,
+                   vsm._bucket(vsm._interval_us(t.cycle_time)) AS cycle, vsm._bucket(vsm._interval_us(t.lead_time)) AS lead,
+                   count(*) AS items, sum(vsm._interval_us(t.time_in_stage) / 1000) AS stay_ms,
+                   sum(vsm._interval_us(t.cycle_time) / 1000) AS cycle_ms, sum(vsm._interval_us(t.lead_time) / 1000) AS lead_ms
+            FROM vsm.stage_transitions t GROUP BY 1, 2, 3, 4, 5, 6) g
+      CROSS JOIN LATERAL vsm._totals_of(g.from_stage_id, g.to_stage_id, g.type, g.stay, g.cycle, g.lead, g.items, g.stay_ms,
+                                        g.cycle_ms, g.lead_ms) o
+      UNION ALL
+      SELECT k.kind, k.a, k.b, k.n FROM vsm._totals_kept k WHERE k.n <> 0) u
+GROUP BY 1, 2, 3;
+COMMENT ON VIEW vsm._totals_counted IS 'The totals, from the ledger and what it had held.';
+
+CREATE FUNCTION vsm._totals_keep() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO vsm._totals_kept (kind, a, b, n, type)
+    SELECT o.kind, o.a, o.b, sum(o.n), o.type
+    FROM (SELECT t.from_stage_id, t.to_stage_id, t.type, vsm._bucket(vsm._interval_us(t.time_in_stage)) AS stay,
+                 vsm._bucket(vsm._interval_us(t.cycle_time)) AS cycle, vsm._bucket(vsm._interval_us(t.lead_time)) AS lead,
+                 count(*) AS items, sum(vsm._interval_us(t.time_in_stage) / 1000) AS stay_ms,
+                 sum(vsm._interval_us(t.cycle_time) / 1000) AS cycle_ms, sum(vsm._interval_us(t.lead_time) / 1000) AS lead_ms
+          FROM gone t GROUP BY 1, 2, 3, 4, 5, 6) g
+    CROSS JOIN LATERAL vsm._totals_of(g.from_stage_id, g.to_stage_id, g.type, g.stay, g.cycle, g.lead, g.items, g.stay_ms,
+                                      g.cycle_ms, g.lead_ms) o
+    GROUP BY 1, 2, 3, 5;
+    -- now and then, sum up what nobody else is summing up
+    IF FOUND AND currval('vsm._totals_kept_id_seq') % 1000 < 10 THEN
+        WITH old AS (
+            DELETE FROM vsm._totals_kept k
+            WHERE k.id IN (SELECT l.id FROM vsm._totals_kept l ORDER BY l.id FOR UPDATE SKIP LOCKED)
+            RETURNING k.kind, k.a, k.b, k.n, k.type)
+        INSERT INTO vsm._totals_kept (kind, a, b, n, type)
+        SELECT o.kind, o.a, o.b, sum(o.n), o.type FROM old o GROUP BY 1, 2, 3, 5;
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vsm._totals_keep() IS 'Keeps what ledger rows had added to the totals that are deleted or changed.';
+
+CREATE FUNCTION vsm._totals_unknown() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__totals_unknown';
+COMMENT ON FUNCTION vsm._totals_unknown() IS 'Has the totals counted anew: the ledger is changed by replication.';
+
+CREATE TRIGGER vsm_keep_totals AFTER DELETE ON vsm.stage_transitions
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION vsm._totals_keep();
+CREATE TRIGGER vsm_keep_corrected_totals AFTER UPDATE ON vsm.stage_transitions
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION vsm._totals_keep();
+CREATE TRIGGER vsm_replicated AFTER INSERT OR UPDATE OR DELETE ON vsm.stage_transitions
+    FOR EACH ROW EXECUTE FUNCTION vsm._totals_unknown();
+ALTER TABLE vsm.stage_transitions ENABLE REPLICA TRIGGER vsm_replicated;
+
+CREATE FUNCTION vsm._totals_now() RETURNS TABLE (kind integer, a bigint, b bigint, n bigint)
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__totals_now';
+COMMENT ON FUNCTION vsm._totals_now() IS 'The totals of all committed transactions, at one instant.';
+
+CREATE VIEW vsm.flow_totals AS
+SELECT CASE t.kind WHEN 2 THEN 'work_items_created' WHEN 3 THEN 'stage_transitions' ELSE 'work_items_completed' END AS total,
+       s.stream, y.type, f.name AS from_stage, CASE WHEN t.kind <> 2 THEN s.name END AS to_stage, sum(t.n)::bigint AS value
+FROM vsm._totals_now() t
+JOIN vsm.stages s ON s.id = CASE t.kind WHEN 3 THEN t.b ELSE t.a END
+LEFT JOIN vsm.stages f ON f.id = t.a AND t.kind = 3
+LEFT JOIN (SELECT w.name AS type FROM vsm.work_item_types w UNION SELECT k.type FROM vsm._totals_kept k WHERE k.type IS NOT NULL) y
+       ON hashtextextended(y.type, 0) = t.b AND t.kind = 2
+WHERE t.kind IN (2, 3, 8)
+GROUP BY 1, s.stream, y.type, f.name, 5;
+COMMENT ON VIEW vsm.flow_totals IS
+    'What the ledger has recorded so far, for monitoring: work_items_created by type, stage_transitions by from_stage (null at '
+    'first) and to_stage, work_items_completed by to_stage. They never fall: deleted items stay counted, a reopened item counts '
+    'again when it is finished again, corrected history counts as recorded once more. TRUNCATE starts anew.';
+
+CREATE VIEW vsm.flow_histograms AS
+WITH totals AS MATERIALIZED (SELECT * FROM vsm._totals_now()),
+series AS (
+    SELECT DISTINCT t.kind / 2 * 2 AS kind, t.a FROM totals t WHERE t.kind IN (4, 6, 8))
+SELECT CASE e.kind WHEN 4 THEN 'time_in_stage' WHEN 6 THEN 'cycle_time' ELSE 'lead_time' END AS histogram,
+       s.stream, s.name AS stage, bound.le,
+       coalesce(sum(t.n) FILTER (WHERE t.kind = e.kind AND t.b < bound.place), 0)::bigint AS count,
+       coalesce(sum(t.n) FILTER (WHERE t.kind = e.kind + 1), 0) / 1000.0::double precision AS sum
+FROM series e
+JOIN vsm.stages s ON s.id = e.a
+CROSS JOIN unnest(vsm._bucket_bounds()) WITH ORDINALITY bound (le, place)
+JOIN totals t ON t.a = e.a AND t.kind IN (e.kind, e.kind + 1)
+GROUP BY 1, 2, 3, 4;
+COMMENT ON VIEW vsm.flow_histograms IS
+    'Histograms for monitoring of what the ledger has recorded so far, cumulative: count of durations of at most le seconds, and '
+    'the sum of all, in seconds. time_in_stage by the stage left; lead_time (creation to finish) and cycle_time (first start to '
+    'finish) by the done stage entered, as the stages were defined when the item finished. They never fall, as vsm.flow_totals.';
 
 ------------------------------------------------------------------------------------------------------------------------
 -- import
@@ -880,20 +1090,22 @@ CREATE TYPE vsm._sequence_step AS (
     copy boolean,
     keep boolean,
     from_stage_id bigint,
-    time_in_stage interval
+    time_in_stage interval,
+    cycle_time interval,
+    lead_time interval
 );
 CREATE FUNCTION vsm._sequence_next(internal, bigint, timestamptz, boolean) RETURNS internal
-    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sequence_next';
+    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__sequence_next';
 COMMENT ON FUNCTION vsm._sequence_next(internal, bigint, timestamptz, boolean) IS 'Takes the next event.';
 CREATE FUNCTION vsm._sequence_step(internal) RETURNS vsm._sequence_step
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sequence_step';
 COMMENT ON FUNCTION vsm._sequence_step(internal) IS 'Says what the last event is.';
 CREATE AGGREGATE vsm._sequence(stage_id bigint, at timestamptz, new boolean) (
-    SFUNC = vsm._sequence_next, STYPE = internal, FINALFUNC = vsm._sequence_step, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE
+    SFUNC = vsm._sequence_next, STYPE = internal, FINALFUNC = vsm._sequence_step, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = RESTRICTED
 );
 COMMENT ON AGGREGATE vsm._sequence(bigint, timestamptz, boolean) IS
     'For a window over the events of one item in order, ROWS UNBOUNDED PRECEDING: whether the current one is a copy of an '
-    'earlier one, whether it is a move, from where, and after how long.';
+    'earlier one, whether it is a move, from where, and after how long; whether it finishes the item, and after how long.';
 
 CREATE FUNCTION vsm._latest_step(internal, text, timestamptz) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__latest_step';
@@ -1175,8 +1387,8 @@ AS $$
 BEGIN
     CREATE TEMPORARY TABLE vsm_import_items ON COMMIT DROP AS
     SELECT o.case_id, coalesce(o.item_id, nextval('vsm.work_items_id_seq')) AS item_id, o.item_id IS NULL AS fresh,
-           coalesce(o.type, 'task') AS type, coalesce(o.title, o.case_id) AS title
-    FROM (SELECT c.*, w.id AS item_id
+           coalesce(o.known_type, o.type, 'task') AS type, coalesce(o.title, o.case_id) AS title
+    FROM (SELECT c.*, w.id AS item_id, w.type AS known_type
           FROM (SELECT r.case_id, min(r.entered_at) AS first_at, vsm._latest(r.type, r.entered_at) AS type,
                        vsm._latest(r.title, r.entered_at) AS title
                 FROM pg_temp.vsm_import r GROUP BY 1) c
@@ -1201,15 +1413,15 @@ AS $$
 BEGIN
     CREATE TEMPORARY TABLE vsm_import_moves ON COMMIT DROP AS
     WITH events AS (
-        SELECT i.item_id, r.entered_at AS at, s.id AS stage_id, 'new' AS origin, NULL::bigint AS id, r.ord
+        SELECT i.item_id, i.type, r.entered_at AS at, s.id AS stage_id, 'new' AS origin, NULL::bigint AS id, r.ord
         FROM pg_temp.vsm_import r
         JOIN pg_temp.vsm_import_items i USING (case_id)
         JOIN vsm.stages s ON s.stream = of_stream AND s.name = r.stage
         UNION ALL
-        SELECT t.work_item_id, t."timestamp", t.to_stage_id, 'ledger', t.id, NULL
+        SELECT t.work_item_id, i.type, t."timestamp", t.to_stage_id, 'ledger', t.id, NULL
         FROM vsm.stage_transitions t JOIN pg_temp.vsm_import_items i ON i.item_id = t.work_item_id AND NOT i.fresh
         UNION ALL
-        SELECT m.work_item_id, m."timestamp", m.stage_id, 'merged', m.id, NULL
+        SELECT m.work_item_id, i.type, m."timestamp", m.stage_id, 'merged', m.id, NULL
         FROM vsm._merged_events m JOIN pg_temp.vsm_import_items i ON i.item_id = m.work_item_id AND NOT i.fresh),
     sequence AS (
         SELECT e.*, vsm._sequence(e.stage_id, e.at, e.origin = 'new')
@@ -1218,7 +1430,8 @@ BEGIN
         -- new moves draw their ids in this order
         ORDER BY e.item_id, e.at, e.id, e.ord OFFSET 0)
     SELECT q.item_id, q.at, coalesce(q.id, nextval('vsm.stage_transitions_id_seq')) AS id, q.stage_id, q.origin,
-           (q.step).keep, (q.step).from_stage_id, (q.step).time_in_stage
+           (q.step).keep, (q.step).from_stage_id, (q.step).time_in_stage, (q.step).cycle_time, (q.step).lead_time,
+           CASE WHEN (q.step).from_stage_id IS NULL THEN q.type END AS type
     FROM sequence q WHERE NOT (q.step).copy;
 END $$;
 COMMENT ON FUNCTION vsm._import_merge_moves(text) IS 'Old and new moves of the imported items in order.';
@@ -1237,20 +1450,27 @@ BEGIN
         WHERE m.origin = 'ledger' AND NOT m.keep AND t.work_item_id = m.item_id AND t.id = m.id;
         DELETE FROM vsm._merged_events e USING pg_temp.vsm_import_moves m
         WHERE m.origin = 'merged' AND m.keep AND e.work_item_id = m.item_id AND e.id = m.id;
-        UPDATE vsm.stage_transitions t SET from_stage_id = m.from_stage_id, time_in_stage = m.time_in_stage
+        UPDATE vsm.stage_transitions t
+        SET from_stage_id = m.from_stage_id, time_in_stage = m.time_in_stage, cycle_time = m.cycle_time, lead_time = m.lead_time,
+            type = CASE WHEN m.from_stage_id IS NULL THEN coalesce(t.type, m.type) END
         FROM pg_temp.vsm_import_moves m
         WHERE m.origin = 'ledger' AND m.keep AND t.work_item_id = m.item_id AND t.id = m.id
-          AND (t.from_stage_id, t.time_in_stage) IS DISTINCT FROM (m.from_stage_id, m.time_in_stage);
-        INSERT INTO vsm.stage_transitions (work_item_id, id, from_stage_id, to_stage_id, "timestamp", recorded_at, time_in_stage, actor)
-        SELECT m.item_id, m.id, m.from_stage_id, m.stage_id, m.at, clock_timestamp(), m.time_in_stage, vsm._actor()
+          AND (t.from_stage_id, t.time_in_stage, t.cycle_time, t.lead_time)
+              IS DISTINCT FROM (m.from_stage_id, m.time_in_stage, m.cycle_time, m.lead_time);
+        INSERT INTO vsm.stage_transitions (work_item_id, id, from_stage_id, to_stage_id, "timestamp", recorded_at, time_in_stage,
+                                           actor, type, cycle_time, lead_time)
+        SELECT m.item_id, m.id, m.from_stage_id, m.stage_id, m.at, clock_timestamp(), m.time_in_stage, vsm._actor(), m.type,
+               m.cycle_time, m.lead_time
         FROM pg_temp.vsm_import_moves m WHERE m.keep AND m.origin = 'merged';
         INSERT INTO vsm._merged_events (work_item_id, id, stage_id, "timestamp")
         SELECT m.item_id, m.id, m.stage_id, m.at
         FROM pg_temp.vsm_import_moves m WHERE NOT m.keep AND m.origin = 'ledger';
     END IF;
 
-    INSERT INTO vsm.stage_transitions (work_item_id, id, from_stage_id, to_stage_id, "timestamp", recorded_at, time_in_stage, actor)
-    SELECT m.item_id, m.id, m.from_stage_id, m.stage_id, m.at, clock_timestamp(), m.time_in_stage, (SELECT vsm._actor())
+    INSERT INTO vsm.stage_transitions (work_item_id, id, from_stage_id, to_stage_id, "timestamp", recorded_at, time_in_stage,
+                                       actor, type, cycle_time, lead_time)
+    SELECT m.item_id, m.id, m.from_stage_id, m.stage_id, m.at, clock_timestamp(), m.time_in_stage, (SELECT vsm._actor()), m.type,
+           m.cycle_time, m.lead_time
     FROM pg_temp.vsm_import_moves m WHERE m.keep AND m.origin = 'new';
     GET DIAGNOSTICS result.transitions = ROW_COUNT;
     INSERT INTO vsm._merged_events (work_item_id, id, stage_id, "timestamp")
@@ -1964,11 +2184,12 @@ BEGIN
     END IF;
     EXECUTE format('GRANT USAGE ON SCHEMA vsm TO %s', role);
     EXECUTE format('GRANT SELECT ON vsm.value_streams, vsm.stages, vsm._stages, vsm.work_item_types, vsm.work_items,'
-                   ' vsm.stage_transitions, vsm.wip TO %s', role);
+                   ' vsm.stage_transitions, vsm.wip, vsm.flow_totals, vsm.flow_histograms TO %s', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._elapsed_us, vsm._interval_us, vsm._interval, vsm._entered_at, vsm._window,'
                    ' vsm._completed, vsm._grid, vsm._replay, vsm._completions, vsm._summary, vsm._flow_sums, vsm.history, vsm.cycle_time_days,'
                    ' vsm.completions, vsm.wip_at, vsm.occupancy, vsm.cumulative_flow, vsm.throughput, vsm.time_in_stage,'
-                   ' vsm.flow_efficiency, vsm.work_item_age, vsm.metrics, vsm.data_quality, vsm.simulate TO %s', role);
+                   ' vsm.flow_efficiency, vsm.work_item_age, vsm.metrics, vsm.data_quality, vsm.simulate,'
+                   ' vsm._wip_now, vsm._wip_recount, vsm.wip_check, vsm._totals_now, vsm._bucket_bounds TO %s', role);
     IF level = 'reader' THEN
         RETURN;
     END IF;
@@ -1984,7 +2205,7 @@ BEGIN
     EXECUTE format('GRANT INSERT, UPDATE, DELETE ON vsm.value_streams, vsm.stages, vsm.work_item_types TO %s', role);
     EXECUTE format('GRANT USAGE ON SEQUENCE vsm.value_streams_id_seq, vsm.stages_id_seq TO %s', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._read_stage_list, vsm._set_stages, vsm._check_commitment_stage,'
-                   ' vsm.define_stream TO %s', role);
+                   ' vsm.define_stream, vsm.wip_rebuild TO %s', role);
 END $$;
 COMMENT ON FUNCTION vsm.grant_access(regrole, text) IS
     'Gives a role what it needs. reader: tables and figures; writer: also creates, moves, deletes and imports items; admin: also '

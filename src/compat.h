@@ -16,4 +16,30 @@
 #define VSM_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
 
+/* Did this transaction give the relation other storage? */
+#if PG_VERSION_NUM >= 160000
+#define VSM_NEW_STORAGE(rel) ((rel)->rd_firstRelfilelocatorSubid != InvalidSubTransactionId)
+#else
+#define VSM_NEW_STORAGE(rel) ((rel)->rd_firstRelfilenodeSubid != InvalidSubTransactionId)
+#endif
+
+/* Memory that all backends of the server find by its name, without preloading; NULL: there is no such thing. */
+#if PG_VERSION_NUM >= 170000
+#include "storage/dsm_registry.h"
+
+static inline void *
+vsm_named_memory(const char *name, Size size, void (*init)(void *))
+{
+	bool		found;
+
+	return GetNamedDSMSegment(name, size, init, &found);
+}
+#else
+static inline void *
+vsm_named_memory(const char *name, Size size, void (*init)(void *))
+{
+	return NULL;
+}
+#endif
+
 #endif							/* VSM_COMPAT_H */

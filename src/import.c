@@ -8,7 +8,8 @@
  * tells for each event whether it is
  *	 a copy		a new event with item, stage and time of an earlier one
  *	 merged		it finds the item in its stage already
- *	 a move		from which stage, and after how long a visit
+ *	 a move		from which stage, and after how long a visit; when it finishes
+ *				the item, also after how long in all
  * Plain SQL needs three passes of window functions for that.
  *
  * The aggregate vsm._latest finds what the log says last of an item's type or
@@ -27,6 +28,9 @@ typedef struct Sequence
 	int			moves;			/* so far */
 	int64		stage_id;		/* the item is there */
 	TimestampTz entered_at;		/* since then */
+	bool		known;			/* all stages so far: state and stage are right */
+	VsmItemState state;
+	VsmStage	stage;			/* but for its texts */
 
 	/* stages at the instant of the last event, to find copies */
 	TimestampTz instant;
@@ -40,6 +44,7 @@ typedef struct Sequence
 	bool		first;
 	int64		from_stage_id;
 	int64		time_in_stage_us;
+	bool		finishes;
 } Sequence;
 
 /* What was said last; where times are equal, the greater text bytewise. */
@@ -50,6 +55,7 @@ typedef struct Latest
 } Latest;
 
 static Sequence *new_sequence(MemoryContext context);
+static void follow_state(Sequence *sequence);
 static bool seen_at_instant(const Sequence *sequence, int64 stage_id);
 static void add_to_instant(Sequence *sequence, int64 stage_id);
 static int	compare_texts(const text *a, const text *b);
@@ -93,6 +99,7 @@ vsm__sequence_next(PG_FUNCTION_ARGS)
 		sequence->moves++;
 		sequence->stage_id = stage_id;
 		sequence->entered_at = at;
+		follow_state(sequence);
 	}
 	PG_RETURN_POINTER(sequence);
 }
@@ -103,8 +110,10 @@ vsm__sequence_step(PG_FUNCTION_ARGS)
 {
 	Sequence   *sequence = (Sequence *) PG_GETARG_POINTER(0);
 	TupleDesc	desc = fcinfo->flinfo->fn_extra;
-	Datum		values[4];
-	bool		nulls[4] = {0};
+	const VsmItemState *state = &sequence->state;
+	bool		finishes = sequence->keep && sequence->finishes;
+	Datum		values[6];
+	bool		nulls[6] = {0};
 
 	if (desc == NULL)
 	{
@@ -121,6 +130,10 @@ vsm__sequence_step(PG_FUNCTION_ARGS)
 	values[2] = Int64GetDatum(sequence->from_stage_id);
 	nulls[2] = nulls[3] = sequence->first;
 	values[3] = sequence->first ? (Datum) 0 : IntervalPGetDatum(vsm_interval(sequence->time_in_stage_us));
+	nulls[4] = !finishes || state->started_at == DT_NOBEGIN;
+	values[4] = nulls[4] ? (Datum) 0 : IntervalPGetDatum(vsm_interval(state->completed_at - state->started_at));
+	nulls[5] = !finishes;
+	values[5] = nulls[5] ? (Datum) 0 : IntervalPGetDatum(vsm_interval(state->completed_at - state->created_at));
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }
 
@@ -179,6 +192,24 @@ new_sequence(MemoryContext context)
 	sequence->size = 4;
 	sequence->stages = MemoryContextAlloc(context, sizeof(int64) * sequence->size);
 	return sequence;
+}
+
+/* The item's state after the move, as the trigger would compute it. */
+static void
+follow_state(Sequence *sequence)
+{
+	const VsmStage *to = vsm_stage(sequence->stage_id);
+
+	sequence->known = to && (sequence->first || sequence->known);
+	sequence->finishes = false;
+	if (!sequence->known)
+		return;
+	sequence->finishes = to->category == VSM_DONE && (sequence->first || sequence->stage.category != VSM_DONE);
+	if (sequence->first)
+		vsm_state_create(&sequence->state, to, sequence->entered_at);
+	else
+		vsm_state_move(&sequence->state, &sequence->stage, to, sequence->entered_at);
+	sequence->stage = *to;
 }
 
 static bool

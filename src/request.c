@@ -143,6 +143,13 @@ transition_row(FunctionCallInfo fcinfo, const VsmRequest *request)
 	values[7] = request->reason ? CStringGetTextDatum(request->reason) : (Datum) 0;
 	nulls[7] = request->reason == NULL;
 	values[8] = CStringGetTextDatum(request->actor);
+	nulls[9] = true;			/* it is not the item's first */
+	nulls[10] = request->cycle_us < 0;
+	values[10] = nulls[10] ? (Datum) 0 : IntervalPGetDatum(vsm_interval(request->cycle_us));
+	nulls[11] = request->lead_us < 0;
+	values[11] = nulls[11] ? (Datum) 0 : IntervalPGetDatum(vsm_interval(request->lead_us));
+	nulls[12] = request->wip_breach == 0;
+	values[12] = Int32GetDatum(request->wip_breach);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 

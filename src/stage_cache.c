@@ -236,7 +236,7 @@ read_definitions(void)
 static void
 read_stages(Definitions *defs)
 {
-	SPITupleTable *table = run_latest("SELECT id, stream, name, category, started, retired_at IS NOT NULL, \"order\""
+	SPITupleTable *table = run_latest("SELECT id, stream, name, category, started, retired_at IS NOT NULL, \"order\", wip_limit"
 									  " FROM vsm._stages ORDER BY stream COLLATE \"C\", \"order\", id");
 	MemoryContext caller;
 
@@ -260,6 +260,9 @@ read_stages(Definitions *defs)
 		s->category = category_of(TextDatumGetCString(SPI_getbinval(row, desc, 4, &isnull)));
 		s->retired = DatumGetBool(SPI_getbinval(row, desc, 6, &isnull));
 		s->order = DatumGetInt32(SPI_getbinval(row, desc, 7, &isnull));
+		s->wip_limit = DatumGetInt32(SPI_getbinval(row, desc, 8, &isnull));
+		if (isnull)
+			s->wip_limit = 0;
 		defs->by_id[i] = s;
 	}
 	qsort(defs->by_id, defs->nstages, sizeof(VsmStage *), compare_ids);

@@ -29,6 +29,7 @@
 #include "utils/timestamp.h"
 
 #include "errors.h"
+#include "wip_limit.h"
 
 #define MAX_TITLE_CHARACTERS	500
 #define MAX_AHEAD_US			(5 * USECS_PER_MINUTE)
@@ -187,6 +188,8 @@ move_item(Relation rel, VsmRequest *request, ItemRow *old, ItemRow *new)
 
 	state_from_row(&state, old);
 	at = time_of_move(request, state.stage_entered_at, now, work_item_id);
+	if (to.category != VSM_DONE && vsm_wip_limit_action == VSM_LIMIT_REJECT)
+		(void) vsm_wip_enter(rel, &to, false);
 	vsm_state_move(&state, &from, &to, at);
 	return row_with_state(new, &state, now, RelationGetDescr(rel));
 }

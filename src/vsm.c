@@ -11,16 +11,34 @@
 #include "utils/rel.h"
 
 #include "compat.h"
+#include "counters.h"
+#include "wip_limit.h"
 
 VSM_MODULE_MAGIC;
 
 bool		vsm_recording = true;
+
+static const struct config_enum_entry limit_actions[] = {
+	{"reject", VSM_LIMIT_REJECT, false},
+	{"warn", VSM_LIMIT_WARN, false},
+	{"off", VSM_LIMIT_OFF, false},
+	{NULL, 0, false}
+};
 
 void		_PG_init(void);
 
 void
 _PG_init(void)
 {
+	/* sized once, when the server starts; a session that loads the library later can only show it */
+	DefineCustomIntVariable("vsm.max_stages",
+							"Number of stages, of all databases, that have counters in shared memory.",
+							"The work in progress of others is counted from the tables.",
+							&vsm_max_stages,
+							VSM_DEFAULT_STAGES, 16, 1024 * 1024,
+							process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP,
+							0,
+							NULL, NULL, NULL);
 	DefineCustomBoolVariable("vsm.recording",
 							 "Records moves of work items in the ledger.",
 							 "Off lets the owner of vsm's tables write computed columns and ledger rows as they are, for repairs.",
@@ -29,7 +47,18 @@ _PG_init(void)
 							 PGC_USERSET,	/* the triggers check who uses it */
 							 0,
 							 NULL, NULL, NULL);
+	DefineCustomEnumVariable("vsm.wip_limit_action",
+							 "What becomes of an entry into a stage that is full.",
+							 "reject refuses it (PT409); warn lets it in, warns and records the breach; off lets it in.",
+							 &vsm_wip_limit_action,
+							 VSM_LIMIT_REJECT,
+							 limit_actions,
+							 PGC_SUSET,		/* a limit holds for whoever moves items */
+							 0,
+							 NULL, NULL, NULL);
 	MarkGUCPrefixReserved("vsm");
+	vsm_counters_load();
+	vsm_xact_load();
 }
 
 /*

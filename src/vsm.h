@@ -39,6 +39,7 @@ typedef struct VsmStage
 	char	   *stream;
 	VsmCategory category;
 	int32		order;
+	int32		wip_limit;		/* 0: none */
 	bool		started;		/* at or after the commitment point, not done */
 	bool		retired;
 } VsmStage;
@@ -99,6 +100,9 @@ typedef struct VsmRequest
 	int64		to_stage_id;
 	TimestampTz recorded_at;
 	int64		time_in_stage_us;
+	int64		cycle_us;		/* -1: none */
+	int64		lead_us;		/* -1: not finished */
+	int32		wip_breach;		/* 0: none */
 	char		actor[NAMEDATALEN];
 } VsmRequest;
 
@@ -130,6 +134,6 @@ enum
 };
 
 /* Columns of vsm.stage_transitions, in the order of its definition. */
-#define LEDGER_COLUMNS 9
+#define LEDGER_COLUMNS 13
 
 #endif							/* VSM_H */

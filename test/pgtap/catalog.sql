@@ -65,7 +65,7 @@ SELECT results_eq($$
     SELECT f.proname::text COLLATE "default", f.prokind::text, f.provolatile::text, f.proparallel::text, f.proisstrict, f.prosecdef
     FROM functions f WHERE f.public ORDER BY f.proname COLLATE "C"
     $$, $$
-    -- volatile functions write, and so are unsafe in parallel; stable ones read the ledger, in the leader
+    -- volatile functions write or read shared memory, and so are unsafe in parallel; stable ones read the ledger, in the leader
     -- because their plans must see stages that this transaction changed; safe ones touch no table
     VALUES ('completions',      'f', 's', 'r', false, false),
            ('create_work_item', 'f', 'v', 'u', false, false),
@@ -85,6 +85,8 @@ SELECT results_eq($$
            ('time_in_stage',    'f', 's', 'r', false, false),
            ('transition',       'f', 'v', 'u', false, false),
            ('wip_at',           'f', 's', 'r', false, false),
+           ('wip_check',        'f', 'v', 'u', false, false),
+           ('wip_rebuild',      'f', 'v', 'u', false, false),
            ('work_item_age',    'f', 's', 'r', false, false)
     $$, 'every public function has the volatility and parallel label of what it does');
 SELECT is_empty($$
@@ -159,7 +161,7 @@ SELECT is_empty($$
     $$, 'every function has a comment');
 SELECT is_empty($$
     SELECT f.object FROM functions f
-    WHERE f.public AND f.provolatile <> 'i' AND f.proname NOT IN ('cycle_time_days', 'import_wide')
+    WHERE f.public AND f.provolatile <> 'i' AND f.proname NOT IN ('cycle_time_days', 'import_wide', 'wip_check', 'wip_rebuild')
       AND obj_description(f.oid, 'pg_proc') !~ 'Errors: '
     $$, 'comments of public functions name their errors');
 SELECT is_empty($$
@@ -291,7 +293,9 @@ INSERT INTO shapes VALUES
 SELECT ok(starts_with(string_agg(a.attname, ', ' ORDER BY a.attnum) || ', ', s.columns || ', '), 'columns of vsm.' || s.relation)
 FROM shapes s JOIN relations r ON r.relname = s.relation JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0
 GROUP BY s.relation, s.columns ORDER BY s.relation;
-SELECT columns_are('vsm', 'wip', ARRAY['stream', 'stage', 'wip', 'wip_limit', 'category', 'order'], 'columns of vsm.wip');
+SELECT columns_are('vsm', 'wip', ARRAY['stream', 'stage', 'wip', 'wip_limit', 'category', 'order', 'source'], 'columns of vsm.wip');
+SELECT columns_are('vsm', 'flow_totals', ARRAY['total', 'stream', 'type', 'from_stage', 'to_stage', 'value'], 'columns of vsm.flow_totals');
+SELECT columns_are('vsm', 'flow_histograms', ARRAY['histogram', 'stream', 'stage', 'le', 'count', 'sum'], 'columns of vsm.flow_histograms');
 
 SELECT * FROM finish();
 ROLLBACK;

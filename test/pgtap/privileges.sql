@@ -56,6 +56,8 @@ INSERT INTO calls VALUES
     ('completions',      'SELECT vsm.completions()', 'reader'),
     ('cycle_time_days',  'SELECT vsm.cycle_time_days(now(), now())', 'reader'),
     ('simulate',         'SELECT vsm.simulate(2, 2)', 'reader'),
+    ('wip_check',        'SELECT vsm.wip_check()', 'reader'),
+    ('wip_rebuild',      'SELECT vsm.wip_rebuild()', 'admin'),
     ('create_work_item', 'SELECT vsm.create_work_item(''another'')', 'writer'),
     ('transition',       'SELECT vsm.transition(1, ''Testing'')', 'writer'),
     ('import_events',    'SELECT vsm.import_events(''vsm_t.events'')', 'writer'),

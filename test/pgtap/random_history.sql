@@ -25,6 +25,8 @@ SELECT diag('seed ' || :seed);
 ------------------------------------------------------------------------------------------------------------------------
 
 CREATE SEQUENCE oracle.cases;
+CREATE SEQUENCE oracle.refused;
+CREATE TABLE oracle.totals (kind integer, a bigint, b bigint, n bigint);		-- at the last look
 
 -- Some time after: at once, at a midnight of one of the zones, or days later; around the changes of daylight saving too.
 CREATE FUNCTION oracle.later(since timestamptz) RETURNS timestamptz LANGUAGE plpgsql AS $$
@@ -96,9 +98,17 @@ DECLARE
     item vsm.work_items;
 BEGIN
     IF dice < 0.12 THEN
-        PERFORM oracle.create_one(of_stream);
+        BEGIN
+            PERFORM oracle.create_one(of_stream);
+        EXCEPTION WHEN SQLSTATE 'PT409' THEN
+            PERFORM nextval('oracle.refused');
+        END;
     ELSIF dice < 0.85 THEN
-        PERFORM oracle.move_one(of_stream);
+        BEGIN
+            PERFORM oracle.move_one(of_stream);
+        EXCEPTION WHEN SQLSTATE 'PT409' THEN
+            PERFORM nextval('oracle.refused');			-- the stage is full
+        END;
     ELSIF dice < 0.92 AND NOT nested THEN
         BEGIN
             FOR i IN 1 .. 4 LOOP
@@ -342,6 +352,20 @@ BEGIN
         SELECT d.* FROM (VALUES ('alpha'), ('beta')) s (stream) CROSS JOIN LATERAL vsm.data_quality(s.stream) d
         WHERE d.finding IN ('ledger_gap', 'no_ledger', 'undefined_stage', 'state_differs') AND d.items > 0
         $$, after || ': vsm.data_quality() finds no fault');
+    RETURN NEXT is_empty($$
+        SELECT t.work_item_id, t.id, t.type, t.cycle_time, t.lead_time
+        FROM vsm.stage_transitions t JOIN oracle.visits v ON v.item = t.work_item_id AND v.id = t.id
+        WHERE (t.type IS NOT NULL) <> (v.n = 1) OR t.cycle_time > t.lead_time OR t.lead_time > v.entered - (
+                  SELECT min(c.entered) FROM oracle.visits c WHERE c.item = v.item)
+        $$, after || ': first rows have a type, and no time is longer than the item''s life');
+    RETURN NEXT is_empty('SELECT * FROM vsm.wip_check() c WHERE (c.difference, c.reserved) IS DISTINCT FROM (0, 0)',
+                         after || ': the counters are what the table gives');
+    RETURN NEXT results_eq('SELECT * FROM vsm._totals_now() ORDER BY 1, 2, 3', 'SELECT * FROM vsm._totals_counted ORDER BY 1, 2, 3',
+                           after || ': the totals are what the ledger gives');
+    RETURN NEXT is_empty('SELECT * FROM oracle.totals o LEFT JOIN vsm._totals_counted t USING (kind, a, b) WHERE coalesce(t.n, 0) < o.n',
+                         after || ': no total has fallen');
+    TRUNCATE oracle.totals;
+    INSERT INTO oracle.totals SELECT * FROM vsm._totals_counted;
 END $check$;
 
 ------------------------------------------------------------------------------------------------------------------------
@@ -349,7 +373,7 @@ END $check$;
 ------------------------------------------------------------------------------------------------------------------------
 
 SELECT lives_ok($$
-    SELECT vsm.define_stream('alpha', '[{"name":"Inbox","category":"wait"},{"name":"Ready","category":"wait"},{"name":"Build","wip_limit":9},
+    SELECT vsm.define_stream('alpha', '[{"name":"Inbox","category":"wait"},{"name":"Ready","category":"wait"},{"name":"Build","wip_limit":6},
         {"name":"Review","category":"wait"},{"name":"Test"},{"name":"Shipped","category":"done"},{"name":"Archived","category":"done"}]',
         time_zone => 'Europe/Berlin'),
     vsm.define_stream('beta', '[{"name":"Todo","category":"wait"},{"name":"Queue","category":"wait"},{"name":"Doing"},{"name":"Done","category":"done"}]',
@@ -407,6 +431,7 @@ SELECT * FROM oracle.check_tables('the end');
 
 SELECT cmp_ok((SELECT count(*) FROM vsm.work_items), '>=', 400::bigint, 'hundreds of items');
 SELECT cmp_ok((SELECT count(*) FROM vsm.stage_transitions), '>=', 2000::bigint, 'thousands of moves');
+SELECT cmp_ok((SELECT last_value FROM oracle.refused), '>=', 10::bigint, 'moves into a full stage were refused');
 SELECT cmp_ok((SELECT count(*) FROM oracle.items i WHERE i.stream = s.stream AND i.reopened > 1), '>=', 5::bigint, 'items reopened more than once in ' || s.stream)
 FROM (VALUES ('alpha'), ('beta')) s (stream);
 SELECT cmp_ok((SELECT count(*) FROM oracle.items i WHERE i.stream = s.stream AND i.completed_at IS NOT NULL AND i.started_at IS NULL), '>=', 2::bigint,

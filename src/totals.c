@@ -1,0 +1,227 @@
+/*
+ * totals.c
+ *		Totals for monitoring: what the ledger has recorded so far.
+ *
+ * Each ledger row adds to some totals: items created by type, moves by (from,
+ * to), time in the stage left, and for a row that finishes an item its lead and
+ * cycle time.  What a row adds depends on nothing but the row, so the totals can
+ * be counted from the ledger at any time (vsm._totals_counted), and what rows
+ * had added that were deleted or corrected is kept in vsm._totals_kept.  So they
+ * never fall, and say the same after a restart.
+ *
+ * Sums of durations are in milliseconds: in microseconds, 64 bits are full after
+ * some 300,000 years of waiting.
+ */
+#include "vsm.h"
+
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/float.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "counters.h"
+
+/* Upper bounds of the histograms' buckets, in seconds; the last one is infinite. */
+static const int32 bucket_bounds[] = {3600, 14400, 28800, 86400, 172800, 259200, 604800, 1209600, 2592000};
+
+typedef struct Total
+{
+	VsmKey		key;
+	int64		value;
+} Total;
+
+static void add(Oid items, VsmKind kind, int64 a, int64 b, int64 change);
+static int	bucket_of(int64 us);
+static void add_duration(Oid items, VsmKind kind, VsmKind sum, int64 stage_id, int64 us);
+static Total *read_totals(VsmBoard *board, int *count);
+static void put_counted(ReturnSetInfo *result, Relation items);
+static void put_total(ReturnSetInfo *result, int32 kind, int64 a, int64 b, int64 value);
+
+PG_FUNCTION_INFO_V1(vsm__bucket);
+PG_FUNCTION_INFO_V1(vsm__bucket_bounds);
+PG_FUNCTION_INFO_V1(vsm__totals_now);
+PG_FUNCTION_INFO_V1(vsm__totals_unknown);
+
+/* vsm._bucket(us bigint) -> integer: the histograms' bucket of a duration in microseconds, from 0 */
+Datum
+vsm__bucket(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(bucket_of(PG_GETARG_INT64(0)));
+}
+
+/* vsm._bucket_bounds() -> double precision[]: upper bounds of the buckets, in seconds, the last one infinite */
+Datum
+vsm__bucket_bounds(PG_FUNCTION_ARGS)
+{
+	Datum		bounds[lengthof(bucket_bounds) + 1];
+
+	for (int i = 0; i < (int) lengthof(bucket_bounds); i++)
+		bounds[i] = Float8GetDatum(bucket_bounds[i]);
+	bounds[lengthof(bucket_bounds)] = Float8GetDatum(get_float8_infinity());
+	PG_RETURN_ARRAYTYPE_P(construct_array(bounds, lengthof(bounds), FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+/*
+ * vsm._totals_now() -> setof (kind, a, b, n)
+ *		The totals of all committed transactions, at one instant.
+ */
+Datum
+vsm__totals_now(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Relation	items = table_open(get_relname_relid("work_items", get_namespace_oid("vsm", false)), AccessShareLock);
+	VsmBoard   *board = vsm_board_of(items);
+	int			count;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (board)
+	{
+		vsm_prepared_settle(board);
+		if (!board->sets[VSM_SET_TOTALS].ready && !board->sets[VSM_SET_TOTALS].full)
+			(void) vsm_recount(items, board, VSM_SET_TOTALS, VSM_RECOUNT_FIRST, &count);
+	}
+	if (board && !board->sets[VSM_SET_TOTALS].full)
+	{
+		Total	   *totals = read_totals(board, &count);
+
+		for (int i = 0; i < count; i++)
+			if (totals[i].value != 0)
+				put_total(result, totals[i].key.kind, totals[i].key.a, totals[i].key.b, totals[i].value);
+	}
+	else
+		put_counted(result, items);
+	table_close(items, NoLock);
+	PG_RETURN_NULL();
+}
+
+/*
+ * vsm._totals_unknown() -> trigger
+ *		The ledger changes by other hands than the row triggers': count the totals anew.
+ */
+Datum
+vsm__totals_unknown(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "not called by trigger manager");
+	vsm_count_unknown(get_relname_relid("work_items", get_namespace_oid("vsm", false)));
+	return PointerGetDatum(NULL);
+}
+
+/* A row without from_stage_id. */
+void
+vsm_total_created(Oid items, int64 stage_id, const char *type)
+{
+	add(items, VSM_CREATED, stage_id, (int64) hash_bytes_extended((const unsigned char *) type, (int) strlen(type), 0), 1);
+	add(items, VSM_MOVED, 0, stage_id, 1);
+}
+
+void
+vsm_total_moved(Oid items, int64 left, int64 entered, int64 stay_us)
+{
+	add(items, VSM_MOVED, left, entered, 1);
+	add_duration(items, VSM_STAY, VSM_STAY_MS, left, stay_us);
+}
+
+/* cycle_us: -1 when the item never started. */
+void
+vsm_total_finished(Oid items, int64 stage_id, int64 lead_us, int64 cycle_us)
+{
+	add_duration(items, VSM_LEAD, VSM_LEAD_MS, stage_id, lead_us);
+	if (cycle_us >= 0)
+		add_duration(items, VSM_CYCLE, VSM_CYCLE_MS, stage_id, cycle_us);
+}
+
+static void
+add(Oid items, VsmKind kind, int64 a, int64 b, int64 change)
+{
+	VsmKey		key = {.kind = kind, .items = items, .a = a, .b = b};
+
+	vsm_count(&key, change);
+}
+
+static int
+bucket_of(int64 us)
+{
+	int			bucket = 0;
+
+	while (bucket < (int) lengthof(bucket_bounds) && us > bucket_bounds[bucket] * USECS_PER_SEC)
+		bucket++;
+	return bucket;
+}
+
+static void
+add_duration(Oid items, VsmKind kind, VsmKind sum, int64 stage_id, int64 us)
+{
+	add(items, kind, stage_id, bucket_of(us), 1);
+	add(items, sum, stage_id, 0, us / 1000);
+}
+
+/* Others may add counters while memory for those there are is found. */
+static Total *
+read_totals(VsmBoard *board, int *count)
+{
+	const VsmSetState *state = &board->sets[VSM_SET_TOTALS];
+	Total	   *totals = NULL;
+	int			room = 0;
+	bool		fits = false;
+
+	while (!fits)
+	{
+		room = room * 2 + 256;
+		totals = palloc(sizeof(Total) * room);
+		*count = 0;
+		LWLockAcquire(&board->lock, LW_EXCLUSIVE);
+		for (int i = state->first; i >= 0; i = vsm_counters[i].next)
+		{
+			if (*count < room)
+			{
+				totals[*count].key = vsm_counters[i].key;
+				totals[*count].value = (int64) pg_atomic_read_u64(&vsm_counters[i].value);
+			}
+			(*count)++;
+		}
+		LWLockRelease(&board->lock);
+		fits = *count <= room;
+	}
+	return totals;
+}
+
+static void
+put_counted(ReturnSetInfo *result, Relation items)
+{
+	VsmIdentity before = vsm_become(items->rd_rel->relowner);
+
+	if (SPI_connect() != SPI_OK_CONNECT ||
+		SPI_execute("SELECT kind, a, b, n FROM vsm._totals_counted", true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not count the totals");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+
+		put_total(result, DatumGetInt32(SPI_getbinval(row, desc, 1, &isnull)), DatumGetInt64(SPI_getbinval(row, desc, 2, &isnull)),
+				  DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull)), DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull)));
+	}
+	SPI_finish();
+	vsm_become_again(before);
+}
+
+static void
+put_total(ReturnSetInfo *result, int32 kind, int64 a, int64 b, int64 value)
+{
+	Datum		values[4] = {Int32GetDatum(kind), Int64GetDatum(a), Int64GetDatum(b), Int64GetDatum(value)};
+	bool		nulls[4] = {0};
+
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}

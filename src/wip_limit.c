@@ -1,0 +1,200 @@
+/*
+ * wip_limit.c
+ *		WIP limits: no more items in a stage than its limit.
+ *
+ * An entry into a stage with a limit reserves a place, by compare-and-swap on
+ * what is committed and what is reserved.  Commit turns the reservation into
+ * the count, abort and ROLLBACK TO give it back.  So at every commit
+ *
+ *		items in the stage <= committed + reserved <= limit
+ *
+ * since the item counts as reserved until it counts as committed, and one that
+ * left counts until its commit is done.  Nobody waits for another transaction.
+ *
+ * A transaction needs no more reservations than the items by which it will
+ * have filled the stage: what left it by earlier statements of the same
+ * transaction makes room.  Reservations grow only, until the (sub)transaction
+ * ends, because going back to a savepoint may need them again.
+ *
+ * An entry that is not checked (vsm.wip_limit_action, imports, restores,
+ * replication) reserves too, so that checked ones see it.
+ *
+ * Without counters the entry locks the rows of the stream's limited stages, in
+ * one order, and counts the table.
+ */
+#include "vsm.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "counters.h"
+#include "errors.h"
+#include "wip_limit.h"
+
+int			vsm_wip_limit_action = VSM_LIMIT_REJECT;
+
+static bool find_room(Relation items, const VsmStage *stage, const VsmKey *key, int32 *held, int32 *arriving);
+static int32 count_in_turn(Relation items, const VsmStage *stage);
+static void complain(int level, const VsmStage *stage, int32 held, int32 arriving);
+static void changed(Relation items, int64 stage_id, int32 change);
+
+/*
+ * vsm_wip_enter
+ *		Check that an item may enter the stage, and keep a place for it.
+ *
+ * stored: its row is in the table already.  Raises PT409 when there is no room,
+ * or warns and returns how many items the stage then holds; else 0.  When the
+ * row is stored, vsm_wip_changed() follows.
+ */
+int32
+vsm_wip_enter(Relation items, const VsmStage *entered, bool stored)
+{
+	VsmStage	stage = *entered;
+	VsmKey		key = {.kind = VSM_WIP, .items = RelationGetRelid(items), .a = stage.id};
+	int32		held;
+	int32		arriving = 0;
+	bool		room;
+
+	if (stage.wip_limit == 0 || vsm_wip_limit_action == VSM_LIMIT_OFF)
+		return 0;
+	stage.name = pstrdup(stage.name);
+	stage.stream = pstrdup(stage.stream);
+	if (vsm_wip_counter(items, stage.id))
+		room = find_room(items, &stage, &key, &held, &arriving);
+	else
+	{
+		held = count_in_turn(items, &stage) - (stored ? 1 : 0);
+		room = held < stage.wip_limit;
+	}
+	if (room)
+		return 0;
+	complain(vsm_wip_limit_action == VSM_LIMIT_REJECT ? ERROR : WARNING, &stage, held, arriving);
+	return held + arriving + 1;
+}
+
+/*
+ * vsm_wip_changed
+ *		Note a stored row: the item left one stage and entered another.
+ *
+ * 0: none, or one in which items are not in progress.
+ */
+void
+vsm_wip_changed(Relation items, int64 left, int64 entered)
+{
+	if (left == entered || !vsm_counters_possible())
+		return;
+	if (left != 0)
+		changed(items, left, -1);
+	if (entered != 0)
+		changed(items, entered, 1);
+}
+
+/* By the counter: held and arriving are what it said, as this transaction sees it. */
+static bool
+find_room(Relation items, const VsmStage *stage, const VsmKey *key, int32 *held, int32 *arriving)
+{
+	VsmCounter *counter = vsm_wip_counter(items, stage->id);
+	int64		own = vsm_own_change(key) + vsm_own_entering(key);
+	int32		own_reserved = vsm_own_reserved(key);
+	bool		force = vsm_wip_limit_action != VSM_LIMIT_REJECT;
+	bool		room;
+
+	vsm_count_entering(key, 1);
+	if (own < own_reserved)
+		return true;
+	room = vsm_counter_reserve(counter, stage->wip_limit, force, held, arriving);
+	if (room || force)
+		vsm_count_reserved(key, counter);
+	*held += (int32) own;
+	*arriving -= own_reserved;
+	return room;
+}
+
+/*
+ * count_in_turn
+ *		How many items the stage holds, those of this transaction included.
+ *
+ * Others who want to enter a limited stage of the stream wait until this
+ * transaction ends; who leaves one need not.
+ */
+static int32
+count_in_turn(Relation items, const VsmStage *stage)
+{
+	static SPIPlanPtr lock = NULL;
+	static SPIPlanPtr count = NULL;
+	Datum		stream = CStringGetTextDatum(stage->stream);
+	Datum		id = Int64GetDatum(stage->id);
+	VsmIdentity before = vsm_become(items->rd_rel->relowner);
+	int64		held;
+	bool		isnull;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (lock == NULL)
+	{
+		Oid			types[1] = {TEXTOID};
+
+		lock = SPI_prepare("SELECT FROM vsm.stages WHERE stream OPERATOR(pg_catalog.=) $1 AND wip_limit IS NOT NULL"
+						   " ORDER BY id FOR NO KEY UPDATE",
+						   1, types);
+		if (lock == NULL || SPI_keepplan(lock) != 0)
+			elog(ERROR, "could not prepare the lock: %s", SPI_result_code_string(SPI_result));
+	}
+	if (count == NULL)
+	{
+		Oid			types[1] = {INT8OID};
+
+		count = SPI_prepare("SELECT pg_catalog.count(*) FROM vsm.work_items WHERE stage_id OPERATOR(pg_catalog.=) $1"
+							" AND completed_at IS NULL",
+							1, types);
+		if (count == NULL || SPI_keepplan(count) != 0)
+			elog(ERROR, "could not prepare the count: %s", SPI_result_code_string(SPI_result));
+	}
+	if (SPI_execute_plan(lock, &stream, NULL, false, 0) != SPI_OK_SELECT ||
+		SPI_execute_snapshot(count, &id, NULL, GetLatestSnapshot(), InvalidSnapshot, true, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not count work items: %s", SPI_result_code_string(SPI_result));
+	held = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_finish();
+	vsm_become_again(before);
+	return (int32) held;
+}
+
+static void
+complain(int level, const VsmStage *stage, int32 held, int32 arriving)
+{
+	ereport(level,
+			errcode(VSM_CONFLICT),
+			errmsg("stage \"%s\" is full", stage->name),
+			arriving > 0 ? errdetail("It holds %d work items, %d more are on their way in, and its limit is %d.", held, arriving, stage->wip_limit) : errdetail("It holds %d work items and its limit is %d.", held, stage->wip_limit),
+			errhint("Finish or move an item out of the stage, or raise its wip_limit."),
+			err_generic_string(PG_DIAG_CONSTRAINT_NAME, "wip_limit"));
+}
+
+static void
+changed(Relation items, int64 stage_id, int32 change)
+{
+	VsmKey		key = {.kind = VSM_WIP, .items = RelationGetRelid(items), .a = stage_id};
+	const VsmStage *stage;
+	VsmCounter *counter;
+	int32		held;
+	int32		arriving;
+
+	vsm_count(&key, change);
+	if (change < 0)
+		return;
+	stage = vsm_stage(stage_id);
+	if (stage == NULL || stage->wip_limit == 0)
+		return;
+	if (vsm_own_entering(&key) > 0)
+		vsm_count_entering(&key, -1);
+	if (vsm_own_change(&key) <= vsm_own_reserved(&key))
+		return;
+	counter = vsm_counter(&key, true);
+	if (counter == NULL)
+		return;
+	(void) vsm_counter_reserve(counter, stage->wip_limit, true, &held, &arriving);
+	vsm_count_reserved(&key, counter);
+}
