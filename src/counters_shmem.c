@@ -51,7 +51,8 @@ typedef struct Found
 {
 	VsmKey		key;
 	VsmCounter *counter;
-	char		status;			/* simplehash.h's; cppcheck-suppress unusedStructMember */
+	/* cppcheck-suppress unusedStructMember */
+	char		status;			/* simplehash.h's */
 } Found;
 
 #define SH_PREFIX found

@@ -33,7 +33,8 @@ typedef struct Note
 	int32		entering;		/* rows about to be stored, by the statement that runs */
 	int32		reserved;		/* places in a stage with a limit */
 	VsmCounter *counter;		/* where they are reserved */
-	char		status;			/* simplehash.h's; cppcheck-suppress unusedStructMember */
+	/* cppcheck-suppress unusedStructMember */
+	char		status;			/* simplehash.h's */
 } Note;
 
 #define SH_PREFIX notes
