@@ -483,8 +483,11 @@ AS $$
 BEGIN
     -- waits for moves under way and holds back new ones, which then see that the stage is gone
     PERFORM vsm._hold_items();
+    -- of a stream that is dropped nothing is left, not even the totals
     IF EXISTS (SELECT FROM vsm.stage_transitions t WHERE t.to_stage_id = old.id)
-       OR EXISTS (SELECT FROM vsm.work_items w WHERE w.stage_id = old.id) THEN
+       OR EXISTS (SELECT FROM vsm.work_items w WHERE w.stage_id = old.id)
+       OR EXISTS (SELECT FROM vsm._totals_kept k WHERE old.id IN (k.a, CASE k.kind WHEN 3 THEN k.b END))
+          AND EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = old.stream) THEN
         RAISE EXCEPTION 'stage "%" cannot be dropped', old.name
             USING ERRCODE = 'PT409', DETAIL = 'Work items have been in it, and their history refers to it.',
                   HINT = format('Retire it instead: UPDATE vsm.stages SET retired_at = now() WHERE id = %s.', old.id);
@@ -747,7 +750,8 @@ BEGIN
                                   WHERE p.stream = of_stream AND p."order" < o."order"
                                   ORDER BY p."order" DESC LIMIT 1), 0) AS behind,
                    NOT EXISTS (SELECT FROM vsm.stage_transitions t WHERE t.to_stage_id = o.id)
-                   AND NOT EXISTS (SELECT FROM vsm.work_items w WHERE w.stage_id = o.id) AS unused
+                   AND NOT EXISTS (SELECT FROM vsm.work_items w WHERE w.stage_id = o.id)
+                   AND NOT EXISTS (SELECT FROM vsm._totals_kept k WHERE o.id IN (k.a, CASE k.kind WHEN 3 THEN k.b END)) AS unused
             FROM vsm.stages o
             WHERE o.stream = of_stream AND o.name NOT IN (SELECT l.name FROM listed l))
         SELECT (row_number() OVER (PARTITION BY a.unused ORDER BY a.place, a.then))::integer AS "order", a.*
@@ -1045,7 +1049,7 @@ LEFT JOIN (SELECT w.name AS type FROM vsm.work_item_types w UNION SELECT k.type 
 WHERE t.kind IN (2, 3, 8)
 GROUP BY 1, s.stream, y.type, f.name, 5;
 COMMENT ON VIEW vsm.flow_totals IS
-    'What the ledger has recorded so far, for monitoring: work_items_created by type, stage_transitions by from_stage (null at '
+    'What the ledger has recorded so far by committed transactions, for monitoring: work_items_created by type, stage_transitions by from_stage (null at '
     'first) and to_stage, work_items_completed by to_stage. They never fall: deleted items stay counted, a reopened item counts '
     'again when it is finished again, corrected history counts as recorded once more. TRUNCATE starts anew.';
 

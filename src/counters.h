@@ -137,6 +137,7 @@ extern void vsm_counters_load(void);
 extern bool vsm_counters_possible(void);
 extern VsmBoard *vsm_board(Oid items);
 extern VsmBoard *vsm_board_of(Relation items);
+extern bool vsm_has_new_storage(Relation rel);
 extern VsmCounter *vsm_counter(const VsmKey *key, bool create);
 extern VsmSet vsm_set_of(int32 kind);
 extern TransactionId *vsm_published_xids(const VsmBoard *board, VsmSet set, int which);
@@ -144,7 +145,7 @@ extern bool vsm_published_sees(const VsmBoard *board, VsmSet set, int which, Ful
 extern void vsm_counter_wip(VsmCounter *counter, int32 *committed, int32 *reserved);
 extern void vsm_counter_set_wip(VsmCounter *counter, int32 committed);
 extern void vsm_counter_add_wip(VsmCounter *counter, int32 committed, int32 reserved);
-extern bool vsm_counter_reserve(VsmCounter *counter, int32 limit, bool force, int32 *committed, int32 *reserved);
+extern bool vsm_counter_reserve(VsmCounter *counter, int32 places, int32 limit, bool force, int32 *committed, int32 *reserved);
 extern void vsm_counter_apply(VsmBoard *board, VsmCounter *counter, int64 net, FullTransactionId xid);
 extern void vsm_board_empty(VsmBoard *board, FullTransactionId xid);
 extern void vsm_board_unknown(VsmBoard *board, VsmSet set, FullTransactionId xid);
@@ -153,7 +154,7 @@ extern void vsm_board_unknown(VsmBoard *board, VsmSet set, FullTransactionId xid
 extern void vsm_xact_load(void);
 extern void vsm_count(const VsmKey *key, int64 change);
 extern void vsm_count_entering(const VsmKey *key, int32 change);
-extern void vsm_count_reserved(const VsmKey *key, VsmCounter *counter);
+extern void vsm_count_reserved(const VsmKey *key, VsmCounter *counter, int32 places);
 extern void vsm_count_truncated(Oid items);
 extern void vsm_count_unknown(Oid items);
 extern int64 vsm_own_change(const VsmKey *key);

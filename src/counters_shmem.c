@@ -296,18 +296,18 @@ vsm_board(Oid items)
 	return board;
 }
 
-/*
- * vsm_board_of
- *		The same, unless this transaction gave the table new storage.
- *
- * TRUNCATE and what rewrites the table show no past to a snapshot.
- */
+/* The same, unless this transaction gave the table new storage. */
 VsmBoard *
 vsm_board_of(Relation items)
 {
-	if (items->rd_createSubid != InvalidSubTransactionId || VSM_NEW_STORAGE(items))
-		return NULL;
-	return vsm_board(RelationGetRelid(items));
+	return vsm_has_new_storage(items) ? NULL : vsm_board(RelationGetRelid(items));
+}
+
+/* After TRUNCATE, and what rewrites a table, a snapshot does not show what was there before. */
+bool
+vsm_has_new_storage(Relation rel)
+{
+	return rel->rd_createSubid != InvalidSubTransactionId || VSM_NEW_STORAGE(rel);
 }
 
 static VsmBoard *
@@ -608,13 +608,15 @@ vsm_counter_add_wip(VsmCounter *counter, int32 committed, int32 reserved)
 
 /*
  * vsm_counter_reserve
- *		Reserve a place in a stage; false when its limit is reached.
+ *		Reserve places in a stage; false when they would exceed its limit.
  *
- * force: reserve it nevertheless.  Tells what it found.  Takes no lock: what
- * counts for the limit, committed and reserved together, changes in one step.
+ * places: 0 or less when the transaction has more reservations than it needs;
+ * then it only looks.  force: reserve them nevertheless.  Tells what it found.
+ * Takes no lock: what counts for the limit, committed and reserved together,
+ * changes in one step.
  */
 bool
-vsm_counter_reserve(VsmCounter *counter, int32 limit, bool force, int32 *committed, int32 *reserved)
+vsm_counter_reserve(VsmCounter *counter, int32 places, int32 limit, bool force, int32 *committed, int32 *reserved)
 {
 	uint64		value = pg_atomic_read_u64(&counter->value);
 	bool		room;
@@ -623,10 +625,10 @@ vsm_counter_reserve(VsmCounter *counter, int32 limit, bool force, int32 *committ
 	{
 		*committed = (int32) (uint32) value;
 		*reserved = (int32) (value >> 32);
-		room = (int64) *committed + *reserved < limit;
-		if (!room && !force)
-			return false;
-	} while (!pg_atomic_compare_exchange_u64(&counter->value, &value, wip(*committed, *reserved + 1)));
+		room = (int64) *committed + *reserved + places <= limit;
+		if (places <= 0 || (!room && !force))
+			return room;
+	} while (!pg_atomic_compare_exchange_u64(&counter->value, &value, wip(*committed, *reserved + places)));
 	return room;
 }
 

@@ -110,13 +110,13 @@ vsm_count_entering(const VsmKey *key, int32 change)
 		note_in(this_level(), key)->entering += change;
 }
 
-/* Note a reservation just made, to be given back when this transaction ends.  Make room for the note first. */
+/* Note reservations just made, to be given back when this transaction ends.  Make room for the note first. */
 void
-vsm_count_reserved(const VsmKey *key, VsmCounter *counter)
+vsm_count_reserved(const VsmKey *key, VsmCounter *counter, int32 places)
 {
 	Note	   *note = note_in(this_level(), key);
 
-	note->reserved++;
+	note->reserved += places;
 	note->counter = counter;
 }
 

@@ -40,6 +40,7 @@ typedef struct Total
 	int64		value;
 } Total;
 
+static Relation open_table(const char *name);
 static void add(Oid items, VsmKind kind, int64 a, int64 b, int64 change);
 static int	bucket_of(int64 us);
 static void add_duration(Oid items, VsmKind kind, VsmKind sum, int64 stage_id, int64 us);
@@ -79,9 +80,14 @@ Datum
 vsm__totals_now(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Relation	items = table_open(get_relname_relid("work_items", get_namespace_oid("vsm", false)), AccessShareLock);
+	Relation	items = open_table("work_items");
+	Relation	ledger = open_table("stage_transitions");
+	Relation	kept = open_table("_totals_kept");
 	VsmBoard   *board = vsm_board_of(items);
 	int			count;
+
+	if (vsm_has_new_storage(ledger) || vsm_has_new_storage(kept))
+		board = NULL;
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (board)
@@ -100,6 +106,8 @@ vsm__totals_now(PG_FUNCTION_ARGS)
 	}
 	else
 		put_counted(result, items);
+	table_close(kept, NoLock);
+	table_close(ledger, NoLock);
 	table_close(items, NoLock);
 	PG_RETURN_NULL();
 }
@@ -139,6 +147,13 @@ vsm_total_finished(Oid items, int64 stage_id, int64 lead_us, int64 cycle_us)
 	add_duration(items, VSM_LEAD, VSM_LEAD_MS, stage_id, lead_us);
 	if (cycle_us >= 0)
 		add_duration(items, VSM_CYCLE, VSM_CYCLE_MS, stage_id, cycle_us);
+}
+
+/* Locked until the transaction ends, and before a recount publishes its snapshot: nobody rewrites the table then. */
+static Relation
+open_table(const char *name)
+{
+	return table_open(get_relname_relid(name, get_namespace_oid("vsm", false)), AccessShareLock);
 }
 
 static void

@@ -100,14 +100,13 @@ find_room(Relation items, const VsmStage *stage, const VsmKey *key, int32 *held,
 	int64		own = vsm_own_change(key) + vsm_own_entering(key);
 	int32		own_reserved = vsm_own_reserved(key);
 	bool		force = vsm_wip_limit_action != VSM_LIMIT_REJECT;
+	int32		places = (int32) own + 1 - own_reserved;
 	bool		room;
 
 	vsm_count_entering(key, 1);
-	if (own < own_reserved)
-		return true;
-	room = vsm_counter_reserve(counter, stage->wip_limit, force, held, arriving);
-	if (room || force)
-		vsm_count_reserved(key, counter);
+	room = vsm_counter_reserve(counter, places, stage->wip_limit, force, held, arriving);
+	if (places > 0 && (room || force))
+		vsm_count_reserved(key, counter, places);
 	*held += (int32) own;
 	*arriving -= own_reserved;
 	return room;
@@ -179,6 +178,7 @@ changed(Relation items, int64 stage_id, int32 change)
 	VsmKey		key = {.kind = VSM_WIP, .items = RelationGetRelid(items), .a = stage_id};
 	const VsmStage *stage;
 	VsmCounter *counter;
+	int32		places;
 	int32		held;
 	int32		arriving;
 
@@ -190,11 +190,12 @@ changed(Relation items, int64 stage_id, int32 change)
 		return;
 	if (vsm_own_entering(&key) > 0)
 		vsm_count_entering(&key, -1);
-	if (vsm_own_change(&key) <= vsm_own_reserved(&key))
+	places = (int32) vsm_own_change(&key) - vsm_own_reserved(&key);
+	if (places <= 0)
 		return;
 	counter = vsm_counter(&key, true);
 	if (counter == NULL)
 		return;
-	(void) vsm_counter_reserve(counter, stage->wip_limit, true, &held, &arriving);
-	vsm_count_reserved(&key, counter);
+	(void) vsm_counter_reserve(counter, places, stage->wip_limit, true, &held, &arriving);
+	vsm_count_reserved(&key, counter, places);
 }
