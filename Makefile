@@ -98,6 +98,12 @@ packages:	## install what building and the demo need (Debian: apt)
 test:		## all tests; PART="regress pgtap" for some (test/run --help)
 	@test/run $(PART)
 
+stress:		## 64 clients, aborts and kills for 5 minutes: no limit is ever exceeded, no place leaks
+	test/stress
+
+debug-server:	## the tests with assertions and sanitizers, and a load under valgrind
+	test/debug-server
+
 demo:		## a private server with a simulated stream; DATA=file.csv[.gz] for your own log
 	@DATA='$(subst ','\'',$(DEMO_DATA))' demo/run
 
@@ -123,4 +129,4 @@ help:
 
 FORCE:
 
-.PHONY: FORCE objects regress-links packages test demo demo-stop format check-format analyse dist help
+.PHONY: FORCE objects regress-links packages test stress debug-server demo demo-stop format check-format analyse dist help
