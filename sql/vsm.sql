@@ -2207,6 +2207,7 @@ BEGIN
         RETURN;
     END IF;
     EXECUTE format('GRANT INSERT, UPDATE, DELETE ON vsm.value_streams, vsm.stages, vsm.work_item_types TO %s', role);
+    EXECUTE format('GRANT SELECT ON vsm._totals_kept TO %s', role);
     EXECUTE format('GRANT USAGE ON SEQUENCE vsm.value_streams_id_seq, vsm.stages_id_seq TO %s', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._read_stage_list, vsm._set_stages, vsm._check_commitment_stage,'
                    ' vsm.define_stream, vsm.wip_rebuild TO %s', role);
