@@ -5,13 +5,18 @@
 use strict;
 use warnings;
 
+use FindBin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+use lib $FindBin::RealBin;
+use Counters;
+
 my $dir = PostgreSQL::Test::Utils::tempdir();
 my $node = PostgreSQL::Test::Cluster->new('dump');
 $node->init(extra => [ '--encoding=UTF8', '--no-locale' ]);
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'vsm'\n");
 $node->start;
 
 my $superuser = $node->safe_psql('postgres', 'SELECT current_user');
@@ -30,7 +35,7 @@ for my $owner ($superuser, 'VSM Owner')
 	live_in($source);
 	my $before = picture($source);
 	like($before, qr/^stages .*Refinement.*Overtime/m, "$who: the source has what is to be restored");
-	like($before, qr/^$_ ./m, "$who: $_ has rows") for qw(value_streams work_item_types work_items stage_transitions _merged_events import_refusals);
+	like($before, qr/^$_ ./m, "$who: $_ has rows") for qw(value_streams work_item_types work_items stage_transitions _merged_events import_refusals _totals_kept);
 
 	my %ways = (
 		plain => [ [ '--format=plain' ], [ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f' ] ],
@@ -119,6 +124,8 @@ sub figures
 		SELECT to_jsonb(w) FROM vsm.wip w;
 		SELECT to_jsonb(c) FROM vsm.value_streams v CROSS JOIN LATERAL vsm.cumulative_flow(v.name, '2026-01-01', '2026-03-01') c ORDER BY v.name, c.at, c.stage;
 		SELECT to_jsonb(f) FROM public.figures f;
+		SELECT to_jsonb(t) FROM vsm.flow_totals t ORDER BY total, stream, type, from_stage, to_stage;
+		SELECT to_jsonb(h) FROM vsm.flow_histograms h ORDER BY histogram, stream, stage, le;
 	});
 }
 
@@ -173,7 +180,9 @@ sub same
 	{
 		$node->safe_psql($copy, q{CREATE VIEW public.figures AS SELECT * FROM vsm.metrics('second', '-infinity', 'infinity')});
 	}
-	is_text(figures($copy), figures($source), "$who, $name: the same figures");
+	like(figures($copy), qr/"source": "shared memory"/, "$who, $name: WIP is in shared memory");
+	is_text(figures($copy), figures($source), "$who, $name: the same figures, WIP, limits and totals");
+	agrees($node, $copy, "$who, $name", over_limit => 1);
 	# the order of rows, rights, comments, whatever there is
 	is_text(dump_text($copy, @options), dump_text($source, @options), "$who, $name: a dump of the copy is the same dump");
 	return;
@@ -208,6 +217,10 @@ sub works_on
 	is($out, "t\nt\nt|t\n1\n$import\n0\nthird\nelsewhere\n0", "$who, $name: and ids do not collide");
 	($status, $out, $errors) = $node->psql($db, q{SELECT vsm.transition(1, 'Testing')});
 	like($errors, qr/stage "Testing" is retired/, "$who, $name: a retired stage takes no entry");
+	($status, $out, $errors) = $node->psql($db, q{
+		UPDATE vsm.work_items SET stage_id = (SELECT id FROM vsm.stages WHERE name = 'Development') WHERE stream = 'default'});
+	like($errors, qr/stage "Development" is full/, "$who, $name: a limit holds");
+	agrees($node, $db, "$who, $name, afterwards", over_limit => 1);
 	return;
 }
 
