@@ -79,7 +79,8 @@ sub not_preloaded
 		UPDATE vsm.work_items SET stage_id = (SELECT id FROM vsm.stages WHERE stream = 'flow' AND name = 'Check') WHERE id IN (1, 2, 3);
 		SELECT wip_breach FROM vsm.stage_transitions WHERE id > (SELECT max(id) - 3 FROM vsm.stage_transitions) ORDER BY id;
 		UPDATE vsm.work_items SET stage_id = (SELECT id FROM vsm.stages WHERE stream = 'flow' AND name = 'Hold') WHERE stream = 'flow'});
-	is($out, "\n\n3", 'of three that one statement moves, those that exceed the limit are marked');
+	# counted from the table, the rows of a statement come all at once
+	is($out, $bare_source eq 'table' ? "3\n3\n3" : "\n\n3", 'of three that one statement moves, those that exceed the limit are marked');
 	agrees($node, 'postgres', 'afterwards', source => $bare_source);
 	return;
 }
