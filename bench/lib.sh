@@ -5,52 +5,133 @@
 #	. bench/lib.sh				after "cd" to the checkout
 #	bench_begin NAME			build, install, start a private cluster with database vsm; removed at exit;
 #					bench_files is a directory for our files
+#	bench_also REV				the same with that revision, in a place of its own, beside the first;
+#					each server is the one of its PGHOST
+#	bench_stream				stream bench: six stages, named by their ids
+#	bench_fill ITEMS			that many open items in it, spread evenly over the stages that are not done
+#	bench_count				have the counters and totals counted: from then on each commit keeps them
 #	say TEXT ...				progress, on stderr
 #	sql COMMAND ... | sql <file		psql that stops at errors, prints bare values
+#	rate OPTION ...			pgbench -M prepared, prints transactions per second
 #	seconds_of COMMAND ...			runs it, prints how long it took
 #	median NUMBER ...			and ratio A B: A / B
-#	heading, row				the table of results, on stdout
+#	reached RATIO TARGET			the last word of a row of results
 #
 # Others may use the machine: a baseline is measured in the same run, in turns with ours, and each round gives a ratio.
 # Absolute figures are the machine's; the ratios are what the targets are about.
 
 . scripts/cluster.sh
 
-# One set for all.  Checkpoints and autovacuum come between measurements, never into them.
+# One set for all.  Checkpoints and autovacuum come between measurements, never into them.  Preloaded, as in production.
 SETTINGS=(
 	shared_buffers=512MB fsync=on full_page_writes=on wal_level=replica max_wal_size=8GB checkpoint_timeout=1h
-	autovacuum=off synchronous_commit=on
+	autovacuum=off synchronous_commit=on shared_preload_libraries=vsm
 )
+
+bench_dirs=()
 
 bench_begin()
 {
 	cluster_find || exit
 	cluster_sweep "bench-$1"
-	bench_dir=$(cluster_dir "bench-$1-$$") || exit
-	bench_files=$(mktemp -d) || exit
-	trap 'cluster_remove "$bench_dir"; rm -rf "$bench_files"' EXIT
+	bench_name=$1
+	bench_files=$(mktemp -d) && chmod 711 "$bench_files" || exit
+	trap bench_end EXIT
 	trap 'exit 130' INT TERM HUP
 	say "building and installing"
-	bench_install || exit
+	bench_make "$PWD" all install || exit
 	say "starting a private server"
-	cluster_make "$bench_dir" && cluster_start "$bench_dir" "${SETTINGS[@]}" || exit
-	export PGDATABASE=vsm
-	psql -X -q -d postgres -c 'CREATE DATABASE vsm' && sql -c 'CREATE EXTENSION vsm' || exit
+	bench_server "$(cluster_dir "bench-$1-$$")" || exit
+	bench_dir=${bench_dirs[0]}
 	print_setting
 }
 
-bench_install()
+bench_end()
+{
+	local dir
+	for dir in "${bench_dirs[@]}"; do
+		cluster_remove "$dir"
+	done
+	rm -rf "$bench_files"
+}
+
+bench_make()					# CHECKOUT ARGUMENT ...
 {
 	local output
-	output=$(flock build/.lock env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s PG_CONFIG="$PG_CONFIG" all install 2>&1) && return
+	mkdir -p "$1/build"
+	output=$(flock "$1/build/.lock" env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s -C "$1" PG_CONFIG="$PG_CONFIG" "${@:2}" 2>&1) && return
 	printf '%s\n' "$output" >&2
 	cluster_fail "the extension could not be built and installed" "as root: make install"
+}
+
+bench_server()					# DIR
+{
+	[ -n "$1" ] || return
+	bench_dirs+=("$1")
+	cluster_make "$1" && cluster_start "$1" "${SETTINGS[@]}" || return
+	export PGDATABASE=vsm
+	psql -X -q -d postgres -c 'CREATE DATABASE vsm' && sql -c 'CREATE EXTENSION vsm'
+}
+
+# PostgreSQL finds its files relative to the program: a tree of links with copies of the programs that look for them is
+# another server, into which another vsm can be installed.
+bench_also()
+{
+	local place=$bench_files/place directory
+	say "building and installing revision $1"
+	mkdir "$bench_files/source" && git archive "$1" | tar -x -C "$bench_files/source" || exit
+	for directory in $("$PG_CONFIG" --bindir --pkglibdir --sharedir); do
+		mkdir -p "$place$directory" && cp -rs "$directory/." "$place$directory" || exit
+	done
+	rm -f "$place$("$PG_CONFIG" --pkglibdir)/vsm.so" "$place$("$PG_CONFIG" --sharedir)/extension/vsm"[.-]*
+	cp --remove-destination "$PGBIN"/{postgres,initdb,pg_ctl} "$place$PGBIN" || exit
+	bench_make "$bench_files/source" DESTDIR="$place" all install || exit
+	say "starting a private server with it"
+	PGBIN=$place$PGBIN bench_server "$(cluster_dir "bench-$bench_name-also-$$")" || exit
 }
 
 print_setting()
 {
 	echo "$(postgres --version), $(nproc) processors, $(uname -sm)"
 	echo "${SETTINGS[*]}"
+}
+
+# Stages are named by their ids, because pgbench's variables are numbers.
+bench_stream()
+{
+	sql <<-'SQL' || exit
+		DO $$ BEGIN PERFORM vsm.define_stream('bench', '[{"name":"1","category":"wait"}, {"name":"2"}, {"name":"3"},
+			{"name":"4","category":"wait"}, {"name":"5"}, {"name":"6","category":"done"}]'); END $$;
+		UPDATE vsm.stages SET id = id WHERE id::text <> name;
+	SQL
+	[ "$(sql -c "SELECT bool_and(id::text = name) FROM vsm.stages")" = t ] ||
+		{ cluster_fail "stages have other ids than names"; exit 1; }
+}
+
+# Rows with their state filled in are taken as they are.  An item's only move so far put it where it is.
+bench_fill()
+{
+	sql -v items="$1" <<-'SQL' || exit
+		INSERT INTO vsm.work_items (id, stream, external_id, title, created_at, updated_at, stage_id, stage_entered_at,
+		                            started_at, active_time, wait_time, reopened, backward_moves)
+		SELECT n, 'bench', 'CASE-' || n, 'Item number ' || n || ' of the benchmark', at, at, 1 + n % 5, at,
+		       CASE WHEN n % 5 > 0 THEN at END, '0', '0', 0, 0
+		FROM generate_series(1, :items) n, LATERAL (SELECT now() - :items * interval '1 s' + n * interval '1 s') AS t (at);
+		INSERT INTO vsm.stage_transitions (work_item_id, to_stage_id, "timestamp", recorded_at, actor, type)
+		SELECT id, stage_id, stage_entered_at, stage_entered_at, current_user, type FROM vsm.work_items ORDER BY id;
+		SELECT setval('vsm.work_items_id_seq', :items) AS last \gset
+		VACUUM (ANALYZE, FREEZE);
+		CHECKPOINT;
+	SQL
+	bench_count
+}
+
+bench_count()					# also of a vsm that has none of these
+{
+	sql >"$bench_files/counted" <<-'SQL' || exit
+		SELECT * FROM vsm.wip;
+		SELECT 'SELECT * FROM vsm.flow_totals' WHERE to_regclass('vsm.flow_totals') IS NOT NULL \gexec
+	SQL
 }
 
 say()
@@ -61,6 +142,15 @@ say()
 sql()
 {
 	psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"
+}
+
+# A transaction that fails is an error: what it would do to the rate, nobody could say.
+rate()
+{
+	local result=$bench_files/result.$BASHPID
+	pgbench -n -M prepared "$@" >"$result" 2>>"$bench_files/log" &&
+		awk '/^number of failed transactions: [1-9]/ { exit 1 } /^tps/ { print $3 }' "$result" ||
+		{ cat "$result" >&2; tail -n 5 "$bench_files/log" >&2; exit 1; }
 }
 
 seconds_of()
@@ -94,5 +184,5 @@ number_option()					# NAME VALUE: a whole number from 1
 # The comment at the top of the program.
 show_help()
 {
-	sed -n '3,/^$/ { s/^#$//; s/^# //p }' "bench/${0##*/}"
+	sed -n '3,/^$/ s/^# \{0,1\}//p' "bench/${0##*/}"
 }
