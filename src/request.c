@@ -85,7 +85,9 @@ run_request(int64 work_item_id, text *to_stage)
 	{
 		Oid			types[2] = {INT8OID, TEXTOID};
 
-		plan = SPI_prepare("UPDATE vsm.work_items SET stage_id = vsm._stage_id(stream, $2) WHERE id = $1", 2, types);
+		plan = SPI_prepare("UPDATE vsm.work_items SET stage_id = vsm._require_room(tableoid, stage_id, vsm._stage_id(stream, $2))"
+						   " WHERE id = $1",
+						   2, types);
 		if (plan == NULL || SPI_keepplan(plan) != 0)
 			elog(ERROR, "could not prepare the move: %s", SPI_result_code_string(SPI_result));
 	}

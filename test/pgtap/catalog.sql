@@ -62,32 +62,45 @@ SELECT is_empty($$
 
 -- A new public function must be entered here, with a thought about its labels.
 SELECT results_eq($$
-    SELECT f.proname::text COLLATE "default", f.prokind::text, f.provolatile::text, f.proparallel::text, f.proisstrict, f.prosecdef
-    FROM functions f WHERE f.public ORDER BY f.proname COLLATE "C"
+    SELECT DISTINCT f.proname::text COLLATE "default", f.prokind::text, f.provolatile::text, f.proparallel::text, f.proisstrict, f.prosecdef
+    FROM functions f WHERE f.public ORDER BY f.proname::text COLLATE "default"
     $$, $$
     -- volatile functions write or read shared memory, and so are unsafe in parallel; stable ones read the ledger, in the leader
     -- because their plans must see stages that this transaction changed; safe ones touch no table
-    VALUES ('completions',      'f', 's', 'r', false, false),
-           ('create_work_item', 'f', 'v', 'u', false, false),
-           ('cumulative_flow',  'f', 's', 'r', false, false),
-           ('cycle_time_days',  'f', 's', 's', true,  false),
-           ('data_quality',     'f', 's', 'r', false, false),
-           ('define_stream',    'f', 'v', 'u', false, false),
-           ('flow_efficiency',  'f', 's', 'r', false, false),
-           ('grant_access',     'f', 'v', 'u', false, false),
-           ('history',          'f', 's', 'r', false, false),
-           ('import_events',    'f', 'v', 'u', false, false),
-           ('import_wide',      'f', 'v', 'u', false, false),
-           ('metrics',          'f', 's', 'r', false, false),
-           ('occupancy',        'f', 's', 'r', false, false),
-           ('simulate',         'f', 's', 's', true,  false),
-           ('throughput',       'f', 's', 'r', false, false),
-           ('time_in_stage',    'f', 's', 'r', false, false),
-           ('transition',       'f', 'v', 'u', false, false),
-           ('wip_at',           'f', 's', 'r', false, false),
-           ('wip_check',        'f', 'v', 'u', false, false),
-           ('wip_rebuild',      'f', 'v', 'u', false, false),
-           ('work_item_age',    'f', 's', 'r', false, false)
+    VALUES ('approx_percentile',     'f', 'i', 's', true,  false),
+           ('approx_percentile_rank','f', 'i', 's', true,  false),
+           ('completions',           'f', 's', 'r', false, false),
+           ('create_work_item',      'f', 'v', 'u', false, false),
+           ('cumulative_flow',       'f', 's', 'r', false, false),
+           ('cycle_time_days',       'f', 's', 's', true,  false),
+           ('data_quality',          'f', 's', 'r', false, false),
+           ('define_stream',         'f', 'v', 'u', false, false),
+           ('flow_efficiency',       'f', 's', 'r', false, false),
+           ('grant_access',          'f', 'v', 'u', false, false),
+           ('histogram',             'f', 'i', 's', true,  false),
+           ('history',               'f', 's', 'r', false, false),
+           ('import_events',         'f', 'v', 'u', false, false),
+           ('import_wide',           'f', 'v', 'u', false, false),
+           ('max_val',               'f', 'i', 's', true,  false),
+           ('mean',                  'f', 'i', 's', true,  false),
+           ('metrics',               'f', 's', 'r', false, false),
+           ('min_val',               'f', 'i', 's', true,  false),
+           ('num_vals',              'f', 'i', 's', true,  false),
+           ('occupancy',             'f', 's', 'r', false, false),
+           ('percentile',            'a', 'i', 's', false, false),
+           ('percentile_agg',        'a', 'i', 's', false, false),
+           ('percentiles',           'a', 'i', 's', false, false),
+           ('rel_error',             'f', 'i', 's', true,  false),
+           ('rollup',                'a', 'i', 's', false, false),
+           ('simulate',              'f', 's', 's', true,  false),
+           ('sum',                   'f', 'i', 's', true,  false),
+           ('throughput',            'f', 's', 'r', false, false),
+           ('time_in_stage',         'f', 's', 'r', false, false),
+           ('transition',            'f', 'v', 'u', false, false),
+           ('wip_at',                'f', 's', 'r', false, false),
+           ('wip_check',             'f', 'v', 'u', false, false),
+           ('wip_rebuild',           'f', 'v', 'u', false, false),
+           ('work_item_age',         'f', 's', 'r', false, false)
     $$, 'every public function has the volatility and parallel label of what it does');
 SELECT is_empty($$
     SELECT f.object FROM functions f WHERE f.proparallel <> 'u' AND f.provolatile = 'v'
