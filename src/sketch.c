@@ -507,14 +507,15 @@ vsm_sketch_last_bucket(double rel_error)
 }
 
 /*
- * vsm_sketch_objection
- *		What is wrong with size bytes that are said to be a sketch; NULL: nothing.
+ * vsm_sketch_header_objection
+ *		What is wrong with the header of size bytes that are said to be a sketch; NULL: nothing.
+ *
+ * With a header that is right, none of the functions here leaves these bytes.
  */
 const char *
-vsm_sketch_objection(const VsmSketch *sketch, size_t size)
+vsm_sketch_header_objection(const VsmSketch *sketch, size_t size)
 {
 	int32_t		last;
-	uint64_t	count;
 
 	if (size < sizeof(VsmSketch))
 		return "it is too short";
@@ -529,7 +530,21 @@ vsm_sketch_objection(const VsmSketch *sketch, size_t size)
 		return "its buckets are out of range";
 	if (size != vsm_sketch_size(&(VsmSketchShape){.width = sketch->width, .negative = sketch->negative, .positive = sketch->positive}))
 		return "its length does not fit its buckets";
+	return NULL;
+}
 
+/*
+ * vsm_sketch_objection
+ *		What is wrong with size bytes that are said to be a sketch; NULL: nothing.
+ */
+const char *
+vsm_sketch_objection(const VsmSketch *sketch, size_t size)
+{
+	const char *objection = vsm_sketch_header_objection(sketch, size);
+	uint64_t	count;
+
+	if (objection != NULL)
+		return objection;
 	count = sketch->zeros;
 	for (int32_t i = 0; count <= INT64_MAX && i < sketch->negative.cells + sketch->positive.cells; i++)
 	{

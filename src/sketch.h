@@ -84,6 +84,7 @@ extern uint64_t vsm_sketch_cell(const VsmSketch *sketch, bool negative, int32_t 
 extern void vsm_sketch_set_cell(VsmSketch *sketch, bool negative, int32_t cell, uint64_t count);
 extern int	vsm_sketch_width_for(uint64_t count);
 extern int32_t vsm_sketch_last_bucket(double rel_error);
+extern const char *vsm_sketch_header_objection(const VsmSketch *sketch, size_t size);
 extern const char *vsm_sketch_objection(const VsmSketch *sketch, size_t size);
 extern bool vsm_sketch_is_least(const VsmSketch *sketch);
 

@@ -176,6 +176,7 @@ vsm__sketch_combine(PG_FUNCTION_ARGS)
 	const VsmSketch *other = VSM_GETARG_SKETCH(1);
 	VsmSketchShape shape;
 
+	(void) vsm_sketch_of(PointerGetDatum(state));	/* the first one comes from a table as it is */
 	vsm_sketch_require_same_error(state, other);
 	vsm_sketch_require_countable(state, other);
 	shape = vsm_sketch_shape_to_merge(state, other);
@@ -191,6 +192,7 @@ vsm__sketch_uncombine(PG_FUNCTION_ARGS)
 {
 	VsmSketch  *state = state_of(fcinfo);
 
+	(void) vsm_sketch_of(PointerGetDatum(state));
 	if (!vsm_sketch_subtract(state, VSM_GETARG_SKETCH(1)))
 		elog(ERROR, "the sketch is not part of the state");
 	return PointerGetDatum(state);

@@ -67,8 +67,7 @@ vsm_sketch_of(Datum datum)
 {
 	const VsmSketch *sketch = (const VsmSketch *) PG_DETOAST_DATUM(datum);
 
-	if (VARSIZE(sketch) < sizeof(VsmSketch) || sketch->version != VSM_SKETCH_VERSION || sketch->width > 3 ||
-		VARSIZE(sketch) != vsm_sketch_size(&(VsmSketchShape){.width = sketch->width, .negative = sketch->negative, .positive = sketch->positive}))
+	if (vsm_sketch_header_objection(sketch, VARSIZE(sketch)) != NULL)
 		ereport(ERROR,
 				errcode(ERRCODE_DATA_CORRUPTED),
 				errmsg("a sketch is damaged, or of a later version of vsm"),
