@@ -59,7 +59,7 @@ $(BUILD)/%.o: src/%.c $(BUILD)/flags
 	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 # The same value is in the same bucket on every machine.
-$(BUILD)/sketch.o: override CFLAGS += -ffp-contract=off
+$(BUILD)/sketch.o $(BUILD)/sketch_walk.o: override CFLAGS += -ffp-contract=off
 
 -include $(wildcard $(BUILD)/*.d)
 
