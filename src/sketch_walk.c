@@ -7,6 +7,7 @@
  */
 #include "sketch.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "sketch_bucket.h"
@@ -132,7 +133,10 @@ value_of(const VsmSketchCursor *cursor)
 	double		upper;
 
 	vsm_sketch_bounds(cursor, &lower, &upper);
+	/* the last bucket ends where double does */
+	lower = fmax(lower, -DBL_MAX);
+	upper = fmin(upper, DBL_MAX);
 	if (lower < 0)
-		return isinf(lower) ? upper : upper * (2.0 / (1.0 + upper / lower));
-	return upper == 0 || isinf(upper) ? lower : lower * (2.0 / (1.0 + lower / upper));
+		return upper * (2.0 / (1.0 + upper / lower));
+	return upper == 0 ? lower : lower * (2.0 / (1.0 + lower / upper));
 }
