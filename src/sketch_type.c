@@ -22,10 +22,10 @@
 
 #include "common/hashfn.h"
 #include "common/int.h"
+#include "common/shortest_dec.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
 #include "utils/builtins.h"
-#include "utils/float.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
@@ -140,9 +140,12 @@ vsm_sketch_out(PG_FUNCTION_ARGS)
 {
 	const VsmSketch *sketch = vsm_sketch_least(VSM_GETARG_SKETCH(0));
 	StringInfoData out;
+	char		rel_error[DOUBLE_SHORTEST_DECIMAL_LEN];
 
+	/* exact, whatever extra_float_digits says */
+	double_to_shortest_decimal_buf(sketch->rel_error, rel_error);
 	initStringInfo(&out);
-	appendStringInfo(&out, "%d %s", VSM_SKETCH_VERSION, float8out_internal(sketch->rel_error));
+	appendStringInfo(&out, "%d %s", VSM_SKETCH_VERSION, rel_error);
 	if (sketch->zeros > 0)
 		appendStringInfo(&out, " zero=" UINT64_FORMAT, sketch->zeros);
 	write_buckets(&out, sketch, true);
