@@ -56,6 +56,19 @@ INSERT INTO calls VALUES
     ('completions',      'SELECT vsm.completions()', 'reader'),
     ('cycle_time_days',  'SELECT vsm.cycle_time_days(now(), now())', 'reader'),
     ('simulate',         'SELECT vsm.simulate(2, 2)', 'reader'),
+    ('percentile',       'SELECT vsm.percentile(1, 0.5), vsm.percentile(interval ''1 day'', 0.5)', 'reader'),
+    ('percentiles',      'SELECT vsm.percentiles(1, ARRAY[0.5]), vsm.percentiles(interval ''1 day'', ARRAY[0.5])', 'reader'),
+    ('percentile_agg',   'SELECT vsm.percentile_agg(1), vsm.percentile_agg(interval ''1 day'', 0.02)', 'reader'),
+    ('rollup',           'SELECT vsm.rollup(s.number), vsm.rollup(s.length) FROM vsm_t.sketches s', 'reader'),
+    ('approx_percentile', 'SELECT vsm.approx_percentile(0.5, s.number), vsm.approx_percentile(ARRAY[0.5], s.length) FROM vsm_t.sketches s', 'reader'),
+    ('approx_percentile_rank', 'SELECT vsm.approx_percentile_rank(1, s.number), vsm.approx_percentile_rank(''1 day'', s.length) FROM vsm_t.sketches s', 'reader'),
+    ('num_vals',         'SELECT vsm.num_vals(s.number), vsm.num_vals(s.length) FROM vsm_t.sketches s', 'reader'),
+    ('rel_error',        'SELECT vsm.rel_error(s.number), vsm.rel_error(s.length) FROM vsm_t.sketches s', 'reader'),
+    ('mean',             'SELECT vsm.mean(s.number), vsm.mean(s.length) FROM vsm_t.sketches s', 'reader'),
+    ('sum',              'SELECT vsm.sum(s.number), vsm.sum(s.length) FROM vsm_t.sketches s', 'reader'),
+    ('min_val',          'SELECT vsm.min_val(s.number), vsm.min_val(s.length) FROM vsm_t.sketches s', 'reader'),
+    ('max_val',          'SELECT vsm.max_val(s.number), vsm.max_val(s.length) FROM vsm_t.sketches s', 'reader'),
+    ('histogram',        'SELECT vsm.histogram(s.number), vsm.histogram(s.length) FROM vsm_t.sketches s', 'reader'),
     ('wip_check',        'SELECT vsm.wip_check()', 'reader'),
     ('wip_rebuild',      'SELECT vsm.wip_rebuild()', 'admin'),
     ('create_work_item', 'SELECT vsm.create_work_item(''another'')', 'writer'),
@@ -75,7 +88,8 @@ SELECT * FROM (VALUES ('E-1', 'Backlog', timestamptz '2026-01-05 09:00+00'), ('E
               AS e (case_id, stage, entered_at);
 CREATE TABLE vsm_t.wide AS
 SELECT 'W-1' AS id, timestamptz '2026-01-05 09:00+00' AS opened, timestamptz '2026-01-07 09:00+00' AS closed;
-GRANT SELECT ON vsm_t.events, vsm_t.wide TO PUBLIC;
+CREATE TABLE vsm_t.sketches AS SELECT vsm.percentile_agg(1.0) AS number, vsm.percentile_agg(interval '1 day') AS length;
+GRANT SELECT ON vsm_t.events, vsm_t.wide, vsm_t.sketches TO PUBLIC;
 
 -- ---- PUBLIC has nothing ----
 
