@@ -1,5 +1,6 @@
 -- Sketches are put together and taken apart: by rollup(), + and -, in grouping sets, partitions and windows that move.
 SET TimeZone = 'UTC';
+SET DateStyle = ISO;
 SET IntervalStyle = postgres;
 \set SHOW_CONTEXT never
 CREATE EXTENSION vsm;
@@ -12,11 +13,11 @@ CREATE TABLE daily AS
     SELECT day, type, vsm.percentile_agg(hours) AS hours, vsm.percentile_agg(cycle_time) AS cycle_time FROM items GROUP BY day, type;
 
 -- ---- Daily sketches roll up to any period, whatever the order, to the bytes of one over all rows ----
-SELECT vsm.rollup(d.hours) = i.hours AS same, vsm.rollup(d.hours ORDER BY md5(d.day || d.type))::text = i.hours::text AS same_text,
-       pg_column_size(vsm.rollup(d.hours ORDER BY d.day DESC)) = pg_column_size(i.hours) AS same_size,
-       vsm._interval_sketch_send(vsm.rollup(d.cycle_time ORDER BY d.day DESC)) = vsm._interval_sketch_send(i.cycle_time) AS same_bytes
-FROM daily d, (SELECT vsm.percentile_agg(hours), vsm.percentile_agg(cycle_time) FROM items) i (hours, cycle_time)
-GROUP BY i.hours, i.cycle_time;
+CREATE TABLE whole AS SELECT vsm.percentile_agg(hours) AS hours, vsm.percentile_agg(cycle_time) AS cycle_time FROM items;
+SELECT r.hours = i.hours AS same, r.any_order::text = i.hours::text AS same_text, pg_column_size(r.backwards) = pg_column_size(r.hours) AS same_size,
+       vsm._interval_sketch_send(r.cycle_time) = vsm._interval_sketch_send(i.cycle_time) AS same_bytes
+FROM whole i, (SELECT vsm.rollup(hours) AS hours, vsm.rollup(hours ORDER BY md5(day || type)) AS any_order, vsm.rollup(hours ORDER BY day DESC) AS backwards,
+                      vsm.rollup(cycle_time ORDER BY day DESC) AS cycle_time FROM daily) r;
 SELECT type, vsm.num_vals(vsm.rollup(hours)), vsm.approx_percentile(0.85, vsm.rollup(cycle_time)) =
        (SELECT vsm.approx_percentile(0.85, vsm.percentile_agg(i.cycle_time)) FROM items i WHERE i.type = d.type) AS same
 FROM daily d GROUP BY type ORDER BY type;
