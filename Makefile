@@ -113,6 +113,9 @@ demo:		## a private server with a simulated stream; DATA=file.csv[.gz] for your 
 demo-stop:	## end the demo and its server
 	@test ! -x demo/run || demo/run --stop
 
+fuzz-sketch:	## feed the sketches' code with nonsense for FUZZ_SECONDS (60) each
+	test/fuzz/run
+
 format:		## lay out the C sources
 	scripts/format src/*.[ch]
 
@@ -132,4 +135,4 @@ help:
 
 FORCE:
 
-.PHONY: FORCE objects regress-links packages test stress debug-server demo demo-stop format check-format analyse dist help
+.PHONY: FORCE objects regress-links packages test stress debug-server fuzz-sketch demo demo-stop format check-format analyse dist help
