@@ -9,6 +9,16 @@
 #error "vsm needs PostgreSQL 15 or later"
 #endif
 
+/* PostgreSQL 16 moved what tells the forms of a varlena out of postgres.h. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* PostgreSQL 18 says it before a function's declaration; the ones before, after it. */
+#ifndef pg_noreturn
+#define pg_noreturn _Noreturn
+#endif
+
 /* PostgreSQL 18 lets a module tell its name and version. */
 #if PG_VERSION_NUM >= 180000
 #define VSM_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "vsm", .version = VSM_VERSION)

@@ -21,6 +21,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
 #include "errors.h"
 #include "values.h"
 
@@ -58,7 +59,7 @@ static void close_values(Datum values);
 static ArrayType *check_fractions(ArrayType *fractions);
 static inline bool same_fractions(FunctionCallInfo fcinfo, const Percentiles *state);
 static bool same_array(const ArrayType *a, const ArrayType *b);
-static void refuse_other_fractions(void) pg_attribute_noreturn();
+pg_noreturn static void refuse_other_fractions(void);
 static void find(Percentiles *state, Datum *values, const bool *nulls, int count);
 static int	compare_ranks(const void *a, const void *b);
 

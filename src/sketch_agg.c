@@ -17,6 +17,7 @@
 
 #include "utils/builtins.h"
 
+#include "compat.h"
 #include "errors.h"
 
 static Datum add(FunctionCallInfo fcinfo, double value);
@@ -26,7 +27,7 @@ static void require_aggregate(FunctionCallInfo fcinfo);
 static void require_state_error(FunctionCallInfo fcinfo, const VsmSketch *state);
 static VsmSketch *add_with_room(VsmSketch *state, double value);
 static Datum take_out(FunctionCallInfo fcinfo, double value);
-static void refuse_value(double value) pg_attribute_noreturn();
+pg_noreturn static void refuse_value(double value);
 
 PG_FUNCTION_INFO_V1(vsm__sketch_add_float8);
 PG_FUNCTION_INFO_V1(vsm__sketch_add_interval);

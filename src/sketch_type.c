@@ -46,7 +46,7 @@ static void read_buckets(Reader *reader, int32 last, VsmBuckets *buckets, uint64
 static bool skip_word(Reader *reader, const char *word);
 static uint64 read_number(Reader *reader, uint64 most);
 static double read_rel_error(Reader *reader);
-static void refuse_text(const Reader *reader, const char *wanted) pg_attribute_noreturn();
+pg_noreturn static void refuse_text(const Reader *reader, const char *wanted);
 static VsmSketch *from_counts(double rel_error, uint64 zeros, const VsmBuckets *buckets, uint64 *const *counts);
 
 PG_FUNCTION_INFO_V1(vsm_sketch_in);
