@@ -10,6 +10,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
 #include "vsm.h"
 
 /* Each piece of memory, in a list; its bytes follow. */
@@ -24,7 +25,7 @@ sigjmp_buf	fuzz_refused;
 static Piece *pieces = NULL;
 static int	level;
 
-static void refuse(void) pg_attribute_noreturn();
+pg_noreturn static void refuse(void);
 
 static void
 refuse(void)
