@@ -16,6 +16,7 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 
+#include "compat.h"
 #include "sketch_sql.h"
 
 /* Those of the C library, not the server's own. */

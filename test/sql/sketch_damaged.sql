@@ -1,6 +1,7 @@
 -- A sketch whose bytes were damaged in its table is refused, or tells nonsense; the server lives on.
 \set SHOW_CONTEXT never
 CREATE EXTENSION vsm;
+SET client_min_messages = warning;
 SET search_path = public, vsm;
 -- Bytes as they are: a type that is laid out as vsm.sketch, and that a superuser may take for one.
 CREATE TYPE raw;
@@ -82,5 +83,5 @@ INSERT INTO kept SELECT 2, sketch_of(with_int32(bytes_of(s), 36, 2147483647)) FR
 SELECT vsm.num_vals(s) FROM kept WHERE n = 1;
 SELECT vsm.num_vals(vsm.rollup(s)) FROM kept;
 SELECT vsm.num_vals(vsm.rollup(s ORDER BY n DESC)) FROM kept;
-COPY kept TO STDOUT;
 \echo :LAST_ERROR_SQLSTATE
+COPY kept TO STDOUT;
