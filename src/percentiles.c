@@ -257,22 +257,29 @@ vsm__percentiles_serialize(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(message);
 }
 
-/* vsm._percentiles_deserialize(bytea, internal) -> state: it points into the message, and is only read */
+/*
+ * vsm._percentiles_deserialize(bytea, internal) -> state
+ *
+ * It points into the message, and is only read.  In a tuple with other columns
+ * the message is aligned as a bytea, so its numbers and values have to be copied.
+ */
 Datum
 vsm__percentiles_deserialize(PG_FUNCTION_ARGS)
 {
-	Message    *message = (Message *) PG_GETARG_BYTEA_P(0);
+	char	   *bytes = (char *) PG_GETARG_BYTEA_P(0);
 	Percentiles *state = palloc0(sizeof(Percentiles));
+	Message		message;
 
 	if (!AggCheckCallContext(fcinfo, NULL))
 		elog(ERROR, "called outside an aggregate");
-	state->no_fractions = message->no_fractions;
-	state->one = message->one;
-	if (message->fractions_size > 0)
-		state->fractions = (ArrayType *) ((char *) message + MESSAGE_FRACTIONS);
-	vsm_values_init(&state->values, message->intervals, CurrentMemoryContext, NULL);
-	state->values.values = (char *) message + MESSAGE_FRACTIONS + MAXALIGN(message->fractions_size);
-	state->values.count = state->values.kept = state->values.room = message->count;
+	memcpy(&message, bytes, sizeof(Message));
+	state->no_fractions = message.no_fractions;
+	state->one = message.one;
+	if (message.fractions_size > 0)
+		state->fractions = (ArrayType *) (bytes + MESSAGE_FRACTIONS);
+	vsm_values_init(&state->values, message.intervals, CurrentMemoryContext, NULL);
+	state->values.values = bytes + MESSAGE_FRACTIONS + MAXALIGN(message.fractions_size);
+	state->values.count = state->values.kept = state->values.room = message.count;
 	PG_RETURN_POINTER(state);
 }
 
