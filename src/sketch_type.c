@@ -103,7 +103,8 @@ vsm_sketch_least(const VsmSketch *sketch)
 	VsmSketchShape shape = vsm_sketch_least_shape(sketch);
 	VsmSketch  *result = vsm_sketch_with_shape(sketch, &shape);
 
-	Assert(vsm_sketch_objection(result, VARSIZE(result)) == NULL);
+	/* counts that a damaged table holds need not add up */
+	Assert(vsm_sketch_objection(result, VARSIZE(result)) == NULL || vsm_sketch_objection(sketch, VARSIZE(sketch)) != NULL);
 	Assert(vsm_sketch_is_least(result) && vsm_sketch_equal(sketch, result));
 	return result;
 }
