@@ -1,6 +1,6 @@
 -- vsm: the whole install script
 --
--- types · tables · definitions · transitions · wip · totals · import · flow · simulation · privileges
+-- types · tables · definitions · transitions · wip · totals · import · flow · simulation · api · privileges
 
 \echo Use "CREATE EXTENSION vsm" to load this file. \quit
 
@@ -108,10 +108,14 @@ COMMENT ON COLUMN vsm.stages.wip_limit IS
     'Work items the stage may hold; null: no limit. An entry beyond it is refused, or as vsm.wip_limit_action says.';
 COMMENT ON COLUMN vsm.stages.retired_at IS 'Since when the stage takes no new entries; null: in use.';
 
+CREATE SEQUENCE vsm.work_item_types_id_seq;
 CREATE TABLE vsm.work_item_types (
-    name text PRIMARY KEY
+    name text PRIMARY KEY,
+    id bigint NOT NULL DEFAULT nextval('vsm.work_item_types_id_seq')
 );
+ALTER SEQUENCE vsm.work_item_types_id_seq OWNED BY vsm.work_item_types.id;
 COMMENT ON TABLE vsm.work_item_types IS 'Types of work items; add your own.';
+COMMENT ON COLUMN vsm.work_item_types.id IS 'In the order in which the types were defined.';
 
 -- The positions of the columns are known to src/vsm.h: append only.
 CREATE SEQUENCE vsm.work_items_id_seq;
@@ -236,6 +240,7 @@ SELECT pg_extension_config_dump('vsm.value_streams_id_seq', '');
 SELECT pg_extension_config_dump('vsm.stages', '');
 SELECT pg_extension_config_dump('vsm.stages_id_seq', '');
 SELECT pg_extension_config_dump('vsm.work_item_types', '');
+SELECT pg_extension_config_dump('vsm.work_item_types_id_seq', '');
 SELECT pg_extension_config_dump('vsm.work_items', '');
 SELECT pg_extension_config_dump('vsm.work_items_id_seq', '');
 SELECT pg_extension_config_dump('vsm.stage_transitions', '');
@@ -1310,8 +1315,8 @@ DECLARE
     first_done integer;
 BEGIN
     INSERT INTO vsm.work_item_types (name)
-    SELECT DISTINCT r.type FROM pg_temp.vsm_import r WHERE r.type <> ''
-    EXCEPT SELECT t.name FROM vsm.work_item_types t;
+    SELECT n.type FROM (SELECT r.type, min(r.ord) AS ord FROM pg_temp.vsm_import r WHERE r.type <> '' GROUP BY 1) n
+    WHERE n.type NOT IN (SELECT t.name FROM vsm.work_item_types t) ORDER BY n.ord;
 
     SELECT array_agg(n.stage ORDER BY n.ord) INTO unknown
     FROM (SELECT r.stage, min(r.ord) AS ord FROM pg_temp.vsm_import r WHERE r.stage <> '' GROUP BY 1) n
@@ -2174,6 +2179,253 @@ COMMENT ON FUNCTION vsm.simulate(integer, integer, bigint, timestamptz) IS
     'Errors: PT422.';
 
 ------------------------------------------------------------------------------------------------------------------------
+-- api: schema vsm_api, what PostgREST serves and the gateway calls
+--
+-- A function takes plain SQL types by name and returns the JSON document of the answer; null means an argument's default.
+-- The flow logic is that of schema vsm, with the caller's rights; here are names, shapes and the clients' words for what
+-- is not found.  What is called for every request is plpgsql: it keeps its plans, where a function in SQL is planned at
+-- every call.
+------------------------------------------------------------------------------------------------------------------------
+
+CREATE SCHEMA vsm_api;
+COMMENT ON SCHEMA vsm_api IS 'Value streams: work items, their moves through the stages, and the figures of their flow';
+
+CREATE FUNCTION vsm._rfc3339(at timestamptz) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+RETURN to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+COMMENT ON FUNCTION vsm._rfc3339(timestamptz) IS 'A finite time in UTC with microseconds, whatever the session''s TimeZone.';
+
+CREATE FUNCTION vsm._hours(duration interval) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN round(vsm._interval_us(duration) / 3600000000.0, 2);
+COMMENT ON FUNCTION vsm._hours(interval) IS 'A duration in hours, to two decimals.';
+
+CREATE FUNCTION vsm._known_stream(stream text) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted CONSTANT text := coalesce(stream, 'default');
+BEGIN
+    IF NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = wanted) THEN
+        RAISE EXCEPTION 'Stream ''%'' not found', wanted
+            USING ERRCODE = 'PT404', COLUMN = 'stream', DETAIL = 'There is no stream of that name; names are case-sensitive.',
+                  HINT = 'Ask for the streams, or define this one.';
+    END IF;
+    RETURN wanted;
+END $$;
+COMMENT ON FUNCTION vsm._known_stream(text) IS 'The stream asked for, default when null. Errors: PT404.';
+
+CREATE FUNCTION vsm_api.create_work_item(title text, type text DEFAULT 'task', stream text DEFAULT 'default',
+                                         external_id text DEFAULT NULL, at timestamptz DEFAULT NULL)
+    RETURNS json
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    item vsm.work_items;
+BEGIN
+    item := vsm.create_work_item(title, coalesce(type, 'task'), coalesce(stream, 'default'), external_id, at);
+    RETURN (SELECT row_to_json(r)
+            FROM (SELECT item.id, item.title, item.type, vsm._rfc3339(item.created_at) AS created_at,
+                         vsm._rfc3339(item.updated_at) AS updated_at, s.name AS current_stage
+                  FROM vsm.stages s WHERE s.id = item.stage_id) r);
+END $$;
+COMMENT ON FUNCTION vsm_api.create_work_item(text, text, text, text, timestamptz) IS
+    'Creates a work item in the first stage of its stream. Errors: PT404 stream; PT409 external_id there already; PT422 title, '
+    'type or time refused.';
+
+CREATE FUNCTION vsm_api.transition(work_item_id bigint, to_stage text, at timestamptz DEFAULT NULL, reason text DEFAULT NULL,
+                                   expected_from text DEFAULT NULL)
+    RETURNS json
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    of_stream text;
+    move vsm.stage_transitions;
+BEGIN
+    SELECT w.stream INTO of_stream FROM vsm.work_items w WHERE w.id = work_item_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'Work item % not found', coalesce(work_item_id::text, 'null')
+            USING ERRCODE = 'PT404', DETAIL = 'No work item has that id.';
+    END IF;
+    IF NOT EXISTS (SELECT FROM vsm.stages s WHERE s.stream = of_stream AND s.name = to_stage) THEN
+        RAISE EXCEPTION 'Stage ''%'' not found', coalesce(to_stage, 'null')
+            USING ERRCODE = 'PT404', DETAIL = 'The item''s stream has no stage of that name; names are case-sensitive.';
+    END IF;
+    move := vsm.transition(work_item_id, to_stage, at, reason, expected_from);
+    RETURN (SELECT row_to_json(r)
+            FROM (SELECT move.id, move.work_item_id,
+                         (SELECT f.name FROM vsm.stages f WHERE f.id = move.from_stage_id) AS from_stage,
+                         to_stage, vsm._rfc3339(move."timestamp") AS "timestamp") r);
+END $$;
+COMMENT ON FUNCTION vsm_api.transition(bigint, text, timestamptz, text, text) IS
+    'Moves a work item to a stage of its stream; to the one it is in: answers its latest move and records nothing. '
+    'Errors: PT404 work item or stage; PT409 the stage is full, or the item is not in expected_from; PT422 time or stage refused.';
+
+CREATE FUNCTION vsm_api.history(work_item_id bigint) RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    title text;
+BEGIN
+    SELECT w.title INTO title FROM vsm.work_items w WHERE w.id = history.work_item_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'Work item % not found', coalesce(work_item_id::text, 'null')
+            USING ERRCODE = 'PT404', DETAIL = 'No work item has that id.';
+    END IF;
+    RETURN (SELECT row_to_json(r)
+            FROM (SELECT history.work_item_id, title AS work_item_title, ARRAY(
+                      SELECT row_to_json(m)
+                      FROM (SELECT h.id, history.work_item_id, h.from_stage, h.to_stage, vsm._rfc3339(h."timestamp") AS "timestamp"
+                            FROM vsm.history(history.work_item_id) h) m) AS transitions) r);
+END $$;
+COMMENT ON FUNCTION vsm_api.history(bigint) IS 'The moves of a work item, oldest first. Errors: PT404 work item.';
+
+CREATE FUNCTION vsm_api.metrics(days integer DEFAULT 7, stream text DEFAULT 'default', type text DEFAULT NULL) RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    until CONSTANT timestamptz := clock_timestamp();
+BEGIN
+    IF days NOT BETWEEN 1 AND 90 THEN
+        RAISE EXCEPTION 'a window has 1 to 90 days'
+            USING ERRCODE = 'PT422', COLUMN = 'days', DETAIL = format('Given are %s.', days), HINT = 'Give a number from 1 to 90.';
+    END IF;
+    RETURN (SELECT row_to_json(r)
+            FROM (SELECT m.throughput, round(m.wip, 2) AS wip, vsm._hours(m.cycle_time_avg) AS cycle_time_avg,
+                         vsm._hours(m.cycle_time_p50) AS cycle_time_p50, vsm._hours(m.cycle_time_p85) AS cycle_time_p85,
+                         vsm._hours(m.cycle_time_p95) AS cycle_time_p95,
+                         vsm._rfc3339(m.since) AS period_start, vsm._rfc3339(m.until) AS period_end,
+                         vsm._hours(m.lead_time_avg) AS lead_time_avg, vsm._hours(m.lead_time_p50) AS lead_time_p50,
+                         vsm._hours(m.lead_time_p85) AS lead_time_p85, vsm._hours(m.lead_time_p95) AS lead_time_p95,
+                         round(m.flow_efficiency, 4) AS flow_efficiency, m.arrivals, m.wip_now, m.started_wip_now,
+                         m.lead_time_n, m.cycle_time_n, m.finished_never_started, m.reopened, m.backward_moves,
+                         m.stream, m.type, m.time_zone, m.reopen_rule AS rule, m.percentile_rule
+                  FROM vsm.metrics(vsm._known_stream(metrics.stream), until - make_interval(hours => 24 * coalesce(days, 7)), until,
+                                   metrics.type) m) r);
+END $$;
+COMMENT ON FUNCTION vsm_api.metrics(integer, text, text) IS
+    'Every flow figure of the last days (1 to 90, of 24 hours): times in hours to two decimals, wip the average over the window. '
+    'rule: how reopened items count. Errors: PT404 stream; PT422 days.';
+
+CREATE FUNCTION vsm_api.stages(stream text DEFAULT 'default') RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    result CONSTANT json := array_to_json(ARRAY(
+        SELECT row_to_json(r)
+        FROM (SELECT s.id, s.name, s."order", s.type, s.category, s.wip_limit, s.description
+              FROM vsm.stages s WHERE s.stream = coalesce(stages.stream, 'default') AND s.retired_at IS NULL
+              ORDER BY s."order") r));
+BEGIN
+    IF json_array_length(result) = 0 THEN
+        PERFORM vsm._known_stream(stages.stream);
+    END IF;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION vsm_api.stages(text) IS 'The stages of a stream that are in use, in order. Errors: PT404 stream.';
+
+CREATE FUNCTION vsm_api.types() RETURNS json
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT array_to_json(ARRAY(SELECT t.name FROM vsm.work_item_types t ORDER BY t.id, t.name));
+END;
+COMMENT ON FUNCTION vsm_api.types() IS 'The types a work item may have, in the order in which they were defined. Errors: none.';
+
+CREATE FUNCTION vsm_api.version() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'vsm';
+END;
+COMMENT ON FUNCTION vsm_api.version() IS 'Version of the extension. Errors: none.';
+
+CREATE FUNCTION vsm_api.health() RETURNS json
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT row_to_json(h) FROM (SELECT true AS database_connected, vsm_api.version() AS version) h;
+END;
+COMMENT ON FUNCTION vsm_api.health() IS 'That the database answers. Errors: none.';
+
+-- PostgREST answers "Accept: text/plain" with what returns this.
+CREATE DOMAIN vsm_api."text/plain" AS text;
+COMMENT ON DOMAIN vsm_api."text/plain" IS 'Text that is an answer''s whole body.';
+
+CREATE FUNCTION vsm._metric_labels(VARIADIC pairs text[]) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT '{' || string_agg(
+               format('%s="%s"', pairs[i], replace(replace(replace(pairs[i + 1], '\', '\\'), '"', '\"'), E'\n', '\n')), ',' ORDER BY i)
+           || '}'
+    FROM generate_series(1, cardinality(pairs), 2) i;
+END;
+COMMENT ON FUNCTION vsm._metric_labels(text[]) IS 'Labels of a Prometheus sample, from names and values.';
+
+CREATE FUNCTION vsm._metric_family(name text, kind text, help text, samples text[]) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN format(E'# HELP %1$s %2$s\n# TYPE %1$s %3$s\n', name, help, kind)
+       || CASE WHEN cardinality(samples) > 0 THEN name || array_to_string(samples, E'\n' || name) || E'\n' ELSE '' END;
+COMMENT ON FUNCTION vsm._metric_family(text, text, text, text[]) IS
+    'A family in Prometheus'' text format 0.0.4; a sample is what follows the name in its line.';
+
+-- A histogram by stream, or by stream and stage; unit: seconds in one.
+CREATE FUNCTION vsm._metric_histogram(of_histogram text, by_stage boolean, unit integer) RETURNS text[]
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    WITH buckets AS (
+        SELECT h.stream, CASE WHEN by_stage THEN h.stage END AS stage, h.le, sum(h.count) AS count, sum(h.sum) / unit AS sum
+        FROM vsm.flow_histograms h WHERE h.histogram = of_histogram GROUP BY 1, 2, 3),
+    labelled AS (
+        SELECT b.*, CASE WHEN by_stage THEN ARRAY['stream', b.stream, 'stage', b.stage] ELSE ARRAY['stream', b.stream] END AS labels
+        FROM buckets b)
+    SELECT ARRAY(
+        SELECT line FROM (
+            SELECT l.stream, l.stage, l.le, 1 AS place, '_bucket'
+                   || vsm._metric_labels(VARIADIC l.labels || ARRAY['le', CASE l.le WHEN 'Infinity' THEN '+Inf' ELSE (l.le / unit)::text END])
+                   || ' ' || l.count AS line
+            FROM labelled l
+            UNION ALL
+            SELECT l.stream, l.stage, l.le, 2, '_sum' || vsm._metric_labels(VARIADIC l.labels) || ' ' || l.sum
+            FROM labelled l WHERE l.le = 'Infinity'
+            UNION ALL
+            SELECT l.stream, l.stage, l.le, 3, '_count' || vsm._metric_labels(VARIADIC l.labels) || ' ' || l.count
+            FROM labelled l WHERE l.le = 'Infinity') s
+        ORDER BY s.stream COLLATE "C", s.stage COLLATE "C", s.le, s.place);
+END;
+COMMENT ON FUNCTION vsm._metric_histogram(text, boolean, integer) IS 'Samples of a histogram of vsm.flow_histograms.';
+
+CREATE FUNCTION vsm_api.prometheus() RETURNS vsm_api."text/plain"
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    WITH totals AS MATERIALIZED (SELECT * FROM vsm.flow_totals)
+    SELECT vsm._metric_family('vsm_work_items_created_total', 'counter', 'Work items created.', ARRAY(
+               SELECT vsm._metric_labels('stream', t.stream, 'type', t.type) || ' ' || t.value
+               FROM totals t WHERE t.total = 'work_items_created' ORDER BY t.stream COLLATE "C", t.type COLLATE "C"))
+        || vsm._metric_family('vsm_stage_transitions_total', 'counter', 'Moves of work items, by the stage left and the stage entered.', ARRAY(
+               SELECT vsm._metric_labels('stream', t.stream, 'from_stage', coalesce(t.from_stage, 'none'), 'to_stage', t.to_stage)
+                      || ' ' || t.value
+               FROM totals t WHERE t.total = 'stage_transitions'
+               ORDER BY t.stream COLLATE "C", t.from_stage COLLATE "C" NULLS FIRST, t.to_stage COLLATE "C"))
+        || vsm._metric_family('vsm_work_in_progress', 'gauge', 'Unfinished work items in each stage, now.', ARRAY(
+               SELECT vsm._metric_labels('stream', w.stream, 'stage', w.stage) || ' ' || w.wip
+               FROM vsm.wip w ORDER BY w.stream COLLATE "C", w."order"))
+        || vsm._metric_family('vsm_cycle_time_hours', 'histogram', 'Time from start to finish.',
+               vsm._metric_histogram('cycle_time', false, 3600))
+        || vsm._metric_family('vsm_stage_cycle_time_seconds', 'histogram', 'Time in each stage, by visits that have ended.',
+               vsm._metric_histogram('time_in_stage', true, 1))
+        || vsm._metric_family('vsm_lead_time_seconds', 'histogram', 'Time from creation to finish.',
+               vsm._metric_histogram('lead_time', false, 1))
+        || vsm._metric_family('vsm_throughput_per_day', 'gauge', 'Work items finished today, in the time zone of the stream.', ARRAY(
+               SELECT vsm._metric_labels('stream', v.name) || ' ' || sum(b.items)
+               FROM vsm.value_streams v
+               CROSS JOIN LATERAL vsm.throughput(v.name, date_trunc('day', clock_timestamp(), v.time_zone), clock_timestamp()) b
+               GROUP BY v.name ORDER BY v.name COLLATE "C"));
+END;
+COMMENT ON FUNCTION vsm_api.prometheus() IS
+    'The totals, histograms and work in progress for Prometheus, in its text format 0.0.4. Reads no ledger row but for streams with '
+    'the reopen rule episodes, and grows with streams, stages and types only. Errors: none.';
+
+------------------------------------------------------------------------------------------------------------------------
 -- privileges: PUBLIC has nothing; vsm.grant_access() gives a role what it needs
 ------------------------------------------------------------------------------------------------------------------------
 
@@ -2194,6 +2446,10 @@ BEGIN
                    ' vsm.completions, vsm.wip_at, vsm.occupancy, vsm.cumulative_flow, vsm.throughput, vsm.time_in_stage,'
                    ' vsm.flow_efficiency, vsm.work_item_age, vsm.metrics, vsm.data_quality, vsm.simulate,'
                    ' vsm._wip_now, vsm._wip_recount, vsm.wip_check, vsm._totals_now, vsm._bucket_bounds TO %s', role);
+    EXECUTE format('GRANT USAGE ON SCHEMA vsm_api TO %s', role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._rfc3339, vsm._hours, vsm._known_stream, vsm._metric_labels, vsm._metric_family,'
+                   ' vsm._metric_histogram, vsm_api.history, vsm_api.metrics, vsm_api.stages, vsm_api.types, vsm_api.version,'
+                   ' vsm_api.health, vsm_api.prometheus TO %s', role);
     IF level = 'reader' THEN
         RETURN;
     END IF;
@@ -2202,13 +2458,13 @@ BEGIN
     EXECUTE format('GRANT SELECT, DELETE ON vsm.import_refusals TO %s', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._stage_id, vsm._latest_transition, vsm.create_work_item, vsm.transition,'
                    ' vsm._import_begin, vsm._import_column, vsm._import_time, vsm._read_time, vsm._import_apply,'
-                   ' vsm.import_events, vsm.import_wide TO %s', role);
+                   ' vsm.import_events, vsm.import_wide, vsm_api.create_work_item, vsm_api.transition TO %s', role);
     IF level = 'writer' THEN
         RETURN;
     END IF;
     EXECUTE format('GRANT INSERT, UPDATE, DELETE ON vsm.value_streams, vsm.stages, vsm.work_item_types TO %s', role);
     EXECUTE format('GRANT SELECT ON vsm._totals_kept TO %s', role);
-    EXECUTE format('GRANT USAGE ON SEQUENCE vsm.value_streams_id_seq, vsm.stages_id_seq TO %s', role);
+    EXECUTE format('GRANT USAGE ON SEQUENCE vsm.value_streams_id_seq, vsm.stages_id_seq, vsm.work_item_types_id_seq TO %s', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._read_stage_list, vsm._set_stages, vsm._check_commitment_stage,'
                    ' vsm.define_stream, vsm.wip_rebuild TO %s', role);
 END $$;
@@ -2216,7 +2472,7 @@ COMMENT ON FUNCTION vsm.grant_access(regrole, text) IS
     'Gives a role what it needs. reader: tables and figures; writer: also creates, moves, deletes and imports items; admin: also '
     'defines streams, stages and types. Errors: PT422.';
 
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA vsm FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA vsm, vsm_api FROM PUBLIC;
 
 -- Everything belongs to who created the extension, who may be no superuser; what runs with the owner's rights has no more.
 DO $$
@@ -2225,14 +2481,17 @@ DECLARE
 BEGIN
     FOR object IN
         SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind, c.oid::regclass::text AS name
-        FROM pg_class c WHERE c.relnamespace = 'vsm'::regnamespace AND c.relkind IN ('r', 'v')
+        FROM pg_class c WHERE c.relnamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace) AND c.relkind IN ('r', 'v')
         UNION ALL
-        SELECT 'TYPE', t.oid::regtype::text FROM pg_type t JOIN pg_class c ON c.oid = t.typrelid
-        WHERE t.typnamespace = 'vsm'::regnamespace AND c.relkind = 'c'
+        SELECT CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, t.oid::regtype::text
+        FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
+        WHERE t.typnamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace) AND (c.relkind = 'c' OR t.typtype = 'd')
         UNION ALL
         SELECT CASE p.prokind WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END,
                format('%s', p.oid::regprocedure)
-        FROM pg_proc p WHERE p.pronamespace = 'vsm'::regnamespace
+        FROM pg_proc p WHERE p.pronamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace)
+        UNION ALL
+        SELECT 'SCHEMA', 'vsm_api'
     LOOP
         EXECUTE format('ALTER %s %s OWNER TO @extowner@', object.kind, object.name);
     END LOOP;
