@@ -2508,8 +2508,11 @@ CREATE FUNCTION vsm_api.delete_work_item(work_item_id bigint) RETURNS json
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    item CONSTANT json := vsm_api.work_item(work_item_id);
+    item json;
 BEGIN
+    -- as it was when nobody moves it any more
+    PERFORM FROM vsm.work_items w WHERE w.id = delete_work_item.work_item_id FOR UPDATE;
+    item := vsm_api.work_item(work_item_id);
     DELETE FROM vsm.work_items w WHERE w.id = delete_work_item.work_item_id;
     IF NOT FOUND THEN
         PERFORM vsm._item_not_found(work_item_id);
@@ -2894,8 +2897,8 @@ BEGIN
                FROM vsm.value_streams v ORDER BY v.name COLLATE "C"));
 END $$;
 COMMENT ON FUNCTION vsm_api.prometheus() IS
-    'The totals, histograms and work in progress for Prometheus, in its text format 0.0.4. It reads no ledger row, but for streams '
-    'with the reopen rule episodes, and grows with streams, stages and types only. Errors: none.';
+    'The totals, histograms and work in progress for Prometheus, in its text format 0.0.4. Where the server has counters it '
+    'reads no ledger row, but for streams with the reopen rule episodes. It grows with streams, stages and types only. Errors: none.';
 
 -- ---- Import ----
 
@@ -3150,7 +3153,7 @@ BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA vsm_api TO %s', role);
     EXECUTE format('GRANT SELECT ON vsm._items_shown, vsm_api.streams, vsm_api.stages, vsm_api.work_items, vsm_api.wip TO %s', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._forecast_days, vsm._forecast_items, vsm._check_forecast, vsm.forecast,'
-                   ' vsm._rfc3339, vsm._hours, vsm._known_stream, vsm._stream_for_item, vsm._item_not_found, vsm._stage_not_found, vsm._check_limit,'
+                   ' vsm._rfc3339, vsm._hours, vsm._known_stream, vsm._item_not_found, vsm._check_limit,'
                    ' vsm._shown_window, vsm._lines_shown, vsm._label, vsm._metric_family, vsm._metric_histograms,'
                    ' vsm_api.history, vsm_api.work_item, vsm_api.work_items, vsm_api.stages, vsm_api.types, vsm_api.streams,'
                    ' vsm_api.metrics, vsm_api.wip, vsm_api.cumulative_flow, vsm_api.occupancy, vsm_api.throughput,'
@@ -3164,7 +3167,7 @@ BEGIN
     EXECUTE format('GRANT SELECT, DELETE ON vsm.import_refusals TO %s', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._stage_id, vsm._latest_transition, vsm.create_work_item, vsm.transition,'
                    ' vsm._import_begin, vsm._import_column, vsm._import_time, vsm._read_time, vsm._import_apply,'
-                   ' vsm.import_events, vsm.import_wide, vsm._read_csv, vsm._import_csv, vsm._import_json,'
+                   ' vsm.import_events, vsm.import_wide, vsm._stream_for_item, vsm._stage_not_found, vsm._read_csv, vsm._import_csv, vsm._import_json,'
                    ' vsm_api.create_work_item, vsm_api.transition, vsm_api.delete_work_item, vsm_api.prepare,'
                    ' vsm_api.import_begin, vsm_api.import_end, vsm_api.import, vsm_api.import_events TO %s', role);
     EXECUTE format('GRANT INSERT, UPDATE, DELETE ON vsm_api.work_items TO %s', role);
