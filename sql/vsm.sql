@@ -3111,19 +3111,20 @@ COMMENT ON FUNCTION vsm_api.prepare() IS
 
 -- ---- Figures ----
 
-CREATE FUNCTION vsm_api.metrics(days integer DEFAULT 7, stream text DEFAULT 'default', type text DEFAULT NULL) RETURNS json
+CREATE FUNCTION vsm_api.metrics(days integer DEFAULT 7, stream text DEFAULT 'default', type text DEFAULT NULL,
+                                since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL, exact boolean DEFAULT true) RETURNS json
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     of_stream CONSTANT text := vsm._known_stream(stream);
-    until CONSTANT timestamptz := clock_timestamp();
-    since timestamptz;
+    ends CONSTANT timestamptz := coalesce(until, clock_timestamp());
+    begins timestamptz;
 BEGIN
     IF days NOT BETWEEN 1 AND 90 THEN
         RAISE EXCEPTION 'the number of days is out of range'
             USING ERRCODE = 'PT422', COLUMN = 'days', DETAIL = format('It is %s.', days), HINT = 'Give a number from 1 to 90.';
     END IF;
-    since := until - make_interval(hours => 24 * coalesce(days, 7));
+    begins := coalesce(since, ends - make_interval(hours => 24 * coalesce(days, 7)));
     RETURN (SELECT row_to_json(r)
             FROM (SELECT m.throughput, round(m.wip, 2) AS wip, vsm._hours(m.cycle_time_avg) AS cycle_time_avg,
                          vsm._hours(m.cycle_time_p50) AS cycle_time_p50, vsm._hours(m.cycle_time_p85) AS cycle_time_p85,
@@ -3133,12 +3134,13 @@ BEGIN
                          vsm._hours(m.lead_time_p85) AS lead_time_p85, vsm._hours(m.lead_time_p95) AS lead_time_p95,
                          round(m.flow_efficiency, 4) AS flow_efficiency, m.arrivals, m.wip_now, m.started_wip_now,
                          m.lead_time_n, m.cycle_time_n, m.finished_never_started, m.reopened, m.backward_moves,
-                         m.stream, m.type, m.time_zone, m.reopen_rule AS rule, m.percentile_rule
-                  FROM vsm.metrics(of_stream, since, until, metrics.type) m) r);
+                         m.stream, m.type, m.time_zone, m.reopen_rule AS rule, m.percentile_rule, m.percentile_error
+                  FROM vsm.metrics(of_stream, begins, ends, metrics.type, NULL, metrics.exact) m) r);
 END $$;
-COMMENT ON FUNCTION vsm_api.metrics(integer, text, text) IS
-    'Every flow figure of the last days (1 to 90, of 24 hours): times in hours to two decimals, wip the average over the window. '
-    'rule: how reopened items count. Errors: PT404 stream; PT422 days.';
+COMMENT ON FUNCTION vsm_api.metrics(integer, text, text, timestamptz, timestamptz, boolean) IS
+    'Every flow figure of the last days (1 to 90, of 24 hours) up to until, or of since to until: times in hours to two decimals, '
+    'wip the average over the window. rule: how reopened items count; percentile_error: 0, or that of a sketch unless exact. '
+    'Errors: PT404 stream; PT422 days, window.';
 
 CREATE FUNCTION vsm_api.wip(stream text DEFAULT NULL) RETURNS json
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
