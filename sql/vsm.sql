@@ -274,9 +274,9 @@ CREATE FUNCTION vsm._stage_id(stream text, stage text) RETURNS bigint
     LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__stage_id';
 COMMENT ON FUNCTION vsm._stage_id(text, text) IS 'Id of a stage by its exact name. Errors: PT404.';
 
-CREATE FUNCTION vsm._require_room(items oid, present bigint, entered bigint) RETURNS bigint
+CREATE FUNCTION vsm._require_room(locker xid, present bigint, entered bigint) RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'vsm__require_room';
-COMMENT ON FUNCTION vsm._require_room(oid, bigint, bigint) IS
+COMMENT ON FUNCTION vsm._require_room(xid, bigint, bigint) IS
     'The stage that an item is to enter; refused when it is full and the item is in another one. Errors: PT409.';
 
 CREATE FUNCTION vsm._replay_step(internal, bigint, timestamptz, bigint) RETURNS internal

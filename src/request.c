@@ -85,7 +85,7 @@ run_request(int64 work_item_id, text *to_stage)
 	{
 		Oid			types[2] = {INT8OID, TEXTOID};
 
-		plan = SPI_prepare("UPDATE vsm.work_items SET stage_id = vsm._require_room(tableoid, stage_id, vsm._stage_id(stream, $2))"
+		plan = SPI_prepare("UPDATE vsm.work_items SET stage_id = vsm._require_room(xmax, stage_id, vsm._stage_id(stream, $2))"
 						   " WHERE id = $1",
 						   2, types);
 		if (plan == NULL || SPI_keepplan(plan) != 0)
