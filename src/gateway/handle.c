@@ -302,7 +302,6 @@ submit(Request *request, Phase phase, const Statement *statement)
 	return MHD_YES;
 }
 
-/* In the database thread, or in this one when the job was refused. */
 static void
 resume(Job *job)
 {
