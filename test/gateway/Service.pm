@@ -1,7 +1,7 @@
 # Service.pm: a database with vsm, gateways in front of it, and the requests that the tests send to them
 #
 #	database($name, @settings)			a server with vsm preloaded and installed in database postgres
-#	url($node)							the DATABASE_URL of that database
+#	url($node [, $db])					the DATABASE_URL of that database
 #	Service->start($node, %how)			a gateway, which listens when this returns
 #		options	[...]					further options of the program
 #		env		{...}					further environment
@@ -69,8 +69,8 @@ sub database
 
 sub url
 {
-	my ($node) = @_;
-	return sprintf 'postgresql:///postgres?host=%s&port=%d&user=%s', $node->host, $node->port, scalar getpwuid($<);
+	my ($node, $db) = @_;
+	return sprintf 'postgresql:///%s?host=%s&port=%d&user=%s', $db // 'postgres', $node->host, $node->port, scalar getpwuid($<);
 }
 
 sub seconds_left
