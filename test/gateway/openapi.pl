@@ -49,7 +49,7 @@ sub promised
 # The other way round: the templates that the program knows are in the document, and its methods are the allowed ones.
 sub served
 {
-	my ($program) = grep { -f && -x } map { IPC::Run::run([ 'which', $_ ], '>', \my $found) ? $found =~ s/\n//r : $_ } reverse program();
+	my ($program) = grep { -f && -x } reverse program();
 	my %known = map { $_ => 1 } slurp_file($program) =~ m{\0(/api/v1/[\w{}/-]+)(?=\0)}g;
 	cmp_ok(scalar keys %known, '>', 10, scalar(keys %known) . ' templates are in the program');
 	my %there = map { $_ => 1 } $doc->paths;
