@@ -74,7 +74,7 @@ sub shut_out
 
 sub hs256
 {
-	my $gw = Service->start($node, url => $url, options => [ '--jwt-secret', $secret, '--jwt-audience', 'vsm' ]);
+	my $gw = Service->start($node, url => $url, options => [ '--jwt-secret', $secret, '--jwt-aud', 'vsm' ]);
 	my $now = time;
 	my $in = $now + 3600;
 	my $good = sub { hs(qq({"role":"$_[0]","exp":$in,"aud":"vsm"})) };
@@ -178,7 +178,7 @@ sub rs256
 		openssl(qw(genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out), $name);
 	}
 	openssl('pkey', '-in', $key, '-pubout', '-out', $public);
-	my $gw = Service->start($node, url => $url, options => [ '--jwt-public-key', $public ]);
+	my $gw = Service->start($node, url => $url, options => [ '--jwt-public-key-file', $public ]);
 	my $in = time + 3600;
 	my $claims = qq({"role":"app_writer","exp":$in});
 

@@ -21,6 +21,7 @@ my $node = database('trouble', 'restart_after_crash = on', 'max_connections = 60
 down_at_start();
 slow_beside_fast();
 overload();
+patience_ends();
 drains();
 restart_under_load('the server is restarted', sub { $node->restart });
 restart_under_load('the server is stopped at once', sub { $node->stop('immediate'); $node->start });
@@ -129,7 +130,7 @@ sub until_true
 
 sub slow_beside_fast
 {
-	my $gw = Service->start($node, options => [ '--pool-size', 2 ]);
+	my $gw = Service->start($node, options => [ qw(--pool-size 2 --fast-timeout 300000) ]);
 	my $id = $gw->create('slow');
 	$gw->get("/api/v1/work-items/$id/history");
 	my $lock = hold();
@@ -146,12 +147,12 @@ sub slow_beside_fast
 
 sub overload
 {
-	my $gw = Service->start($node, options => [ '--pool-size', 2 ]);
+	my $gw = Service->start($node, options => [ qw(--pool-size 2 --queue-size 20 --queue-timeout 300000 --fast-timeout 300000) ]);
 	my $id = $gw->create('overload');
 	my $lock = hold();
-	my @asked = map { ask($gw, "GET /api/v1/work-items/$id/history") } 1 .. 900;
+	my @asked = map { ask($gw, "GET /api/v1/work-items/$id/history") } 1 .. 100;
 	my @refused;
-	ok(until_true(sub { @refused = grep { has_answer($_, 0) } @asked; @refused > 0 }), 'of 900 requests for a pool of 2 some are answered while none can be served');
+	ok(until_true(sub { @refused = grep { has_answer($_, 0) } @asked; @refused > 0 }), 'of 100 requests for a pool of 2 and a queue of 20 some are answered while none can be served');
 	my $answer = @refused ? answer($refused[0]) : '';
 	is(status($answer), 503, 'by 503');
 	like($answer, qr/^retry-after: \d+\r$/mi, 'with Retry-After');
@@ -162,14 +163,41 @@ sub overload
 	my %statuses;
 	$statuses{ status(answer($_)) }++ for @asked[ grep { !@refused || $asked[$_] != $refused[0] } 0 .. $#asked ];
 	is(join(',', sort keys %statuses), '200,503', 'each of the others is answered by 200 or 503: ' . join ', ', map { "$statuses{$_} x $_" } sort keys %statuses);
+	is($statuses{200}, 22, 'those that had a place by 200');
 	is($gw->get("/api/v1/work-items/$id/history")->{status}, 200, 'afterwards all is well');
+	$gw->finish;
+	return;
+}
+
+# Neither in the queue nor in the database does a request stay for ever.
+sub patience_ends
+{
+	my $gw = Service->start($node, options => [ qw(--pool-size 1 --queue-timeout 100 --fast-timeout 300000) ]);
+	my $id = $gw->create('patience');
+	my $lock = hold();
+	my $first = ask($gw, "GET /api/v1/work-items/$id/history");
+	ok(until_true(sub { waiting_queries() == 1 }), 'the only connection is taken');
+	my $second = answer(ask($gw, "GET /api/v1/work-items/$id/history"));
+	is(status($second), 503, 'who waits for it too long gets 503');
+	like($second, qr/^retry-after: \d+\r$/mi, 'with Retry-After');
+	let_go($lock);
+	is(status(answer($first)), 200, 'who had it is served');
+	$gw->finish;
+
+	$gw = Service->start($node, options => [ qw(--fast-timeout 100) ]);
+	$lock = hold();
+	my $cancelled = $gw->get("/api/v1/work-items/$id/history");
+	like($cancelled->{status}, qr/^50[34]$/, 'a query that takes too long is ended');
+	unlike($cancelled->{content}, qr/statement|SELECT|lock/i, 'and the answer says nothing of statements');
+	let_go($lock);
+	is($gw->get("/api/v1/work-items/$id/history")->{status}, 200, 'the connection is as good as before');
 	$gw->finish;
 	return;
 }
 
 sub drains
 {
-	my $gw = Service->start($node);
+	my $gw = Service->start($node, options => [ qw(--drain-timeout 300 --fast-timeout 300000) ]);
 	my $id = $gw->create('drained');
 	my $lock = hold();
 	my $body = '{"to_stage":"Testing"}';
@@ -186,6 +214,14 @@ sub drains
 	is(status(answer($move)), 200, 'and is answered');
 	$gw->finish($gw->reap);
 	is($node->safe_psql('postgres', "SELECT count(*) FROM vsm.history($id)"), 2, 'the move is there');
+
+	$gw = Service->start($node, options => [ qw(--drain-timeout 1 --fast-timeout 300000) ]);
+	$lock = hold();
+	$move = ask($gw, "PUT /api/v1/work-items/$id/transition", '{"to_stage":"Deployment"}');
+	ok(until_true(sub { waiting_queries() == 1 }), 'a move hangs');
+	$gw->signal('TERM');
+	isnt($gw->reap & 127, 9, 'which does not keep the gateway from ending');
+	let_go($lock);
 	return;
 }
 
