@@ -56,8 +56,8 @@ sub work
 	$node->safe_psql('postgres', q{
 		SELECT vsm.transition(i.id, 'Analysis', now() - interval '50 hours') FROM vsm.create_work_item('by SQL', 'epic', at => now() - interval '60 hours') i;
 		SELECT vsm.transition(max(id), 'Production') FROM vsm.work_items;
-		SELECT vsm.define_stream(E'odd "name"\\ of a stream', '[{"name":"In \\"quotes\\""},{"name":"Out","category":"done"}]');
-		SELECT vsm.transition(i.id, 'Out') FROM vsm.create_work_item('odd', 'bug', E'odd "name"\\ of a stream') i;
+		SELECT vsm.define_stream('odd "name"\ of a stream', '[{"name":"In \\"quotes\\""},{"name":"Out","category":"done"}]');
+		SELECT vsm.transition(i.id, 'Out') FROM vsm.create_work_item('odd', 'bug', 'odd "name"\ of a stream') i;
 		DELETE FROM vsm.work_items WHERE title = 'item 7'});
 	return;
 }
@@ -140,6 +140,8 @@ sub lint
 		{
 			my ($out, $problems) = ('', '');
 			IPC::Run::run([ 'promtool', 'check', 'metrics' ], '<', \scrape($gw), '>', \$out, '2>', \$problems);
+			# the contract's name
+			$problems =~ s/^vsm_cycle_time_hours use base unit "seconds" instead of "hours"\n//m;
 			is("$out$problems", '', "promtool finds nothing in $gw->{name}'s metrics");
 		}
 	}
