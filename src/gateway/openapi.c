@@ -8,11 +8,12 @@
 #include "openapi.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "assets.h"
+#include "docs.h"
 #include "log.h"
 #include "options.h"
 #include "routes.h"
@@ -231,12 +232,14 @@ responses(const Route *route)
 
 	snprintf(status, sizeof status, "%d", route->status == 0 ? 200 : route->status);
 	json_object_set_new(list, status, success(route));
-	if (route->handling == HANDLE_ROOT || route->handling == HANDLE_DOCS)
-		json_object_set_new(list, "307", json_pack("{ss}", "description", "To the page"));
+	json_object_set_new(list, "4XX", json_pack("{ss}", "description", "The request is no HTTP, or its headers are too large"));
 	if (route->handling == HANDLE_READY)
 		add_error(list, 503, "Not ready", "Error");
 	if (vsm_route_has(route, IN_PATH))
+	{
 		add_error(list, 404, "There is no such thing", "Error");
+		add_error(list, 422, "Values are refused", "ValidationError");
+	}
 	if (route->function == NULL)
 		return list;
 
@@ -280,8 +283,17 @@ success(const Route *route)
 	else if (route->handling == HANDLE_METRICS)
 		type = "text/plain";
 	else
-		type = route->handling == HANDLE_DOCS ? "text/html" : "*/*";
+		type = "text/html";
 	contents = content(type, schema);
+	for (const FileType *file = vsm_docs_types; route->handling == HANDLE_ASSET && file->type != NULL; file++)
+	{
+		char	   *plain = vsm_copy_n(file->type, strcspn(file->type, ";"));
+
+		json_object_set_new(contents, plain, json_pack("{s{ss}}", "schema", "type", "string"));
+		free(plain);
+		if (file->ending == NULL)
+			break;
+	}
 	if (route->handling == HANDLE_METRICS)
 		json_object_set_new(contents, "application/openmetrics-text", json_pack("{s{ss}}", "schema", "type", "string"));
 	if (route->handling == HANDLE_ROOT)
