@@ -2323,6 +2323,21 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._known_stream(text) IS 'The stream asked for, default when null. Errors: PT404.';
 
+CREATE FUNCTION vsm._stream_for_item(stream text) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted CONSTANT text := coalesce(stream, 'default');
+BEGIN
+    IF NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = wanted)
+       AND (wanted <> 'default' OR EXISTS (SELECT FROM vsm.value_streams)) THEN
+        PERFORM vsm._known_stream(wanted);
+    END IF;
+    RETURN wanted;
+END $$;
+COMMENT ON FUNCTION vsm._stream_for_item(text) IS
+    'The stream asked for, default when null; the first item of all brings that one into being. Errors: PT404.';
+
 CREATE FUNCTION vsm._item_not_found(work_item_id bigint) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -2372,16 +2387,11 @@ CREATE FUNCTION vsm_api.create_work_item(title text, type text DEFAULT 'task', s
 AS $$
 #variable_conflict use_variable
 DECLARE
-    of_stream CONSTANT text := coalesce(stream, 'default');
+    of_stream CONSTANT text := vsm._stream_for_item(stream);
     of_type CONSTANT text := coalesce(type, 'task');
     item vsm.work_items;
     violated text;
 BEGIN
-    -- the first item of all brings the default stream into being
-    IF NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = of_stream)
-       AND (of_stream <> 'default' OR EXISTS (SELECT FROM vsm.value_streams)) THEN
-        PERFORM vsm._known_stream(of_stream);
-    END IF;
     IF external_id IS NULL THEN
         item := vsm.create_work_item(title, of_type, of_stream, NULL, at);
     ELSE
@@ -2849,14 +2859,16 @@ DECLARE
     created text[];
     moves text[];
 BEGIN
+    -- a stage may be called none
     SELECT array_agg(format('{%s,%s} %s', vsm._label('stream', t.stream), vsm._label('type', t.type), t.value)
                      ORDER BY t.stream COLLATE "C", t.type COLLATE "C") FILTER (WHERE t.total = 'work_items_created'),
-           array_agg(format('{%s,%s,%s} %s', vsm._label('stream', t.stream), vsm._label('from_stage', coalesce(t.from_stage, 'none')),
+           array_agg(format('{%s,%s,%s} %s', vsm._label('stream', t.stream), vsm._label('from_stage', t.from_stage),
                             vsm._label('to_stage', t.to_stage), t.value)
-                     ORDER BY t.stream COLLATE "C", t.from_stage COLLATE "C" NULLS FIRST, t.to_stage COLLATE "C")
+                     ORDER BY t.stream COLLATE "C", t.from_stage COLLATE "C", t.to_stage COLLATE "C")
                FILTER (WHERE t.total = 'stage_transitions')
     INTO created, moves
-    FROM vsm.flow_totals t;
+    FROM (SELECT f.total, f.stream, f.type, coalesce(f.from_stage, 'none') AS from_stage, f.to_stage, sum(f.value) AS value
+          FROM vsm.flow_totals f GROUP BY 1, 2, 3, 4, 5) t;
     RETURN vsm._metric_family('vsm_work_items_created_total', 'counter', 'Work items created.', created)
         || vsm._metric_family('vsm_stage_transitions_total', 'counter',
                               'Moves of work items by the stage left (none: created) and the stage entered.', moves)
@@ -2896,7 +2908,7 @@ CREATE FUNCTION vsm_api.import_end(stream text DEFAULT 'default', on_error text 
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    of_stream CONSTANT text := coalesce(stream, 'default');
+    of_stream CONSTANT text := vsm._stream_for_item(stream);
     before CONSTANT bigint := (SELECT coalesce(max(f.id), 0) FROM vsm.import_refusals f);
     result vsm.import_result;
 BEGIN
@@ -2904,10 +2916,7 @@ BEGIN
         RAISE EXCEPTION 'no import has begun'
             USING ERRCODE = 'PT422', DETAIL = 'There is no table import_rows in this transaction.', HINT = 'Call import_begin() first.';
     END IF;
-    IF of_stream <> 'default' THEN
-        PERFORM vsm._known_stream(of_stream);
-    END IF;
-    result := vsm.import_events('pg_temp.import_rows', of_stream, on_error => coalesce(on_error, 'abort'));
+    result := vsm.import_events(to_regclass('pg_temp.import_rows'), of_stream, on_error => coalesce(on_error, 'abort'));
     DROP TABLE pg_temp.import_rows;
     RETURN (SELECT row_to_json(r)
             FROM (SELECT result.items, result.transitions, result.merged, result.skipped, result.refused AS refused_count,
@@ -2946,12 +2955,13 @@ CREATE FUNCTION vsm._import_csv(content text) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    header text[];
-    missing text;
+    csv CONSTANT text := ltrim(content, U&'\FEFF\000A\000D');        -- a byte order mark is none of the first name
+    header CONSTANT text[] := (SELECT c.fields FROM vsm._read_csv(split_part(csv, E'\n', 1)) c ORDER BY c.place LIMIT 1);
+    missing CONSTANT text := (
+        SELECT string_agg(format('"%s"', w.name), ', ' ORDER BY w.place)
+        FROM unnest(ARRAY['case_id', 'stage', 'entered_at']) WITH ORDINALITY w (name, place)
+        WHERE array_position(header, w.name) IS NULL);
 BEGIN
-    SELECT c.fields INTO header FROM vsm._read_csv(ltrim(content, U&'\FEFF')) c ORDER BY c.place LIMIT 1;
-    SELECT string_agg(format('"%s"', w.name), ', ' ORDER BY w.place) INTO missing
-    FROM unnest(ARRAY['case_id', 'stage', 'entered_at']) WITH ORDINALITY w (name, place) WHERE array_position(header, w.name) IS NULL;
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION 'the CSV lacks columns'
             USING ERRCODE = 'PT422', COLUMN = 'content', DETAIL = format('Its first line does not name %s.', missing),
@@ -2961,7 +2971,7 @@ BEGIN
     SELECT c.fields[array_position(header, 'case_id')], c.fields[array_position(header, 'stage')],
            c.fields[array_position(header, 'entered_at')], c.fields[array_position(header, 'type')],
            c.fields[array_position(header, 'title')]
-    FROM vsm._read_csv(ltrim(content, U&'\FEFF')) c ORDER BY c.place OFFSET 1;
+    FROM vsm._read_csv(csv) c WHERE c.place > 1 ORDER BY c.place;
 END $$;
 COMMENT ON FUNCTION vsm._import_csv(text) IS 'Fills import_rows from CSV with a header. Errors: PT422.';
 
@@ -3070,10 +3080,11 @@ BEGIN
         DELETE FROM vsm.work_items w WHERE w.id = old.id;
         RETURN CASE WHEN FOUND THEN old END;
     ELSIF tg_op = 'INSERT' THEN
+        PERFORM vsm._stream_for_item(new.stream);
         IF new.current_stage IS NOT NULL THEN
             SELECT s.id INTO stage_id FROM vsm.stages s WHERE s.stream = new.stream AND s.name = new.current_stage;
             IF NOT FOUND THEN
-                PERFORM vsm._stage_not_found(vsm._known_stream(new.stream), new.current_stage);
+                PERFORM vsm._stage_not_found(new.stream, new.current_stage);
             END IF;
         END IF;
         INSERT INTO vsm.work_items AS w (id, external_id, stream, title, type, created_at, updated_at, stage_id, stage_entered_at,
@@ -3133,7 +3144,7 @@ BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA vsm_api TO %s', role);
     EXECUTE format('GRANT SELECT ON vsm._items_shown, vsm_api.streams, vsm_api.stages, vsm_api.work_items, vsm_api.wip TO %s', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._forecast_days, vsm._forecast_items, vsm._check_forecast, vsm.forecast,'
-                   ' vsm._rfc3339, vsm._hours, vsm._known_stream, vsm._item_not_found, vsm._stage_not_found, vsm._check_limit,'
+                   ' vsm._rfc3339, vsm._hours, vsm._known_stream, vsm._stream_for_item, vsm._item_not_found, vsm._stage_not_found, vsm._check_limit,'
                    ' vsm._shown_window, vsm._lines_shown, vsm._label, vsm._metric_family, vsm._metric_histogram,'
                    ' vsm_api.history, vsm_api.work_item, vsm_api.work_items, vsm_api.stages, vsm_api.types, vsm_api.streams,'
                    ' vsm_api.metrics, vsm_api.wip, vsm_api.cumulative_flow, vsm_api.occupancy, vsm_api.throughput,'
