@@ -189,7 +189,7 @@ demo-stop:	## end the demo and its server
 	@test ! -x demo/run || demo/run --stop
 
 format:		## lay out the C sources
-	scripts/format src/*.[ch]
+	scripts/format src/*.[ch] src/gateway/*.[ch]
 
 check-format:	## would that change anything?
 	@test/run format

@@ -100,8 +100,11 @@ operation(const Route *route)
 		json_object_set_new(made, "requestBody", request_body(route));
 	json_object_set_new(made, "responses", responses(route));
 	if (vsm_options_auth() && route->function != NULL)
-		json_object_set_new(made, "security", vsm_options.anonymous_role != NULL ?
-							json_pack("[{}{s[]}]", "token") : json_pack("[{s[]}]", "token"));
+	{
+		bool		anonymous = vsm_options.anonymous_role != NULL;
+
+		json_object_set_new(made, "security", json_pack(anonymous ? "[{}{s[]}]" : "[{s[]}]", "token"));
+	}
 	else
 		json_object_set_new(made, "security", json_array());
 	return made;
@@ -204,8 +207,10 @@ add_default(json_t *schema, const Param *param)
 {
 	if (param->fallback == NULL)
 		return;
-	json_object_set_new(schema, "default", param->kind == KIND_INTEGER ?
-						json_integer(strtoll(param->fallback, NULL, 10)) : json_string(param->fallback));
+	if (param->kind == KIND_INTEGER)
+		json_object_set_new(schema, "default", json_integer(strtoll(param->fallback, NULL, 10)));
+	else
+		json_object_set_new(schema, "default", json_string(param->fallback));
 }
 
 static json_t *
@@ -319,8 +324,7 @@ add_error(json_t *list, int status, const char *description, const char *schema)
 	char		key[8];
 
 	snprintf(key, sizeof key, "%d", status);
-	json_object_set_new(list, key, json_pack("{ssso}", "description", description,
-											 "content", content("application/json", schema_ref(schema))));
+	json_object_set_new(list, key, json_pack("{ssso}", "description", description, "content", content("application/json", schema_ref(schema))));
 }
 
 static json_t *
@@ -333,6 +337,8 @@ content(const char *type, json_t *schema)
 void
 vsm_openapi_list(Text *html)
 {
+	static const char *const places[] = {"path", "query", "body"};
+
 	for (int i = 0; i < vsm_route_count; i++)
 	{
 		const Route *route = &vsm_routes[i];
@@ -343,7 +349,7 @@ vsm_openapi_list(Text *html)
 		vsm_text_adds(html, "<table>\n");
 		for (const Param *param = route->params; param->name != NULL; param++)
 			vsm_text_addf(html, "<tr><td><code>%s</code></td><td>%s</td><td>%s%s%s%s</td></tr>\n", param->name,
-						  param->where == IN_PATH ? "path" : param->where == IN_QUERY ? "query" : "body", param->about,
+						  places[param->where], param->about,
 						  param->required ? "" : " (optional)", param->fallback == NULL ? "" : ", default ",
 						  param->fallback == NULL ? "" : param->fallback);
 		vsm_text_adds(html, "</table>\n");
