@@ -131,10 +131,11 @@ request_body(const Route *route)
 	json_t	   *schema;
 	json_t	   *properties = json_object();
 	json_t	   *required = json_array();
-	json_t	   *rows;
 
 	if (route->handling == HANDLE_IMPORT)
 	{
+		json_t	   *rows;
+
 		json_decref(properties);
 		json_decref(required);
 		rows = content("text/csv", json_pack("{ssss}", "type", "string", "description",

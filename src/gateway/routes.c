@@ -24,7 +24,7 @@
 #define SINCE {"since", IN_QUERY, KIND_TIME, .about = "Begin of the window; 30 days before its end when left out"}
 #define UNTIL {"until", IN_QUERY, KIND_TIME, .about = "End of the window; now when left out"}
 #define STEP {"step", IN_QUERY, KIND_STEP, .fallback = "1 day", .about = "Time from point to point, such as 6 hours, 1 day, 2 weeks or 1 month"}
-#define LIMIT(n, to) {"limit", IN_QUERY, KIND_INTEGER, .least = 1, .most = (to), .fallback = n, .about = "At most so many"}
+#define LIMIT(n, to) {"limit", IN_QUERY, KIND_INTEGER, .least = 1, .most = (to), .fallback = (n), .about = "At most so many"}
 
 const Route vsm_routes[] = {
 	{"GET", "/", HANDLE_ROOT, .answer = "Service", .name = "service",
