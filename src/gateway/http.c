@@ -30,6 +30,7 @@
 #include "stats.h"
 
 #define BACKLOG 1024
+#define LEAST_ROOM 512			/* that a connection's memory must have beside the request line */
 
 typedef struct Client
 {
@@ -237,12 +238,15 @@ begin_request(void *unused, const char *target, struct MHD_Connection *client)
 	request->started_us = vsm_now_us();
 	http.running++;
 	hide_query(target + request->path_length);
+	/* Nor would it find room for that one. */
+	if (strlen(target) + LEAST_ROOM > vsm_options.max_header_bytes)
+		shutdown(client_of(client)->socket, SHUT_RDWR);
 	return request;
 }
 
 /*
  * hide_query
- *		Keep libmicrohttpd from parsing the query, which query.c does.
+ *		Leave libmicrohttpd one parameter to parse at most; query.c parses them all.
  *
  * It would put each parameter into the connection's memory, and when 0.9.75 has
  * filled that it neither answers nor closes.  The text is its own buffer.
@@ -251,8 +255,8 @@ static void
 hide_query(const char *query)
 {
 	for (char *c = (char *) (uintptr_t) query; *c != '\0'; c++)
-		if (*c == '?')
-			*c = '/';
+		if (*c == '?' || *c == '&')
+			*c = '_';
 }
 
 static enum MHD_Result
