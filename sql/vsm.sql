@@ -1394,7 +1394,9 @@ BEGIN
         SELECT string_agg(format('row %s (case %s): %s', b.row, coalesce(b.case_id, 'null'), b.reason), '; ' ORDER BY b.row, b.ord) INTO facts
         FROM (SELECT coalesce(r.wide_row, r.ord) AS row, r.ord, r.case_id, o.reason
               FROM pg_temp.vsm_import_refused o JOIN pg_temp.vsm_import r USING (ord) ORDER BY 1, 2 LIMIT 3) b;
-        RAISE EXCEPTION '% rows of "%" cannot be imported', refused, source
+        RAISE EXCEPTION '% of % cannot be imported', CASE refused WHEN 1 THEN '1 row' ELSE format('%s rows', refused) END,
+                        -- the temporary table of vsm_api.import_begin() has no name to its users
+                        CASE source WHEN 'import_rows' THEN 'the import' ELSE format('"%s"', source) END
             USING ERRCODE = 'PT422', DETAIL = facts || CASE WHEN refused > 3 THEN '; ...' ELSE '' END,
                   HINT = 'Mend them, or leave them out with on_error => ''skip''.';
     END IF;
@@ -2430,7 +2432,9 @@ BEGIN
                                 w.wait_time, w.reopened, w.backward_moves, metrics.since, v.bound, v.since, wip_until,
                                 v.reopen_rule = 'sum_active', exactly) AS sums
           FROM vsm.work_items w
-          WHERE w.stream = v.stream AND (metrics.type IS NULL OR w.type = metrics.type)) a;
+          WHERE w.stream = v.stream AND (metrics.type IS NULL OR w.type = metrics.type)
+            -- the others were finished before, and have not moved since
+            AND (w.completed_at IS NULL OR w.completed_at >= metrics.since OR w.stage_entered_at >= metrics.since)) a;
     IF v.reopen_rule IN ('span_last', 'episodes') THEN
         SELECT vsm._summary(vsm._elapsed_us(c.created_at, c.completed_at), exactly), vsm._summary(c.cycle_us, exactly),
                sum(c.active_us), sum(c.wait_us)
