@@ -38,8 +38,8 @@
 typedef struct ItemRow
 {
 	HeapTuple	tuple;
-	Datum		values[ITEM_COLUMNS + 1];	/* by column number */
-	bool		nulls[ITEM_COLUMNS + 1];
+	Datum	   *values;			/* by column number; there may be more than ours */
+	bool	   *nulls;
 } ItemRow;
 
 static HeapTuple place_item(TriggerData *trigdata);
@@ -205,8 +205,9 @@ read_row(ItemRow *row, HeapTuple tuple, TupleDesc desc)
 	Assert(strcmp(NameStr(TupleDescAttr(desc, ITEM_BACKWARD_MOVES - 1)->attname), "backward_moves") == 0);
 
 	row->tuple = tuple;
-	for (int column = 1; column <= ITEM_COLUMNS; column++)
-		row->values[column] = heap_getattr(tuple, column, desc, &row->nulls[column]);
+	row->values = palloc(sizeof(Datum) * (desc->natts + 1));
+	row->nulls = palloc(sizeof(bool) * (desc->natts + 1));
+	heap_deform_tuple(tuple, desc, row->values + 1, row->nulls + 1);
 }
 
 static bool
@@ -265,7 +266,8 @@ check_text_columns(const ItemRow *row, const ItemRow *old, TupleDesc desc)
 				errcode(VSM_UNPROCESSABLE),
 				errmsg("the external id of a work item is empty"),
 				errdetail("An item without one has the null value there."),
-				errhint("Give the id that another system knows the item by, or null."));
+				errhint("Give the id that another system knows the item by, or null."),
+				err_generic_string(PG_DIAG_COLUMN_NAME, "external_id"));
 }
 
 static void
@@ -279,7 +281,8 @@ check_title(const ItemRow *row)
 				errcode(VSM_UNPROCESSABLE),
 				errmsg("a work item needs a title"),
 				errdetail("The title is null."),
-				errhint("Give a title of 1 to %d characters.", MAX_TITLE_CHARACTERS));
+				errhint("Give a title of 1 to %d characters.", MAX_TITLE_CHARACTERS),
+				err_generic_string(PG_DIAG_COLUMN_NAME, "title"));
 	title = DatumGetTextPP(row->values[ITEM_TITLE]);
 	characters = pg_mbstrlen_with_len(VARDATA_ANY(title), VARSIZE_ANY_EXHDR(title));
 	if (characters < 1 || characters > MAX_TITLE_CHARACTERS)
@@ -287,7 +290,8 @@ check_title(const ItemRow *row)
 				errcode(VSM_UNPROCESSABLE),
 				errmsg(characters == 0 ? "the title of a work item is empty" : "the title of a work item is too long"),
 				errdetail("It has %d characters.", characters),
-				errhint("Give a title of 1 to %d characters.", MAX_TITLE_CHARACTERS));
+				errhint("Give a title of 1 to %d characters.", MAX_TITLE_CHARACTERS),
+				err_generic_string(PG_DIAG_COLUMN_NAME, "title"));
 }
 
 static void
@@ -299,7 +303,8 @@ check_type(const char *type)
 				errmsg("work item type \"%s\" is not defined", type),
 				errdetail("The types are in vsm.work_item_types; names are case-sensitive."),
 				errhint("Use a defined type, or add one: INSERT INTO vsm.work_item_types VALUES (%s).",
-						quote_literal_cstr(type)));
+						quote_literal_cstr(type)),
+				err_generic_string(PG_DIAG_COLUMN_NAME, "type"));
 }
 
 /*

@@ -45,6 +45,7 @@ CREATE TEMPORARY TABLE calls (function text, statement text, least text);
 INSERT INTO calls VALUES
     ('history',          'SELECT vsm.history(1)', 'reader'),
     ('metrics',          'SELECT vsm.metrics()', 'reader'),
+    ('refresh_flow_metrics', 'SELECT vsm.refresh_flow_metrics()', 'writer'),
     ('wip_at',           'SELECT vsm.wip_at()', 'reader'),
     ('occupancy',        'SELECT vsm.occupancy()', 'reader'),
     ('cumulative_flow',  'SELECT vsm.cumulative_flow()', 'reader'),
@@ -52,6 +53,7 @@ INSERT INTO calls VALUES
     ('time_in_stage',    'SELECT vsm.time_in_stage()', 'reader'),
     ('flow_efficiency',  'SELECT vsm.flow_efficiency()', 'reader'),
     ('work_item_age',    'SELECT vsm.work_item_age()', 'reader'),
+    ('forecast',         'SELECT vsm.forecast(1) LIMIT 0', 'reader'),
     ('data_quality',     'SELECT vsm.data_quality()', 'reader'),
     ('completions',      'SELECT vsm.completions()', 'reader'),
     ('cycle_time_days',  'SELECT vsm.cycle_time_days(now(), now())', 'reader'),
