@@ -1,6 +1,6 @@
 -- vsm: the whole install script
 --
--- types · tables · definitions · transitions · wip · totals · import · flow · simulation · privileges
+-- types · tables · definitions · transitions · wip · totals · import · flow · simulation · forecast · api · privileges
 
 \echo Use "CREATE EXTENSION vsm" to load this file. \quit
 
@@ -108,10 +108,14 @@ COMMENT ON COLUMN vsm.stages.wip_limit IS
     'Work items the stage may hold; null: no limit. An entry beyond it is refused, or as vsm.wip_limit_action says.';
 COMMENT ON COLUMN vsm.stages.retired_at IS 'Since when the stage takes no new entries; null: in use.';
 
+CREATE SEQUENCE vsm.work_item_types_id_seq;
 CREATE TABLE vsm.work_item_types (
-    name text PRIMARY KEY
+    name text PRIMARY KEY,
+    id bigint NOT NULL DEFAULT nextval('vsm.work_item_types_id_seq')
 );
+ALTER SEQUENCE vsm.work_item_types_id_seq OWNED BY vsm.work_item_types.id;
 COMMENT ON TABLE vsm.work_item_types IS 'Types of work items; add your own.';
+COMMENT ON COLUMN vsm.work_item_types.id IS 'In the order in which the types were defined.';
 
 -- The positions of the columns are known to src/vsm.h: append only.
 CREATE SEQUENCE vsm.work_items_id_seq;
@@ -236,6 +240,7 @@ SELECT pg_extension_config_dump('vsm.value_streams_id_seq', '');
 SELECT pg_extension_config_dump('vsm.stages', '');
 SELECT pg_extension_config_dump('vsm.stages_id_seq', '');
 SELECT pg_extension_config_dump('vsm.work_item_types', '');
+SELECT pg_extension_config_dump('vsm.work_item_types_id_seq', '');
 SELECT pg_extension_config_dump('vsm.work_items', '');
 SELECT pg_extension_config_dump('vsm.work_items_id_seq', '');
 SELECT pg_extension_config_dump('vsm.stage_transitions', '');
@@ -836,16 +841,22 @@ CREATE TRIGGER vsm_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON vsm.st
 CREATE TRIGGER vsm_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON vsm._merged_events
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._ledger_guard();
 
+-- not in SQL: it would be planned at every call
 CREATE FUNCTION vsm.create_work_item(title text, type text DEFAULT 'task', stream text DEFAULT 'default',
                                      external_id text DEFAULT NULL, at timestamptz DEFAULT NULL)
     RETURNS vsm.work_items
-    LANGUAGE sql VOLATILE
-BEGIN ATOMIC
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    item vsm.work_items;
+BEGIN
     INSERT INTO vsm.work_items (title, type, stream, external_id, created_at)
     VALUES (create_work_item.title, create_work_item.type, create_work_item.stream, create_work_item.external_id,
             create_work_item.at)
-    RETURNING *;
-END;
+    RETURNING * INTO item;
+    RETURN item;
+END $$;
 COMMENT ON FUNCTION vsm.create_work_item(text, text, text, text, timestamptz) IS
     'Creates a work item in the first stage of its stream and records it. title: 1 to 500 characters; external_id: its id '
     'in another system, unique in the stream; at: when, default now, at most 5 minutes ahead. Returns the item. '
@@ -1319,8 +1330,8 @@ DECLARE
     first_done integer;
 BEGIN
     INSERT INTO vsm.work_item_types (name)
-    SELECT DISTINCT r.type FROM pg_temp.vsm_import r WHERE r.type <> ''
-    EXCEPT SELECT t.name FROM vsm.work_item_types t;
+    SELECT n.type FROM (SELECT r.type, min(r.ord) AS ord FROM pg_temp.vsm_import r WHERE r.type <> '' GROUP BY 1) n
+    WHERE n.type NOT IN (SELECT t.name FROM vsm.work_item_types t) ORDER BY n.ord;
 
     SELECT array_agg(n.stage ORDER BY n.ord) INTO unknown
     FROM (SELECT r.stage, min(r.ord) AS ord FROM pg_temp.vsm_import r WHERE r.stage <> '' GROUP BY 1) n
@@ -2541,6 +2552,942 @@ COMMENT ON FUNCTION vsm.simulate(integer, integer, bigint, timestamptz) IS
     'Errors: PT422.';
 
 ------------------------------------------------------------------------------------------------------------------------
+-- forecast
+------------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION vsm._forecast_days(samples bigint[], items integer, confidences integer[], trials integer, seed bigint) RETURNS bigint[]
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__forecast_days';
+COMMENT ON FUNCTION vsm._forecast_days(bigint[], integer, integer[], integer, bigint) IS
+    'In how many days that many items are done, at each confidence in percent; null: in more than ten years.';
+
+CREATE FUNCTION vsm._forecast_items(samples bigint[], days integer, confidences integer[], trials integer, seed bigint) RETURNS bigint[]
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__forecast_items';
+COMMENT ON FUNCTION vsm._forecast_items(bigint[], integer, integer[], integer, bigint) IS
+    'How many items are done within that many days, at each confidence in percent.';
+
+CREATE TYPE vsm.forecast_line AS (
+    confidence integer,
+    done_on date,
+    items_done bigint,
+    stream text,
+    time_zone text,
+    since date,
+    until date,
+    days_with_throughput bigint,
+    finished bigint,
+    trials integer,
+    seed bigint
+);
+COMMENT ON TYPE vsm.forecast_line IS 'A row of vsm.forecast().';
+
+-- Refuses what cannot be forecast.
+CREATE FUNCTION vsm._check_forecast(items integer, until date, today date, history_days integer, trials integer) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF items IS NULL AND until IS NULL THEN
+        RAISE EXCEPTION 'a forecast needs a question'
+            USING ERRCODE = 'PT422', COLUMN = 'items', DETAIL = 'Neither items nor until is given.',
+                  HINT = 'Give items to learn when they are done, until to learn how many are done by then, or both.';
+    END IF;
+    IF items NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'the number of items to forecast is out of range'
+            USING ERRCODE = 'PT422', COLUMN = 'items', DETAIL = format('It is %s.', items), HINT = 'Give a number from 1 to 100000.';
+    END IF;
+    IF until <= today OR until > today + 3653 THEN
+        RAISE EXCEPTION 'the date to forecast for is out of range'
+            USING ERRCODE = 'PT422', COLUMN = 'until', DETAIL = format('It is %s, and today is %s.', to_char(until, 'YYYY-MM-DD'), to_char(today, 'YYYY-MM-DD')),
+                  HINT = 'Give a day after today, within ten years.';
+    END IF;
+    IF history_days IS NULL OR history_days NOT BETWEEN 5 AND 3653 THEN
+        RAISE EXCEPTION 'the number of days to draw from is out of range'
+            USING ERRCODE = 'PT422', COLUMN = 'history_days', DETAIL = format('It is %s.', coalesce(history_days::text, 'null')),
+                  HINT = 'Give a number from 5 to 3653.';
+    END IF;
+    IF trials IS NULL OR trials NOT BETWEEN 100 AND 1000000 THEN
+        RAISE EXCEPTION 'the number of trials is out of range'
+            USING ERRCODE = 'PT422', COLUMN = 'trials', DETAIL = format('It is %s.', coalesce(trials::text, 'null')),
+                  HINT = 'Give a number from 100 to 1000000.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION vsm._check_forecast(integer, date, date, integer, integer) IS 'Arguments of vsm.forecast(). Errors: PT422.';
+
+CREATE FUNCTION vsm.forecast(items integer DEFAULT NULL, until date DEFAULT NULL, stream text DEFAULT 'default', type text DEFAULT NULL,
+                             history_days integer DEFAULT 90, seed bigint DEFAULT 1, trials integer DEFAULT 10000,
+                             at timestamptz DEFAULT clock_timestamp())
+    RETURNS SETOF vsm.forecast_line
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 4 SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v CONSTANT vsm._window := vsm._window(stream, '-infinity', at);
+    today CONSTANT date := (at AT TIME ZONE v.time_zone)::date;
+    -- whole days only, and none from before the stream's first item
+    first_day CONSTANT date := greatest(today - history_days, (v.since AT TIME ZONE v.time_zone)::date);
+    confidences CONSTANT integer[] := ARRAY[50, 70, 85, 95];
+    samples bigint[] := '{}';
+    productive bigint;
+    days bigint[];
+    counts bigint[];
+BEGIN
+    PERFORM vsm._check_forecast(items, until, today, history_days, trials);
+    IF first_day < today THEN
+        samples := ARRAY(SELECT b.items FROM vsm.throughput(stream, first_day::timestamp AT TIME ZONE v.time_zone,
+                                                            today::timestamp AT TIME ZONE v.time_zone, 'day', type) b ORDER BY b.bucket);
+    END IF;
+    SELECT count(*) INTO productive FROM unnest(samples) s WHERE s > 0;
+    IF productive < 5 THEN
+        RAISE EXCEPTION 'there are too few days with throughput for a forecast'
+            USING ERRCODE = 'PT422', DETAIL = format('Of the %s whole days before today, %s have one; a forecast needs 5.', cardinality(samples), productive),
+                  HINT = 'Draw from more days (history_days), leave out the type, or wait.';
+    END IF;
+    days := vsm._forecast_days(samples, items, confidences, trials, coalesce(seed, 1));
+    counts := vsm._forecast_items(samples, until - today, confidences, trials, coalesce(seed, 1));
+    RETURN QUERY
+    SELECT confidences[i], today + days[i]::integer, counts[i], v.stream, v.time_zone, first_day, today - 1, productive,
+           (SELECT sum(s)::bigint FROM unnest(samples) s), trials, coalesce(seed, 1)
+    FROM generate_subscripts(confidences, 1) i ORDER BY i;
+END $$;
+COMMENT ON FUNCTION vsm.forecast(integer, date, text, text, integer, bigint, integer, timestamptz) IS
+    'Monte Carlo forecast from the stream''s daily throughput, at 50, 70, 85 and 95 %: done_on, the day by which that share of the '
+    'trials had finished so many items (null: not within ten years), and items_done, the number that share had finished by the '
+    'end of the day until. Each day from tomorrow on finishes as many items as a day drawn from since to until of the result: the '
+    'last history_days whole days, but none before the stream''s first item. The same history and seed give the same forecast. '
+    'Errors: PT404; PT422 arguments, fewer than 5 days with throughput.';
+
+------------------------------------------------------------------------------------------------------------------------
+-- api: schema vsm_api, what PostgREST serves and the gateway calls
+--
+-- A function takes plain SQL types by name and returns the JSON document of the answer; null means an argument's default.
+-- The flow logic is that of schema vsm, with the caller's rights; here are names, shapes and the clients' words for what
+-- is not found.  What is called often is plpgsql, which keeps its plans; a function in SQL is planned at every call.
+------------------------------------------------------------------------------------------------------------------------
+
+CREATE SCHEMA vsm_api;
+COMMENT ON SCHEMA vsm_api IS 'Value streams: work items, their moves through the stages, and the figures of their flow';
+
+CREATE FUNCTION vsm._rfc3339(at timestamptz) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+RETURN to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+COMMENT ON FUNCTION vsm._rfc3339(timestamptz) IS 'A finite time in UTC with microseconds, whatever the session''s TimeZone.';
+
+CREATE FUNCTION vsm._hours(duration interval) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN round(vsm._interval_us(duration) / 3600000000.0, 2);
+COMMENT ON FUNCTION vsm._hours(interval) IS 'A duration in hours, to two decimals.';
+
+CREATE FUNCTION vsm._known_stream(stream text) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted CONSTANT text := coalesce(stream, 'default');
+BEGIN
+    IF NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = wanted) THEN
+        RAISE EXCEPTION 'Stream ''%'' not found', wanted
+            USING ERRCODE = 'PT404', COLUMN = 'stream', DETAIL = 'There is no stream of that name; names are case-sensitive.',
+                  HINT = 'vsm_api.streams() lists the streams.';
+    END IF;
+    RETURN wanted;
+END $$;
+COMMENT ON FUNCTION vsm._known_stream(text) IS 'The stream asked for, default when null. Errors: PT404.';
+
+CREATE FUNCTION vsm._stream_for_item(stream text) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted CONSTANT text := coalesce(stream, 'default');
+BEGIN
+    IF NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = wanted)
+       AND (wanted <> 'default' OR EXISTS (SELECT FROM vsm.value_streams)) THEN
+        PERFORM vsm._known_stream(wanted);
+    END IF;
+    RETURN wanted;
+END $$;
+COMMENT ON FUNCTION vsm._stream_for_item(text) IS
+    'The stream asked for, default when null; the first item of all brings that one into being. Errors: PT404.';
+
+CREATE FUNCTION vsm._item_not_found(work_item_id bigint) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'Work item % not found', coalesce(work_item_id::text, 'null')
+        USING ERRCODE = 'PT404', COLUMN = 'work_item_id', DETAIL = 'No work item has that id.', HINT = 'vsm_api.work_items() lists the items.';
+END $$;
+COMMENT ON FUNCTION vsm._item_not_found(bigint) IS 'Says so. Errors: PT404.';
+
+CREATE FUNCTION vsm._stage_not_found(stream text, stage text) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'Stage ''%'' not found', stage
+        USING ERRCODE = 'PT404', COLUMN = 'to_stage', DETAIL = format('Stream ''%s'' has no stage of that name; names are case-sensitive.', stream),
+              HINT = 'vsm_api.stages() lists the stages.';
+END $$;
+COMMENT ON FUNCTION vsm._stage_not_found(text, text) IS 'Says so. Errors: PT404.';
+
+CREATE FUNCTION vsm._check_limit("limit" integer, greatest_limit integer) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF "limit" NOT BETWEEN 1 AND greatest_limit THEN
+        RAISE EXCEPTION 'the limit is out of range'
+            USING ERRCODE = 'PT422', COLUMN = 'limit', DETAIL = format('It is %s.', "limit"),
+                  HINT = format('Give a number from 1 to %s.', greatest_limit);
+    END IF;
+END $$;
+COMMENT ON FUNCTION vsm._check_limit(integer, integer) IS 'Refuses (PT422) a limit below 1 or above that.';
+
+-- Work items as the answers show them; a filter on its text columns is one on the table's.
+CREATE VIEW vsm._items_shown WITH (security_invoker = true) AS
+SELECT w.id, w.external_id, w.stream, w.title, w.type, s.name AS current_stage,
+       vsm._rfc3339(w.created_at) AS created_at, vsm._rfc3339(w.updated_at) AS updated_at,
+       vsm._rfc3339(w.stage_entered_at) AS stage_entered_at,
+       vsm._rfc3339(w.started_at) AS started_at, vsm._rfc3339(w.completed_at) AS completed_at
+FROM vsm.work_items w LEFT JOIN vsm.stages s ON s.id = w.stage_id;
+COMMENT ON VIEW vsm._items_shown IS 'Work items with their stages'' names, and times as texts in UTC.';
+
+-- ---- Work items and their moves ----
+
+CREATE FUNCTION vsm_api.create_work_item(title text, type text DEFAULT 'task', stream text DEFAULT 'default',
+                                         external_id text DEFAULT NULL, at timestamptz DEFAULT NULL)
+    RETURNS json
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    of_stream CONSTANT text := vsm._stream_for_item(stream);
+    of_type CONSTANT text := coalesce(type, 'task');
+    item vsm.work_items;
+    violated text;
+BEGIN
+    IF external_id IS NULL THEN
+        item := vsm.create_work_item(title, of_type, of_stream, NULL, at);
+    ELSE
+        BEGIN
+            item := vsm.create_work_item(title, of_type, of_stream, external_id, at);
+        EXCEPTION WHEN unique_violation THEN
+            GET STACKED DIAGNOSTICS violated = CONSTRAINT_NAME;
+            IF violated <> 'work_items_external_id' THEN
+                RAISE;
+            END IF;
+            RAISE EXCEPTION 'Work item with external id ''%'' exists already', external_id
+                USING ERRCODE = 'PT409', COLUMN = 'external_id', CONSTRAINT = violated,
+                      DETAIL = format('It is in stream ''%s''.', of_stream), HINT = 'Move or change that work item.';
+        END;
+    END IF;
+    RETURN (SELECT row_to_json(r)
+            FROM (SELECT item.id, item.title, item.type, vsm._rfc3339(item.created_at) AS created_at,
+                         vsm._rfc3339(item.updated_at) AS updated_at,
+                         (SELECT s.name FROM vsm.stages s WHERE s.id = item.stage_id) AS current_stage) r);
+END $$;
+COMMENT ON FUNCTION vsm_api.create_work_item(text, text, text, text, timestamptz) IS
+    'Creates a work item in the first stage of its stream. Errors: PT404 stream; PT409 external_id there already; PT422 title, '
+    'type or time refused.';
+
+CREATE FUNCTION vsm_api.transition(work_item_id bigint, to_stage text, at timestamptz DEFAULT NULL, reason text DEFAULT NULL,
+                                   expected_from text DEFAULT NULL)
+    RETURNS json
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    of_stream text;
+    known_stage text;
+    move vsm.stage_transitions;
+BEGIN
+    SELECT w.stream, s.name INTO of_stream, known_stage
+    FROM vsm.work_items w LEFT JOIN vsm.stages s ON s.stream = w.stream AND s.name = to_stage WHERE w.id = work_item_id;
+    IF NOT FOUND THEN
+        PERFORM vsm._item_not_found(work_item_id);
+    ELSIF known_stage IS NULL AND to_stage IS NOT NULL THEN
+        PERFORM vsm._stage_not_found(of_stream, to_stage);
+    END IF;
+    move := vsm.transition(work_item_id, to_stage, at, reason, expected_from);
+    RETURN (SELECT row_to_json(r)
+            FROM (SELECT move.id, move.work_item_id, (SELECT f.name FROM vsm.stages f WHERE f.id = move.from_stage_id) AS from_stage,
+                         known_stage AS to_stage, vsm._rfc3339(move."timestamp") AS "timestamp") r);
+END $$;
+COMMENT ON FUNCTION vsm_api.transition(bigint, text, timestamptz, text, text) IS
+    'Moves a work item to a stage of its stream; to the one it is in: answers its latest move and records nothing. '
+    'Errors: PT404 work item or stage; PT409 the stage is full, or the item is not in expected_from; PT422 time or stage refused.';
+
+CREATE FUNCTION vsm_api.history(work_item_id bigint) RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    title text;
+BEGIN
+    SELECT w.title INTO title FROM vsm.work_items w WHERE w.id = history.work_item_id;
+    IF NOT FOUND THEN
+        PERFORM vsm._item_not_found(work_item_id);
+    END IF;
+    RETURN (SELECT row_to_json(r)
+            FROM (SELECT history.work_item_id, title AS work_item_title, ARRAY(
+                      SELECT row_to_json(m)
+                      FROM (SELECT h.id, history.work_item_id, h.from_stage, h.to_stage, vsm._rfc3339(h."timestamp") AS "timestamp"
+                            FROM vsm.history(history.work_item_id) h) m) AS transitions) r);
+END $$;
+COMMENT ON FUNCTION vsm_api.history(bigint) IS 'The moves of a work item, oldest first. Errors: PT404 work item.';
+
+CREATE FUNCTION vsm_api.work_item(work_item_id bigint) RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    item CONSTANT json := (SELECT row_to_json(i) FROM vsm._items_shown i WHERE i.id = work_item.work_item_id);
+BEGIN
+    IF item IS NULL THEN
+        PERFORM vsm._item_not_found(work_item_id);
+    END IF;
+    RETURN item;
+END $$;
+COMMENT ON FUNCTION vsm_api.work_item(bigint) IS 'A work item. Errors: PT404 work item.';
+
+-- Planned for the filters at hand: a page of few open items among many done ones is no walk over all of them.
+CREATE FUNCTION vsm_api.work_items(stream text DEFAULT NULL, stage text DEFAULT NULL, type text DEFAULT NULL, open boolean DEFAULT NULL,
+                                   "limit" integer DEFAULT 50, after bigint DEFAULT NULL)
+    RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+    SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_custom_plan
+AS $$
+#variable_conflict use_variable
+DECLARE
+    size CONSTANT integer := coalesce("limit", 50);
+    page json[];
+BEGIN
+    PERFORM vsm._check_limit(size, 500);
+    IF stream IS NOT NULL THEN
+        PERFORM vsm._known_stream(stream);
+    END IF;
+    -- one more than asked for tells whether more follow
+    page := ARRAY(
+        SELECT row_to_json(i) FROM vsm._items_shown i
+        WHERE (stream IS NULL OR i.stream = stream) AND (stage IS NULL OR i.current_stage = stage) AND (type IS NULL OR i.type = type)
+          AND (open IS NULL OR (i.completed_at IS NULL) = open) AND (after IS NULL OR i.id > after)
+        ORDER BY i.id LIMIT size + 1);
+    RETURN (SELECT row_to_json(r)
+            FROM (SELECT page[:size] AS items, CASE WHEN cardinality(page) > size THEN (page[size] ->> 'id')::bigint END AS next) r);
+END $$;
+COMMENT ON FUNCTION vsm_api.work_items(text, text, text, boolean, integer, bigint) IS
+    'A page of at most limit (1 to 500) work items in the order of their ids, of any stream, stage and type, open or finished; next: the '
+    '"after" of the page that follows, null when there is none. Errors: PT404 stream; PT422 limit.';
+
+CREATE FUNCTION vsm_api.delete_work_item(work_item_id bigint) RETURNS json
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    item CONSTANT json := vsm_api.work_item(work_item_id);
+BEGIN
+    DELETE FROM vsm.work_items w WHERE w.id = delete_work_item.work_item_id;
+    IF NOT FOUND THEN
+        PERFORM vsm._item_not_found(work_item_id);
+    END IF;
+    RETURN item;
+END $$;
+COMMENT ON FUNCTION vsm_api.delete_work_item(bigint) IS
+    'Deletes a work item with its history and answers the item as it was. Errors: PT404 work item.';
+
+-- ---- Definitions ----
+
+CREATE FUNCTION vsm_api.stages(stream text DEFAULT 'default') RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    rows CONSTANT json[] := ARRAY(
+        SELECT row_to_json(r)
+        FROM (SELECT s.id, s.name, s."order", s.type, s.category, s.wip_limit, s.description
+              FROM vsm.stages s WHERE s.stream = coalesce(stages.stream, 'default') AND s.retired_at IS NULL
+              ORDER BY s."order") r);
+BEGIN
+    IF cardinality(rows) = 0 THEN
+        PERFORM vsm._known_stream(stages.stream);
+    END IF;
+    RETURN array_to_json(rows);
+END $$;
+COMMENT ON FUNCTION vsm_api.stages(text) IS 'The stages of a stream that are in use, in order. Errors: PT404 stream.';
+
+CREATE FUNCTION vsm_api.types() RETURNS json
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT array_to_json(ARRAY(SELECT t.name FROM vsm.work_item_types t ORDER BY t.id, t.name));
+END;
+COMMENT ON FUNCTION vsm_api.types() IS 'The types a work item may have, in the order in which they were defined. Errors: none.';
+
+CREATE FUNCTION vsm_api.streams() RETURNS json
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT array_to_json(ARRAY(
+        SELECT row_to_json(r)
+        FROM (SELECT v.name, v.time_zone, v.commitment_stage, v.reopen_rule,
+                     ARRAY(SELECT s.name FROM vsm.stages s WHERE s.stream = v.name AND s.retired_at IS NULL ORDER BY s."order") AS stages,
+                     vsm._rfc3339(v.created_at) AS created_at
+              FROM vsm.value_streams v ORDER BY v.id) r));
+END;
+COMMENT ON FUNCTION vsm_api.streams() IS
+    'The value streams with the names of their stages in order. commitment_stage: null, the first active one. Errors: none.';
+
+-- Like the first work item, which needs no right on the definitions either.
+CREATE FUNCTION vsm_api.prepare() RETURNS json
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM vsm._seed_default();
+    RETURN vsm_api.streams();
+END $$;
+COMMENT ON FUNCTION vsm_api.prepare() IS
+    'For the start of a service: defines the default stream and types when there is no stream yet, and answers the streams. Errors: none.';
+
+-- ---- Figures ----
+
+CREATE FUNCTION vsm_api.metrics(days integer DEFAULT 7, stream text DEFAULT 'default', type text DEFAULT NULL) RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    of_stream CONSTANT text := vsm._known_stream(stream);
+    until CONSTANT timestamptz := clock_timestamp();
+    since timestamptz;
+BEGIN
+    IF days NOT BETWEEN 1 AND 90 THEN
+        RAISE EXCEPTION 'the number of days is out of range'
+            USING ERRCODE = 'PT422', COLUMN = 'days', DETAIL = format('It is %s.', days), HINT = 'Give a number from 1 to 90.';
+    END IF;
+    since := until - make_interval(hours => 24 * coalesce(days, 7));
+    RETURN (SELECT row_to_json(r)
+            FROM (SELECT m.throughput, round(m.wip, 2) AS wip, vsm._hours(m.cycle_time_avg) AS cycle_time_avg,
+                         vsm._hours(m.cycle_time_p50) AS cycle_time_p50, vsm._hours(m.cycle_time_p85) AS cycle_time_p85,
+                         vsm._hours(m.cycle_time_p95) AS cycle_time_p95,
+                         vsm._rfc3339(m.since) AS period_start, vsm._rfc3339(m.until) AS period_end,
+                         vsm._hours(m.lead_time_avg) AS lead_time_avg, vsm._hours(m.lead_time_p50) AS lead_time_p50,
+                         vsm._hours(m.lead_time_p85) AS lead_time_p85, vsm._hours(m.lead_time_p95) AS lead_time_p95,
+                         round(m.flow_efficiency, 4) AS flow_efficiency, m.arrivals, m.wip_now, m.started_wip_now,
+                         m.lead_time_n, m.cycle_time_n, m.finished_never_started, m.reopened, m.backward_moves,
+                         m.stream, m.type, m.time_zone, m.reopen_rule AS rule, m.percentile_rule
+                  FROM vsm.metrics(of_stream, since, until, metrics.type) m) r);
+END $$;
+COMMENT ON FUNCTION vsm_api.metrics(integer, text, text) IS
+    'Every flow figure of the last days (1 to 90, of 24 hours): times in hours to two decimals, wip the average over the window. '
+    'rule: how reopened items count. Errors: PT404 stream; PT422 days.';
+
+CREATE FUNCTION vsm_api.wip(stream text DEFAULT NULL) RETURNS json
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF stream IS NOT NULL THEN
+        PERFORM vsm._known_stream(stream);
+    END IF;
+    RETURN array_to_json(ARRAY(
+        SELECT row_to_json(r)
+        FROM (SELECT w.stream, w.stage, w."order", w.category, w.wip, w.wip_limit, w.source
+              FROM vsm.wip w WHERE wip.stream IS NULL OR w.stream = wip.stream
+              ORDER BY w.stream COLLATE "C", w."order") r));
+END $$;
+COMMENT ON FUNCTION vsm_api.wip(text) IS
+    'Unfinished work items in each stage that is not done, now, with its limit; of one stream or all. Errors: PT404 stream.';
+
+-- The window that an answer is about when it names none: the last 30 days.
+CREATE FUNCTION vsm._shown_window(stream text, since timestamptz, until timestamptz) RETURNS vsm._window
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ends CONSTANT timestamptz := coalesce(until, clock_timestamp());
+BEGIN
+    RETURN vsm._window(vsm._known_stream(stream), coalesce(since, ends - interval '720 hours'), ends);
+END $$;
+COMMENT ON FUNCTION vsm._shown_window(text, timestamptz, timestamptz) IS
+    'A window of a stream with its bounds made finite; by default the last 30 days. Errors: PT404, PT422.';
+
+-- What both diagrams over time look like.
+CREATE FUNCTION vsm._lines_shown(cumulative boolean, stream text, since timestamptz, until timestamptz, step interval, type text) RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v CONSTANT vsm._window := vsm._shown_window(stream, since, until);
+    every CONSTANT interval := coalesce(step, '1 day');
+BEGIN
+    RETURN (SELECT row_to_json(r)
+            FROM (SELECT v.stream, vsm._rfc3339(v.since) AS since, vsm._rfc3339(v.until) AS until,
+                         ARRAY(SELECT s.name FROM vsm.stages s WHERE s.stream = v.stream ORDER BY s."order") AS stages,
+                         ARRAY(SELECT row_to_json(p)
+                               FROM (SELECT vsm._rfc3339(l.at) AS at, array_agg(l.items ORDER BY l.ordinality) AS values
+                                     FROM (SELECT * FROM vsm.cumulative_flow(v.stream, v.since, v.until, every, _lines_shown.type)
+                                                    WITH ORDINALITY WHERE cumulative
+                                           UNION ALL
+                                           SELECT * FROM vsm.occupancy(v.stream, v.since, v.until, every, _lines_shown.type)
+                                                    WITH ORDINALITY WHERE NOT cumulative) l
+                                     GROUP BY l.at ORDER BY l.at) p) AS points) r);
+END $$;
+COMMENT ON FUNCTION vsm._lines_shown(boolean, text, timestamptz, timestamptz, interval, text) IS
+    'The answer of vsm_api.cumulative_flow() or occupancy(). Errors: PT404, PT422.';
+
+CREATE FUNCTION vsm_api.cumulative_flow(stream text DEFAULT 'default', since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
+                                        step interval DEFAULT '1 day', type text DEFAULT NULL)
+    RETURNS json
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+RETURN vsm._lines_shown(true, stream, since, until, step, type);
+COMMENT ON FUNCTION vsm_api.cumulative_flow(text, timestamptz, timestamptz, interval, text) IS
+    'Cumulative flow diagram: at each point, for each stage in order, the items that have got there or further. Lines never fall. '
+    'By default the last 30 days. Errors: PT404 stream; PT422 window or step.';
+
+CREATE FUNCTION vsm_api.occupancy(stream text DEFAULT 'default', since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
+                                  step interval DEFAULT '1 day', type text DEFAULT NULL)
+    RETURNS json
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+RETURN vsm._lines_shown(false, stream, since, until, step, type);
+COMMENT ON FUNCTION vsm_api.occupancy(text, timestamptz, timestamptz, interval, text) IS
+    'At each point, for each stage in order, the items that are in it. By default the last 30 days. Errors: PT404 stream; PT422 '
+    'window or step.';
+
+CREATE FUNCTION vsm_api.throughput(stream text DEFAULT 'default', since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
+                                   step text DEFAULT 'day', type text DEFAULT NULL)
+    RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v CONSTANT vsm._window := vsm._shown_window(stream, since, until);
+    every CONSTANT text := coalesce(step, 'day');
+BEGIN
+    RETURN (SELECT row_to_json(r)
+            FROM (SELECT v.stream, vsm._rfc3339(v.since) AS since, vsm._rfc3339(v.until) AS until, every AS step, throughput.type,
+                         v.time_zone, v.reopen_rule AS rule,
+                         ARRAY(SELECT row_to_json(b)
+                               FROM (SELECT t.bucket AS start, t.items AS throughput
+                                     FROM vsm.throughput(v.stream, v.since, v.bound, every, throughput.type) t ORDER BY t.bucket) b) AS buckets) r);
+END $$;
+COMMENT ON FUNCTION vsm_api.throughput(text, timestamptz, timestamptz, text, text) IS
+    'Items finished per day, week (from Monday) or month of the stream''s time zone. start: the first day; the first and last may be '
+    'cut by the window, by default the last 30 days. Errors: PT404 stream; PT422 window or step.';
+
+CREATE FUNCTION vsm_api.time_in_stage(stream text DEFAULT 'default', since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
+                                      type text DEFAULT NULL)
+    RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v CONSTANT vsm._window := vsm._shown_window(stream, since, until);
+BEGIN
+    RETURN array_to_json(ARRAY(
+        SELECT row_to_json(r)
+        FROM (SELECT t.stage, t.visits, vsm._hours(t.avg) AS avg, vsm._hours(t.p50) AS p50, vsm._hours(t.p85) AS p85,
+                     vsm._hours(t.p95) AS p95, round(vsm._interval_us(t.avg) / 3600000000.0 * t.visits, 2) AS total,
+                     t.items, vsm._hours(t.avg_per_item) AS avg_per_item, t.open_visits, vsm._hours(t.open_avg) AS open_avg
+              FROM vsm.time_in_stage(v.stream, v.since, v.bound, time_in_stage.type) WITH ORDINALITY t
+              ORDER BY t.ordinality) r));
+END $$;
+COMMENT ON FUNCTION vsm_api.time_in_stage(text, timestamptz, timestamptz, text) IS
+    'Hours in each stage over the visits that ended in the window, by default the last 30 days: per visit, in total and per item; '
+    'open_visits: items that are there now. Errors: PT404 stream; PT422 window.';
+
+CREATE FUNCTION vsm_api.work_item_age(stream text DEFAULT 'default', type text DEFAULT NULL, "limit" integer DEFAULT 500) RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    of_stream CONSTANT text := vsm._known_stream(stream);
+BEGIN
+    PERFORM vsm._check_limit("limit", 5000);
+    RETURN array_to_json(ARRAY(
+        SELECT row_to_json(r)
+        FROM (SELECT a.work_item_id AS id, a.external_id, a.title, a.type, a.stage, vsm._hours(a.age) AS age_hours,
+                     vsm._hours(a.time_in_stage) AS time_in_stage_hours, vsm._hours(a.age_since_creation) AS age_since_creation_hours
+              FROM vsm.work_item_age(of_stream, work_item_age.type) WITH ORDINALITY a
+              ORDER BY a.ordinality LIMIT coalesce(work_item_age."limit", 500)) r));
+END $$;
+COMMENT ON FUNCTION vsm_api.work_item_age(text, text, integer) IS
+    'The oldest unfinished items, at most limit (1 to 5000), with their age since they were started; null: not started. '
+    'Errors: PT404 stream; PT422 limit.';
+
+CREATE FUNCTION vsm_api.flow_efficiency(stream text DEFAULT 'default', since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
+                                        type text DEFAULT NULL)
+    RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v CONSTANT vsm._window := vsm._shown_window(stream, since, until);
+BEGIN
+    RETURN (SELECT row_to_json(r)
+            FROM (SELECT round(vsm.flow_efficiency(v.stream, v.since, v.bound, flow_efficiency.type), 4) AS flow_efficiency,
+                         round(sum(c.active_us) / 3600000000.0, 2) AS active_hours, round(sum(c.wait_us) / 3600000000.0, 2) AS wait_hours,
+                         count(*) AS n, v.stream, vsm._rfc3339(v.since) AS since, vsm._rfc3339(v.until) AS until, flow_efficiency.type,
+                         v.reopen_rule AS rule
+                  FROM vsm._completed(v.stream, v.since, v.bound, v.reopen_rule, flow_efficiency.type) c) r);
+END $$;
+COMMENT ON FUNCTION vsm_api.flow_efficiency(text, timestamptz, timestamptz, text) IS
+    'Active time / (active + wait time) between start and finish of the n items finished in the window, by default the last 30 '
+    'days: a ratio of sums, 0 to 1. Errors: PT404 stream; PT422 window.';
+
+CREATE FUNCTION vsm_api.cycle_times(stream text DEFAULT 'default', since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
+                                    type text DEFAULT NULL, "limit" integer DEFAULT 5000)
+    RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v CONSTANT vsm._window := vsm._shown_window(stream, since, until);
+BEGIN
+    PERFORM vsm._check_limit("limit", 50000);
+    RETURN (WITH done AS MATERIALIZED (
+                SELECT * FROM vsm.completions(v.stream, v.since, v.bound, cycle_times.type) WITH ORDINALITY),
+            summary AS (
+                SELECT vsm._summary(vsm._interval_us(d.cycle_time)) AS s FROM done d),
+            latest AS (
+                SELECT * FROM done d ORDER BY d.ordinality DESC LIMIT coalesce(cycle_times."limit", 5000))
+            SELECT row_to_json(r)
+            FROM (SELECT vsm._hours((m.s).p50) AS p50, vsm._hours((m.s).p85) AS p85, vsm._hours((m.s).p95) AS p95, (m.s).n,
+                         ARRAY(SELECT row_to_json(p)
+                               FROM (SELECT l.work_item_id AS id, l.title, l.type, vsm._rfc3339(l.completed_at) AS completed_at,
+                                            vsm._hours(l.cycle_time) AS cycle_time_hours, vsm._hours(l.lead_time) AS lead_time_hours
+                                     FROM latest l ORDER BY l.ordinality) p) AS points
+                  FROM summary m) r);
+END $$;
+COMMENT ON FUNCTION vsm_api.cycle_times(text, timestamptz, timestamptz, text, integer) IS
+    'Percentiles of the cycle time, in hours, of the n items that were started and finished in the window, by default the last 30 '
+    'days, and the latest finished items, at most limit (1 to 50000), as points for a scatter plot. Errors: PT404 stream; PT422 '
+    'window or limit.';
+
+CREATE FUNCTION vsm_api.forecast(items integer DEFAULT NULL, until date DEFAULT NULL, stream text DEFAULT 'default',
+                                 type text DEFAULT NULL, history_days integer DEFAULT 90, seed bigint DEFAULT 1)
+    RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    lines CONSTANT vsm.forecast_line[] := ARRAY(
+        SELECT f FROM vsm.forecast(items, until, vsm._known_stream(stream), type, coalesce(history_days, 90), coalesce(seed, 1)) f);
+BEGIN
+    RETURN (SELECT row_to_json(r)
+            FROM (SELECT CASE WHEN forecast.items IS NOT NULL THEN (
+                             SELECT row_to_json(w)
+                             FROM (SELECT forecast.items, ARRAY(
+                                       SELECT row_to_json(a) FROM (SELECT l.confidence, l.done_on FROM unnest(lines) l) a) AS at) w) END AS "when",
+                         CASE WHEN forecast.until IS NOT NULL THEN (
+                             SELECT row_to_json(h)
+                             FROM (SELECT forecast.until, ARRAY(
+                                       SELECT row_to_json(a) FROM (SELECT l.confidence, l.items_done AS items FROM unnest(lines) l) a) AS at) h) END AS how_many,
+                         b.stream, forecast.type, b.time_zone, b.since AS history_since, b.until AS history_until,
+                         b.days_with_throughput, b.finished, b.trials, b.seed
+                  FROM unnest(lines[1:1]) b) r);
+END $$;
+COMMENT ON FUNCTION vsm_api.forecast(integer, date, text, text, integer, bigint) IS
+    'When that many items will be done (when) and how many will be by the end of a day (how_many), at 50, 70, 85 and 95 % confidence: '
+    'Monte Carlo over the stream''s daily throughput of the last history_days. done_on null: not within ten years. The same history '
+    'and seed give the same forecast. Errors: PT404 stream; PT422 arguments, fewer than 5 days with throughput.';
+
+-- ---- The service ----
+
+CREATE FUNCTION vsm_api.version() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'vsm';
+END;
+COMMENT ON FUNCTION vsm_api.version() IS 'Version of the extension. Errors: none.';
+
+CREATE FUNCTION vsm_api.health() RETURNS json
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT row_to_json(h) FROM (SELECT true AS database_connected, vsm_api.version() AS version) h;
+END;
+COMMENT ON FUNCTION vsm_api.health() IS 'That the database answers, and the extension''s version. Errors: none.';
+
+-- PostgREST answers "Accept: text/plain" with the bare text of a function that returns this.
+CREATE DOMAIN vsm_api."text/plain" AS text;
+COMMENT ON DOMAIN vsm_api."text/plain" IS 'Text that is an answer''s whole body.';
+
+CREATE FUNCTION vsm._label(name text, value text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN name || '="' || replace(replace(replace(value, '\', '\\'), '"', '\"'), E'\n', '\n') || '"';
+COMMENT ON FUNCTION vsm._label(text, text) IS 'A label of a Prometheus sample.';
+
+CREATE FUNCTION vsm._metric_family(name text, kind text, help text, samples text[]) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN format(E'# HELP %1$s %2$s\n# TYPE %1$s %3$s\n', name, help, kind)
+       || CASE WHEN cardinality(samples) > 0 THEN name || array_to_string(samples, E'\n' || name) || E'\n' ELSE '' END;
+COMMENT ON FUNCTION vsm._metric_family(text, text, text, text[]) IS
+    'A family in Prometheus'' text format 0.0.4; a sample is what follows the name in its line.';
+
+CREATE FUNCTION vsm._metric_histogram(of_histogram text, by_stage boolean, unit integer) RETURNS text[]
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT line.text
+        FROM (SELECT vsm._label('stream', h.stream) || CASE WHEN by_stage THEN ',' || vsm._label('stage', h.stage) ELSE '' END AS labels,
+                     h.le, sum(h.count) AS count, sum(h.sum) / unit AS sum
+              FROM vsm.flow_histograms h WHERE h.histogram = of_histogram GROUP BY 1, 2) b
+        CROSS JOIN LATERAL (
+            VALUES (1, format('_bucket{%s,le="%s"} %s', b.labels, CASE WHEN b.le = 'Infinity' THEN '+Inf' ELSE (b.le / unit)::text END, b.count)),
+                   (2, CASE WHEN b.le = 'Infinity' THEN format('_sum{%s} %s', b.labels, b.sum) END),
+                   (3, CASE WHEN b.le = 'Infinity' THEN format('_count{%s} %s', b.labels, b.count) END)) line (place, text)
+        WHERE line.text IS NOT NULL
+        ORDER BY b.labels COLLATE "C", b.le, line.place);
+END $$;
+COMMENT ON FUNCTION vsm._metric_histogram(text, boolean, integer) IS
+    'Samples of a histogram of vsm.flow_histograms, by stream or by stream and stage; unit: that many seconds.';
+
+CREATE FUNCTION vsm_api.prometheus() RETURNS vsm_api."text/plain"
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    created text[];
+    moves text[];
+BEGIN
+    -- a stage may be called none
+    SELECT array_agg(format('{%s,%s} %s', vsm._label('stream', t.stream), vsm._label('type', t.type), t.value)
+                     ORDER BY t.stream COLLATE "C", t.type COLLATE "C") FILTER (WHERE t.total = 'work_items_created'),
+           array_agg(format('{%s,%s,%s} %s', vsm._label('stream', t.stream), vsm._label('from_stage', t.from_stage),
+                            vsm._label('to_stage', t.to_stage), t.value)
+                     ORDER BY t.stream COLLATE "C", t.from_stage COLLATE "C", t.to_stage COLLATE "C")
+               FILTER (WHERE t.total = 'stage_transitions')
+    INTO created, moves
+    FROM (SELECT f.total, f.stream, f.type, coalesce(f.from_stage, 'none') AS from_stage, f.to_stage, sum(f.value) AS value
+          FROM vsm.flow_totals f GROUP BY 1, 2, 3, 4, 5) t;
+    RETURN vsm._metric_family('vsm_work_items_created_total', 'counter', 'Work items created.', created)
+        || vsm._metric_family('vsm_stage_transitions_total', 'counter',
+                              'Moves of work items by the stage left (none: created) and the stage entered.', moves)
+        || vsm._metric_family('vsm_work_in_progress', 'gauge', 'Unfinished work items in each stage, now.', ARRAY(
+               SELECT format('{%s,%s} %s', vsm._label('stream', w.stream), vsm._label('stage', w.stage), w.wip)
+               FROM vsm.wip w ORDER BY w.stream COLLATE "C", w."order"))
+        || vsm._metric_family('vsm_cycle_time_hours', 'histogram', 'Time from start to finish.',
+                              vsm._metric_histogram('cycle_time', false, 3600))
+        || vsm._metric_family('vsm_stage_cycle_time_seconds', 'histogram', 'Time in each stage, by visits that have ended.',
+                              vsm._metric_histogram('time_in_stage', true, 1))
+        || vsm._metric_family('vsm_lead_time_seconds', 'histogram', 'Time from creation to finish.',
+                              vsm._metric_histogram('lead_time', false, 1))
+        || vsm._metric_family('vsm_throughput_per_day', 'gauge', 'Work items finished today, a day of the time zone of the stream.', ARRAY(
+               SELECT format('{%s} %s', vsm._label('stream', v.name), (
+                          SELECT sum(b.items)
+                          FROM vsm.throughput(v.name, date_trunc('day', clock_timestamp(), v.time_zone), clock_timestamp()) b))
+               FROM vsm.value_streams v ORDER BY v.name COLLATE "C"));
+END $$;
+COMMENT ON FUNCTION vsm_api.prometheus() IS
+    'The totals, histograms and work in progress for Prometheus, in its text format 0.0.4. It reads no ledger row, but for streams '
+    'with the reopen rule episodes, and grows with streams, stages and types only. Errors: none.';
+
+-- ---- Import ----
+
+CREATE FUNCTION vsm_api.import_begin() RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
+AS $$
+BEGIN
+    DROP TABLE IF EXISTS pg_temp.import_rows;
+    CREATE TEMPORARY TABLE import_rows (case_id text, stage text, entered_at text, type text, title text) ON COMMIT DROP;
+END $$;
+COMMENT ON FUNCTION vsm_api.import_begin() IS
+    'Makes the temporary table import_rows (case_id, stage, entered_at, type, title), all text, for the events that import_end() imports '
+    'in the same transaction. Errors: 42501 no right to make temporary tables.';
+
+CREATE FUNCTION vsm_api.import_end(stream text DEFAULT 'default', on_error text DEFAULT 'abort') RETURNS json
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    of_stream CONSTANT text := vsm._stream_for_item(stream);
+    before CONSTANT bigint := (SELECT coalesce(max(f.id), 0) FROM vsm.import_refusals f);
+    result vsm.import_result;
+BEGIN
+    IF to_regclass('pg_temp.import_rows') IS NULL THEN
+        RAISE EXCEPTION 'no import has begun'
+            USING ERRCODE = 'PT422', DETAIL = 'There is no table import_rows in this transaction.', HINT = 'Call import_begin() first.';
+    END IF;
+    result := vsm.import_events(to_regclass('pg_temp.import_rows'), of_stream, on_error => coalesce(on_error, 'abort'));
+    DROP TABLE pg_temp.import_rows;
+    RETURN (SELECT row_to_json(r)
+            FROM (SELECT result.items, result.transitions, result.merged, result.skipped, result.refused AS refused_count,
+                         ARRAY(SELECT row_to_json(f)
+                               FROM (SELECT i.case_id, i.stage, i.entered_at, i.reason FROM vsm.import_refusals i
+                                     WHERE i.id > before AND i.refused_at = now() ORDER BY i.id LIMIT 20) f) AS refused) r);
+END $$;
+COMMENT ON FUNCTION vsm_api.import_end(text, text) IS
+    'Imports the rows of import_rows into a stream and counts what became of them; refused: the first 20 rows that on_error => skip left '
+    'out, with the reason. Errors: PT404 stream; PT422 stages, types or rows refused.';
+
+-- Quoted fields may hold commas, line ends and doubled quotes (RFC 4180); a blank line is no row.
+CREATE FUNCTION vsm._read_csv(content text) RETURNS TABLE (place bigint, fields text[])
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    field CONSTANT text := '("(?:[^"]|"")*"|[^",\r\n]*)(,|\r\n|\n|\r|$)';
+BEGIN
+    IF (SELECT coalesce(sum(length(m[1]) + length(m[2])), 0) FROM regexp_matches(content, field, 'g') m) <> length(content) THEN
+        RAISE EXCEPTION 'the text is not CSV'
+            USING ERRCODE = 'PT422', COLUMN = 'content', DETAIL = 'A quote is not closed, or stands in a field that has none around it.',
+                  HINT = 'Put fields with commas, quotes or line ends in quotes, and double the quotes in them.';
+    END IF;
+    RETURN QUERY
+    SELECT f.row, array_agg(CASE WHEN starts_with(f.value, '"') THEN replace(substr(f.value, 2, length(f.value) - 2), '""', '"')
+                                 ELSE f.value END ORDER BY f.n)
+    FROM (SELECT m.n, m.found[1] AS value, 1 + count(*) FILTER (WHERE m.found[2] <> ',') OVER before AS row
+          FROM regexp_matches(content, field, 'g') WITH ORDINALITY m (found, n)
+          WINDOW before AS (ORDER BY m.n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) f
+    GROUP BY f.row HAVING count(*) > 1 OR max(f.value) <> ''
+    ORDER BY f.row;
+END $$;
+COMMENT ON FUNCTION vsm._read_csv(text) IS 'The rows of a text in CSV. Errors: PT422.';
+
+CREATE FUNCTION vsm._import_csv(content text) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    csv CONSTANT text := ltrim(content, U&'\FEFF\000A\000D');        -- a byte order mark is none of the first name
+    header CONSTANT text[] := (SELECT c.fields FROM vsm._read_csv(split_part(csv, E'\n', 1)) c ORDER BY c.place LIMIT 1);
+    missing CONSTANT text := (
+        SELECT string_agg(format('"%s"', w.name), ', ' ORDER BY w.place)
+        FROM unnest(ARRAY['case_id', 'stage', 'entered_at']) WITH ORDINALITY w (name, place)
+        WHERE array_position(header, w.name) IS NULL);
+BEGIN
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION 'the CSV lacks columns'
+            USING ERRCODE = 'PT422', COLUMN = 'content', DETAIL = format('Its first line does not name %s.', missing),
+                  HINT = 'Name the columns in the first line: case_id,stage,entered_at and, as needed, type and title.';
+    END IF;
+    INSERT INTO pg_temp.import_rows
+    SELECT c.fields[array_position(header, 'case_id')], c.fields[array_position(header, 'stage')],
+           c.fields[array_position(header, 'entered_at')], c.fields[array_position(header, 'type')],
+           c.fields[array_position(header, 'title')]
+    FROM vsm._read_csv(csv) c WHERE c.place > 1 ORDER BY c.place;
+END $$;
+COMMENT ON FUNCTION vsm._import_csv(text) IS 'Fills import_rows from CSV with a header. Errors: PT422.';
+
+CREATE FUNCTION vsm._import_json(events json[]) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO pg_temp.import_rows
+    SELECT e.event ->> 'case_id', e.event ->> 'stage', e.event ->> 'entered_at', e.event ->> 'type', e.event ->> 'title'
+    FROM unnest(events) WITH ORDINALITY e (event, place) ORDER BY e.place;
+END $$;
+COMMENT ON FUNCTION vsm._import_json(json[]) IS 'Fills import_rows from objects.';
+
+CREATE FUNCTION vsm_api.import(content text, format text DEFAULT 'csv', stream text DEFAULT 'default', on_error text DEFAULT 'abort')
+    RETURNS json
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    events json[];
+BEGIN
+    PERFORM vsm_api.import_begin();
+    CASE coalesce(import.format, 'csv')
+    WHEN 'csv' THEN
+        PERFORM vsm._import_csv(coalesce(content, ''));
+    WHEN 'ndjson' THEN
+        BEGIN
+            events := ARRAY(SELECT l.line::json FROM regexp_split_to_table(coalesce(content, ''), '[\r\n]+') WITH ORDINALITY l (line, place)
+                            WHERE l.line ~ '\S' ORDER BY l.place);
+        EXCEPTION WHEN data_exception THEN
+            RAISE EXCEPTION 'the text is not NDJSON'
+                USING ERRCODE = 'PT422', COLUMN = 'content', DETAIL = upper(left(sqlerrm, 1)) || substr(sqlerrm, 2) || '.',
+                      HINT = 'Give one JSON object a line: {"case_id":"A-1","stage":"Backlog","entered_at":"2026-01-05T09:00:00Z"}.';
+        END;
+        PERFORM vsm._import_json(events);
+    ELSE
+        RAISE EXCEPTION 'format cannot be "%"', import.format
+            USING ERRCODE = 'PT422', COLUMN = 'format', DETAIL = 'It says how to read the content.', HINT = 'Give csv or ndjson.';
+    END CASE;
+    RETURN vsm_api.import_end(stream, on_error);
+END $$;
+COMMENT ON FUNCTION vsm_api.import(text, text, text, text) IS
+    'Imports entries into stages, in any order and again as often as you like. content: CSV with the columns case_id, stage, entered_at '
+    'and, as needed, type and title named in its first line, or NDJSON, an object with these keys a line. on_error: abort, or '
+    'skip rows that cannot be imported. Errors: PT404 stream; PT422 content, stages, types or rows refused.';
+
+-- The parameter has no name, so PostgREST hands it the whole body.
+CREATE FUNCTION vsm_api.import_events(json) RETURNS json
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_list CONSTANT boolean := json_typeof($1) = 'array';
+    events CONSTANT json := CASE WHEN is_list THEN $1 WHEN json_typeof($1) = 'object' THEN $1 -> 'events' END;
+BEGIN
+    IF json_typeof(events) IS DISTINCT FROM 'array' THEN
+        RAISE EXCEPTION 'the body has no list of events'
+            USING ERRCODE = 'PT422', COLUMN = 'events', DETAIL = 'It is neither an array nor an object with the key "events" and an array.',
+                  HINT = 'For example [{"case_id":"A-1","stage":"Backlog","entered_at":"2026-01-05T09:00:00Z"}].';
+    END IF;
+    PERFORM vsm_api.import_begin();
+    PERFORM vsm._import_json(ARRAY(SELECT e.value FROM json_array_elements(events) WITH ORDINALITY e ORDER BY e.ordinality));
+    RETURN vsm_api.import_end(CASE WHEN NOT is_list THEN $1 ->> 'stream' END, CASE WHEN NOT is_list THEN $1 ->> 'on_error' END);
+END $$;
+COMMENT ON FUNCTION vsm_api.import_events(json) IS
+    'Imports entries into stages from a JSON body: an array of {"case_id", "stage", "entered_at", "type", "title"}, or {"stream", '
+    '"on_error", "events": [...]}. Errors: PT404 stream; PT422 stages, types or rows refused.';
+
+-- ---- Views: with the caller's rights, as tables to PostgREST ----
+
+CREATE VIEW vsm_api.streams WITH (security_invoker = true) AS
+SELECT v.id, v.name, v.time_zone, v.commitment_stage, v.reopen_rule, v.created_at FROM vsm.value_streams v;
+COMMENT ON VIEW vsm_api.streams IS 'Value streams: an order of stages that work items move through.';
+
+CREATE VIEW vsm_api.stages WITH (security_invoker = true) AS
+SELECT s.id, s.stream, s.name, s."order", s.type, s.category, s.wip_limit, s.description, s.created_at, s.retired_at FROM vsm.stages s;
+COMMENT ON VIEW vsm_api.stages IS 'Stages of the value streams; those with retired_at take no new entries.';
+
+CREATE VIEW vsm_api.work_items WITH (security_invoker = true) AS
+SELECT w.id, w.external_id, w.stream, w.title, w.type, s.name AS current_stage, w.created_at, w.updated_at, w.stage_entered_at,
+       w.started_at, w.completed_at
+FROM vsm.work_items w LEFT JOIN vsm.stages s ON s.id = w.stage_id;
+ALTER VIEW vsm_api.work_items ALTER stream SET DEFAULT 'default', ALTER type SET DEFAULT 'task';
+COMMENT ON VIEW vsm_api.work_items IS
+    'Work items. A change of current_stage moves the item and is recorded, as every move is; the columns after it are computed, but '
+    'created_at may be given for a new item.';
+COMMENT ON COLUMN vsm_api.work_items.external_id IS 'Id of the item in another system; unique in its stream.';
+COMMENT ON COLUMN vsm_api.work_items.current_stage IS 'Name of the stage the item is in; write it to move the item.';
+COMMENT ON COLUMN vsm_api.work_items.created_at IS 'First transition; may be given for a new item, up to 5 minutes ahead.';
+COMMENT ON COLUMN vsm_api.work_items.updated_at IS 'Last change of the item.';
+COMMENT ON COLUMN vsm_api.work_items.stage_entered_at IS 'Last transition.';
+COMMENT ON COLUMN vsm_api.work_items.started_at IS 'When work on the item began; null: not started.';
+COMMENT ON COLUMN vsm_api.work_items.completed_at IS 'When the item was finished; null: it is not.';
+
+CREATE VIEW vsm_api.wip WITH (security_invoker = true) AS
+SELECT w.stream, w.stage, w."order", w.category, w.wip, w.wip_limit, w.source FROM vsm.wip w;
+COMMENT ON VIEW vsm_api.wip IS 'Work in progress now: unfinished items in each stage that is not done, with its limit.';
+
+-- What may be written and what not, the table's triggers say.
+CREATE FUNCTION vsm._shown_item_written() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    item_id bigint;
+    stage_id bigint;
+BEGIN
+    IF tg_op = 'DELETE' THEN
+        DELETE FROM vsm.work_items w WHERE w.id = old.id;
+        RETURN CASE WHEN FOUND THEN old END;
+    ELSIF tg_op = 'INSERT' THEN
+        PERFORM vsm._stream_for_item(new.stream);
+        IF new.current_stage IS NOT NULL THEN
+            SELECT s.id INTO stage_id FROM vsm.stages s WHERE s.stream = new.stream AND s.name = new.current_stage;
+            IF NOT FOUND THEN
+                PERFORM vsm._stage_not_found(new.stream, new.current_stage);
+            END IF;
+        END IF;
+        INSERT INTO vsm.work_items AS w (id, external_id, stream, title, type, created_at, updated_at, stage_id, stage_entered_at,
+                                         started_at, completed_at)
+        VALUES (coalesce(new.id, nextval('vsm.work_items_id_seq')), new.external_id, new.stream, new.title, new.type, new.created_at,
+                new.updated_at, stage_id, new.stage_entered_at, new.started_at, new.completed_at)
+        RETURNING w.id INTO item_id;
+    ELSE
+        item_id := old.id;
+        IF (new.id, new.stream, new.created_at, new.stage_entered_at, new.started_at, new.completed_at)
+           IS DISTINCT FROM (old.id, old.stream, old.created_at, old.stage_entered_at, old.started_at, old.completed_at) THEN
+            UPDATE vsm.work_items w
+            SET id = new.id, stream = new.stream, created_at = new.created_at, stage_entered_at = new.stage_entered_at,
+                started_at = new.started_at, completed_at = new.completed_at
+            WHERE w.id = item_id;
+        END IF;
+        -- what others change meanwhile is left alone
+        IF (new.external_id, new.title, new.type) IS DISTINCT FROM (old.external_id, old.title, old.type) THEN
+            UPDATE vsm.work_items w
+            SET external_id = CASE WHEN new.external_id IS DISTINCT FROM old.external_id THEN new.external_id ELSE w.external_id END,
+                title = CASE WHEN new.title IS DISTINCT FROM old.title THEN new.title ELSE w.title END,
+                type = CASE WHEN new.type IS DISTINCT FROM old.type THEN new.type ELSE w.type END
+            WHERE w.id = item_id;
+        END IF;
+        IF new.current_stage IS DISTINCT FROM old.current_stage THEN
+            PERFORM vsm_api.transition(item_id, new.current_stage);
+        END IF;
+    END IF;
+    SELECT i.* INTO new FROM vsm_api.work_items i WHERE i.id = item_id;
+    RETURN CASE WHEN FOUND THEN new END;
+END $$;
+COMMENT ON FUNCTION vsm._shown_item_written() IS 'Writes through vsm_api.work_items.';
+CREATE TRIGGER written INSTEAD OF INSERT OR UPDATE OR DELETE ON vsm_api.work_items
+    FOR EACH ROW EXECUTE FUNCTION vsm._shown_item_written();
+
+------------------------------------------------------------------------------------------------------------------------
 -- privileges: PUBLIC has nothing; vsm.grant_access() gives a role what it needs
 ------------------------------------------------------------------------------------------------------------------------
 
@@ -2561,6 +3508,15 @@ BEGIN
                    ' vsm.completions, vsm.wip_at, vsm.occupancy, vsm.cumulative_flow, vsm.throughput, vsm.time_in_stage,'
                    ' vsm.flow_efficiency, vsm.work_item_age, vsm.metrics, vsm.data_quality, vsm.simulate,'
                    ' vsm._wip_now, vsm._recount_row, vsm._wip_recount, vsm.wip_check, vsm._totals_now, vsm._bucket_bounds TO %s', role);
+    EXECUTE format('GRANT USAGE ON SCHEMA vsm_api TO %s', role);
+    EXECUTE format('GRANT SELECT ON vsm._items_shown, vsm_api.streams, vsm_api.stages, vsm_api.work_items, vsm_api.wip TO %s', role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._forecast_days, vsm._forecast_items, vsm._check_forecast, vsm.forecast,'
+                   ' vsm._rfc3339, vsm._hours, vsm._known_stream, vsm._stream_for_item, vsm._item_not_found, vsm._stage_not_found, vsm._check_limit,'
+                   ' vsm._shown_window, vsm._lines_shown, vsm._label, vsm._metric_family, vsm._metric_histogram,'
+                   ' vsm_api.history, vsm_api.work_item, vsm_api.work_items, vsm_api.stages, vsm_api.types, vsm_api.streams,'
+                   ' vsm_api.metrics, vsm_api.wip, vsm_api.cumulative_flow, vsm_api.occupancy, vsm_api.throughput,'
+                   ' vsm_api.time_in_stage, vsm_api.work_item_age, vsm_api.flow_efficiency, vsm_api.cycle_times, vsm_api.forecast,'
+                   ' vsm_api.version, vsm_api.health, vsm_api.prometheus TO %s', role);
     -- these have several forms each
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s',
         (SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc p
@@ -2576,13 +3532,17 @@ BEGIN
     EXECUTE format('GRANT SELECT, DELETE ON vsm.import_refusals TO %s', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._stage_id, vsm._require_room, vsm._latest_transition, vsm.create_work_item, vsm.transition,'
                    ' vsm._import_begin, vsm._import_column, vsm._import_time, vsm._read_time, vsm._import_apply,'
-                   ' vsm.import_events, vsm.import_wide TO %s', role);
+                   ' vsm.import_events, vsm.import_wide, vsm._read_csv, vsm._import_csv, vsm._import_json,'
+                   ' vsm_api.create_work_item, vsm_api.transition, vsm_api.delete_work_item, vsm_api.prepare,'
+                   ' vsm_api.import_begin, vsm_api.import_end, vsm_api.import, vsm_api.import_events TO %s', role);
+    EXECUTE format('GRANT INSERT, UPDATE, DELETE ON vsm_api.work_items TO %s', role);
     IF level = 'writer' THEN
         RETURN;
     END IF;
     EXECUTE format('GRANT INSERT, UPDATE, DELETE ON vsm.value_streams, vsm.stages, vsm.work_item_types TO %s', role);
+    EXECUTE format('GRANT INSERT, UPDATE, DELETE ON vsm_api.streams, vsm_api.stages TO %s', role);
     EXECUTE format('GRANT SELECT ON vsm._totals_kept TO %s', role);
-    EXECUTE format('GRANT USAGE ON SEQUENCE vsm.value_streams_id_seq, vsm.stages_id_seq TO %s', role);
+    EXECUTE format('GRANT USAGE ON SEQUENCE vsm.value_streams_id_seq, vsm.stages_id_seq, vsm.work_item_types_id_seq TO %s', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._read_stage_list, vsm._set_stages, vsm._check_commitment_stage,'
                    ' vsm.define_stream, vsm.wip_rebuild TO %s', role);
 END $$;
@@ -2590,7 +3550,7 @@ COMMENT ON FUNCTION vsm.grant_access(regrole, text) IS
     'Gives a role what it needs. reader: tables and figures; writer: also creates, moves, deletes and imports items; admin: also '
     'defines streams, stages and types. Errors: PT422.';
 
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA vsm FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA vsm, vsm_api FROM PUBLIC;
 
 -- Everything belongs to who created the extension, who may be no superuser; what runs with the owner's rights has no more.
 DO $$
@@ -2599,10 +3559,12 @@ DECLARE
 BEGIN
     FOR object IN
         SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind, c.oid::regclass::text AS name
-        FROM pg_class c WHERE c.relnamespace = 'vsm'::regnamespace AND c.relkind IN ('r', 'v')
+        FROM pg_class c WHERE c.relnamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace) AND c.relkind IN ('r', 'v')
         UNION ALL
-        SELECT 'TYPE', t.oid::regtype::text FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
-        WHERE t.typnamespace = 'vsm'::regnamespace AND (c.relkind = 'c' OR t.typtype = 'b' AND t.typcategory <> 'A')
+        SELECT CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, t.oid::regtype::text
+        FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
+        WHERE t.typnamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace)
+          AND (c.relkind = 'c' OR t.typtype = 'd' OR t.typtype = 'b' AND t.typcategory <> 'A')
         UNION ALL
         SELECT 'OPERATOR', o.oid::regoperator::text FROM pg_operator o WHERE o.oprnamespace = 'vsm'::regnamespace
         UNION ALL
@@ -2612,7 +3574,9 @@ BEGIN
         UNION ALL
         SELECT CASE p.prokind WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END,
                format('%s', p.oid::regprocedure)
-        FROM pg_proc p WHERE p.pronamespace = 'vsm'::regnamespace
+        FROM pg_proc p WHERE p.pronamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace)
+        UNION ALL
+        SELECT 'SCHEMA', 'vsm_api'
     LOOP
         EXECUTE format('ALTER %s %s OWNER TO @extowner@', object.kind, object.name);
     END LOOP;

@@ -265,7 +265,8 @@ check_text_columns(const ItemRow *row, const ItemRow *old, TupleDesc desc)
 				errcode(VSM_UNPROCESSABLE),
 				errmsg("the external id of a work item is empty"),
 				errdetail("An item without one has the null value there."),
-				errhint("Give the id that another system knows the item by, or null."));
+				errhint("Give the id that another system knows the item by, or null."),
+				err_generic_string(PG_DIAG_COLUMN_NAME, "external_id"));
 }
 
 static void
@@ -279,7 +280,8 @@ check_title(const ItemRow *row)
 				errcode(VSM_UNPROCESSABLE),
 				errmsg("a work item needs a title"),
 				errdetail("The title is null."),
-				errhint("Give a title of 1 to %d characters.", MAX_TITLE_CHARACTERS));
+				errhint("Give a title of 1 to %d characters.", MAX_TITLE_CHARACTERS),
+				err_generic_string(PG_DIAG_COLUMN_NAME, "title"));
 	title = DatumGetTextPP(row->values[ITEM_TITLE]);
 	characters = pg_mbstrlen_with_len(VARDATA_ANY(title), VARSIZE_ANY_EXHDR(title));
 	if (characters < 1 || characters > MAX_TITLE_CHARACTERS)
@@ -287,7 +289,8 @@ check_title(const ItemRow *row)
 				errcode(VSM_UNPROCESSABLE),
 				errmsg(characters == 0 ? "the title of a work item is empty" : "the title of a work item is too long"),
 				errdetail("It has %d characters.", characters),
-				errhint("Give a title of 1 to %d characters.", MAX_TITLE_CHARACTERS));
+				errhint("Give a title of 1 to %d characters.", MAX_TITLE_CHARACTERS),
+				err_generic_string(PG_DIAG_COLUMN_NAME, "title"));
 }
 
 static void
@@ -299,7 +302,8 @@ check_type(const char *type)
 				errmsg("work item type \"%s\" is not defined", type),
 				errdetail("The types are in vsm.work_item_types; names are case-sensitive."),
 				errhint("Use a defined type, or add one: INSERT INTO vsm.work_item_types VALUES (%s).",
-						quote_literal_cstr(type)));
+						quote_literal_cstr(type)),
+				err_generic_string(PG_DIAG_COLUMN_NAME, "type"));
 }
 
 /*

@@ -6,7 +6,7 @@
 BEGIN;
 SET client_min_messages = warning;
 DROP EXTENSION vsm CASCADE;
-DROP SCHEMA IF EXISTS vsm;			-- it would keep its owner
+DROP SCHEMA IF EXISTS vsm;			-- it would keep its owner; vsm_api goes with the extension
 CREATE ROLE vsm_catalog_owner;
 SELECT format('GRANT CREATE ON DATABASE %I TO vsm_catalog_owner', current_database()) \gexec
 SET ROLE vsm_catalog_owner;
@@ -23,11 +23,11 @@ FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass 
 WHERE e.extname = 'vsm' AND d.deptype = 'e';
 
 CREATE TEMPORARY VIEW functions AS
-SELECT p.*, p.oid::regprocedure::text AS object, p.proname !~ '^_' AS public
+SELECT p.*, p.oid::regprocedure::text AS object, p.pronamespace::regnamespace::text AS schema, p.proname !~ '^_' AS public
 FROM pg_proc p JOIN members m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid;
 
 CREATE TEMPORARY VIEW relations AS
-SELECT c.*, c.oid::regclass::text AS object, c.relname !~ '^_' AS public
+SELECT c.*, c.oid::regclass::text AS object, c.relnamespace::regnamespace::text AS schema, c.relname !~ '^_' AS public
 FROM pg_class c JOIN members m ON m.classid = 'pg_class'::regclass AND m.objid = c.oid;
 
 -- as pg_get_function_arguments(), and the columns of a result that has some
@@ -46,24 +46,24 @@ $$;
 SELECT ok(count(*) >= 60, 'functions, tables, views, sequences and types are members of the extension') FROM members;
 SELECT is_empty($$
     SELECT pg_describe_object('pg_proc'::regclass, p.oid, 0) FROM pg_proc p
-    WHERE p.pronamespace = 'vsm'::regnamespace AND p.oid NOT IN (SELECT f.oid FROM functions f)
+    WHERE p.pronamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace) AND p.oid NOT IN (SELECT f.oid FROM functions f)
     UNION ALL
     SELECT pg_describe_object('pg_class'::regclass, c.oid, 0) FROM pg_class c
-    WHERE c.relnamespace = 'vsm'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'S', 'p', 'f')
+    WHERE c.relnamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace) AND c.relkind IN ('r', 'v', 'm', 'S', 'p', 'f')
       AND c.oid NOT IN (SELECT r.oid FROM relations r)
-    $$, 'nothing in schema vsm is not the extension''s');
+    $$, 'nothing in schemas vsm and vsm_api is not the extension''s');
 SELECT is_empty($$
     SELECT m.object FROM members m
     WHERE m.classid IN ('pg_proc'::regclass, 'pg_class'::regclass, 'pg_type'::regclass)
-      AND m.object !~ '(^|[^a-z_])vsm\.'
-    $$, 'all of them are in schema vsm');
+      AND m.object !~ '(^|[^a-z_])vsm(_api)?\.'
+    $$, 'all of them are in schemas vsm and vsm_api');
 
 -- ---- Labels ----
 
 -- A new public function must be entered here, with a thought about its labels.
 SELECT results_eq($$
     SELECT DISTINCT f.proname::text COLLATE "default", f.prokind::text, f.provolatile::text, f.proparallel::text, f.proisstrict, f.prosecdef
-    FROM functions f WHERE f.public ORDER BY f.proname::text COLLATE "default"
+    FROM functions f WHERE f.public AND f.schema = 'vsm' ORDER BY f.proname::text COLLATE "default"
     $$, $$
     -- volatile functions write or read shared memory, and so are unsafe in parallel; stable ones read the ledger, in the leader
     -- because their plans must see stages that this transaction changed; safe ones touch no table
@@ -76,6 +76,7 @@ SELECT results_eq($$
            ('data_quality',          'f', 's', 'r', false, false),
            ('define_stream',         'f', 'v', 'u', false, false),
            ('flow_efficiency',       'f', 's', 'r', false, false),
+           ('forecast',              'f', 's', 'r', false, false),
            ('grant_access',          'f', 'v', 'u', false, false),
            ('histogram',             'f', 'i', 's', true,  false),
            ('history',               'f', 's', 'r', false, false),
@@ -102,6 +103,23 @@ SELECT results_eq($$
            ('wip_rebuild',           'f', 'v', 'u', false, false),
            ('work_item_age',         'f', 's', 'r', false, false)
     $$, 'every public function has the volatility and parallel label of what it does');
+-- PostgREST runs what is not volatile in a read-only transaction, also by POST
+SELECT results_eq($$
+    SELECT f.proname::text COLLATE "default" FROM functions f
+    WHERE f.schema = 'vsm_api' AND (f.provolatile = 'v' OR f.proparallel = 'u') ORDER BY f.proname COLLATE "C"
+    $$, $$
+    VALUES ('create_work_item'), ('delete_work_item'), ('import'), ('import_begin'), ('import_end'), ('import_events'), ('prepare'),
+           ('prometheus'), ('transition'), ('wip')
+    $$, 'in vsm_api only what writes or reads shared memory is volatile');
+SELECT results_eq($$SELECT f.object FROM functions f WHERE f.schema = 'vsm_api' AND f.prosecdef$$, $$VALUES ('vsm_api.prepare()')$$,
+                  'and all but what a first item may do too runs with the rights of the caller');
+SELECT is_empty($$
+    SELECT r.object FROM relations r WHERE r.schema = 'vsm_api' AND NOT coalesce(r.reloptions @> ARRAY['security_invoker=true'], false)
+    $$, 'so do its views');
+SELECT is_empty($$
+    SELECT f.object FROM functions f WHERE f.schema = 'vsm_api'
+      AND (f.proretset OR f.prorettype NOT IN ('json'::regtype, 'text'::regtype, 'void'::regtype, 'vsm_api."text/plain"'::regtype))
+    $$, 'its functions return one document each');
 SELECT is_empty($$
     SELECT f.object FROM functions f WHERE f.proparallel <> 'u' AND f.provolatile = 'v'
     $$, 'no function that writes claims to be fit for parallel queries');
@@ -131,7 +149,8 @@ SELECT is_empty($$
 
 SELECT is(e.extowner::regrole::text, 'vsm_catalog_owner', 'the extension belongs to who created it')
 FROM pg_extension e WHERE e.extname = 'vsm';
-SELECT is(n.nspowner::regrole::text, 'vsm_catalog_owner', 'and so does the schema') FROM pg_namespace n WHERE n.nspname = 'vsm';
+SELECT is(n.nspowner::regrole::text, 'vsm_catalog_owner', 'and so does schema ' || n.nspname)
+FROM pg_namespace n WHERE n.nspname IN ('vsm', 'vsm_api') ORDER BY n.nspname;
 SELECT is_empty($$
     SELECT f.object, f.proowner::regrole FROM functions f WHERE f.proowner <> 'vsm_catalog_owner'::regrole AND f.prosecdef
     $$, 'SECURITY DEFINER functions have the rights of the extension''s owner, no superuser''s');
@@ -159,8 +178,8 @@ SELECT is_empty($$
 SELECT is_empty($$
     SELECT a.privilege_type
     FROM pg_namespace n CROSS JOIN LATERAL aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
-    WHERE n.nspname = 'vsm' AND a.grantee = 0
-    $$, 'PUBLIC cannot use the schema');
+    WHERE n.nspname IN ('vsm', 'vsm_api') AND a.grantee = 0
+    $$, 'PUBLIC cannot use the schemas');
 SELECT is_empty($$
     SELECT f.object, a.grantee::regrole FROM functions f CROSS JOIN LATERAL aclexplode(f.proacl) a WHERE a.grantee NOT IN (0, f.proowner)
     UNION ALL
@@ -277,19 +296,23 @@ INSERT INTO interface VALUES
     ('work_item_age', 'stream text DEFAULT ''default''::text',
      'work_item_id, external_id, title, type, stage, age, time_in_stage'),
     ('data_quality', 'stream text', ''),
+    ('forecast',
+     'items integer DEFAULT NULL::integer, until date DEFAULT NULL::date, stream text DEFAULT ''default''::text,'
+     ' type text DEFAULT NULL::text, history_days integer DEFAULT 90, seed bigint DEFAULT 1, trials integer DEFAULT 10000',
+     'confidence, done_on, items_done, stream, time_zone, since, until, days_with_throughput, finished, trials, seed'),
     ('simulate', '', 'case_id, stage, entered_at, type, title');
 
 SELECT is(count(*), 1::bigint, 'there is one function vsm.' || i.function)
-FROM interface i JOIN functions f ON f.proname = i.function GROUP BY i.function ORDER BY i.function;
+FROM interface i JOIN functions f ON f.proname = i.function AND f.schema = 'vsm' GROUP BY i.function ORDER BY i.function;
 SELECT ok(starts_with(pg_get_function_arguments(f.oid), i.parameters), 'parameters of vsm.' || i.function)
        || CASE WHEN starts_with(pg_get_function_arguments(f.oid), i.parameters) THEN ''
                ELSE E'\n' || diag('have: ' || pg_get_function_arguments(f.oid)) || E'\n' || diag('want: ' || i.parameters) END
-FROM interface i JOIN functions f ON f.proname = i.function ORDER BY i.function;
+FROM interface i JOIN functions f ON f.proname = i.function AND f.schema = 'vsm' ORDER BY i.function;
 SELECT ok(starts_with(pg_temp.result_columns(f.oid) || ', ', i.columns || CASE i.columns WHEN '' THEN '' ELSE ', ' END),
           'result of vsm.' || i.function)
        || CASE WHEN starts_with(pg_temp.result_columns(f.oid) || ', ', i.columns || CASE i.columns WHEN '' THEN '' ELSE ', ' END) THEN ''
                ELSE E'\n' || diag('have: ' || pg_temp.result_columns(f.oid)) || E'\n' || diag('want: ' || i.columns) END
-FROM interface i JOIN functions f ON f.proname = i.function ORDER BY i.function;
+FROM interface i JOIN functions f ON f.proname = i.function AND f.schema = 'vsm' ORDER BY i.function;
 SELECT is_empty($$
     SELECT a.attname, format_type(a.atttypid, NULL) FROM pg_attribute a
     WHERE a.attrelid = 'vsm.flow_figures'::regclass AND a.attname ~ '^(lead|cycle)_time_(avg|p)' AND a.atttypid <> 'interval'::regtype
@@ -300,11 +323,11 @@ CREATE TEMPORARY TABLE shapes (relation text, columns text);
 INSERT INTO shapes VALUES
     ('value_streams', 'id, name, time_zone, commitment_stage, reopen_rule, created_at'),
     ('stages', 'id, stream, name, order, type, category, wip_limit, description, created_at'),
-    ('work_item_types', 'name'),
+    ('work_item_types', 'name, id'),
     ('work_items', 'id, stream, external_id, title, type, created_at, updated_at, stage_id, stage_entered_at, started_at, completed_at'),
     ('stage_transitions', 'work_item_id, id, from_stage_id, to_stage_id, timestamp, recorded_at, time_in_stage, reason, actor');
 SELECT ok(starts_with(string_agg(a.attname, ', ' ORDER BY a.attnum) || ', ', s.columns || ', '), 'columns of vsm.' || s.relation)
-FROM shapes s JOIN relations r ON r.relname = s.relation JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0
+FROM shapes s JOIN relations r ON r.relname = s.relation AND r.schema = 'vsm' JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0
 GROUP BY s.relation, s.columns ORDER BY s.relation;
 SELECT columns_are('vsm', 'wip', ARRAY['stream', 'stage', 'wip', 'wip_limit', 'category', 'order', 'source'], 'columns of vsm.wip');
 SELECT columns_are('vsm', 'flow_totals', ARRAY['total', 'stream', 'type', 'from_stage', 'to_stage', 'value'], 'columns of vsm.flow_totals');

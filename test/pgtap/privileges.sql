@@ -52,6 +52,7 @@ INSERT INTO calls VALUES
     ('time_in_stage',    'SELECT vsm.time_in_stage()', 'reader'),
     ('flow_efficiency',  'SELECT vsm.flow_efficiency()', 'reader'),
     ('work_item_age',    'SELECT vsm.work_item_age()', 'reader'),
+    ('forecast',         'SELECT vsm.forecast(1) LIMIT 0', 'reader'),
     ('data_quality',     'SELECT vsm.data_quality()', 'reader'),
     ('completions',      'SELECT vsm.completions()', 'reader'),
     ('cycle_time_days',  'SELECT vsm.cycle_time_days(now(), now())', 'reader'),

@@ -1,0 +1,134 @@
+-- prometheus.sql: what vsm_api.prometheus() says is what the tables say, after random histories of two streams
+--
+-- The text is read as a scraper reads it, and every sample computed again from the ledger and the items in plain SQL.
+-- The seed is fixed; psql -v seed=N tries another history.
+
+\if :{?seed}
+\else
+\set seed 20260105
+\endif
+
+SET client_min_messages = warning;
+SET timezone = 'Asia/Tokyo';
+CREATE SCHEMA t;
+
+SELECT no_plan();
+SELECT diag('seed ' || :seed);
+
+-- ---- The text, and the tables ----
+
+CREATE FUNCTION t.samples() RETURNS TABLE (name text, labels text, value float8) LANGUAGE sql AS $$
+    SELECT m[1], m[2], m[3]::float8
+    FROM regexp_split_to_table(vsm_api.prometheus(), E'\n') line
+    CROSS JOIN LATERAL regexp_match(line, '^([a-z_]+)\{(.*)\} ([^ ]+)$') m
+    WHERE line !~ '^#' AND line <> '' $$;
+
+CREATE FUNCTION t.histogram(name text, labels text, seconds float8[], unit float8, bounds float8[])
+    RETURNS TABLE (name text, labels text, value float8) LANGUAGE sql AS $$
+    SELECT $1 || '_bucket', format('%s,le="%s"', $2, coalesce(b::text, '+Inf')), (SELECT count(*) FROM unnest($3) s WHERE b IS NULL OR s <= b * $4)
+    FROM unnest($5 || NULL::float8) b
+    UNION ALL SELECT $1 || '_count', $2, cardinality($3)
+    UNION ALL SELECT $1 || '_sum', $2, (SELECT sum(floor(s * 1000) / 1000) FROM unnest($3) s) / $4 $$;
+
+CREATE FUNCTION t.expected() RETURNS TABLE (name text, labels text, value float8) LANGUAGE sql AS $$
+    WITH moves AS MATERIALIZED (
+        SELECT i.stream, i.type, f.name AS "from", s.name AS "to", extract(epoch FROM t.time_in_stage)::float8 AS stay,
+               extract(epoch FROM t.cycle_time)::float8 AS cycle, extract(epoch FROM t.lead_time)::float8 AS lead
+        FROM vsm.stage_transitions t JOIN vsm.work_items i ON i.id = t.work_item_id JOIN vsm.stages s ON s.id = t.to_stage_id
+        LEFT JOIN vsm.stages f ON f.id = t.from_stage_id),
+    seconds AS (SELECT '{3600,14400,28800,86400,172800,259200,604800,1209600,2592000}'::float8[] AS bounds)
+    SELECT 'vsm_work_items_created_total', format('stream="%s",type="%s"', i.stream, i.type), count(*) FROM vsm.work_items i GROUP BY i.stream, i.type
+    UNION ALL
+    SELECT 'vsm_stage_transitions_total', format('stream="%s",from_stage="%s",to_stage="%s"', m.stream, coalesce(m."from", 'none'), m."to"), count(*)
+    FROM moves m GROUP BY m.stream, m."from", m."to"
+    UNION ALL
+    SELECT 'vsm_work_in_progress', format('stream="%s",stage="%s"', s.stream, s.name), (SELECT count(*) FROM vsm.work_items i WHERE i.stage_id = s.id)
+    FROM vsm.stages s WHERE s.category <> 'done'
+    UNION ALL
+    SELECT 'vsm_throughput_per_day', format('stream="%s"', v.name),
+           (SELECT count(*) FROM vsm.work_items i WHERE i.stream = v.name AND (i.completed_at AT TIME ZONE v.time_zone)::date = (now() AT TIME ZONE v.time_zone)::date)
+    FROM vsm.value_streams v
+    UNION ALL
+    SELECT h.* FROM (SELECT m.stream, array_agg(m.cycle) AS d FROM moves m WHERE m.cycle IS NOT NULL GROUP BY 1) m
+    CROSS JOIN LATERAL t.histogram('vsm_cycle_time_hours', format('stream="%s"', m.stream), m.d, 3600, '{1,4,8,24,48,72,168,336,720}') h
+    UNION ALL
+    SELECT h.* FROM (SELECT m.stream, array_agg(m.lead) AS d FROM moves m WHERE m.lead IS NOT NULL GROUP BY 1) m CROSS JOIN seconds
+    CROSS JOIN LATERAL t.histogram('vsm_lead_time_seconds', format('stream="%s"', m.stream), m.d, 1, seconds.bounds) h
+    UNION ALL
+    SELECT h.* FROM (SELECT m.stream, m."from", array_agg(m.stay) AS d FROM moves m WHERE m.stay IS NOT NULL GROUP BY 1, 2) m CROSS JOIN seconds
+    CROSS JOIN LATERAL t.histogram('vsm_stage_cycle_time_seconds', format('stream="%s",stage="%s"', m.stream, m."from"), m.d, 1, seconds.bounds) h $$;
+
+-- Sums are compared to the rounding of floating point.
+CREATE FUNCTION t.differences() RETURNS TABLE (name text, labels text, told float8, expected float8) LANGUAGE sql AS $$
+    SELECT name, labels, s.value, e.value FROM t.samples() s FULL JOIN t.expected() e USING (name, labels)
+    WHERE s.value IS NULL OR e.value IS NULL OR abs(s.value - e.value) > 1e-9 * greatest(1, abs(e.value)) $$;
+
+-- ---- Histories ----
+
+SELECT setseed((:seed % 1000) / 1000.0) \g /dev/null
+SELECT vsm_api.prepare() \g /dev/null
+SELECT vsm.define_stream('support', '[{"name":"New","category":"wait"},{"name":"Working"},{"name":"Closed","category":"done"},{"name":"Dropped","category":"done"}]',
+                         'Pacific/Auckland') \g /dev/null
+
+SELECT is_empty('SELECT * FROM t.differences()', 'before the first item: stages without items');
+
+-- Every move goes forward in time; some finish within the hour, some take a month, some come back.
+CREATE PROCEDURE t.live(rounds integer) LANGUAGE plpgsql AS $$
+DECLARE
+    item vsm.work_items;
+    at timestamptz;
+BEGIN
+    FOR n IN 1 .. rounds LOOP
+        item := vsm.create_work_item('item', (ARRAY['task', 'bug', 'epic'])[1 + floor(random() * 3)], (ARRAY['default', 'support'])[1 + floor(random() * 2)],
+                                     at => now() - random() ^ 3 * interval '200 days');
+        at := item.created_at;
+        FOR moves IN 1 .. floor(random() * 9) LOOP
+            at := at + random() ^ 4 * interval '40 days';
+            EXIT WHEN at > now();
+            PERFORM vsm.transition(item.id, s.name, at) FROM vsm.stages s WHERE s.stream = item.stream ORDER BY random() LIMIT 1;
+        END LOOP;
+        IF n % 20 = 0 THEN
+            ROLLBACK;
+        ELSIF n % 3 = 0 THEN
+            COMMIT;
+        END IF;
+    END LOOP;
+    COMMIT;
+END $$;
+CALL t.live(300);
+SELECT is_empty('SELECT * FROM t.differences()', 'after moves, reopenings and rollbacks');
+
+CREATE TABLE t.events AS SELECT * FROM vsm.simulate(400, 120, :seed, now()) ORDER BY random();
+SELECT vsm.import_events('t.events') \g /dev/null
+SELECT is_empty('SELECT * FROM t.differences()', 'after an import in any order');
+
+CALL t.live(100);
+SELECT vsm.transition(vsm_item.id, 'Closed') FROM vsm.create_work_item('of today', stream => 'support') vsm_item \g /dev/null
+SELECT is_empty('SELECT * FROM t.differences()', 'and after more moves');
+SELECT cmp_ok(count(*), '>', 150::bigint, 'which are many samples') FROM t.samples();
+SELECT cmp_ok(value, '>=', 1::float8, 'and of today') FROM t.samples() WHERE name = 'vsm_throughput_per_day' AND labels = 'stream="support"';
+
+-- ---- What makes a scrape small and steady ----
+
+CREATE TABLE t.before AS SELECT * FROM t.samples();
+SELECT is(count(*), count(DISTINCT (name, labels)), 'no sample is told twice') FROM t.before;
+DELETE FROM vsm.work_items WHERE id % 3 = 0;
+SELECT is_empty($$SELECT * FROM t.before b LEFT JOIN t.samples() s USING (name, labels)
+                  WHERE name !~ '^vsm_(work_in_progress|throughput_per_day)' AND (s.value IS NULL OR s.value < b.value)$$, 'nothing that counts falls when items are deleted');
+SELECT vsm.import_events('t.events') \g /dev/null
+SELECT is_empty($$SELECT * FROM t.before b LEFT JOIN t.samples() s USING (name, labels)
+                  WHERE name !~ '^vsm_(work_in_progress|throughput_per_day)' AND (s.value IS NULL OR s.value < b.value)$$, 'nor when their history comes again');
+SELECT is((SELECT count(*) FROM t.samples()), (SELECT count(*) FROM t.before), 'more items are no more samples');
+
+CREATE FUNCTION t.rows_read(of_table regclass) RETURNS bigint LANGUAGE sql AS $$
+    SELECT pg_stat_get_xact_tuples_returned(of_table) + pg_stat_get_xact_tuples_fetched(of_table)
+           + (SELECT sum(pg_stat_get_xact_tuples_returned(i.indexrelid))::bigint FROM pg_index i WHERE i.indrelid = of_table) $$;
+BEGIN;
+CREATE TEMPORARY TABLE reads ON COMMIT DROP AS SELECT t.rows_read('vsm.stage_transitions') AS before;
+SELECT length(vsm_api.prometheus()) \g /dev/null
+SELECT is(t.rows_read('vsm.stage_transitions'), before, 'a scrape reads no ledger row') FROM reads;
+SELECT count(*) FROM vsm.stage_transitions \g /dev/null
+SELECT isnt(t.rows_read('vsm.stage_transitions'), before, 'and this would have shown if it did') FROM reads;
+COMMIT;
+
+SELECT * FROM finish();

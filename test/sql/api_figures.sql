@@ -1,0 +1,64 @@
+-- vsm_api: figures as JSON.  Each says what the function of schema vsm says, in the units and keys of the REST surface.
+SET TimeZone = 'America/Caracas';		-- answers are in UTC, days in the zone of the stream
+SET IntervalStyle = iso_8601;
+CREATE EXTENSION vsm;
+\pset format unaligned
+\pset tuples_only on
+SELECT name FROM vsm.define_stream('flow', '[{"name": "Inbox", "category": "wait"}, {"name": "Work"}, {"name": "Queue", "category": "wait"},
+    {"name": "Done", "category": "done"}]', 'Europe/Berlin');
+CREATE TABLE events (case_id text, stage text, entered_at timestamptz, type text);
+INSERT INTO events
+    SELECT m.item, split_part(e, ' ', 1), timestamptz '2023-12-31 UTC' + split_part(e, ' ', 2)::integer * interval '6 hours', m.type
+    FROM (VALUES ('A', 'bug', '{Inbox 4,Work 6,Queue 10,Done 14}'::text[]), ('B', 'task', '{Inbox 5,Work 8,Done 9}'),
+                 ('C', 'task', '{Inbox 7,Done 12}'), ('D', 'bug', '{Inbox 8,Work 9,Inbox 13}')) m (item, type, entries), unnest(m.entries) e;
+SELECT * FROM vsm.import_events('events', 'flow');
+UPDATE vsm.stages SET wip_limit = 3 WHERE name = 'Inbox';
+
+SELECT regexp_replace(vsm_api.wip()::text, '"source":"[a-z ]+"', '"source":"<source>"', 'g');
+SELECT vsm_api.wip()::text = vsm_api.wip('flow')::text AS same;
+SELECT vsm_api.cumulative_flow('flow', '2024-01-01', '2024-01-04');
+SELECT vsm_api.cumulative_flow('flow', '2024-01-01', '2024-01-04', type => 'bug') -> 'points' -> 2 AS bugs;
+SELECT vsm_api.occupancy('flow', '2024-01-01T00:00:00Z', '2024-01-03T00:00:00Z', '12 hours');
+-- A finished at noon of the 3rd, B at 06:00 of the 2nd, C at midnight UTC between: the 3rd in Berlin.
+SELECT vsm_api.throughput('flow', '2024-01-01T00:00:00Z', '2024-01-05T00:00:00Z');
+SELECT vsm_api.throughput('flow', '2024-01-01T00:00:00Z', '2024-01-15T00:00:00Z', 'week', 'task');
+SELECT vsm_api.throughput('flow', '-infinity', 'infinity', 'month');
+SELECT regexp_replace(vsm_api.time_in_stage('flow', '2024-01-01T00:00:00Z', '2024-01-05T00:00:00Z')::text, '"open_avg":\d+\.\d\d', '"open_avg":<age>', 'g');
+SELECT vsm_api.flow_efficiency('flow', '2024-01-01T00:00:00Z', '2024-01-05T00:00:00Z');
+SELECT vsm_api.flow_efficiency('flow', '2024-01-01T00:00:00Z', '2024-01-01T00:00:00Z', 'bug');
+SELECT vsm_api.cycle_times('flow', '2024-01-01T00:00:00Z', '2024-01-05T00:00:00Z', "limit" => 2);
+SELECT vsm_api.cycle_times('flow', '2024-01-01T00:00:00Z', '2024-01-01T00:00:00Z');
+SELECT regexp_replace(vsm_api.work_item_age('flow')::text, '_hours":\d+\.\d\d', '_hours":<age>', 'g');
+SELECT vsm_api.work_item_age('flow', 'task');
+
+-- The last days, from now: old items are still in progress.  Keys in order; the window is as long as asked for.
+SELECT string_agg(k, ' ') FROM json_object_keys(vsm_api.metrics(30, 'flow')) k;
+SELECT m ->> 'throughput', m ->> 'wip', m ->> 'cycle_time_avg' IS NULL, m ->> 'wip_now', m ->> 'stream', m ->> 'rule', m ->> 'percentile_rule',
+       (m ->> 'period_end')::timestamptz - (m ->> 'period_start')::timestamptz = interval '720 hours', m ->> 'period_end' ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$'
+FROM vsm_api.metrics(30, 'flow') m;
+-- an item of this hour: hours to two decimals, numbers with a point
+SELECT count(vsm_api.create_work_item('now', stream => 'flow', at => clock_timestamp() - interval '90 minutes'));
+SELECT count(vsm_api.transition(id, 'Work', clock_timestamp() - interval '60 minutes 15 seconds')) FROM vsm.work_items WHERE title = 'now';
+SELECT count(vsm_api.transition(id, 'Done', clock_timestamp() - interval '15 seconds')) FROM vsm.work_items WHERE title = 'now';
+SELECT m -> 'throughput', m -> 'cycle_time_avg', m -> 'cycle_time_p50', m -> 'cycle_time_p85', m -> 'cycle_time_p95', m -> 'lead_time_p50', m -> 'flow_efficiency'
+FROM vsm_api.metrics(stream => 'flow') m;
+
+-- Defaults: 30 days, each day a bucket or point (one of Berlin's days has 25 hours)
+SELECT json_array_length(a -> 'points') BETWEEN 30 AND 31, (a ->> 'until')::timestamptz - (a ->> 'since')::timestamptz = interval '720 hours' FROM vsm_api.occupancy('flow') a;
+SELECT json_array_length(a -> 'buckets') BETWEEN 30 AND 31 FROM vsm_api.throughput('flow') a;
+SELECT a -> 'n' FROM vsm_api.cycle_times('flow') a;
+
+-- What is not there or out of range; every function looks the stream up in the same words.
+CREATE FUNCTION refusal(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE statement;
+    RETURN 'ok';
+EXCEPTION WHEN OTHERS THEN
+    RETURN sqlstate || ' ' || sqlerrm;
+END $$;
+SELECT f, refusal(format('SELECT vsm_api.%s(stream => ''Nope'')', f))
+FROM unnest('{metrics,wip,stages,cumulative_flow,occupancy,throughput,time_in_stage,work_item_age,flow_efficiency,cycle_times,import_end,work_items}'::text[]) f;
+SELECT a, refusal('SELECT vsm_api.' || a)
+FROM unnest(ARRAY['metrics(0, ''flow'')', 'metrics(91, ''flow'')', 'metrics(2147483647, ''flow'')', 'metrics(NULL, ''flow'')', 'cumulative_flow(''flow'', step => ''0'')',
+    'occupancy(''flow'', step => ''1 second'')', 'throughput(''flow'', step => ''year'')', 'cycle_times(''flow'', "limit" => 0)',
+    'work_item_age(''flow'', "limit" => 5001)', 'time_in_stage(''flow'', ''2024-02-01'', ''2024-01-01'')']) a;

@@ -1,0 +1,70 @@
+-- vsm_api: imports from a text, a JSON body, and rows that a client copies in.
+SET TimeZone = 'UTC';
+SET DateStyle = ISO;
+\set SHOW_CONTEXT never
+CREATE EXTENSION vsm;
+\pset format unaligned
+\pset tuples_only on
+CREATE VIEW moves AS
+    SELECT w.external_id, w.type, w.title, f.name AS "from", s.name AS "to", t."timestamp" AS at
+    FROM vsm.work_items w JOIN vsm.stage_transitions t ON t.work_item_id = w.id JOIN vsm.stages s ON s.id = t.to_stage_id
+    LEFT JOIN vsm.stages f ON f.id = t.from_stage_id ORDER BY w.external_id COLLATE "C", t."timestamp";
+
+-- CSV: columns by name, in any order, quotes, all kinds of line ends, blank lines, a byte order mark; events in any order
+SELECT vsm_api.import(U&'\FEFF' || E'stage,title,"entered_at",case_id,type,ignored\r\n'
+    'Testing,,2026-01-07T09:00:00Z,A,bug,\n'
+    '\n'
+    'Backlog,"a ""b"", c\nd",2026-01-05T09:00:00+01:00,A,bug,x\r'
+    'Backlog,"",2026-01-05,"B",,');
+TABLE moves;
+-- again: nothing new
+SELECT vsm_api.import(E'case_id,stage,entered_at\nA,Testing,2026-01-07T09:00:00Z\n', 'csv', 'default', 'abort');
+SELECT vsm_api.import('case_id,stage,entered_at');
+SELECT vsm_api.import(E'case_id,stage,entered_at\nA,"Testing,2026-01-07');
+SELECT vsm_api.import(E'case_id,stage,entered_at\nA,"Testing" ,2026-01-07');
+SELECT vsm_api.import(E'case_id,stage\nA,Testing');
+SELECT vsm_api.import('');
+SELECT vsm_api.import(NULL);
+SELECT vsm_api.import('x', 'xml');
+SELECT vsm_api.import(E'case_id,stage,entered_at\nC,Backlog,2026-01-05\nC,Nope,2026-01-06\nC,Testing,tomorrowish\n');
+SELECT vsm_api.import(E'case_id,stage,entered_at\nC,Backlog,2026-01-05\nC,Nope,2026-01-06\nC,Testing,tomorrowish\nC,Testing\n', on_error => 'skip');
+SELECT vsm_api.import(E'case_id,stage,entered_at\nC,Backlog,2026-01-05\n', stream => 'Nope');
+SELECT vsm_api.import(E'case_id,stage,entered_at\nC,Backlog,2026-01-05\n', on_error => 'perhaps');
+
+-- NDJSON
+SELECT vsm_api.import(E'{"case_id":"D","stage":"Backlog","entered_at":"2026-01-05T09:00:00Z","title":"ü \\u00fc"}\r\n\n{"entered_at":"2026-01-06T09:00:00Z","case_id":"D","stage":"Production"}', 'ndjson');
+SELECT vsm_api.import(E'{"case_id":"D"', 'ndjson');
+SELECT vsm_api.import('[1]', 'ndjson', on_error => 'skip');
+SELECT vsm_api.import('', 'ndjson');
+
+-- A JSON body
+SELECT vsm_api.import_events('[{"case_id":"E","stage":"Backlog","entered_at":"2026-01-05T09:00:00Z"}]');
+SELECT vsm_api.import_events('{"on_error":"skip","stream":"default","events":[{"case_id":1,"stage":"Backlog","entered_at":"2026-01-05T09:00:00Z"},{"case_id":"F"},7]}');
+SELECT vsm_api.import_events('{"events":{}}');
+SELECT vsm_api.import_events('"x"');
+SELECT vsm_api.import_events('null');
+SELECT vsm_api.import_events('[]');
+SELECT external_id, "from", "to", at FROM moves WHERE external_id NOT IN ('A', 'B');
+
+-- Rows copied in: the transaction of the client is the import's.
+SELECT vsm_api.import_end();
+BEGIN;
+SELECT vsm_api.import_begin();
+COPY pg_temp.import_rows FROM stdin (FORMAT csv);
+G,Backlog,2026-01-05T09:00:00Z,epic,big
+G,Testing,2026-01-06T09:00:00Z,,
+\.
+SELECT vsm_api.import_end();
+COMMIT;
+SELECT external_id, type, title, "to" FROM moves WHERE external_id = 'G';
+-- at most 20 of the refused rows are told; all are kept
+BEGIN;
+SELECT vsm_api.import_begin();
+INSERT INTO import_rows (case_id, stage, entered_at) SELECT 'H', 'Nope ' || n, '2026-01-05' FROM generate_series(1, 25) n;
+SELECT r ->> 'refused_count', json_array_length(r -> 'refused'), r -> 'refused' -> 19 FROM vsm_api.import_end(on_error => 'skip') r;
+-- a second import of the same session, in the same transaction
+SELECT vsm_api.import_begin(), vsm_api.import_begin();
+INSERT INTO import_rows (case_id, stage, entered_at) VALUES ('I', 'Backlog', '2026-01-05');
+SELECT vsm_api.import_end();
+ROLLBACK;
+SELECT count(*) FROM vsm.import_refusals;
