@@ -88,6 +88,79 @@ $(BUILD)/vsm--$(VSM_VERSION).sql: sql/vsm.sql vsm.control
 	@mkdir -p $(@D)
 	cp $< $@
 
+# ---- The gateway: a program, which needs no server but libpq ----
+
+GATEWAY_BUILD = build/gateway
+GATEWAY = build/vsm-gateway
+GATEWAY_SOURCES = $(wildcard src/gateway/*.c)
+GATEWAY_LIBS = libmicrohttpd jansson libjwt libpq
+GATEWAY_FOUND := $(shell pkg-config --exists $(GATEWAY_LIBS) 2>/dev/null && echo yes)
+GATEWAY_FLAGS = -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra $(WERROR) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -pthread \
+	-DVSM_VERSION='"$(VSM_VERSION)"' $(shell pkg-config --cflags $(GATEWAY_LIBS) | sed 's,-I,-isystem ,g') $(GATEWAY_CFLAGS)
+
+# The API viewer comes from npm; without it /docs is a plain list.  The dashboard is what its own build leaves in dist.
+VIEWER = src/gateway/docs/node_modules/swagger-ui-dist
+VIEWER_FILES = swagger-ui-bundle.js swagger-ui.css LICENSE NOTICE
+DASHBOARD := $(shell find src/web/dist -type f 2>/dev/null)
+GATEWAY_ASSETS = schemas.json=src/gateway/schemas.json \
+	$(foreach f,index.html start.js list.html list.css,docs/$(f)=src/gateway/docs/$(f)) \
+	$(foreach f,$(VIEWER_FILES),$(if $(wildcard $(VIEWER)/$(f)),docs/$(f)=$(VIEWER)/$(f))) \
+	$(foreach f,$(DASHBOARD),web/$(f:src/web/dist/%=%)=$(f))
+
+PREFIX = /usr/local
+
+ifeq ($(GATEWAY_FOUND),yes)
+all: gateway
+install: install-gateway
+uninstall: uninstall-gateway
+
+gateway: $(GATEWAY)		## the REST gateway, build/vsm-gateway
+
+$(GATEWAY): $(GATEWAY_SOURCES:src/gateway/%.c=$(GATEWAY_BUILD)/%.o) $(GATEWAY_BUILD)/assets.o
+	$(GATEWAY_CC) $(GATEWAY_FLAGS) -o $@ $^ $(shell pkg-config --libs $(GATEWAY_LIBS))
+else
+gateway:
+	@echo >&2 "vsm-gateway needs the development files of $(GATEWAY_LIBS)."
+	@echo >&2 "Hint: run \"make packages\", or install libmicrohttpd-dev libjansson-dev libjwt-dev libpq-dev pkg-config"
+	@false
+endif
+
+GATEWAY_CC = $(or $(filter-out cc,$(CC)),gcc)
+
+gateway-objects: $(GATEWAY_SOURCES:src/gateway/%.c=$(GATEWAY_BUILD)/%.o)
+
+$(GATEWAY_BUILD)/%.o: src/gateway/%.c $(GATEWAY_BUILD)/flags
+	$(GATEWAY_CC) $(GATEWAY_FLAGS) -MMD -MP -c -o $@ $<
+
+$(GATEWAY_BUILD)/assets.o: $(GATEWAY_BUILD)/assets.c
+	$(GATEWAY_CC) $(GATEWAY_FLAGS) -Isrc/gateway -c -o $@ $<
+
+$(GATEWAY_BUILD)/assets.c: scripts/embed $(GATEWAY_BUILD)/flags $(foreach pair,$(GATEWAY_ASSETS),$(lastword $(subst =, ,$(pair))))
+	scripts/embed $@ $(GATEWAY_ASSETS)
+
+-include $(wildcard $(GATEWAY_BUILD)/*.d)
+
+$(GATEWAY_BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' "$(GATEWAY_CC) $(subst ",\",$(GATEWAY_FLAGS)) $(GATEWAY_ASSETS) $(GATEWAY_SOURCES)" | cmp -s - $@ || \
+	 printf '%s\n' "$(GATEWAY_CC) $(subst ",\",$(GATEWAY_FLAGS)) $(GATEWAY_ASSETS) $(GATEWAY_SOURCES)" > $@
+
+viewer:			## fetch the API viewer of /docs with npm
+	cd src/gateway/docs && npm ci --ignore-scripts --no-audit --no-fund
+
+# Its page of the manual is its --help, and what that does not say.
+$(GATEWAY_BUILD)/vsm-gateway.1: $(GATEWAY) doc/vsm-gateway.h2m
+	help2man --no-info --section=1 --include=doc/vsm-gateway.h2m --output=$@ $(GATEWAY)
+
+install-gateway: $(GATEWAY) $(if $(shell which help2man 2>/dev/null),$(GATEWAY_BUILD)/vsm-gateway.1)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(GATEWAY) $(DESTDIR)$(PREFIX)/bin/vsm-gateway
+	test ! -e $(GATEWAY_BUILD)/vsm-gateway.1 || \
+		install -m 644 $(GATEWAY_BUILD)/vsm-gateway.1 $(DESTDIR)$(PREFIX)/share/man/man1/vsm-gateway.1
+
+uninstall-gateway:
+	rm -f $(DESTDIR)$(PREFIX)/bin/vsm-gateway $(DESTDIR)$(PREFIX)/share/man/man1/vsm-gateway.1
+
 # pg_regress wants its inputs and expected/ side by side.
 regress-links:
 	@mkdir -p build/regress
@@ -132,4 +205,4 @@ help:
 
 FORCE:
 
-.PHONY: FORCE objects regress-links packages test stress debug-server demo demo-stop format check-format analyse dist help
+.PHONY: FORCE objects gateway gateway-objects viewer install-gateway uninstall-gateway regress-links packages test stress debug-server demo demo-stop format check-format analyse dist help

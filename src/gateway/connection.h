@@ -1,0 +1,74 @@
+/*
+ * connection.h
+ *		A connection to the database that does one job at a time.
+ *
+ * Only the database thread calls these.
+ */
+#ifndef VSM_GATEWAY_CONNECTION_H
+#define VSM_GATEWAY_CONNECTION_H
+
+#include "job.h"
+
+typedef enum ConnectionState
+{
+	CONNECTION_DOWN,
+	CONNECTION_OPENING,
+	CONNECTION_IDLE,
+	CONNECTION_BUSY
+} ConnectionState;
+
+/* A round trip, or in a pipeline a part of one. */
+typedef enum Step
+{
+	STEP_SESSION,				/* time zone and the like, once */
+	STEP_DEFAULTS,				/* the default stream, when there is none yet; a role that may not is no fault */
+	STEP_TIMEOUT,
+	STEP_BEGIN,
+	STEP_SETTINGS,
+	STEP_PREPARE_SETTINGS,
+	STEP_PREPARE,
+	STEP_EXECUTE,
+	STEP_IMPORT_BEGIN,
+	STEP_COPY,
+	STEP_COMMIT,
+	STEP_ROLLBACK
+} Step;
+
+#define MAX_STEPS 10
+
+typedef struct Connection
+{
+	PGconn	   *pg;
+	ConnectionState state;
+	int			epoll;
+	int			fd;				/* that epoll watches; -1: none */
+	uint32_t	events;
+	int64_t		deadline_us;	/* of opening, or of the answer to a job; 0: none */
+	bool	   *prepared;		/* by id of statement */
+	int			timeout_class;	/* whose statement_timeout the session has; -1: nobody knows */
+	Job		   *job;
+	Step		steps[MAX_STEPS];
+	int			n_steps;
+	int			sent;			/* of steps */
+	int			answered;
+	bool		pipelined;
+	bool		copying;
+	bool		spoke;			/* the server, while it should only listen to COPY */
+	bool		stale;			/* what it has prepared is of no use any more */
+	PGresult   *error;			/* the job's first */
+} Connection;
+
+/* What the pool wants to know. */
+extern void vsm_pool_opened(Connection *connection);
+extern void vsm_pool_finished(Connection *connection, Job *job, Outcome outcome, PGresult *result);
+extern void vsm_pool_broken(Connection *connection, Job *job, bool was_open, const char *reason);
+
+extern void vsm_connection_start(Connection *connection, int epoll);
+extern void vsm_connection_open(Connection *connection);
+extern void vsm_connection_run(Connection *connection, Job *job);
+extern void vsm_connection_event(Connection *connection, uint32_t events);
+extern void vsm_connection_copy(Connection *connection);
+extern void vsm_connection_expire(Connection *connection, int64_t now_us);
+extern void vsm_connection_close(Connection *connection);
+
+#endif

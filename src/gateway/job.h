@@ -1,0 +1,49 @@
+/*
+ * job.h
+ *		One request's work for the database.
+ *
+ * The http thread fills it and gives it to vsm_pool_submit(); from then on it is
+ * the database thread's, until that calls done, after which it is the http
+ * thread's again.
+ */
+#ifndef VSM_GATEWAY_JOB_H
+#define VSM_GATEWAY_JOB_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "routes.h"
+
+struct Import;
+
+typedef enum Outcome
+{
+	OUTCOME_ROWS,				/* committed; result holds the one value */
+	OUTCOME_ERROR,				/* rolled back; result holds the server's error */
+	OUTCOME_DOWN,				/* not begun: there is no connection */
+	OUTCOME_BUSY,				/* not begun: waited too long, or too many wait */
+	OUTCOME_LOST				/* the connection broke: whether it committed is unknown */
+} Outcome;
+
+typedef struct Job
+{
+	struct Job *next;
+	const Statement *statement;
+	const char *values[MAX_PARAMS];
+	Class		class;
+	bool		writes;
+	const char *role;			/* NULL: as the user of the connection */
+	const char *claims;			/* of a token, JSON; with role only */
+	struct Import *import;		/* rows to COPY before the statement; or NULL */
+	int64_t		queued_us;
+	bool		repeated;
+	bool		in_settings;	/* it was the role that failed */
+	void		(*done) (struct Job *job);	/* in the database thread */
+	void	   *owner;
+
+	Outcome		outcome;
+	PGresult   *result;			/* whoever gets the job clears it */
+} Job;
+
+#endif

@@ -1,0 +1,248 @@
+/*
+ * kinds.c
+ *		Is a string an integer, a time, a date, ...?  And as the database wants it.
+ *
+ * Strings have a length and may hold NUL.  Every char * is the caller's to free,
+ * NULL when the string is not of the kind.
+ */
+#include "kinds.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "text.h"
+
+typedef struct Reader
+{
+	const char *at;
+	const char *end;
+} Reader;
+
+static bool read_day(Reader *reader);
+static bool read_clock(Reader *reader);
+static bool read_zone(Reader *reader, Text *zone);
+static bool digits(Reader *reader, int n, int least, int most, int *value);
+static bool one_of(Reader *reader, const char *characters);
+static int	days_in(int year, int month);
+
+/*
+ * vsm_read_integer
+ *		White space around it and a sign are allowed.
+ *
+ * TOO_SMALL and TOO_GREAT: an integer beyond 64 bits.
+ */
+Number
+vsm_read_integer(const char *bytes, size_t length, int64_t *value)
+{
+	const char *end = bytes + length;
+	bool		negative = false;
+	bool		beyond = false;
+	uint64_t	limit;
+	uint64_t	n = 0;
+
+	while (bytes < end && isspace((unsigned char) *bytes))
+		bytes++;
+	while (end > bytes && isspace((unsigned char) end[-1]))
+		end--;
+	if (bytes < end && (*bytes == '-' || *bytes == '+'))
+		negative = *bytes++ == '-';
+	if (bytes == end)
+		return NUMBER_NONE;
+
+	limit = (uint64_t) INT64_MAX + negative;
+	for (; bytes < end; bytes++)
+	{
+		if (*bytes < '0' || *bytes > '9')
+			return NUMBER_NONE;
+		if (n > (limit - (uint64_t) (*bytes - '0')) / 10)
+			beyond = true;
+		else
+			n = n * 10 + (uint64_t) (*bytes - '0');
+	}
+	if (beyond)
+		return negative ? NUMBER_TOO_SMALL : NUMBER_TOO_GREAT;
+	*value = negative ? (int64_t) (0 - n) : (int64_t) n;
+	return NUMBER_OK;
+}
+
+/*
+ * vsm_read_time
+ *		A date, or a date and time with a zone or in UTC.
+ *
+ * In a query "+" means a space, so one before the zone's hours is taken for it.
+ */
+char *
+vsm_read_time(const char *bytes, size_t length)
+{
+	Reader		reader = {bytes, bytes + length};
+	Text		zone = {0};
+	char	   *time = NULL;
+	int			local;
+
+	if (!read_day(&reader))
+		return NULL;
+	if (reader.at == reader.end)
+		return vsm_format("%.10sT00:00:00Z", bytes);
+	if (!one_of(&reader, "Tt ") || !read_clock(&reader))
+		return NULL;
+
+	local = (int) (reader.at - bytes);
+	if (reader.at == reader.end)
+		vsm_text_addc(&zone, 'Z');
+	if ((reader.at == reader.end || read_zone(&reader, &zone)) && reader.at == reader.end)
+		time = vsm_format("%.*s%s", local, bytes, zone.data);
+	vsm_text_free(&zone);
+	return time;
+}
+
+char *
+vsm_read_date(const char *bytes, size_t length)
+{
+	Reader		reader = {bytes, bytes + length};
+
+	return read_day(&reader) && reader.at == reader.end ? vsm_copy_n(bytes, length) : NULL;
+}
+
+static bool
+read_day(Reader *reader)
+{
+	int			year;
+	int			month;
+	int			day;
+
+	return digits(reader, 4, 1, 9999, &year) && one_of(reader, "-") &&
+		digits(reader, 2, 1, 12, &month) && one_of(reader, "-") &&
+		digits(reader, 2, 1, days_in(year, month), &day);
+}
+
+/* hh:mm, hh:mm:ss or hh:mm:ss.fraction */
+static bool
+read_clock(Reader *reader)
+{
+	int			ignored;
+
+	if (!digits(reader, 2, 0, 23, &ignored) || !one_of(reader, ":") || !digits(reader, 2, 0, 59, &ignored))
+		return false;
+	if (!one_of(reader, ":"))
+		return true;
+	if (!digits(reader, 2, 0, 59, &ignored))
+		return false;
+	if (one_of(reader, "."))
+	{
+		const char *first = reader->at;
+
+		while (reader->at < reader->end && isdigit((unsigned char) *reader->at))
+			reader->at++;
+		return reader->at > first && reader->at - first <= 9;
+	}
+	return true;
+}
+
+static bool
+read_zone(Reader *reader, Text *zone)
+{
+	int			hours;
+	int			minutes = 0;
+	char		sign = *reader->at;
+
+	if (one_of(reader, "Zz"))
+	{
+		vsm_text_addc(zone, 'Z');
+		return true;
+	}
+	if (!one_of(reader, "+- ") || !digits(reader, 2, 0, 15, &hours))
+		return false;
+	if (reader->at < reader->end)
+	{
+		one_of(reader, ":");
+		if (!digits(reader, 2, 0, 59, &minutes))
+			return false;
+	}
+	vsm_text_addf(zone, "%c%02d:%02d", sign == '-' ? '-' : '+', hours, minutes);
+	return true;
+}
+
+static bool
+digits(Reader *reader, int n, int least, int most, int *value)
+{
+	*value = 0;
+	if (reader->end - reader->at < n)
+		return false;
+	for (int i = 0; i < n; i++)
+	{
+		if (!isdigit((unsigned char) *reader->at))
+			return false;
+		*value = *value * 10 + (*reader->at++ - '0');
+	}
+	return *value >= least && *value <= most;
+}
+
+static bool
+one_of(Reader *reader, const char *characters)
+{
+	if (reader->at == reader->end || *reader->at == '\0' || strchr(characters, *reader->at) == NULL)
+		return false;
+	reader->at++;
+	return true;
+}
+
+static int
+days_in(int year, int month)
+{
+	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	bool		leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	return days[month - 1] + (month == 2 && leap);
+}
+
+const char *
+vsm_read_boolean(const char *bytes, size_t length)
+{
+	static const char *const words[] = {"true", "false", "1", "0", "t", "f", "yes", "no", "y", "n", "on", "off"};
+
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (strlen(words[i]) == length && strncasecmp(words[i], bytes, length) == 0)
+			return i % 2 == 0 ? "true" : "false";
+	return NULL;
+}
+
+/* A whole number and a unit; the unit alone means one. */
+char *
+vsm_read_step(const char *bytes, size_t length)
+{
+	static const char *const units[] = {"minute", "hour", "day", "week", "month"};
+	Reader		reader = {bytes, bytes + length};
+	int			n = 0;
+	size_t		left;
+
+	while (reader.at < reader.end && isdigit((unsigned char) *reader.at) && n < 100000)
+		n = n * 10 + (*reader.at++ - '0');
+	if (reader.at == bytes)
+		n = 1;
+	else
+		one_of(&reader, " ");
+	left = (size_t) (reader.end - reader.at);
+	if (n == 0 || left == 0)
+		return NULL;
+	if (reader.at[left - 1] == 's')
+		left--;
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+		if (strlen(units[i]) == left && memcmp(units[i], reader.at, left) == 0)
+			return vsm_format("%d %s", n, units[i]);
+	return NULL;
+}
+
+bool
+vsm_read_choice(const char *choices, const char *bytes, size_t length)
+{
+	while (*choices != '\0')
+	{
+		size_t		n = strcspn(choices, "|");
+
+		if (n == length && memcmp(choices, bytes, n) == 0)
+			return true;
+		choices += n + (choices[n] == '|');
+	}
+	return false;
+}

@@ -1,0 +1,27 @@
+/*
+ * kinds.h
+ *		Is a string an integer, a time, a date, ...?  And as the database wants it.
+ */
+#ifndef VSM_GATEWAY_KINDS_H
+#define VSM_GATEWAY_KINDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum Number
+{
+	NUMBER_OK,
+	NUMBER_NONE,
+	NUMBER_TOO_SMALL,
+	NUMBER_TOO_GREAT
+} Number;
+
+extern Number vsm_read_integer(const char *bytes, size_t length, int64_t *value);
+extern char *vsm_read_time(const char *bytes, size_t length);
+extern char *vsm_read_date(const char *bytes, size_t length);
+extern const char *vsm_read_boolean(const char *bytes, size_t length);
+extern char *vsm_read_step(const char *bytes, size_t length);
+extern bool vsm_read_choice(const char *choices, const char *bytes, size_t length);
+
+#endif

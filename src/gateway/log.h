@@ -1,0 +1,24 @@
+/*
+ * log.h
+ *		A line of JSON on stderr for each thing that happened.
+ */
+#ifndef VSM_GATEWAY_LOG_H
+#define VSM_GATEWAY_LOG_H
+
+typedef enum LogLevel
+{
+	LOG_LEVEL_DEBUG,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_ERROR
+} LogLevel;
+
+extern void vsm_log_set_level(LogLevel least);
+
+/* fields: printf's format of further members, such as "\"n\":%d"; or NULL. */
+extern void vsm_log(LogLevel level, const char *event, const char *fields, ...) __attribute__((format(printf, 3, 4)));
+
+/* The same with one further member, a string that is not trusted. */
+extern void vsm_log_text(LogLevel level, const char *event, const char *name, const char *value);
+
+#endif

@@ -1,0 +1,107 @@
+/*
+ * main.c
+ *		vsm-gateway: the REST interface of vsm.
+ *
+ *	main thread		starts, waits for signals, ends
+ *	http thread		clients: http.c, handle.c, answer.c
+ *	database thread	connections: pool.c, connection.c
+ *
+ * SIGTERM and SIGINT: no new clients; requests that run are finished, for
+ * --drain-timeout at most; then the program ends with status 0.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "http.h"
+#include "log.h"
+#include "notify.h"
+#include "openapi.h"
+#include "options.h"
+#include "pool.h"
+#include "routes.h"
+#include "text.h"
+
+#define LAST_WORDS_US 500000
+
+static void raise_limits(void);
+static int	wait_for_signal(const sigset_t *signals, long ms);
+static void drain(const sigset_t *signals);
+
+int
+main(int argc, char **argv)
+{
+	sigset_t	signals;
+	int			signal_number;
+
+	vsm_options_read(argc, argv);
+	vsm_log_set_level(vsm_options.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+	raise_limits();
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);		/* for the threads, too */
+
+	vsm_routes_start();
+	vsm_openapi_start();
+	vsm_http_listen();
+	vsm_pool_start();
+	vsm_http_start();
+	vsm_log(LOG_LEVEL_INFO, "listening", "\"version\":\"" VSM_VERSION "\",\"url\":\"%s\",\"tokens\":%s",
+			vsm_http_url(), vsm_options_auth() ? "true" : "false");
+	printf("%s\n", vsm_http_url());
+	fflush(stdout);
+	vsm_notify("READY=1");
+
+	while ((signal_number = wait_for_signal(&signals, 1000)) == 0)
+		vsm_http_sweep();
+	vsm_log(LOG_LEVEL_INFO, "stopping", "\"signal\":%d", signal_number);
+	vsm_notify("STOPPING=1");
+	drain(&signals);
+	return 0;
+}
+
+/* Every client is a file descriptor. */
+static void
+raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+	{
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+/* 0: none came. */
+static int
+wait_for_signal(const sigset_t *signals, long ms)
+{
+	struct timespec limit = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+	int			signal_number = sigtimedwait(signals, NULL, &limit);
+
+	return signal_number > 0 ? signal_number : 0;
+}
+
+/* A second signal ends the wait. */
+static void
+drain(const sigset_t *signals)
+{
+	int64_t		end_us = vsm_now_us() + (int64_t) vsm_options.drain_timeout_s * 1000000;
+
+	vsm_http_drain();
+	while (vsm_http_running() > 0 && vsm_now_us() < end_us && wait_for_signal(signals, 20) == 0)
+		;
+	vsm_pool_stop();
+	/* What was resumed by that gets its 503. */
+	end_us = vsm_now_us() + LAST_WORDS_US;
+	while (vsm_http_running() > 0 && vsm_now_us() < end_us)
+		wait_for_signal(signals, 10);
+	vsm_http_stop();
+	vsm_log(LOG_LEVEL_INFO, "stopped", NULL);
+}

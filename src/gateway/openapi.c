@@ -1,0 +1,340 @@
+/*
+ * openapi.c
+ *		/openapi.json, made from the table of routes.
+ *
+ * OpenAPI 3.1.  Parameters and bodies come from the same descriptions that
+ * requests are checked by; the schemas of answers are in schemas.json.
+ */
+#include "openapi.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "assets.h"
+#include "log.h"
+#include "options.h"
+#include "routes.h"
+
+static char *document;
+
+static json_t *paths(void);
+static json_t *operation(const Route *route);
+static json_t *parameters(const Route *route);
+static json_t *request_body(const Route *route);
+static json_t *responses(const Route *route);
+static json_t *success(const Route *route);
+static json_t *schema_ref(const char *name);
+static json_t *value_schema(const Param *param);
+static json_t *enumeration(const char *choices);
+static void add_error(json_t *list, int status, const char *description, const char *schema);
+static void add_default(json_t *schema, const Param *param);
+static json_t *content(const char *type, json_t *schema);
+
+void
+vsm_openapi_start(void)
+{
+	const Asset *schemas = vsm_asset("schemas.json");
+	json_error_t error;
+	json_t	   *parsed = schemas == NULL ? NULL : json_loadb(schemas->bytes, vsm_asset_length(schemas), 0, &error);
+	json_t	   *root;
+
+	if (parsed == NULL)
+	{
+		vsm_log_text(LOG_LEVEL_ERROR, "schemas", "error", schemas == NULL ? "missing" : error.text);
+		exit(1);
+	}
+	root = json_pack("{sss{ssssss s{ssss}}soso}", "openapi", "3.1.0", "info",
+					 "title", "vsm", "version", VSM_VERSION,
+					 "description", "Work items move through the stages of value streams; every move is recorded, every flow figure is derived from the record.",
+					 "license", "name", "PostgreSQL License", "identifier", "PostgreSQL",
+					 "servers", json_pack("[{ss}]", "url", "/"),
+					 "paths", paths());
+	json_object_set_new(root, "components", json_pack("{so}", "schemas", parsed));
+	if (vsm_options_auth())
+		json_object_set_new(json_object_get(root, "components"), "securitySchemes",
+							json_pack("{s{ssssss}}", "token", "type", "http", "scheme", "bearer", "bearerFormat", "JWT"));
+	document = json_dumps(root, JSON_COMPACT);
+	json_decref(root);
+	if (document == NULL)
+		abort();
+}
+
+const char *
+vsm_openapi(void)
+{
+	return document;
+}
+
+static json_t *
+paths(void)
+{
+	json_t	   *all = json_object();
+
+	for (int i = 0; i < vsm_route_count; i++)
+	{
+		const Route *route = &vsm_routes[i];
+		json_t	   *path = json_object_get(all, route->path);
+		char	   *method = vsm_copy(route->method);
+
+		for (char *c = method; *c != '\0'; c++)
+			*c = (char) (*c + 'a' - 'A');
+		if (path == NULL)
+			json_object_set_new(all, route->path, path = json_object());
+		json_object_set_new(path, method, operation(route));
+		free(method);
+	}
+	return all;
+}
+
+static json_t *
+operation(const Route *route)
+{
+	json_t	   *made = json_pack("{ssss}", "operationId", route->name, "summary", route->summary);
+
+	if (vsm_route_has(route, IN_PATH) || vsm_route_has(route, IN_QUERY))
+		json_object_set_new(made, "parameters", parameters(route));
+	if (vsm_route_has(route, IN_BODY) || route->handling == HANDLE_IMPORT)
+		json_object_set_new(made, "requestBody", request_body(route));
+	json_object_set_new(made, "responses", responses(route));
+	if (vsm_options_auth() && route->function != NULL)
+		json_object_set_new(made, "security", vsm_options.anonymous_role != NULL ?
+							json_pack("[{}{s[]}]", "token") : json_pack("[{s[]}]", "token"));
+	else
+		json_object_set_new(made, "security", json_array());
+	return made;
+}
+
+static json_t *
+parameters(const Route *route)
+{
+	json_t	   *list = json_array();
+
+	for (const Param *param = route->params; param->name != NULL; param++)
+		if (param->where != IN_BODY)
+			json_array_append_new(list, json_pack("{sssssbsssO*}", "name", param->name, "in", param->where == IN_PATH ? "path" : "query",
+												  "required", param->required, "description", param->about, "schema", NULL));
+	for (size_t i = 0, n = 0; route->params[n].name != NULL; n++)
+		if (route->params[n].where != IN_BODY)
+			json_object_set_new(json_array_get(list, i++), "schema", value_schema(&route->params[n]));
+	return list;
+}
+
+static json_t *
+request_body(const Route *route)
+{
+	json_t	   *schema;
+	json_t	   *properties = json_object();
+	json_t	   *required = json_array();
+	json_t	   *rows;
+
+	if (route->handling == HANDLE_IMPORT)
+	{
+		json_decref(properties);
+		json_decref(required);
+		rows = content("text/csv", json_pack("{ssss}", "type", "string", "description",
+											 "A header with case_id, stage, entered_at and, if wanted, type and title; then a line for each move"));
+		json_object_set_new(rows, "application/x-ndjson",
+							json_pack("{s{ssss}}", "schema", "type", "string", "description", "An object with these keys on each line"));
+		return json_pack("{sbso}", "required", 1, "content", rows);
+	}
+	for (const Param *param = route->params; param->name != NULL; param++)
+	{
+		json_t	   *value;
+
+		if (param->where != IN_BODY)
+			continue;
+		value = value_schema(param);
+		json_object_set_new(value, "description", json_string(param->about));
+		if (!param->required)
+			json_object_set_new(value, "type", json_pack("[ss]", "string", "null"));
+		else
+			json_array_append_new(required, json_string(param->name));
+		json_object_set_new(properties, param->name, value);
+	}
+	schema = json_pack("{sssoso}", "type", "object", "required", required, "properties", properties);
+	return json_pack("{sbso}", "required", 1, "content", content("application/json", schema));
+}
+
+static json_t *
+value_schema(const Param *param)
+{
+	json_t	   *schema = NULL;
+
+	switch (param->kind)
+	{
+		case KIND_ID:
+			schema = json_pack("{ssss}", "type", "integer", "format", "int64");
+			break;
+		case KIND_INTEGER:
+			schema = json_pack("{sssIsI}", "type", "integer", "minimum", (json_int_t) param->least, "maximum", (json_int_t) param->most);
+			break;
+		case KIND_STRING:
+		case KIND_TYPE:
+			schema = json_pack("{ss}", "type", "string");
+			if (param->least > 0)
+				json_object_set_new(schema, "minLength", json_integer((json_int_t) param->least));
+			if (param->most > 0)
+				json_object_set_new(schema, "maxLength", json_integer((json_int_t) param->most));
+			break;
+		case KIND_TIME:
+			schema = json_pack("{ssss}", "type", "string", "format", "date-time");
+			break;
+		case KIND_DATE:
+			schema = json_pack("{ssss}", "type", "string", "format", "date");
+			break;
+		case KIND_BOOLEAN:
+			schema = json_pack("{ss}", "type", "boolean");
+			break;
+		case KIND_STEP:
+			schema = json_pack("{ssss}", "type", "string", "pattern", "^([0-9]{1,5} ?)?(minute|hour|day|week|month)s?$");
+			break;
+		case KIND_CHOICE:
+			schema = json_pack("{ssso}", "type", "string", "enum", enumeration(param->choices));
+			break;
+	}
+	add_default(schema, param);
+	return schema;
+}
+
+static void
+add_default(json_t *schema, const Param *param)
+{
+	if (param->fallback == NULL)
+		return;
+	json_object_set_new(schema, "default", param->kind == KIND_INTEGER ?
+						json_integer(strtoll(param->fallback, NULL, 10)) : json_string(param->fallback));
+}
+
+static json_t *
+enumeration(const char *choices)
+{
+	json_t	   *list = json_array();
+
+	while (*choices != '\0')
+	{
+		size_t		length = strcspn(choices, "|");
+
+		json_array_append_new(list, json_stringn(choices, length));
+		choices += length + (choices[length] == '|');
+	}
+	return list;
+}
+
+static json_t *
+responses(const Route *route)
+{
+	json_t	   *list = json_object();
+	char		status[8];
+	bool		has_body = vsm_route_has(route, IN_BODY) || route->handling == HANDLE_IMPORT;
+
+	snprintf(status, sizeof status, "%d", route->status == 0 ? 200 : route->status);
+	json_object_set_new(list, status, success(route));
+	if (route->handling == HANDLE_ROOT || route->handling == HANDLE_DOCS)
+		json_object_set_new(list, "307", json_pack("{ss}", "description", "To the page"));
+	if (route->handling == HANDLE_READY)
+		add_error(list, 503, "Not ready", "Error");
+	if (vsm_route_has(route, IN_PATH))
+		add_error(list, 404, "There is no such thing", "Error");
+	if (route->function == NULL)
+		return list;
+
+	if (vsm_options_auth())
+	{
+		add_error(list, 401, "No token, or one that is refused", "Error");
+		add_error(list, 403, "The token's role may not do this", "Error");
+	}
+	else if (route->writes)
+		add_error(list, 403, "A page of another origin may not write", "Error");
+	if (route->params[0].name != NULL)
+	{
+		add_error(list, 404, "There is no such thing", "Error");
+		add_error(list, 422, "Values are refused", "ValidationError");
+	}
+	if (route->writes)
+		add_error(list, 409, "It conflicts with what there is", "Error");
+	if (has_body)
+	{
+		add_error(list, 413, "The body is too large", "Error");
+		add_error(list, 415, "The body has another type", "Error");
+	}
+	add_error(list, 500, "A fault of the service; the log has it", "Error");
+	add_error(list, 503, "Not now: see Retry-After", "Error");
+	add_error(list, 504, "The database took too long", "Error");
+	return list;
+}
+
+static json_t *
+success(const Route *route)
+{
+	const char *type = "application/json";
+	json_t	   *schema = json_pack("{ss}", "type", "string");
+	json_t	   *contents;
+
+	if (route->answer != NULL)
+	{
+		json_decref(schema);
+		schema = schema_ref(route->answer);
+	}
+	else if (route->handling == HANDLE_METRICS)
+		type = "text/plain";
+	else
+		type = route->handling == HANDLE_DOCS ? "text/html" : "*/*";
+	contents = content(type, schema);
+	if (route->handling == HANDLE_METRICS)
+		json_object_set_new(contents, "application/openmetrics-text", json_pack("{s{ss}}", "schema", "type", "string"));
+	if (route->handling == HANDLE_ROOT)
+		json_object_set_new(contents, "text/html", json_pack("{s{ss}}", "schema", "type", "string"));
+	return json_pack("{ssso}", "description", "Success", "content", contents);
+}
+
+/* "Stage[]" is an array of Stage. */
+static json_t *
+schema_ref(const char *name)
+{
+	size_t		length = strcspn(name, "[");
+	char	   *path = vsm_format("#/components/schemas/%.*s", (int) length, name);
+	json_t	   *ref = json_pack("{ss}", "$ref", path);
+
+	free(path);
+	return name[length] == '[' ? json_pack("{ssso}", "type", "array", "items", ref) : ref;
+}
+
+static void
+add_error(json_t *list, int status, const char *description, const char *schema)
+{
+	char		key[8];
+
+	snprintf(key, sizeof key, "%d", status);
+	json_object_set_new(list, key, json_pack("{ssso}", "description", description,
+											 "content", content("application/json", schema_ref(schema))));
+}
+
+static json_t *
+content(const char *type, json_t *schema)
+{
+	return json_pack("{s{so}}", type, "schema", schema);
+}
+
+/* The table as plain HTML, for builds without the viewer. */
+void
+vsm_openapi_list(Text *html)
+{
+	for (int i = 0; i < vsm_route_count; i++)
+	{
+		const Route *route = &vsm_routes[i];
+
+		vsm_text_addf(html, "<h2><code>%s %s</code></h2>\n<p>%s</p>\n", route->method, route->path, route->summary);
+		if (route->params[0].name == NULL)
+			continue;
+		vsm_text_adds(html, "<table>\n");
+		for (const Param *param = route->params; param->name != NULL; param++)
+			vsm_text_addf(html, "<tr><td><code>%s</code></td><td>%s</td><td>%s%s%s%s</td></tr>\n", param->name,
+						  param->where == IN_PATH ? "path" : param->where == IN_QUERY ? "query" : "body", param->about,
+						  param->required ? "" : " (optional)", param->fallback == NULL ? "" : ", default ",
+						  param->fallback == NULL ? "" : param->fallback);
+		vsm_text_adds(html, "</table>\n");
+	}
+	vsm_text_adds(html, "</body>\n</html>\n");
+}

@@ -1,0 +1,308 @@
+/*
+ * options.c
+ *		What the command line and the environment ask for.
+ *
+ * One table: every long option, also as VSM_GATEWAY_ and its name in capitals;
+ * the command line wins.  A mistake ends the program with status 2 and one
+ * sentence, which never repeats a value that may be a secret.
+ */
+#include "options.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conninfo.h"
+#include "text.h"
+
+typedef enum Take
+{
+	TAKE_TEXT,
+	TAKE_SECRET,				/* text that no message may repeat */
+	TAKE_FILE,					/* the contents of a file */
+	TAKE_SECRET_FILE,			/* the same without the newline at its end */
+	TAKE_NUMBER,				/* int */
+	TAKE_SIZE,					/* size_t */
+	TAKE_FLAG,
+	TAKE_REQUEST_LOG
+} Take;
+
+typedef struct Option
+{
+	const char *name;
+	const char *argument;		/* what --help calls it; NULL for a flag */
+	Take		take;
+	void	   *target;
+	long		least;
+	long		most;
+	const char *about;			/* default in parentheses */
+} Option;
+
+Options vsm_options = {
+	.host = "127.0.0.1",
+	.port = 8000,
+	.pool_size = 8,
+	.queue_size = 256,
+	.queue_timeout_ms = 5000,
+	.connect_timeout_ms = 5000,
+	.statement_timeout_ms = {5000, 30000, 600000},
+	.max_connections = 1000,
+	.idle_timeout_s = 60,
+	.body_timeout_s = 30,
+	.max_body_bytes = 1024 * 1024,
+	.max_header_bytes = 16 * 1024,
+	.drain_timeout_s = 10,
+	.jwt_role_claim = "role",
+};
+
+static const Option options[] = {
+	{"host", "ADDRESS", TAKE_TEXT, &vsm_options.host, 0, 0, "address to listen on (127.0.0.1)"},
+	{"port", "PORT", TAKE_NUMBER, &vsm_options.port, 0, 65535, "port to listen on; 0: any that is free (8000)"},
+	{"pool-size", "N", TAKE_NUMBER, &vsm_options.pool_size, 1, 64, "connections to the database (8)"},
+	{"queue-size", "N", TAKE_NUMBER, &vsm_options.queue_size, 1, 100000, "requests that may wait for one of them (256)"},
+	{"queue-timeout", "MS", TAKE_NUMBER, &vsm_options.queue_timeout_ms, 1, 600000, "how long, before the answer is 503 (5000)"},
+	{"connect-timeout", "MS", TAKE_NUMBER, &vsm_options.connect_timeout_ms, 100, 600000, "for each host of the database (5000)"},
+	{"fast-timeout", "MS", TAKE_NUMBER, &vsm_options.statement_timeout_ms[CLASS_FAST], 1, 3600000, "statement_timeout of items, moves and stages (5000)"},
+	{"slow-timeout", "MS", TAKE_NUMBER, &vsm_options.statement_timeout_ms[CLASS_SLOW], 1, 3600000, "statement_timeout of flow figures (30000)"},
+	{"import-timeout", "MS", TAKE_NUMBER, &vsm_options.statement_timeout_ms[CLASS_IMPORT], 1, 86400000, "statement_timeout of imports (600000)"},
+	{"max-connections", "N", TAKE_NUMBER, &vsm_options.max_connections, 1, 100000, "clients at a time (1000)"},
+	{"idle-timeout", "S", TAKE_NUMBER, &vsm_options.idle_timeout_s, 1, 86400, "until a silent client is left (60)"},
+	{"body-timeout", "S", TAKE_NUMBER, &vsm_options.body_timeout_s, 1, 86400, "for a request to arrive, imports excepted (30)"},
+	{"max-body-bytes", "N", TAKE_SIZE, &vsm_options.max_body_bytes, 1, 1L << 30, "of a JSON body (1048576)"},
+	{"max-header-bytes", "N", TAKE_SIZE, &vsm_options.max_header_bytes, 4096, 1L << 20, "of request line and headers (16384)"},
+	{"drain-timeout", "S", TAKE_NUMBER, &vsm_options.drain_timeout_s, 0, 3600, "for running requests to end after SIGTERM (10)"},
+	{"insecure", NULL, TAKE_FLAG, &vsm_options.insecure, 0, 0, "listen on other addresses than loopback without tokens"},
+	{"jwt-secret", "SECRET", TAKE_SECRET, &vsm_options.jwt_secret, 0, 0, "demand tokens signed by HS256; better by file or environment"},
+	{"jwt-secret-file", "FILE", TAKE_SECRET_FILE, &vsm_options.jwt_secret, 0, 0, "the same, from a file"},
+	{"jwt-public-key-file", "FILE", TAKE_FILE, &vsm_options.jwt_public_key, 0, 0, "demand tokens signed by RS256: the public key, PEM"},
+	{"jwt-aud", "TEXT", TAKE_TEXT, &vsm_options.jwt_audience, 0, 0, "audience that tokens must name"},
+	{"jwt-role-claim", "PATH", TAKE_TEXT, &vsm_options.jwt_role_claim, 0, 0, "claim that names the database role, such as role or app.role (role)"},
+	{"anonymous-role", "ROLE", TAKE_TEXT, &vsm_options.anonymous_role, 0, 0, "database role of requests without a token"},
+	{"cors-origin", "ORIGINS", TAKE_TEXT, &vsm_options.cors_origins, 0, 0, "origins of pages that may call this, by commas; * for all (none)"},
+	{"tls-cert", "FILE", TAKE_FILE, &vsm_options.tls_certificate, 0, 0, "serve https: certificate chain, PEM"},
+	{"tls-key", "FILE", TAKE_FILE, &vsm_options.tls_key, 0, 0, "its key, PEM"},
+	{"log-requests", "WHICH", TAKE_REQUEST_LOG, &vsm_options.log_requests, 0, 0, "all, errors (5xx) or none (all)"},
+	{"debug", NULL, TAKE_FLAG, &vsm_options.debug, 0, 0, "log more"},
+};
+
+#define N_OPTIONS ((int) (sizeof options / sizeof options[0]))
+#define HELP_OPTION N_OPTIONS
+#define VERSION_OPTION (N_OPTIONS + 1)
+
+static void read_environment(void);
+static void read_arguments(int argc, char **argv);
+static void take(const Option *option, const char *value);
+static long number_of(const Option *option, const char *value);
+static char *contents_of(const Option *option, const char *path);
+static void check(void);
+static bool is_loopback(const char *host);
+static void help(void);
+static void refuse(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+void
+vsm_options_read(int argc, char **argv)
+{
+	read_environment();
+	read_arguments(argc, argv);
+	check();
+	vsm_options.conninfo = vsm_conninfo_from_environment();
+}
+
+/* Must requests carry a token, or have the anonymous role? */
+bool
+vsm_options_auth(void)
+{
+	return vsm_options.jwt_secret != NULL || vsm_options.jwt_public_key != NULL;
+}
+
+static void
+read_environment(void)
+{
+	for (int i = 0; i < N_OPTIONS; i++)
+	{
+		char		variable[64] = "VSM_GATEWAY_";
+		size_t		length = strlen(variable);
+		const char *value;
+
+		for (const char *name = options[i].name; *name != '\0'; name++)
+			variable[length++] = *name == '-' ? '_' : (char) toupper((unsigned char) *name);
+		value = getenv(variable);
+		if (value != NULL && value[0] != '\0')
+			take(&options[i], value);
+	}
+}
+
+static void
+read_arguments(int argc, char **argv)
+{
+	struct option known[N_OPTIONS + 3] = {0};
+	int			which;
+	int			c;
+
+	for (int i = 0; i < N_OPTIONS; i++)
+	{
+		known[i].name = options[i].name;
+		known[i].has_arg = options[i].argument == NULL ? no_argument : required_argument;
+	}
+	known[HELP_OPTION].name = "help";
+	known[VERSION_OPTION].name = "version";
+
+	while ((c = getopt_long(argc, argv, "", known, &which)) != -1)
+	{
+		if (c != 0)
+			exit(2);
+		if (which == HELP_OPTION)
+			help();
+		if (which == VERSION_OPTION)
+		{
+			puts("vsm-gateway " VSM_VERSION);
+			exit(0);
+		}
+		take(&options[which], optarg);
+		/* What a secret was is not to be read in the list of processes. */
+		if (options[which].take == TAKE_SECRET)
+			memset(optarg, 'x', strlen(optarg));
+	}
+	if (optind < argc)
+		refuse("unexpected argument \"%s\"", argv[optind]);
+}
+
+static void
+take(const Option *option, const char *value)
+{
+	switch (option->take)
+	{
+		case TAKE_TEXT:
+		case TAKE_SECRET:
+			*(char **) option->target = vsm_copy(value);
+			break;
+		case TAKE_FILE:
+		case TAKE_SECRET_FILE:
+			*(char **) option->target = contents_of(option, value);
+			break;
+		case TAKE_NUMBER:
+			*(int *) option->target = (int) number_of(option, value);
+			break;
+		case TAKE_SIZE:
+			*(size_t *) option->target = (size_t) number_of(option, value);
+			break;
+		case TAKE_FLAG:
+			*(bool *) option->target = value == NULL || (strcmp(value, "0") != 0 && strcmp(value, "false") != 0);
+			break;
+		case TAKE_REQUEST_LOG:
+			if (strcmp(value, "all") == 0)
+				vsm_options.log_requests = LOG_REQUESTS_ALL;
+			else if (strcmp(value, "errors") == 0)
+				vsm_options.log_requests = LOG_REQUESTS_ERRORS;
+			else if (strcmp(value, "none") == 0)
+				vsm_options.log_requests = LOG_REQUESTS_NONE;
+			else
+				refuse("--%s is all, errors or none", option->name);
+			break;
+	}
+}
+
+static long
+number_of(const Option *option, const char *value)
+{
+	char	   *end;
+	long		number;
+
+	errno = 0;
+	number = strtol(value, &end, 10);
+	if (end == value || *end != '\0' || errno != 0 || number < option->least || number > option->most)
+		refuse("--%s is a number from %ld to %ld", option->name, option->least, option->most);
+	return number;
+}
+
+static char *
+contents_of(const Option *option, const char *path)
+{
+	FILE	   *file = fopen(path, "r");
+	Text		text = {0};
+	char		bytes[4096];
+	size_t		n;
+
+	if (file == NULL)
+		refuse("--%s: cannot read %s: %s", option->name, path, strerror(errno));
+	while ((n = fread(bytes, 1, sizeof bytes, file)) > 0)
+		vsm_text_add(&text, bytes, n);
+	if (ferror(file))
+		refuse("--%s: cannot read %s: %s", option->name, path, strerror(errno));
+	fclose(file);
+	if (option->take == TAKE_SECRET_FILE)
+		while (text.length > 0 && (text.data[text.length - 1] == '\n' || text.data[text.length - 1] == '\r'))
+			text.data[--text.length] = '\0';
+	if (text.length == 0)
+		refuse("--%s: %s is empty", option->name, path);
+	return text.data;
+}
+
+static void
+check(void)
+{
+	if (vsm_options.jwt_secret != NULL && vsm_options.jwt_public_key != NULL)
+		refuse("--jwt-secret and --jwt-public-key-file exclude each other");
+	/* RFC 7518, section 3.2: a key as long as the hash at least. */
+	if (vsm_options.jwt_secret != NULL && strlen(vsm_options.jwt_secret) < 32)
+		refuse("the secret of --jwt-secret must have at least 32 bytes");
+	if (!vsm_options_auth() && (vsm_options.anonymous_role != NULL || vsm_options.jwt_audience != NULL))
+		refuse("--anonymous-role and --jwt-aud need --jwt-secret-file or --jwt-public-key-file");
+	if (!vsm_options_auth() && !vsm_options.insecure && !is_loopback(vsm_options.host))
+		refuse("without tokens it listens on loopback addresses only\n"
+			   "Hint: give --jwt-secret-file or --jwt-public-key-file, or --insecure behind a proxy that checks its users");
+	if ((vsm_options.tls_certificate == NULL) != (vsm_options.tls_key == NULL))
+		refuse("--tls-cert and --tls-key belong together");
+}
+
+static bool
+is_loopback(const char *host)
+{
+	struct in_addr address;
+
+	if (strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0)
+		return true;
+	return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
+}
+
+static void
+help(void)
+{
+	puts("vsm-gateway serves the REST interface of vsm, a value stream engine in PostgreSQL.\n\n"
+		 "Usage:\n  vsm-gateway [OPTION]...\n\nOptions:");
+	for (int i = 0; i < N_OPTIONS; i++)
+	{
+		char		left[48];
+
+		snprintf(left, sizeof left, "--%s%s%s", options[i].name, options[i].argument ? "=" : "",
+				 options[i].argument ? options[i].argument : "");
+		printf("  %-28s  %s\n", left, options[i].about);
+	}
+	puts("  --help                        show this help\n"
+		 "  --version                     show the version\n\n"
+		 "Environment:\n"
+		 "  DATABASE_URL                  the database, as postgresql://USER@HOST/NAME or any libpq connection string\n"
+		 "  DATABASE_HOST, DATABASE_PORT, DATABASE_NAME, DATABASE_USER, DATABASE_PASSWORD\n"
+		 "                                the same in parts; libpq's PGHOST and others for what is left out\n"
+		 "  VSM_GATEWAY_OPTION            any option above in capitals, - as _: VSM_GATEWAY_POOL_SIZE=16\n"
+		 "  NOTIFY_SOCKET                 set by systemd for services of Type=notify");
+	exit(0);
+}
+
+static void
+refuse(const char *format, ...)
+{
+	va_list		arguments;
+
+	fputs("vsm-gateway: ", stderr);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+	exit(2);
+}

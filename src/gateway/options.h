@@ -1,0 +1,58 @@
+/*
+ * options.h
+ *		What the command line and the environment ask for.
+ */
+#ifndef VSM_GATEWAY_OPTIONS_H
+#define VSM_GATEWAY_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "routes.h"
+
+typedef enum RequestLog
+{
+	LOG_REQUESTS_ALL,
+	LOG_REQUESTS_ERRORS,
+	LOG_REQUESTS_NONE
+} RequestLog;
+
+typedef struct Options
+{
+	const char *host;
+	int			port;
+	char	   *conninfo;		/* holds a password: never logged */
+	bool		insecure;
+
+	int			pool_size;
+	int			queue_size;
+	int			queue_timeout_ms;
+	int			connect_timeout_ms;
+	int			statement_timeout_ms[N_CLASSES];
+
+	int			max_connections;
+	int			idle_timeout_s;
+	int			body_timeout_s;
+	size_t		max_body_bytes;
+	size_t		max_header_bytes;
+	int			drain_timeout_s;
+
+	char	   *jwt_secret;
+	char	   *jwt_public_key;
+	const char *jwt_audience;
+	const char *jwt_role_claim;
+	const char *anonymous_role;
+
+	const char *cors_origins;	/* separated by commas, or *; NULL: none */
+	char	   *tls_certificate;
+	char	   *tls_key;
+	RequestLog	log_requests;
+	bool		debug;
+} Options;
+
+extern Options vsm_options;
+
+extern void vsm_options_read(int argc, char **argv);
+extern bool vsm_options_auth(void);
+
+#endif

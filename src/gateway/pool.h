@@ -1,0 +1,27 @@
+/*
+ * pool.h
+ *		The database thread: a queue of jobs and the connections that do them.
+ */
+#ifndef VSM_GATEWAY_POOL_H
+#define VSM_GATEWAY_POOL_H
+
+#include "job.h"
+
+typedef struct PoolFigures
+{
+	int			idle;
+	int			busy;
+	int			down;
+	int			queued[N_CLASSES];
+	long long	refused;		/* jobs that were OUTCOME_BUSY */
+	long long	lost;			/* connections that broke */
+} PoolFigures;
+
+extern void vsm_pool_start(void);
+extern void vsm_pool_submit(Job *job);
+extern void vsm_pool_wake(void);
+extern void vsm_pool_stop(void);
+extern bool vsm_pool_up(void);
+extern PoolFigures vsm_pool_figures(void);
+
+#endif

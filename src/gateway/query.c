@@ -1,0 +1,78 @@
+/*
+ * query.c
+ *		Percent-encoding and query strings.
+ *
+ * What a client sends is taken as bytes: NUL and broken UTF-8 get through, and
+ * whoever uses a value judges it.
+ */
+#include "query.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+
+static int	hex(char c);
+
+/* A % without two hexadecimal digits behind it stands for itself. */
+char *
+vsm_decode(const char *bytes, size_t length, bool plus_is_space, size_t *decoded_length)
+{
+	char	   *decoded = vsm_alloc(length + 1);
+	size_t		n = 0;
+
+	for (size_t i = 0; i < length; i++)
+	{
+		if (bytes[i] == '+' && plus_is_space)
+			decoded[n++] = ' ';
+		else if (bytes[i] == '%' && length - i > 2 && hex(bytes[i + 1]) >= 0 && hex(bytes[i + 2]) >= 0)
+		{
+			decoded[n++] = (char) (hex(bytes[i + 1]) * 16 + hex(bytes[i + 2]));
+			i += 2;
+		}
+		else
+			decoded[n++] = bytes[i];
+	}
+	*decoded_length = n;
+	return decoded;
+}
+
+static int
+hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* The last value of that name, decoded, for the caller to free; NULL when there is none. */
+char *
+vsm_query_value(const char *query, const char *name, size_t *length)
+{
+	char	   *value = NULL;
+
+	while (query != NULL && *query != '\0')
+	{
+		size_t		pair = strcspn(query, "&");
+		const char *equals = memchr(query, '=', pair);
+		size_t		n = equals == NULL ? pair : (size_t) (equals - query);
+		size_t		name_length;
+		char	   *decoded = vsm_decode(query, n, true, &name_length);
+
+		if (name_length == strlen(name) && memcmp(decoded, name, name_length) == 0)
+		{
+			free(value);
+			value = equals == NULL ? vsm_decode("", 0, true, length) :
+				vsm_decode(equals + 1, pair - n - 1, true, length);
+		}
+		free(decoded);
+		query += pair;
+		if (*query == '&')
+			query++;
+	}
+	return value;
+}

@@ -1,0 +1,43 @@
+/*
+ * text.h
+ *		Text that grows, JSON strings, clocks; memory that is there or the program ends.
+ */
+#ifndef VSM_GATEWAY_TEXT_H
+#define VSM_GATEWAY_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Starts as {0}.  data ends with a NUL that length does not count; it is NULL while nothing was added. */
+typedef struct Text
+{
+	char	   *data;
+	size_t		length;
+	size_t		size;
+} Text;
+
+extern void *vsm_alloc(size_t size);
+extern void *vsm_grow(void *block, size_t size);
+extern char *vsm_copy(const char *string);
+extern char *vsm_copy_n(const char *bytes, size_t length);
+extern char *vsm_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+extern void vsm_text_add(Text *text, const char *bytes, size_t length);
+extern void vsm_text_adds(Text *text, const char *string);
+extern void vsm_text_addc(Text *text, char c);
+extern void vsm_text_addf(Text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+extern void vsm_text_json(Text *text, const char *bytes, size_t length);
+extern void vsm_text_free(Text *text);
+
+extern size_t vsm_utf8_sequence(const char *bytes, size_t length);
+extern bool vsm_utf8_valid(const char *bytes, size_t length);
+extern char *vsm_utf8_repaired(const char *bytes, size_t length, size_t *repaired_length);
+extern size_t vsm_utf8_characters(const char *bytes, size_t length);
+
+extern bool vsm_text_lists(const char *list, const char *word);
+
+extern int64_t vsm_now_us(void);
+extern uint64_t vsm_random(void);
+
+#endif

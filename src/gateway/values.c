@@ -1,0 +1,400 @@
+/*
+ * values.c
+ *		The values of a request's parameters, and what is wrong with them.
+ *
+ * Every failing field is reported, path before query before body, in the shapes
+ * that the old service's clients know (CONTRACT: type, loc, msg, input, ctx).
+ * Whether a type of work item exists only the database knows.  Its entry is left
+ * open (type_input is set) until vsm_values_check_type() is given the types that
+ * are defined at that moment.
+ */
+#include "values.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kinds.h"
+#include "query.h"
+#include "text.h"
+
+static void read_text(Values *values, int n, const Param *param, const char *bytes, size_t length, json_t *input);
+static void read_integer(Values *values, int n, const Param *param, const char *bytes, size_t length, json_t *input);
+static void read_string(Values *values, int n, const Param *param, const char *bytes, size_t length, json_t *input);
+static void read_body(Values *values, int n, const Param *param, json_t *body);
+static bool is_string(const json_t *value);
+static void not_a_string(Values *values, const Param *param, json_t *input);
+static void keep_or_fail(Values *values, int n, const Param *param, char *read, json_t *input);
+static void out_of_range(Values *values, const Param *param, bool too_great, json_t *input);
+static void expect_one_of(Values *values, size_t place, const Param *param, const char *type, const json_t *choices, json_t *input);
+static json_t *split_choices(const char *choices);
+static void fail(Values *values, const Param *param, const char *type, const char *message, json_t *input, json_t *ctx);
+static json_t *entry(const char *type, json_t *loc, const char *message, json_t *input, json_t *ctx);
+static json_t *loc_of(const Param *param);
+static json_t *string_of(const char *bytes, size_t length);
+
+/*
+ * vsm_values_read
+ *		Read and check every parameter of a route.
+ *
+ * wildcards and query are still percent-encoded; body is NULL when there is
+ * none.  values starts as {0}.
+ */
+void
+vsm_values_read(Values *values, const Route *route, const Segment *wildcards, const char *query, json_t *body)
+{
+	bool		wants_body = vsm_route_has(route, IN_BODY);
+
+	for (int n = 0; route->params[n].name != NULL; n++)
+	{
+		const Param *param = &route->params[n];
+		size_t		length = 0;
+		char	   *bytes = NULL;
+
+		if (param->where == IN_BODY)
+		{
+			if (json_is_object(body))
+				read_body(values, n, param, body);
+			continue;
+		}
+		if (param->where == IN_PATH)
+		{
+			bytes = vsm_decode(wildcards->bytes, wildcards->length, false, &length);
+			wildcards++;
+		}
+		else
+			bytes = vsm_query_value(query, param->name, &length);
+
+		if (bytes != NULL)
+		{
+			json_t	   *input = string_of(bytes, length);
+
+			read_text(values, n, param, bytes, length, input);
+			json_decref(input);
+		}
+		else if (param->required)
+			fail(values, param, "missing", "Field required", json_null(), NULL);
+		free(bytes);
+	}
+	if (wants_body && body == NULL)
+		fail(values, NULL, "missing", "Field required", json_null(), NULL);
+	else if (wants_body && !json_is_object(body))
+		fail(values, NULL, "model_attributes_type",
+			 "Input should be a valid dictionary or object to extract fields from", body, NULL);
+
+	/* A type alone may be right: the database will tell. */
+	if (values->type_input != NULL && values->errors == NULL && is_string(values->type_input))
+	{
+		json_decref(values->type_input);
+		values->type_input = NULL;
+	}
+}
+
+/* Of the path or the query. */
+static void
+read_text(Values *values, int n, const Param *param, const char *bytes, size_t length, json_t *input)
+{
+	switch (param->kind)
+	{
+		case KIND_ID:
+		case KIND_INTEGER:
+			read_integer(values, n, param, bytes, length, input);
+			break;
+		case KIND_STRING:
+		case KIND_TYPE:
+			if (!vsm_utf8_valid(bytes, length))
+				not_a_string(values, param, input);
+			else
+				read_string(values, n, param, bytes, length, input);
+			break;
+		case KIND_TIME:
+			keep_or_fail(values, n, param, vsm_read_time(bytes, length), input);
+			break;
+		case KIND_DATE:
+			keep_or_fail(values, n, param, vsm_read_date(bytes, length), input);
+			break;
+		case KIND_BOOLEAN:
+			keep_or_fail(values, n, param, vsm_copy(vsm_read_boolean(bytes, length)), input);
+			break;
+		case KIND_STEP:
+			keep_or_fail(values, n, param, vsm_read_step(bytes, length), input);
+			break;
+		case KIND_CHOICE:
+			if (vsm_read_choice(param->choices, bytes, length))
+				values->text[n] = vsm_copy_n(bytes, length);
+			else
+			{
+				json_t	   *choices = split_choices(param->choices);
+
+				expect_one_of(values, json_array_size(values->errors), param, "literal_error", choices, input);
+				json_decref(choices);
+			}
+			break;
+	}
+}
+
+static void
+read_integer(Values *values, int n, const Param *param, const char *bytes, size_t length, json_t *input)
+{
+	int64_t		number;
+	Number		verdict = vsm_read_integer(bytes, length, &number);
+
+	if (verdict == NUMBER_NONE)
+		fail(values, param, "int_parsing", "Input should be a valid integer, unable to parse string as an integer", input, NULL);
+	else if (verdict != NUMBER_OK && param->where == IN_PATH)
+		values->missing_item = vsm_copy_n(bytes, length);
+	else if (verdict != NUMBER_OK)
+		out_of_range(values, param, verdict == NUMBER_TOO_GREAT, input);
+	else if (param->kind == KIND_INTEGER && (number < param->least || number > param->most))
+		out_of_range(values, param, number > param->most, input);
+	else
+		values->text[n] = vsm_format("%lld", (long long) number);
+}
+
+/* bytes are valid UTF-8. */
+static void
+read_string(Values *values, int n, const Param *param, const char *bytes, size_t length, json_t *input)
+{
+	size_t		characters = vsm_utf8_characters(bytes, length);
+
+	if (memchr(bytes, '\0', length) != NULL)
+		not_a_string(values, param, input);
+	else if (characters < (size_t) param->least)
+		fail(values, param, "string_too_short", "String should have at least 1 character", input,
+			 json_pack("{sI}", "min_length", (json_int_t) param->least));
+	else if (param->most > 0 && characters > (size_t) param->most)
+	{
+		char	   *message = vsm_format("String should have at most %lld characters", (long long) param->most);
+
+		fail(values, param, "string_too_long", message, input, json_pack("{sI}", "max_length", (json_int_t) param->most));
+		free(message);
+	}
+	else
+		values->text[n] = vsm_copy_n(bytes, length);
+}
+
+static void
+read_body(Values *values, int n, const Param *param, json_t *body)
+{
+	json_t	   *value = json_object_get(body, param->name);
+
+	if (value == NULL || (json_is_null(value) && !param->required))
+	{
+		if (param->required)
+			fail(values, param, "missing", "Field required", body, NULL);
+		return;
+	}
+	if (param->kind == KIND_TYPE)
+	{
+		values->type = param;
+		values->type_place = json_array_size(values->errors);
+		values->type_input = json_incref(value);
+		if (is_string(value))
+			values->text[n] = vsm_copy(json_string_value(value));
+		return;
+	}
+	if (json_is_string(value))
+		read_text(values, n, param, json_string_value(value), json_string_length(value), value);
+	else if (param->kind == KIND_TIME)
+		fail(values, param, "datetime_type", "Input should be a valid datetime", value, NULL);
+	else
+		fail(values, param, "string_type", "Input should be a valid string", value, NULL);
+}
+
+/* One that the database can hold? */
+static bool
+is_string(const json_t *value)
+{
+	return json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value);
+}
+
+static void
+not_a_string(Values *values, const Param *param, json_t *input)
+{
+	fail(values, param, "string_unicode",
+		 "Input should be a valid string, unable to parse raw data as a unicode string", input, NULL);
+}
+
+static void
+keep_or_fail(Values *values, int n, const Param *param, char *read, json_t *input)
+{
+	values->text[n] = read;
+	if (read != NULL)
+		return;
+	if (param->kind == KIND_TIME)
+		fail(values, param, "datetime_parsing", "Input should be a valid datetime, as in RFC 3339", input, NULL);
+	else if (param->kind == KIND_DATE)
+		fail(values, param, "date_parsing", "Input should be a valid date in the format YYYY-MM-DD", input, NULL);
+	else if (param->kind == KIND_BOOLEAN)
+		fail(values, param, "bool_parsing", "Input should be a valid boolean, unable to interpret input", input, NULL);
+	else
+		fail(values, param, "time_delta_parsing",
+			 "Input should be a valid step, a number of minutes, hours, days, weeks or months", input, NULL);
+}
+
+static void
+out_of_range(Values *values, const Param *param, bool too_great, json_t *input)
+{
+	bool		has_limits = param->kind == KIND_INTEGER;
+	int64_t		bound = too_great ? (has_limits ? param->most : INT64_MAX) : (has_limits ? param->least : INT64_MIN);
+	char	   *message = vsm_format("Input should be %s than or equal to %lld", too_great ? "less" : "greater", (long long) bound);
+
+	fail(values, param, too_great ? "less_than_equal" : "greater_than_equal", message, input,
+		 json_pack("{sI}", too_great ? "le" : "ge", (json_int_t) bound));
+	free(message);
+}
+
+/*
+ * vsm_values_check_type
+ *		Complain of the type unless it is one of those defined.
+ *
+ * types is a JSON array of strings.
+ */
+void
+vsm_values_check_type(Values *values, const json_t *types)
+{
+	size_t		i;
+	json_t	   *known;
+	json_t	   *input = values->type_input;
+
+	if (input == NULL)
+		return;
+	values->type_input = NULL;
+	json_array_foreach(types, i, known)
+	{
+		if (json_equal(known, input))
+		{
+			json_decref(input);
+			return;
+		}
+	}
+	expect_one_of(values, values->type_place, values->type, "enum", types, input);
+	json_decref(input);
+}
+
+/* Input should be 'a', 'b' or 'c' */
+static void
+expect_one_of(Values *values, size_t place, const Param *param, const char *type, const json_t *choices, json_t *input)
+{
+	Text		expected = {0};
+	size_t		n = json_array_size(choices);
+	size_t		i;
+	json_t	   *choice;
+	char	   *message;
+
+	vsm_text_adds(&expected, "");
+	json_array_foreach(choices, i, choice)
+		vsm_text_addf(&expected, "%s'%s'", i == 0 ? "" : i + 1 < n ? ", " : " or ", json_string_value(choice));
+	message = vsm_format("Input should be %s", expected.data);
+	if (values->errors == NULL)
+		values->errors = json_array();
+	json_array_insert_new(values->errors, place,
+						  entry(type, loc_of(param), message, input, json_pack("{ss}", "expected", expected.data)));
+	free(message);
+	vsm_text_free(&expected);
+}
+
+static json_t *
+split_choices(const char *choices)
+{
+	json_t	   *list = json_array();
+
+	while (*choices != '\0')
+	{
+		size_t		n = strcspn(choices, "|");
+
+		json_array_append_new(list, json_stringn(choices, n));
+		choices += n + (choices[n] == '|');
+	}
+	return list;
+}
+
+/*
+ * vsm_values_bad_body
+ *		Is the body no JSON?  Then that is the only error.
+ *
+ * *body is NULL when there are no bytes.  Integers beyond 64 bits become reals,
+ * which is right where a key is ignored and refused where one counts.
+ */
+bool
+vsm_values_bad_body(Values *values, const char *bytes, size_t length, json_t **body)
+{
+	const size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL;
+	json_error_t error;
+	json_t	   *input;
+
+	*body = NULL;
+	if (length == 0)
+		return false;
+	*body = json_loadb(bytes, length, flags, &error);
+	if (*body == NULL && json_error_code(&error) == json_error_numeric_overflow)
+		*body = json_loadb(bytes, length, flags | JSON_DECODE_INT_AS_REAL, &error);
+	if (*body != NULL)
+		return false;
+
+	input = json_object();
+	values->errors = json_array();
+	json_array_append_new(values->errors,
+						  entry("json_invalid", json_pack("[si]", "body", error.position), "JSON decode error", input,
+								json_pack("{so}", "error", string_of(error.text, strlen(error.text)))));
+	json_decref(input);
+	return true;
+}
+
+/* param NULL: the body as a whole.  Takes ctx. */
+static void
+fail(Values *values, const Param *param, const char *type, const char *message, json_t *input, json_t *ctx)
+{
+	if (values->errors == NULL)
+		values->errors = json_array();
+	json_array_append_new(values->errors, entry(type, param == NULL ? json_pack("[s]", "body") : loc_of(param), message, input, ctx));
+}
+
+/* Takes loc and ctx, which may be NULL. */
+static json_t *
+entry(const char *type, json_t *loc, const char *message, json_t *input, json_t *ctx)
+{
+	json_t	   *error = json_object();
+
+	json_object_set_new(error, "type", json_string(type));
+	json_object_set_new(error, "loc", loc);
+	json_object_set_new(error, "msg", string_of(message, strlen(message)));
+	json_object_set(error, "input", input);
+	if (ctx != NULL)
+		json_object_set_new(error, "ctx", ctx);
+	return error;
+}
+
+static json_t *
+loc_of(const Param *param)
+{
+	static const char *const places[] = {"path", "query", "body"};
+
+	return json_pack("[ss]", places[param->where], param->name);
+}
+
+static json_t *
+string_of(const char *bytes, size_t length)
+{
+	json_t	   *string = json_stringn(bytes, length);
+
+	if (string == NULL)
+	{
+		size_t		n;
+		char	   *repaired = vsm_utf8_repaired(bytes, length, &n);
+
+		string = json_stringn(repaired, n);
+		free(repaired);
+	}
+	return string;
+}
+
+void
+vsm_values_free(Values *values)
+{
+	for (int i = 0; i < MAX_PARAMS; i++)
+		free(values->text[i]);
+	json_decref(values->errors);
+	json_decref(values->type_input);
+	free(values->missing_item);
+	*values = (Values) {0};
+}
