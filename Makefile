@@ -98,13 +98,13 @@ GATEWAY_FOUND := $(shell pkg-config --exists $(GATEWAY_LIBS) 2>/dev/null && echo
 GATEWAY_FLAGS = -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra $(WERROR) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -pthread \
 	-DVSM_VERSION='"$(VSM_VERSION)"' $(shell pkg-config --cflags $(GATEWAY_LIBS) | sed 's,-I,-isystem ,g') $(GATEWAY_CFLAGS)
 
-# The API viewer comes from npm; without it /docs is a plain list.  The dashboard is what its own build leaves in dist.
+# The API viewer comes from npm, pinned by its lock file; without it /docs is a plain list.  The dashboard is what its own build leaves in dist.
 VIEWER = src/gateway/docs/node_modules/swagger-ui-dist
 VIEWER_FILES = swagger-ui-bundle.js swagger-ui.css LICENSE NOTICE
 DASHBOARD := $(shell find src/web/dist -type f 2>/dev/null)
 GATEWAY_ASSETS = schemas.json=src/gateway/schemas.json \
 	$(foreach f,index.html start.js list.html list.css,docs/$(f)=src/gateway/docs/$(f)) \
-	$(foreach f,$(VIEWER_FILES),$(if $(wildcard $(VIEWER)/$(f)),docs/$(f)=$(VIEWER)/$(f))) \
+	$(foreach f,$(VIEWER_FILES),docs/$(f)=$(VIEWER)/$(f)) \
 	$(foreach f,$(DASHBOARD),web/$(f:src/web/dist/%=%)=$(f))
 
 PREFIX = /usr/local
@@ -135,8 +135,13 @@ $(GATEWAY_BUILD)/%.o: src/gateway/%.c $(GATEWAY_BUILD)/flags
 $(GATEWAY_BUILD)/assets.o: $(GATEWAY_BUILD)/assets.c
 	$(GATEWAY_CC) $(GATEWAY_FLAGS) -Isrc/gateway -c -o $@ $<
 
-$(GATEWAY_BUILD)/assets.c: scripts/embed $(GATEWAY_BUILD)/flags $(foreach pair,$(GATEWAY_ASSETS),$(lastword $(subst =, ,$(pair))))
+$(GATEWAY_BUILD)/assets.c: scripts/embed $(GATEWAY_BUILD)/flags \
+		$(wildcard $(foreach pair,$(GATEWAY_ASSETS),$(lastword $(subst =, ,$(pair))))) | $(VIEWER)/swagger-ui-bundle.js
 	scripts/embed $@ $(GATEWAY_ASSETS)
+
+$(VIEWER)/swagger-ui-bundle.js:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory viewer; else false; fi || \
+		echo "/docs will be a plain list: the viewer needs npm"
 
 -include $(wildcard $(GATEWAY_BUILD)/*.d)
 
@@ -146,7 +151,7 @@ $(GATEWAY_BUILD)/flags: FORCE
 	 printf '%s\n' "$(GATEWAY_CC) $(subst ",\",$(GATEWAY_FLAGS)) $(GATEWAY_ASSETS) $(GATEWAY_SOURCES)" > $@
 
 viewer:			## fetch the API viewer of /docs with npm
-	cd src/gateway/docs && npm ci --ignore-scripts --no-audit --no-fund
+	@cd src/gateway/docs && npm ci --silent --ignore-scripts --no-audit --no-fund
 
 # Its page of the manual is its --help, and what that does not say.
 $(GATEWAY_BUILD)/vsm-gateway.1: $(GATEWAY) doc/vsm-gateway.h2m
@@ -187,7 +192,7 @@ demo-stop:	## end the demo and its server
 	@test ! -x demo/run || demo/run --stop
 
 format:		## lay out the C sources
-	scripts/format src/*.[ch]
+	scripts/format src/*.[ch] src/gateway/*.[ch]
 
 check-format:	## would that change anything?
 	@test/run format

@@ -172,8 +172,9 @@ vsm_connection_run(Connection *connection, Job *job)
 	connection->state = CONNECTION_BUSY;
 	connection->n_steps = 0;
 	connection->pipelined = job->role != NULL && job->import == NULL;
-	connection->deadline_us = job->import != NULL ? 0 :
-		vsm_now_us() + (int64_t) vsm_options.statement_timeout_ms[job->class] * 1000 + GRACE_US;
+	connection->deadline_us = 0;
+	if (job->import == NULL)
+		connection->deadline_us = vsm_now_us() + (int64_t) vsm_options.statement_timeout_ms[job->class] * 1000 + GRACE_US;
 	plan(connection, job);
 	begin_steps(connection, connection->steps, connection->n_steps);
 }

@@ -2,7 +2,7 @@
  * connection.h
  *		A connection to the database that does one job at a time.
  *
- * Only the database thread calls these.
+ * Only the working thread calls these.
  */
 #ifndef VSM_GATEWAY_CONNECTION_H
 #define VSM_GATEWAY_CONNECTION_H

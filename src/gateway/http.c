@@ -1,13 +1,14 @@
 /*
  * http.c
- *		The http thread: clients, their requests, and the end of both.
+ *		Clients, their requests, and the end of both.
  *
- * libmicrohttpd runs one thread over epoll.  A request that needs the database is
- * suspended until its job is done, so the thread never waits for anything.
+ * libmicrohttpd has no thread of its own: the working thread (pool.c) calls
+ * vsm_http_run() whenever a client has something or a job is done.  A request that
+ * needs the database is suspended until its job is done, so nothing here waits.
  *
  * libmicrohttpd leaves clients that are silent.  Those that send their headers or
  * bodies drop by drop are left by vsm_http_sweep(), which the main thread calls
- * every second: it shuts the socket down, and the http thread finds it closed.
+ * every second: it shuts the socket down, and the working thread finds it closed.
  * The lock covers the list of clients, whose times both threads read.
  */
 #include "http.h"
@@ -44,6 +45,7 @@ static struct
 	int			socket;
 	char	   *url;
 	atomic_bool draining;
+	bool		quiet;			/* the listening socket was closed */
 	atomic_int	running;
 	atomic_int	clients;
 	pthread_mutex_t lock;
@@ -125,8 +127,9 @@ vsm_http_start(void)
 	struct MHD_OptionItem tls[] = {
 		{MHD_OPTION_HTTPS_MEM_CERT, 0, vsm_options.tls_certificate},
 		{MHD_OPTION_HTTPS_MEM_KEY, 0, vsm_options.tls_key},
-		{MHD_OPTION_END, 0, NULL}};
-	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG | MHD_USE_TURBO;
+		{MHD_OPTION_END, 0, NULL}
+	};
+	unsigned int flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_TURBO;
 
 	if (vsm_options.tls_certificate != NULL)
 		flags |= MHD_USE_TLS;
@@ -148,16 +151,44 @@ vsm_http_start(void)
 		fail_to_start("http", "libmicrohttpd does not start; its reason is in the lines above");
 }
 
-/* No new clients; those that are there get their answers, and are then left. */
+/* Readable when a client has something. */
+int
+vsm_http_fd(void)
+{
+	return MHD_get_daemon_info(http.daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+}
+
+/* Milliseconds after which vsm_http_run() is due without that; -1: never. */
+int
+vsm_http_timeout_ms(void)
+{
+	MHD_UNSIGNED_LONG_LONG ms;
+
+	if (MHD_get_timeout(http.daemon, &ms) != MHD_YES)
+		return -1;
+	return ms > INT32_MAX ? INT32_MAX : (int) ms;
+}
+
+/* Serve whoever is ready, also those whose job is done. */
+void
+vsm_http_run(void)
+{
+	if (http.draining && !http.quiet)
+	{
+		MHD_socket	socket = MHD_quiesce_daemon(http.daemon);
+
+		http.quiet = true;
+		if (socket != MHD_INVALID_SOCKET)
+			close(socket);
+	}
+	MHD_run(http.daemon);
+}
+
+/* From the next vsm_http_run() on: no new clients; those that are there get their answers, and are then left. */
 void
 vsm_http_drain(void)
 {
-	MHD_socket	socket;
-
 	http.draining = true;
-	socket = MHD_quiesce_daemon(http.daemon);
-	if (socket != MHD_INVALID_SOCKET)
-		close(socket);
 }
 
 bool

@@ -1,6 +1,8 @@
 /*
  * http.h
- *		The http thread: clients, their requests, and the end of both.
+ *		Clients, their requests, and the end of both.
+ *
+ * The working thread calls run, fd and timeout; the main thread all others.
  */
 #ifndef VSM_GATEWAY_HTTP_H
 #define VSM_GATEWAY_HTTP_H
@@ -8,6 +10,9 @@
 extern void vsm_http_listen(void);
 extern void vsm_http_start(void);
 extern const char *vsm_http_url(void);
+extern int	vsm_http_fd(void);
+extern int	vsm_http_timeout_ms(void);
+extern void vsm_http_run(void);
 extern void vsm_http_sweep(void);
 extern void vsm_http_drain(void);
 extern int	vsm_http_running(void);

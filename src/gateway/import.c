@@ -2,19 +2,15 @@
  * import.c
  *		Rows on their way from an HTTP body to the database's COPY.
  *
- * At most MAX_WAITING bytes wait.  The http thread suspends the client when there
- * are more, and so no longer reads from its socket, until the database thread has
- * taken them.
+ * At most MAX_WAITING bytes wait.  When there are more the client is suspended, and
+ * so no longer read from, until the database has taken them.
  *
- * It belongs to both threads (holders), and the last one to let go frees it.  Both
- * sides may give up first: "abandoned" when the client went or sent nonsense,
- * "over" when the database has answered.
- *
- * Locks: lock covers all but job, which is the database thread's until over.
+ * It belongs to the request and to the job (holders), and the last one to let go
+ * frees it.  Both may give up first: "abandoned" when the client went or sent
+ * nonsense, "over" when the database has answered.
  */
 #include "import.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "pool.h"
@@ -28,7 +24,6 @@ struct Import
 	char	   *owned[MAX_OWNED];	/* strings that the job points to */
 	int			n_owned;
 
-	pthread_mutex_t lock;
 	int			holders;
 	Text		rows;
 	bool		ended;
@@ -47,7 +42,6 @@ vsm_import_new(struct MHD_Connection *client)
 {
 	Import	   *import = vsm_alloc(sizeof *import);
 
-	pthread_mutex_init(&import->lock, NULL);
 	import->holders = 2;
 	import->client = client;
 	import->job.import = import;
@@ -68,7 +62,7 @@ vsm_import_own(Import *import, char *text)
 	import->owned[import->n_owned++] = text;
 }
 
-/* ---- The http thread ---- */
+/* ---- For the request ---- */
 
 /* Is there room for more rows?  If not, the client is suspended now. */
 ImportRoom
@@ -76,7 +70,6 @@ vsm_import_room(Import *import)
 {
 	ImportRoom	room = IMPORT_ROOM;
 
-	pthread_mutex_lock(&import->lock);
 	if (import->over)
 		room = IMPORT_OVER;
 	else if (import->rows.length >= MAX_WAITING)
@@ -85,7 +78,6 @@ vsm_import_room(Import *import)
 		import->suspended = true;
 		MHD_suspend_connection(import->client);
 	}
-	pthread_mutex_unlock(&import->lock);
 	return room;
 }
 
@@ -93,11 +85,8 @@ vsm_import_room(Import *import)
 void
 vsm_import_add(Import *import, Text *rows)
 {
-	bool		wake;
-
 	if (rows->length == 0)
 		return;
-	pthread_mutex_lock(&import->lock);
 	if (import->rows.length == 0)
 	{
 		Text		empty = import->rows;
@@ -107,11 +96,8 @@ vsm_import_add(Import *import, Text *rows)
 	}
 	else
 		vsm_text_add(&import->rows, rows->data, rows->length);
-	wake = import->taking;
-	import->taking = false;
-	pthread_mutex_unlock(&import->lock);
 	rows->length = 0;
-	if (wake)
+	if (import->taking)
 		vsm_pool_wake();
 }
 
@@ -119,29 +105,20 @@ vsm_import_add(Import *import, Text *rows)
 bool
 vsm_import_end(Import *import)
 {
-	bool		over;
-
-	pthread_mutex_lock(&import->lock);
-	over = import->over;
+	if (import->over)
+		return true;
 	import->ended = true;
-	if (!over)
-	{
-		import->suspended = true;
-		MHD_suspend_connection(import->client);
-	}
-	pthread_mutex_unlock(&import->lock);
-	if (!over)
-		vsm_pool_wake();
-	return over;
+	import->suspended = true;
+	MHD_suspend_connection(import->client);
+	vsm_pool_wake();
+	return false;
 }
 
 /* Nothing of it is to stay in the database. */
 void
 vsm_import_abandon(Import *import)
 {
-	pthread_mutex_lock(&import->lock);
 	import->abandoned = true;
-	pthread_mutex_unlock(&import->lock);
 	vsm_pool_wake();
 }
 
@@ -152,20 +129,18 @@ vsm_import_release(Import *import)
 	let_go(import);
 }
 
-/* ---- The database thread ---- */
+/* ---- For the connection ---- */
 
 /* False: there are no rows now.  *ended: there will be none any more. */
 bool
 vsm_import_take(Import *import, Text *rows, bool *ended, bool *abandoned)
 {
-	pthread_mutex_lock(&import->lock);
 	*rows = import->rows;
-	import->rows = (Text) {0};
+	import->rows = (Text){0};
 	*abandoned = import->abandoned;
 	*ended = import->ended;
 	import->taking = rows->length == 0;
 	resume(import);
-	pthread_mutex_unlock(&import->lock);
 	return rows->length > 0;
 }
 
@@ -174,11 +149,9 @@ vsm_import_done(Job *job)
 {
 	Import	   *import = job->import;
 
-	pthread_mutex_lock(&import->lock);
 	import->over = true;
 	import->ended = false;
 	resume(import);
-	pthread_mutex_unlock(&import->lock);
 	let_go(import);
 }
 
@@ -195,14 +168,8 @@ resume(Import *import)
 static void
 let_go(Import *import)
 {
-	int			left;
-
-	pthread_mutex_lock(&import->lock);
-	left = --import->holders;
-	pthread_mutex_unlock(&import->lock);
-	if (left > 0)
+	if (--import->holders > 0)
 		return;
-	pthread_mutex_destroy(&import->lock);
 	vsm_text_free(&import->rows);
 	PQclear(import->job.result);
 	for (int i = 0; i < import->n_owned; i++)

@@ -19,7 +19,7 @@ typedef enum ImportRoom
 	IMPORT_OVER					/* the database takes no more: job has the outcome */
 } ImportRoom;
 
-/* For the http thread. */
+/* For the request. */
 extern Import *vsm_import_new(struct MHD_Connection *client);
 extern Job *vsm_import_job(Import *import);
 extern void vsm_import_own(Import *import, char *text);
@@ -29,7 +29,7 @@ extern bool vsm_import_end(Import *import);
 extern void vsm_import_abandon(Import *import);
 extern void vsm_import_release(Import *import);
 
-/* For the database thread. */
+/* For the connection. */
 extern bool vsm_import_take(Import *import, Text *rows, bool *ended, bool *abandoned);
 extern void vsm_import_done(Job *job);
 

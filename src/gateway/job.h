@@ -2,9 +2,8 @@
  * job.h
  *		One request's work for the database.
  *
- * The http thread fills it and gives it to vsm_pool_submit(); from then on it is
- * the database thread's, until that calls done, after which it is the http
- * thread's again.
+ * A request fills it and gives it to vsm_pool_submit(); from then on it is the
+ * pool's, until that calls done, after which it is the request's again.
  */
 #ifndef VSM_GATEWAY_JOB_H
 #define VSM_GATEWAY_JOB_H
@@ -39,7 +38,7 @@ typedef struct Job
 	int64_t		queued_us;
 	bool		repeated;
 	bool		in_settings;	/* it was the role that failed */
-	void		(*done) (struct Job *job);	/* in the database thread */
+	void (*done)(struct Job *job); /* called once */
 	void	   *owner;
 
 	Outcome		outcome;

@@ -3,8 +3,7 @@
  *		vsm-gateway: the REST interface of vsm.
  *
  *	main thread		starts, waits for signals, ends
- *	http thread		clients: http.c, handle.c, answer.c
- *	database thread	connections: pool.c, connection.c
+ *	working thread	clients (http.c, handle.c, answer.c) and the database (pool.c, connection.c)
  *
  * SIGTERM and SIGINT: no new clients; requests that run are finished, for
  * --drain-timeout at most; then the program ends with status 0.
@@ -49,8 +48,8 @@ main(int argc, char **argv)
 	vsm_routes_start();
 	vsm_openapi_start();
 	vsm_http_listen();
-	vsm_pool_start();
 	vsm_http_start();
+	vsm_pool_start();
 	vsm_log(LOG_LEVEL_INFO, "listening", "\"version\":\"" VSM_VERSION "\",\"url\":\"%s\",\"tokens\":%s",
 			vsm_http_url(), vsm_options_auth() ? "true" : "false");
 	printf("%s\n", vsm_http_url());
@@ -101,7 +100,10 @@ drain(const sigset_t *signals)
 	/* What was resumed by that gets its 503. */
 	end_us = vsm_now_us() + LAST_WORDS_US;
 	while (vsm_http_running() > 0 && vsm_now_us() < end_us)
-		wait_for_signal(signals, 10);
+	{
+		vsm_http_run();
+		wait_for_signal(signals, 1);
+	}
 	vsm_http_stop();
 	vsm_log(LOG_LEVEL_INFO, "stopped", NULL);
 }

@@ -1,6 +1,9 @@
 /*
  * pool.c
- *		The database thread: a queue of jobs and the connections that do them.
+ *		The working thread: a queue of jobs and the connections that do them.
+ *
+ * One thread over epoll serves the clients (vsm_http_run()) and the database: a
+ * switch between two would cost more than the work for a request.
  *
  * Jobs wait in one queue per class.  Fast ones may use every connection, slow
  * ones half of them and imports a quarter, so that neither ever delays the fast.
@@ -11,8 +14,8 @@
  * between tries doubles from 0.1 to 5 seconds, half of it random, so that many
  * gateways do not all come at once.
  *
- * Locks: pool.lock covers inbox, stopping and the figures; the rest is the
- * thread's own.  pool.up and pool.waiting may be read by anybody.
+ * All of it is that thread's but stopping, and the end: vsm_pool_stop() joins the
+ * thread first.
  */
 #include "pool.h"
 
@@ -26,6 +29,7 @@
 #include <unistd.h>
 
 #include "connection.h"
+#include "http.h"
 #include "log.h"
 #include "options.h"
 #include "text.h"
@@ -46,14 +50,12 @@ typedef struct Queue
 static struct
 {
 	pthread_t	thread;
-	pthread_mutex_t lock;
 	int			epoll;
 	int			wake;			/* eventfd */
-	Job		   *inbox;			/* newest first */
-	bool		stopping;
-	atomic_bool up;				/* connected, or not yet known not to be */
-	atomic_int	waiting;		/* jobs that no connection has */
-	PoolFigures figures;
+	atomic_bool stopping;
+	bool		up;				/* connected, or not yet known not to be */
+	bool		told;			/* a job was done since clients were served last */
+	int			waiting;		/* jobs that no connection has */
 
 	Queue		queues[N_CLASSES];
 	Connection *connections;
@@ -61,10 +63,12 @@ static struct
 	int64_t		retry_us;
 	long long	refused;
 	long long	lost;
-} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .up = true};
+} pool = {.up = true};
+
+static char http_mark;			/* what epoll says for clients */
 
 static void *run_pool(void *unused);
-static bool take_inbox(void);
+static void serve(const struct epoll_event *events, int n);
 static void put(Queue *queue, Job *job);
 static void put_first(Queue *queue, Job *job);
 static Job *take(Queue *queue);
@@ -74,8 +78,8 @@ static void expire_queued(int64_t now_us);
 static void fail_queued(Outcome outcome);
 static void open_connections(int64_t now_us);
 static int	wait_ms(int64_t now_us);
+static int	sooner(int ms, int other_ms);
 static int	count(ConnectionState state);
-static void note_figures(void);
 static void finish(Job *job, Outcome outcome, PGresult *result);
 
 void
@@ -83,10 +87,12 @@ vsm_pool_start(void)
 {
 	static const int share[N_CLASSES] = {1, 2, 4};
 	struct epoll_event event = {.events = EPOLLIN};
+	struct epoll_event http = {.events = EPOLLIN, .data.ptr = &http_mark};
 
 	pool.epoll = epoll_create1(EPOLL_CLOEXEC);
 	pool.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (pool.epoll < 0 || pool.wake < 0 || epoll_ctl(pool.epoll, EPOLL_CTL_ADD, pool.wake, &event) < 0)
+	if (pool.epoll < 0 || pool.wake < 0 || epoll_ctl(pool.epoll, EPOLL_CTL_ADD, pool.wake, &event) < 0 ||
+		epoll_ctl(pool.epoll, EPOLL_CTL_ADD, vsm_http_fd(), &http) < 0)
 		abort();
 	for (int i = 0; i < N_CLASSES; i++)
 	{
@@ -102,54 +108,40 @@ vsm_pool_start(void)
 
 /*
  * vsm_pool_submit
- *		Have a job done; job->done is called by another thread, perhaps at once.
+ *		Have a job done; job->done is called when it is, perhaps at once.
  */
 void
 vsm_pool_submit(Job *job)
 {
-	bool		first;
-	Outcome		refusal = OUTCOME_BUSY;
-
-	pthread_mutex_lock(&pool.lock);
+	job->queued_us = vsm_now_us();
 	if (pool.stopping || !pool.up)
-		refusal = OUTCOME_DOWN;
-	else if (pool.waiting < vsm_options.queue_size)
+		finish(job, OUTCOME_DOWN, NULL);
+	else if (pool.waiting >= vsm_options.queue_size)
 	{
-		first = pool.inbox == NULL;
-		pool.waiting++;
-		job->queued_us = vsm_now_us();
-		job->next = pool.inbox;
-		pool.inbox = job;
-		pthread_mutex_unlock(&pool.lock);
-		if (first)
-			vsm_pool_wake();
-		return;
+		pool.refused++;
+		finish(job, OUTCOME_BUSY, NULL);
 	}
 	else
-		pool.figures.refused++;
-	pthread_mutex_unlock(&pool.lock);
-	job->outcome = refusal;
-	job->done(job);
+		put(&pool.queues[job->class], job);
 }
 
-/* Something has come for an import, or a job. */
+/* Rows have come for an import. */
 void
 vsm_pool_wake(void)
 {
-	const uint64_t one = 1;
-
-	while (write(pool.wake, &one, sizeof one) < 0 && errno == EINTR)
-		;
+	for (int i = 0; i < vsm_options.pool_size; i++)
+		vsm_connection_copy(&pool.connections[i]);
 }
 
 /* Jobs that wait are OUTCOME_DOWN, those that run OUTCOME_LOST; later ones are refused. */
 void
 vsm_pool_stop(void)
 {
-	pthread_mutex_lock(&pool.lock);
+	const uint64_t one = 1;
+
 	pool.stopping = true;
-	pthread_mutex_unlock(&pool.lock);
-	vsm_pool_wake();
+	while (write(pool.wake, &one, sizeof one) < 0 && errno == EINTR)
+		;
 	pthread_join(pool.thread, NULL);
 	for (int i = 0; i < vsm_options.pool_size; i++)
 	{
@@ -158,11 +150,9 @@ vsm_pool_stop(void)
 		if (job != NULL)
 			PQclear(job->result);
 		vsm_connection_close(&pool.connections[i]);
-		free(pool.connections[i].prepared);
 		if (job != NULL)
 			finish(job, OUTCOME_LOST, NULL);
 	}
-	free(pool.connections);
 }
 
 bool
@@ -174,11 +164,15 @@ vsm_pool_up(void)
 PoolFigures
 vsm_pool_figures(void)
 {
-	PoolFigures figures;
+	PoolFigures figures = {0};
 
-	pthread_mutex_lock(&pool.lock);
-	figures = pool.figures;
-	pthread_mutex_unlock(&pool.lock);
+	figures.idle = count(CONNECTION_IDLE);
+	figures.busy = count(CONNECTION_BUSY);
+	figures.down = vsm_options.pool_size - figures.idle - figures.busy;
+	for (int i = 0; i < N_CLASSES; i++)
+		figures.queued[i] = pool.queues[i].length;
+	figures.refused = pool.refused;
+	figures.lost = pool.lost;
 	return figures;
 }
 
@@ -190,29 +184,17 @@ run_pool(void *unused)
 	struct epoll_event events[MAX_EVENTS];
 
 	(void) unused;
-	for (;;)
+	while (!pool.stopping)
 	{
 		int64_t		now_us = vsm_now_us();
 		int			n;
 
 		open_connections(now_us);
-		note_figures();
-		n = epoll_wait(pool.epoll, events, MAX_EVENTS, wait_ms(now_us));
-		for (int i = 0; i < n; i++)
-		{
-			uint64_t	ignored;
-
-			if (events[i].data.ptr != NULL)
-				vsm_connection_event(events[i].data.ptr, events[i].events);
-			else if (read(pool.wake, &ignored, sizeof ignored) > 0)
-				for (int c = 0; c < vsm_options.pool_size; c++)
-					vsm_connection_copy(&pool.connections[c]);
-		}
+		n = epoll_wait(pool.epoll, events, MAX_EVENTS, sooner(wait_ms(now_us), vsm_http_timeout_ms()));
+		serve(events, n);
 		now_us = vsm_now_us();
 		for (int i = 0; i < vsm_options.pool_size; i++)
 			vsm_connection_expire(&pool.connections[i], now_us);
-		if (take_inbox())
-			break;
 		expire_queued(now_us);
 		if (!pool.up)
 			fail_queued(OUTCOME_DOWN);
@@ -222,36 +204,16 @@ run_pool(void *unused)
 	return NULL;
 }
 
-/* Is the pool to stop? */
-static bool
-take_inbox(void)
+/* First the database, so that its answers go out with what clients send meanwhile. */
+static void
+serve(const struct epoll_event *events, int n)
 {
-	Job		   *newest;
-	Job		   *oldest = NULL;
-	bool		stopping;
-
-	pthread_mutex_lock(&pool.lock);
-	newest = pool.inbox;
-	pool.inbox = NULL;
-	stopping = pool.stopping;
-	pthread_mutex_unlock(&pool.lock);
-
-	while (newest != NULL)
-	{
-		Job		   *next = newest->next;
-
-		newest->next = oldest;
-		oldest = newest;
-		newest = next;
-	}
-	while (oldest != NULL)
-	{
-		Job		   *next = oldest->next;
-
-		put(&pool.queues[oldest->class], oldest);
-		oldest = next;
-	}
-	return stopping;
+	for (int i = 0; i < n; i++)
+		if (events[i].data.ptr != NULL && events[i].data.ptr != &http_mark)
+			vsm_connection_event(events[i].data.ptr, events[i].events);
+	dispatch();
+	pool.told = false;
+	vsm_http_run();
 }
 
 static void
@@ -261,6 +223,7 @@ put(Queue *queue, Job *job)
 	*queue->last = job;
 	queue->last = &job->next;
 	queue->length++;
+	pool.waiting++;
 }
 
 static void
@@ -290,13 +253,13 @@ take(Queue *queue)
 static void
 dispatch(void)
 {
-	for (int class = 0; class < N_CLASSES; class++)
+	for (int i = 0; i < N_CLASSES; i++)
 	{
-		Queue	   *queue = &pool.queues[class];
+		Queue	   *queue = &pool.queues[i];
 		Connection *connection;
 
 		while (queue->first != NULL && queue->running < queue->most_running &&
-			   (connection = idle_connection((Class) class)) != NULL)
+			   (connection = idle_connection((Class) i)) != NULL)
 		{
 			queue->running++;
 			vsm_connection_run(connection, take(queue));
@@ -400,20 +363,15 @@ count(ConnectionState state)
 	return n;
 }
 
-static void
-note_figures(void)
+/* -1 is never. */
+static int
+sooner(int ms, int other_ms)
 {
-	pthread_mutex_lock(&pool.lock);
-	pool.figures.idle = count(CONNECTION_IDLE);
-	pool.figures.busy = count(CONNECTION_BUSY);
-	pool.figures.down = vsm_options.pool_size - pool.figures.idle - pool.figures.busy;
-	for (int i = 0; i < N_CLASSES; i++)
-		pool.figures.queued[i] = pool.queues[i].length;
-	pool.figures.refused += pool.refused;
-	pool.figures.lost += pool.lost;
-	pthread_mutex_unlock(&pool.lock);
-	pool.refused = 0;
-	pool.lost = 0;
+	if (pool.told)
+		return 0;
+	if (ms < 0 || (other_ms >= 0 && other_ms < ms))
+		return other_ms;
+	return ms;
 }
 
 /* ---- What connections tell ---- */
@@ -484,5 +442,6 @@ finish(Job *job, Outcome outcome, PGresult *result)
 {
 	job->outcome = outcome;
 	job->result = result;
+	pool.told = true;
 	job->done(job);
 }

@@ -1,6 +1,6 @@
 /*
  * pool.h
- *		The database thread: a queue of jobs and the connections that do them.
+ *		The working thread: a queue of jobs and the connections that do them.
  */
 #ifndef VSM_GATEWAY_POOL_H
 #define VSM_GATEWAY_POOL_H

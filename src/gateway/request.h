@@ -5,7 +5,7 @@
  *	http.c		receives it			handle.c	decides what is to be done, and with the
  *	answer.c	sends the answer				database's answer what to say
  *
- * All of it is the http thread's; only job is lent to the database thread.
+ * While job is with the pool the request is suspended.
  */
 #ifndef VSM_GATEWAY_REQUEST_H
 #define VSM_GATEWAY_REQUEST_H
@@ -53,7 +53,7 @@ typedef struct Request
 
 	Text		body;
 	size_t		received;
-	void		(*refuse) (struct Request *request);	/* the answer was decided before the body came */
+	void (*refuse)(struct Request *request); /* the answer was decided before the body came */
 	Import	   *import;
 	Rows	   *rows;
 	Text		copy;

@@ -343,7 +343,13 @@ copy_value(Text *copy, const char *bytes, size_t length)
 		else
 		{
 			vsm_text_addc(copy, '\\');
-			vsm_text_addc(copy, c == '\n' ? 'n' : c == '\r' ? 'r' : c == '\t' ? 't' : c);
+			if (c == '\n')
+				c = 'n';
+			else if (c == '\r')
+				c = 'r';
+			else if (c == '\t')
+				c = 't';
+			vsm_text_addc(copy, c);
 		}
 	}
 }

@@ -4,7 +4,7 @@
  *
  * Counted per path of the table, method and status, so the number of series is
  * bounded whatever clients send.  Paths that are not in the table are "other".
- * Only the http thread comes here: no locks.
+ * Only the working thread comes here: no locks.
  */
 #include "stats.h"
 

@@ -1,0 +1,106 @@
+# openapi.pl: /openapi.json is valid, and speaks of what is served, all of it and nothing else
+
+use strict;
+use warnings;
+
+use FindBin;
+use IPC::Run;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use lib $FindBin::RealBin;
+use RandomRequests;
+use Service;
+
+# What the contract and its additions name.
+my %promised = (
+	'/' => 'GET', '/live' => 'GET', '/ready' => 'GET', '/metrics' => 'GET', '/docs' => 'GET', '/openapi.json' => 'GET', '/api/v1/health' => 'GET',
+	'/api/v1/work-items' => 'GET POST', '/api/v1/work-items/{work_item_id}' => 'DELETE GET', '/api/v1/work-items/{work_item_id}/transition' => 'PUT',
+	'/api/v1/work-items/{work_item_id}/history' => 'GET', '/api/v1/import' => 'POST',
+	map { ("/api/v1/$_" => 'GET') } qw(metrics stages streams wip cumulative-flow throughput time-in-stage work-item-age flow-efficiency forecast));
+
+my $node = database('openapi');
+my $gw = Service->start($node);
+my $id = $gw->create('an item');
+my $doc = $gw->openapi;
+my $text = $gw->get('/openapi.json')->{content};
+
+promised();
+served();
+linted();
+docs();
+
+$gw->finish;
+$node->stop;
+done_testing();
+
+sub promised
+{
+	my %there;
+	push @{ $there{ $_->{path} } }, $_->{method} for $doc->operations;
+	is(join(' ', sort @{ $there{$_} // [] }), $promised{$_}, "$_ is in the document with $promised{$_}") for sort keys %promised;
+	like($text, qr/^\{"openapi":"3\.1\.\d"/, 'it is OpenAPI 3.1');
+	my %ids;
+	$ids{ $_->{spec}{operationId} // '' }++ for $doc->operations;
+	is(join(' ', grep { $ids{$_} > 1 || $_ eq '' } sort keys %ids), '', 'each operation has an id of its own');
+	return;
+}
+
+# The other way round: the templates that the program knows are in the document, and its methods are the allowed ones.
+sub served
+{
+	my ($program) = grep { -f && -x } reverse program();
+	my %known = map { $_ => 1 } slurp_file($program) =~ m{\0(/api/v1/[\w{}/-]+)(?=\0)}g;
+	cmp_ok(scalar keys %known, '>', 10, scalar(keys %known) . ' templates are in the program');
+	my %there = map { $_ => 1 } $doc->paths;
+	is(join(' ', grep { !$there{$_} } sort keys %known), '', 'and each is in the document');
+
+	my %methods;
+	push @{ $methods{ $_->{path} } }, $_->{method} for $doc->operations;
+	for my $template (sort keys %methods)
+	{
+		my $path = $template =~ s/\{\w+\}/$id/r;
+		my $allow = $gw->request('OPTIONS', $path)->{headers}{allow} // '';
+		my %allowed = map { $_ => 1 } split /, */, $allow;
+		delete @allowed{qw(HEAD OPTIONS)};
+		is(join(' ', sort keys %allowed), join(' ', sort @{ $methods{$template} }), "$template has the methods of the document");
+		for my $method (grep { !$allowed{$_} } qw(GET POST PUT DELETE PATCH))
+		{
+			my $got = $gw->request($method, $path, $method eq 'GET' ? undef : '{}');
+			is($got->{status}, 405, "$method $template is refused");
+		}
+	}
+	return;
+}
+
+# VSM_OPENAPI_LINT is a program that prints what is wrong with a document.
+sub linted
+{
+	SKIP:
+	{
+		skip 'there is no linter (npm)', 1 unless $ENV{VSM_OPENAPI_LINT};
+		append_to_file(file('openapi.json'), $text);
+		my ($out, $errors) = ('', '');
+		my $ran = IPC::Run::run([ split(' ', $ENV{VSM_OPENAPI_LINT}), file('openapi.json') ], '>', \$out, '2>', \$errors);
+		ok($ran, 'the linter runs') or diag($errors);
+		is($out, '', 'and finds nothing');
+	}
+	return;
+}
+
+# All that the page needs comes from here.
+sub docs
+{
+	my $dashboard = -e "$FindBin::RealBin/../../src/web/dist/index.html";
+	my $root = $gw->get('/', accept => 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8');
+	like($root->{headers}{'content-type'}, $dashboard ? qr{^text/html\b} : qr{^application/json\b}, 'a browser gets ' . ($dashboard ? 'the dashboard' : 'the same as others, where no dashboard was built'));
+	my $page = $gw->get('/docs')->{content};
+	my @needed = $page =~ m{(?:src|href)="([^"#]+)"}g;
+	is(join(' ', grep { m{^(https?:)?//} } @needed), '', 'the page asks no other host');
+	for my $address (grep { !m{^(https?:)?//|^data:} } @needed)
+	{
+		my $path = $address =~ m{^/} ? $address : "/$address";
+		is($gw->get($path)->{status}, 200, "$path is there");
+	}
+	return;
+}
