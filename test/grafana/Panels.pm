@@ -85,9 +85,15 @@ sub expand_promql
 {
 	my ($expr, %how) = @_;
 	$expr =~ s/\$__rate_interval\b/$how{rate_interval}/g;
-	$expr = expand_variables($expr, \%how, sub { quotemeta $_[0] });
+	$expr = expand_variables($expr, \%how, \&regex_in_quotes);
 	die "not known: $1 in $expr\n" if $expr =~ /(\$\S+)/;
 	return $expr;
+}
+
+# Chosen values are regular expressions, within a string of PromQL.
+sub regex_in_quotes
+{
+	return $_[0] =~ s/([\\\$^*{}\[\]'+?.()|])/\\\\$1/gr;
 }
 
 # A custom value of "All" goes in as it stands, whatever the format.
