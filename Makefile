@@ -185,6 +185,12 @@ stress:		## 64 clients, aborts and kills for 5 minutes: no limit is ever exceede
 debug-server:	## the tests with assertions and sanitizers, and a load under valgrind
 	test/debug-server
 
+images:		## the container images vsm-server and vsm-gateway, by docker, podman or buildah
+	scripts/images
+
+containers:	## build the images and run them with podman, under the old service's flow (as root)
+	test/containers
+
 demo:		## a private server with a simulated stream; DATA=file.csv[.gz] for your own log
 	@DATA='$(subst ','\'',$(DEMO_DATA))' demo/run
 
@@ -210,4 +216,4 @@ help:
 
 FORCE:
 
-.PHONY: FORCE objects gateway gateway-objects viewer install-gateway uninstall-gateway regress-links packages test stress debug-server demo demo-stop format check-format analyse dist help
+.PHONY: FORCE objects gateway gateway-objects viewer install-gateway uninstall-gateway regress-links packages test stress debug-server images containers demo demo-stop format check-format analyse dist help
