@@ -150,6 +150,17 @@ $(GATEWAY_BUILD)/flags: FORCE
 	@printf '%s\n' "$(GATEWAY_CC) $(subst ",\",$(GATEWAY_FLAGS)) $(GATEWAY_ASSETS) $(GATEWAY_SOURCES)" | cmp -s - $@ || \
 	 printf '%s\n' "$(GATEWAY_CC) $(subst ",\",$(GATEWAY_FLAGS)) $(GATEWAY_ASSETS) $(GATEWAY_SOURCES)" > $@
 
+# What is parsed before a request is known to be good, and clang's fuzzer; FUZZ_SECONDS of it.
+FUZZ_SECONDS = 20
+FUZZ_SOURCES = test/gateway/fuzz/parsing.c $(foreach f,kinds query routes rows text values,src/gateway/$(f).c)
+
+fuzz:			## feed the gateway's parsers with nonsense for FUZZ_SECONDS
+	@mkdir -p build/fuzz/found
+	clang -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Isrc/gateway \
+		$(FUZZ_SOURCES) -o build/fuzz/parsing -ljansson
+	build/fuzz/parsing -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -artifact_prefix=build/fuzz/ -print_final_stats=0 \
+		build/fuzz/found test/gateway/fuzz/corpus
+
 viewer:			## fetch the API viewer of /docs with npm
 	@cd src/gateway/docs && npm ci --silent --ignore-scripts --no-audit --no-fund
 
@@ -181,6 +192,9 @@ test:		## all tests; PART="regress pgtap" for some (test/run --help)
 
 stress:		## 64 clients, aborts and kills for 5 minutes: no limit is ever exceeded, no place leaks
 	test/stress
+
+sanitized:	## the gateway's tests with address and undefined behaviour sanitizers
+	test/gateway/sanitized
 
 debug-server:	## the tests with assertions and sanitizers, and a load under valgrind
 	test/debug-server
@@ -216,4 +230,4 @@ help:
 
 FORCE:
 
-.PHONY: FORCE objects gateway gateway-objects viewer install-gateway uninstall-gateway regress-links packages test stress debug-server images containers demo demo-stop format check-format analyse dist help
+.PHONY: FORCE objects gateway gateway-objects fuzz viewer install-gateway uninstall-gateway regress-links packages test stress sanitized debug-server images containers demo demo-stop format check-format analyse dist help

@@ -24,7 +24,6 @@ static VsmSketch *state_of(FunctionCallInfo fcinfo);
 static VsmSketch *first_state(FunctionCallInfo fcinfo);
 static void require_aggregate(FunctionCallInfo fcinfo);
 static void require_state_error(FunctionCallInfo fcinfo, const VsmSketch *state);
-static VsmSketch *add_with_room(VsmSketch *state, double value);
 static Datum take_out(FunctionCallInfo fcinfo, double value);
 static void refuse_value(double value) pg_attribute_noreturn();
 
@@ -66,14 +65,9 @@ vsm__sketch_add_interval(PG_FUNCTION_ARGS)
 static inline Datum
 add(FunctionCallInfo fcinfo, double value)
 {
-	VsmSketch  *state;
-
 	if (unlikely(isnan(value) || isinf(value)))
 		refuse_value(value);
-	state = state_of(fcinfo);
-	if (likely(vsm_sketch_add(state, value)))
-		return PointerGetDatum(state);
-	return PointerGetDatum(add_with_room(state, value));
+	return PointerGetDatum(vsm_sketch_added(state_of(fcinfo), value));
 }
 
 static inline VsmSketch *
@@ -127,17 +121,6 @@ require_state_error(FunctionCallInfo fcinfo, const VsmSketch *state)
 				errmsg("the relative error changes within a sketch"),
 				errdetail("It is %g for some rows and %g for others.", state->rel_error, rel_error),
 				errhint("Give one rel_error for all rows of a group."));
-}
-
-static VsmSketch *
-add_with_room(VsmSketch *state, double value)
-{
-	VsmSketchShape shape = vsm_sketch_shape_to_add(state, value);
-	VsmSketch  *larger = vsm_sketch_with_shape(state, &shape);
-
-	if (!vsm_sketch_add(larger, value))
-		elog(ERROR, "no room for %g in a sketch", value);
-	return larger;
 }
 
 /* vsm._sketch_remove(state, value float8 [, rel_error float8]): inverse transition function */

@@ -97,6 +97,18 @@ vsm_sketch_with_shape(const VsmSketch *sketch, const VsmSketchShape *shape)
 	return result;
 }
 
+/* A copy with the value, for which there was no room, and with room for more. */
+VsmSketch *
+vsm_sketch_larger(const VsmSketch *sketch, double value)
+{
+	VsmSketchShape shape = vsm_sketch_shape_to_add(sketch, value);
+	VsmSketch  *larger = vsm_sketch_with_shape(sketch, &shape);
+
+	if (!vsm_sketch_add(larger, value))
+		elog(ERROR, "no room for %g in a sketch", value);
+	return larger;
+}
+
 /* A copy as it is to be stored. */
 VsmSketch *
 vsm_sketch_least(const VsmSketch *sketch)

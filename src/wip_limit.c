@@ -29,6 +29,7 @@
 #include "vsm.h"
 
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -51,12 +52,13 @@ static void changed(Relation items, int64 stage_id, int32 change);
 PG_FUNCTION_INFO_V1(vsm__require_room);
 
 /*
- * vsm._require_room(items oid, present bigint, entered bigint) -> bigint
+ * vsm._require_room(locker xid, present bigint, entered bigint) -> bigint
  *		The stage to enter, unless it is full (PT409).
  *
- * items is vsm.work_items, present the stage that the item is in.  Says nothing
+ * locker is the row's xmax, present the stage that the item is in.  Says nothing
  * where what comes before the limit in the trigger could say more: a time or an
- * expected stage was given.
+ * expected stage was given, or somebody else has hold of the row, and may be
+ * moving the item to that very stage.
  */
 Datum
 vsm__require_room(PG_FUNCTION_ARGS)
@@ -69,13 +71,13 @@ vsm__require_room(PG_FUNCTION_ARGS)
 	int32		arriving;
 
 	if (known == NULL || known->wip_limit == 0 || known->retired || entered == PG_GETARG_INT64(1) ||
-		vsm_wip_limit_action != VSM_LIMIT_REJECT ||
+		TransactionIdIsValid(PG_GETARG_TRANSACTIONID(0)) || vsm_wip_limit_action != VSM_LIMIT_REJECT ||
 		vsm_request == NULL || vsm_request->has_at || vsm_request->expected_from)
 		PG_RETURN_INT64(entered);
 
 	stage = *known;
 	stage.name = pstrdup(stage.name);
-	items = table_open(PG_GETARG_OID(0), NoLock);	/* the UPDATE has locked it */
+	items = vsm_open_items();
 	if (looks_full(items, &stage, &held, &arriving))
 		complain(ERROR, &stage, held, arriving);
 	table_close(items, NoLock);

@@ -22,6 +22,7 @@ static char *document;
 
 static json_t *paths(void);
 static json_t *operation(const Route *route);
+static const char *group_of(const Route *route);
 static json_t *parameters(const Route *route);
 static json_t *request_body(const Route *route);
 static json_t *responses(const Route *route);
@@ -92,7 +93,7 @@ paths(void)
 static json_t *
 operation(const Route *route)
 {
-	json_t	   *made = json_pack("{ssss}", "operationId", route->name, "summary", route->summary);
+	json_t	   *made = json_pack("{s[s]ssss}", "tags", group_of(route), "operationId", route->name, "summary", route->summary);
 
 	if (vsm_route_has(route, IN_PATH) || vsm_route_has(route, IN_QUERY))
 		json_object_set_new(made, "parameters", parameters(route));
@@ -108,6 +109,17 @@ operation(const Route *route)
 	else
 		json_object_set_new(made, "security", json_array());
 	return made;
+}
+
+/* Under which heading a viewer shows it. */
+static const char *
+group_of(const Route *route)
+{
+	if (route->handling != HANDLE_CALL && route->handling != HANDLE_IMPORT)
+		return "Service";
+	if (route->class == CLASS_SLOW)
+		return "Figures";
+	return strstr(route->path, "work-items") != NULL || route->handling == HANDLE_IMPORT ? "Work items" : "Streams";
 }
 
 static json_t *
@@ -131,10 +143,11 @@ request_body(const Route *route)
 	json_t	   *schema;
 	json_t	   *properties = json_object();
 	json_t	   *required = json_array();
-	json_t	   *rows;
 
 	if (route->handling == HANDLE_IMPORT)
 	{
+		json_t	   *rows;
+
 		json_decref(properties);
 		json_decref(required);
 		rows = content("text/csv", json_pack("{ssss}", "type", "string", "description",

@@ -24,7 +24,7 @@
 #define SINCE {"since", IN_QUERY, KIND_TIME, .about = "Begin of the window; 30 days before its end when left out"}
 #define UNTIL {"until", IN_QUERY, KIND_TIME, .about = "End of the window; now when left out"}
 #define STEP {"step", IN_QUERY, KIND_STEP, .fallback = "1 day", .about = "Time from point to point, such as 6 hours, 1 day, 2 weeks or 1 month"}
-#define LIMIT(n, to) {"limit", IN_QUERY, KIND_INTEGER, .least = 1, .most = (to), .fallback = n, .about = "At most so many"}
+#define LIMIT(n, to) {"limit", IN_QUERY, KIND_INTEGER, .least = 1, .most = (to), .fallback = (n), .about = "At most so many"}
 
 const Route vsm_routes[] = {
 	{"GET", "/", HANDLE_ROOT, .answer = "Service", .name = "service",
@@ -90,6 +90,9 @@ const Route vsm_routes[] = {
 	 .function = "stages", .answer = "Stage[]", .name = "stages",
 	 .summary = "The stages of a stream in order",
 	 .params = {STREAM}},
+	{"GET", "/api/v1/types", HANDLE_CALL,
+	 .function = "types", .answer = "Type[]", .name = "types",
+	 .summary = "The types that a work item may have, in the order in which they were defined"},
 	{"GET", "/api/v1/streams", HANDLE_CALL,
 	 .function = "streams", .answer = "Stream[]", .name = "streams",
 	 .summary = "The value streams"},
@@ -101,7 +104,10 @@ const Route vsm_routes[] = {
 	{"GET", "/api/v1/metrics", HANDLE_CALL, CLASS_SLOW,
 	 .function = "metrics", .answer = "Metrics", .name = "metrics",
 	 .summary = "Every flow figure of the last days",
-	 .params = {{"days", IN_QUERY, KIND_INTEGER, .least = 1, .most = 90, .fallback = "7", .about = "Length of the window"}, STREAM, TYPE}},
+	 .params = {{"days", IN_QUERY, KIND_INTEGER, .least = 1, .most = 90, .fallback = "7", .about = "Length of the window"}, STREAM, TYPE,
+				{"since", IN_QUERY, KIND_TIME, .about = "Begin of the window, instead of days"},
+				{"until", IN_QUERY, KIND_TIME, .about = "End of the window; now when left out"},
+				{"exact", IN_QUERY, KIND_BOOLEAN, .about = "Percentiles exact (true, the default) or from a sketch"}}},
 	{"GET", "/api/v1/cumulative-flow", HANDLE_CALL, CLASS_SLOW,
 	 .function = "cumulative_flow", .answer = "FlowSeries", .name = "cumulative_flow",
 	 .summary = "How many work items have reached each stage, point by point",

@@ -91,6 +91,7 @@ SELECT results_eq($$
            ('percentile',            'a', 'i', 's', false, false),
            ('percentile_agg',        'a', 'i', 's', false, false),
            ('percentiles',           'a', 'i', 's', false, false),
+           ('refresh_flow_metrics',  'f', 'v', 'u', false, false),
            ('rel_error',             'f', 'i', 's', true,  false),
            ('rollup',                'a', 'i', 's', false, false),
            ('simulate',              'f', 's', 's', true,  false),
@@ -272,11 +273,15 @@ INSERT INTO interface VALUES
      'items, transitions, merged, skipped, refused'),
     ('metrics',
      'stream text DEFAULT ''default''::text, since timestamp with time zone DEFAULT (clock_timestamp() - ''7 days''::interval),'
-     ' until timestamp with time zone DEFAULT clock_timestamp(), type text DEFAULT NULL::text, reopen_rule text DEFAULT NULL::text',
+     ' until timestamp with time zone DEFAULT clock_timestamp(), type text DEFAULT NULL::text, reopen_rule text DEFAULT NULL::text,'
+     ' exact boolean DEFAULT true',
      'stream, since, until, time_zone, reopen_rule, percentile_rule, throughput, arrivals, wip, wip_now, started_wip_now,'
      ' lead_time_n, lead_time_avg, lead_time_p50, lead_time_p70, lead_time_p85, lead_time_p95,'
      ' cycle_time_n, cycle_time_avg, cycle_time_p50, cycle_time_p70, cycle_time_p85, cycle_time_p95,'
-     ' flow_efficiency, finished_never_started, reopened, backward_moves'),
+     ' flow_efficiency, finished_never_started, reopened, backward_moves, type, percentile_error'),
+    ('refresh_flow_metrics',
+     'stream text DEFAULT ''default''::text, since timestamp with time zone DEFAULT ''-infinity''::timestamp with time zone,'
+     ' until timestamp with time zone DEFAULT clock_timestamp()', ''),
     ('wip_at', 'stream text DEFAULT ''default''::text, at timestamp with time zone DEFAULT clock_timestamp()', 'stage, items'),
     ('occupancy',
      'stream text DEFAULT ''default''::text, since timestamp with time zone DEFAULT (clock_timestamp() - ''7 days''::interval),'
@@ -325,7 +330,8 @@ INSERT INTO shapes VALUES
     ('stages', 'id, stream, name, order, type, category, wip_limit, description, created_at'),
     ('work_item_types', 'name, id'),
     ('work_items', 'id, stream, external_id, title, type, created_at, updated_at, stage_id, stage_entered_at, started_at, completed_at'),
-    ('stage_transitions', 'work_item_id, id, from_stage_id, to_stage_id, timestamp, recorded_at, time_in_stage, reason, actor');
+    ('stage_transitions', 'work_item_id, id, from_stage_id, to_stage_id, timestamp, recorded_at, time_in_stage, reason, actor'),
+    ('flow_metrics', 'id, stream, date, period_type, throughput, wip, cycle_time_avg, cycle_time_p50, cycle_time_p85, cycle_time_p95, sketch, created_at');
 SELECT ok(starts_with(string_agg(a.attname, ', ' ORDER BY a.attnum) || ', ', s.columns || ', '), 'columns of vsm.' || s.relation)
 FROM shapes s JOIN relations r ON r.relname = s.relation AND r.schema = 'vsm' JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0
 GROUP BY s.relation, s.columns ORDER BY s.relation;
