@@ -13,6 +13,9 @@ CREATE ROLE vsm_writer;
 CREATE ROLE vsm_admin;
 SELECT vsm.grant_access('vsm_reader', 'reader'), vsm.grant_access('vsm_writer', 'writer'), vsm.grant_access('vsm_admin', 'admin') \g /dev/null
 
+-- The default stream, which the gateway has no right to make.
+SELECT vsm_api.prepare() \g /dev/null
+
 CREATE ROLE vsm_authenticator LOGIN NOINHERIT;
 GRANT vsm_reader, vsm_writer, vsm_admin TO vsm_authenticator;
 CREATE ROLE vsm_grafana LOGIN IN ROLE vsm_reader;
