@@ -202,6 +202,12 @@ sanitized:	## the gateway's tests with address and undefined behaviour sanitizer
 debug-server:	## the tests with assertions and sanitizers, and a load under valgrind
 	test/debug-server
 
+images:		## the container images vsm-server and vsm-gateway, by docker, podman or buildah
+	scripts/images
+
+containers:	## build the images and run them with podman, under the old service's flow (as root)
+	test/containers
+
 demo:		## a private server with a simulated stream; DATA=file.csv[.gz] for your own log
 	@DATA='$(subst ','\'',$(DEMO_DATA))' demo/run
 
@@ -227,4 +233,4 @@ help:
 
 FORCE:
 
-.PHONY: FORCE objects gateway gateway-objects fuzz fuzz-sketch viewer install-gateway uninstall-gateway regress-links packages test stress sanitized debug-server demo demo-stop format check-format analyse dist help
+.PHONY: FORCE objects gateway gateway-objects fuzz fuzz-sketch viewer install-gateway uninstall-gateway regress-links packages test stress sanitized debug-server images containers demo demo-stop format check-format analyse dist help
