@@ -1,0 +1,189 @@
+/*
+ * main.js
+ *		The page: what is chosen, what is asked for, and what is shown of the answers.
+ *
+ * A choice changes the URL, then everything is asked for again; an answer to an
+ * older choice is dropped.  While the page is visible, WIP is read every few
+ * seconds and the figures every minute, without a trace on the page but the numbers.
+ */
+import {get} from './api.js';
+import {age} from './age.js';
+import {board} from './board.js';
+import {byId, fillSelect, h} from './dom.js';
+import {cumulativeFlow} from './cumulative_flow.js';
+import {cycleTimes} from './cycle_times.js';
+import {efficiency} from './efficiency.js';
+import {figures, fromAnswers, fromMetrics} from './figures.js';
+import {day, startOfDay} from './format.js';
+import {every} from './live.js';
+import {pickers} from './pickers.js';
+import * as selection from './selection.js';
+import {throughput} from './throughput.js';
+import {timeInStage} from './time_in_stage.js';
+import {trouble} from './trouble.js';
+import {wipNow} from './wip.js';
+
+const LIVE_MS = 3000;
+const REFRESH_MS = 60000;
+
+let chosen = selection.read();
+let asked = null;				/* aborts what an older choice asked for */
+let context = null;				/* what answers are read with; null until there are any */
+let seen = new Map();			/* by chart: its latest answer, to draw it again in other colours */
+
+const tiles = figures();
+const wip = wipNow();
+const charts = [cumulativeFlow(), cycleTimes(), throughput(step => choose({step})), age(), timeInStage(), efficiency()];
+const cards = board({reload: () => live.now(), failed: trouble.show});
+const choice = pickers(choose);
+
+/* ---- Choosing ---- */
+
+function choose(change)
+{
+	chosen = {...chosen, ...change};
+	selection.write(chosen, true);
+	load();
+}
+
+onpopstate = () => {
+	chosen = selection.read();
+	load();
+};
+
+/* ---- Loading ---- */
+
+/* quiet: nothing was chosen, only time has passed. */
+async function load({quiet = false} = {})
+{
+	asked?.abort();
+
+	const {signal} = asked = new AbortController();
+	const main = byId('main');
+
+	showView();
+	main.setAttribute('aria-busy', !quiet);
+	try
+	{
+		const [streams, types] = await Promise.all([get('streams', {}, signal), get('types', {}, signal)]);
+		const stream = chosen.stream || (streams.find(({name}) => name === 'default') ?? streams[0])?.name;
+
+		choice.show(chosen, streams, types, stream);
+		if (stream === undefined)
+			throw new Error('There is no value stream yet. Define one with vsm.define_stream(), or import a log.');
+		await loadStream(stream, streams, types, signal);
+		trouble.over();
+	}
+	catch (error)
+	{
+		if (error.name !== 'AbortError')
+			trouble.show(error, load);
+	}
+	if (asked.signal === signal)
+		main.setAttribute('aria-busy', false);
+}
+
+async function loadStream(stream, streams, types, signal)
+{
+	const stages = await get('stages', {stream}, signal);
+	const zone = streams.find(({name}) => name === stream)?.time_zone ?? 'UTC';
+
+	context = {...chosen, stream, stages, zone, types};
+	if (chosen.view === 'board')
+		await Promise.all([cards.show(context, signal), showWip(signal)]);
+	else
+		await Promise.all([loadFigures(signal), showWip(signal)]);
+}
+
+/* The window is that of the first answer, so that all are of the same. */
+async function loadFigures(signal)
+{
+	const {stream, type, days, zone} = context, now = new Date().toISOString();
+	const metrics = await get('metrics', {stream, type, days: days || 90}, signal);
+
+	context.metrics = days > 0 ? metrics : {...metrics, wip: null};
+	context.period = {since: metrics.period_start, until: metrics.period_end};
+	if (days === 0)
+		context.period = {since: startOfDay(chosen.since, zone), until: [startOfDay(chosen.until, zone, 1), now].toSorted()[0]};
+	if (context.period.since >= context.period.until)
+		throw new Error('This window begins in the future. Choose earlier dates.');
+
+	const answers = await Promise.all(charts.map(({path, parameters}) => get(path, parameters(context), signal)));
+	const of = path => answers[charts.findIndex(chart => chart.path === path)];
+
+	context.figures = days > 0 ? fromMetrics(metrics) : fromAnswers(of('throughput'), of('cycle-times'), of('flow-efficiency'));
+	seen = new Map(charts.map((chart, n) => [chart, answers[n]]));
+	drawAll();
+	byId('period').textContent = `${day(context.period.since, zone)} to ${day(context.period.until, zone)}, days of ${zone}`;
+}
+
+function drawAll()
+{
+	tiles.show(context.figures, (Date.parse(context.period.until) - Date.parse(context.period.since)) / 86400000);
+	for (const [chart, answer] of seen)
+		chart.show(answer, context);
+}
+
+async function showWip(signal)
+{
+	const {stream} = context, stages = await get('wip', {stream}, signal);
+
+	if (context.stream !== stream)
+		return;
+	context.wip = stages;
+	if (context.view === 'board')
+		await cards.tick(stages);
+	else
+		showWipFigures(stages);
+}
+
+function showWipFigures(stages)
+{
+	const {metrics, type} = context;
+
+	wip.show(stages, context);
+	if (!metrics)
+		return;
+	tiles.showWip(type ? [{wip: metrics.wip_now}] : stages, {average: metrics.wip, started: metrics.started_wip_now, type});
+}
+
+/* ---- The page ---- */
+
+function showView()
+{
+	const boarding = chosen.view === 'board';
+
+	byId('flow').hidden = boarding;
+	byId('board').hidden = !boarding;
+	document.title = (boarding ? 'Board' : 'Flow') + ' · vsm';
+	document.body.dataset.view = chosen.view;
+	for (const link of document.querySelectorAll('nav [data-view]'))
+		link.setAttribute('aria-current', link.dataset.view === chosen.view ? 'page' : 'false');
+}
+
+for (const link of document.querySelectorAll('nav [data-view]'))
+	link.onclick = event => {
+		event.preventDefault();
+		choose({view: link.dataset.view});
+	};
+
+matchMedia('(prefers-color-scheme: dark)').onchange = () => {
+	if (!seen.size || !context.figures)
+		return;
+	drawAll();
+	showWipFigures(context.wip);
+};
+
+trouble.start({retry: load});
+
+const live = every(LIVE_MS, async () => {
+	if (context !== null && !trouble.is())
+		await showWip();
+}, error => trouble.show(error, load));
+
+every(REFRESH_MS, async () => {
+	if (!trouble.is() && chosen.view === 'flow')
+		await load({quiet: true});
+}, () => {});
+
+load();
