@@ -147,6 +147,17 @@ $(GATEWAY_BUILD)/flags: FORCE
 	@printf '%s\n' "$(GATEWAY_CC) $(subst ",\",$(GATEWAY_FLAGS)) $(GATEWAY_ASSETS) $(GATEWAY_SOURCES)" | cmp -s - $@ || \
 	 printf '%s\n' "$(GATEWAY_CC) $(subst ",\",$(GATEWAY_FLAGS)) $(GATEWAY_ASSETS) $(GATEWAY_SOURCES)" > $@
 
+# What is parsed before a request is known to be good, and clang's fuzzer; FUZZ_SECONDS of it.
+FUZZ_SECONDS = 20
+FUZZ_SOURCES = test/gateway/fuzz/parsing.c $(foreach f,kinds query routes rows text values,src/gateway/$(f).c)
+
+fuzz:			## feed the gateway's parsers with nonsense for FUZZ_SECONDS
+	@mkdir -p build/fuzz/found
+	clang -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Isrc/gateway \
+		$(FUZZ_SOURCES) -o build/fuzz/parsing -ljansson
+	build/fuzz/parsing -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -artifact_prefix=build/fuzz/ -print_final_stats=0 \
+		build/fuzz/found test/gateway/fuzz/corpus
+
 viewer:			## fetch the API viewer of /docs with npm
 	@cd src/gateway/docs && npm ci --silent --ignore-scripts --no-audit --no-fund
 
@@ -189,7 +200,7 @@ demo-stop:	## end the demo and its server
 	@test ! -x demo/run || demo/run --stop
 
 format:		## lay out the C sources
-	scripts/format src/*.[ch]
+	scripts/format src/*.[ch] src/gateway/*.[ch]
 
 check-format:	## would that change anything?
 	@test/run format
@@ -207,4 +218,4 @@ help:
 
 FORCE:
 
-.PHONY: FORCE objects gateway gateway-objects viewer install-gateway uninstall-gateway regress-links packages test stress debug-server demo demo-stop format check-format analyse dist help
+.PHONY: FORCE objects gateway gateway-objects fuzz viewer install-gateway uninstall-gateway regress-links packages test stress debug-server demo demo-stop format check-format analyse dist help

@@ -2508,8 +2508,11 @@ CREATE FUNCTION vsm_api.delete_work_item(work_item_id bigint) RETURNS json
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    item CONSTANT json := vsm_api.work_item(work_item_id);
+    item json;
 BEGIN
+    -- as it was when nobody moves it any more
+    PERFORM FROM vsm.work_items w WHERE w.id = delete_work_item.work_item_id FOR UPDATE;
+    item := vsm_api.work_item(work_item_id);
     DELETE FROM vsm.work_items w WHERE w.id = delete_work_item.work_item_id;
     IF NOT FOUND THEN
         PERFORM vsm._item_not_found(work_item_id);
@@ -2833,24 +2836,30 @@ RETURN format(E'# HELP %1$s %2$s\n# TYPE %1$s %3$s\n', name, help, kind)
 COMMENT ON FUNCTION vsm._metric_family(text, text, text, text[]) IS
     'A family in Prometheus'' text format 0.0.4; a sample is what follows the name in its line.';
 
-CREATE FUNCTION vsm._metric_histogram(of_histogram text, by_stage boolean, unit integer) RETURNS text[]
+-- One reading of the totals for all three, so that they agree with each other.
+CREATE FUNCTION vsm._metric_histograms(OUT time_in_stage text[], OUT cycle_time text[], OUT lead_time text[])
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN ARRAY(
-        SELECT line.text
-        FROM (SELECT vsm._label('stream', h.stream) || CASE WHEN by_stage THEN ',' || vsm._label('stage', h.stage) ELSE '' END AS labels,
-                     h.le, sum(h.count) AS count, sum(h.sum) / unit AS sum
-              FROM vsm.flow_histograms h WHERE h.histogram = of_histogram GROUP BY 1, 2) b
-        CROSS JOIN LATERAL (
-            VALUES (1, format('_bucket{%s,le="%s"} %s', b.labels, CASE WHEN b.le = 'Infinity' THEN '+Inf' ELSE (b.le / unit)::text END, b.count)),
-                   (2, CASE WHEN b.le = 'Infinity' THEN format('_sum{%s} %s', b.labels, b.sum) END),
-                   (3, CASE WHEN b.le = 'Infinity' THEN format('_count{%s} %s', b.labels, b.count) END)) line (place, text)
-        WHERE line.text IS NOT NULL
-        ORDER BY b.labels COLLATE "C", b.le, line.place);
+    SELECT array_agg(l.line ORDER BY l.labels COLLATE "C", l.le, l.place) FILTER (WHERE l.histogram = 'time_in_stage'),
+           array_agg(l.line ORDER BY l.labels COLLATE "C", l.le, l.place) FILTER (WHERE l.histogram = 'cycle_time'),
+           array_agg(l.line ORDER BY l.labels COLLATE "C", l.le, l.place) FILTER (WHERE l.histogram = 'lead_time')
+    INTO time_in_stage, cycle_time, lead_time
+    FROM (SELECT b.histogram, b.labels, b.le, sample.place, sample.line
+          FROM (SELECT h.histogram, h.le, sum(h.count) AS count, sum(h.sum) / h.unit AS sum, h.labels, h.unit
+                FROM (SELECT f.histogram, f.le, f.count, f.sum, CASE f.histogram WHEN 'cycle_time' THEN 3600 ELSE 1 END AS unit,
+                             vsm._label('stream', f.stream)
+                             || CASE f.histogram WHEN 'time_in_stage' THEN ',' || vsm._label('stage', f.stage) ELSE '' END AS labels
+                      FROM vsm.flow_histograms f) h
+                GROUP BY h.histogram, h.labels, h.unit, h.le) b
+          CROSS JOIN LATERAL (VALUES
+              (1, format('_bucket{%s,le="%s"} %s', b.labels, CASE b.le WHEN 'Infinity' THEN '+Inf' ELSE (b.le / b.unit)::text END, b.count)),
+              (2, CASE b.le WHEN 'Infinity' THEN format('_sum{%s} %s', b.labels, b.sum) END),
+              (3, CASE b.le WHEN 'Infinity' THEN format('_count{%s} %s', b.labels, b.count) END)) sample (place, line)
+          WHERE sample.line IS NOT NULL) l;
 END $$;
-COMMENT ON FUNCTION vsm._metric_histogram(text, boolean, integer) IS
-    'Samples of a histogram of vsm.flow_histograms, by stream or by stream and stage; unit: that many seconds.';
+COMMENT ON FUNCTION vsm._metric_histograms() IS
+    'Samples of the histograms of vsm.flow_histograms: cycle_time in hours and lead_time by stream, time_in_stage by stream and stage.';
 
 CREATE FUNCTION vsm_api.prometheus() RETURNS vsm_api."text/plain"
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -2858,6 +2867,7 @@ AS $$
 DECLARE
     created text[];
     moves text[];
+    histograms record;
 BEGIN
     -- a stage may be called none
     SELECT array_agg(format('{%s,%s} %s', vsm._label('stream', t.stream), vsm._label('type', t.type), t.value)
@@ -2869,18 +2879,17 @@ BEGIN
     INTO created, moves
     FROM (SELECT f.total, f.stream, f.type, coalesce(f.from_stage, 'none') AS from_stage, f.to_stage, sum(f.value) AS value
           FROM vsm.flow_totals f GROUP BY 1, 2, 3, 4, 5) t;
+    histograms := vsm._metric_histograms();
     RETURN vsm._metric_family('vsm_work_items_created_total', 'counter', 'Work items created.', created)
         || vsm._metric_family('vsm_stage_transitions_total', 'counter',
                               'Moves of work items by the stage left (none: created) and the stage entered.', moves)
         || vsm._metric_family('vsm_work_in_progress', 'gauge', 'Unfinished work items in each stage, now.', ARRAY(
                SELECT format('{%s,%s} %s', vsm._label('stream', w.stream), vsm._label('stage', w.stage), w.wip)
                FROM vsm.wip w ORDER BY w.stream COLLATE "C", w."order"))
-        || vsm._metric_family('vsm_cycle_time_hours', 'histogram', 'Time from start to finish.',
-                              vsm._metric_histogram('cycle_time', false, 3600))
+        || vsm._metric_family('vsm_cycle_time_hours', 'histogram', 'Time from start to finish.', histograms.cycle_time)
         || vsm._metric_family('vsm_stage_cycle_time_seconds', 'histogram', 'Time in each stage, by visits that have ended.',
-                              vsm._metric_histogram('time_in_stage', true, 1))
-        || vsm._metric_family('vsm_lead_time_seconds', 'histogram', 'Time from creation to finish.',
-                              vsm._metric_histogram('lead_time', false, 1))
+                              histograms.time_in_stage)
+        || vsm._metric_family('vsm_lead_time_seconds', 'histogram', 'Time from creation to finish.', histograms.lead_time)
         || vsm._metric_family('vsm_throughput_per_day', 'gauge', 'Work items finished today, a day of the time zone of the stream.', ARRAY(
                SELECT format('{%s} %s', vsm._label('stream', v.name), (
                           SELECT sum(b.items)
@@ -2888,8 +2897,8 @@ BEGIN
                FROM vsm.value_streams v ORDER BY v.name COLLATE "C"));
 END $$;
 COMMENT ON FUNCTION vsm_api.prometheus() IS
-    'The totals, histograms and work in progress for Prometheus, in its text format 0.0.4. It reads no ledger row, but for streams '
-    'with the reopen rule episodes, and grows with streams, stages and types only. Errors: none.';
+    'The totals, histograms and work in progress for Prometheus, in its text format 0.0.4. Where the server has counters it '
+    'reads no ledger row, but for streams with the reopen rule episodes. It grows with streams, stages and types only. Errors: none.';
 
 -- ---- Import ----
 
@@ -3144,8 +3153,8 @@ BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA vsm_api TO %s', role);
     EXECUTE format('GRANT SELECT ON vsm._items_shown, vsm_api.streams, vsm_api.stages, vsm_api.work_items, vsm_api.wip TO %s', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._forecast_days, vsm._forecast_items, vsm._check_forecast, vsm.forecast,'
-                   ' vsm._rfc3339, vsm._hours, vsm._known_stream, vsm._stream_for_item, vsm._item_not_found, vsm._stage_not_found, vsm._check_limit,'
-                   ' vsm._shown_window, vsm._lines_shown, vsm._label, vsm._metric_family, vsm._metric_histogram,'
+                   ' vsm._rfc3339, vsm._hours, vsm._known_stream, vsm._item_not_found, vsm._check_limit,'
+                   ' vsm._shown_window, vsm._lines_shown, vsm._label, vsm._metric_family, vsm._metric_histograms,'
                    ' vsm_api.history, vsm_api.work_item, vsm_api.work_items, vsm_api.stages, vsm_api.types, vsm_api.streams,'
                    ' vsm_api.metrics, vsm_api.wip, vsm_api.cumulative_flow, vsm_api.occupancy, vsm_api.throughput,'
                    ' vsm_api.time_in_stage, vsm_api.work_item_age, vsm_api.flow_efficiency, vsm_api.cycle_times, vsm_api.forecast,'
@@ -3158,7 +3167,7 @@ BEGIN
     EXECUTE format('GRANT SELECT, DELETE ON vsm.import_refusals TO %s', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._stage_id, vsm._latest_transition, vsm.create_work_item, vsm.transition,'
                    ' vsm._import_begin, vsm._import_column, vsm._import_time, vsm._read_time, vsm._import_apply,'
-                   ' vsm.import_events, vsm.import_wide, vsm._read_csv, vsm._import_csv, vsm._import_json,'
+                   ' vsm.import_events, vsm.import_wide, vsm._stream_for_item, vsm._stage_not_found, vsm._read_csv, vsm._import_csv, vsm._import_json,'
                    ' vsm_api.create_work_item, vsm_api.transition, vsm_api.delete_work_item, vsm_api.prepare,'
                    ' vsm_api.import_begin, vsm_api.import_end, vsm_api.import, vsm_api.import_events TO %s', role);
     EXECUTE format('GRANT INSERT, UPDATE, DELETE ON vsm_api.work_items TO %s', role);

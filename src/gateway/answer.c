@@ -34,7 +34,7 @@ vsm_answer(Request *request, int status, const char *type, Text *body)
 	char	   *bytes = body->data;
 	size_t		length = body->length;
 
-	*body = (Text) {0};
+	*body = (Text){0};
 	return queue(request, status, type,
 				 MHD_create_response_from_buffer_with_free_callback(length, bytes == NULL ? vsm_alloc(1) : bytes, free));
 }

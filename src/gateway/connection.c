@@ -14,6 +14,7 @@
  */
 #include "connection.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +35,8 @@ static void plan(Connection *connection, const Job *job);
 static void add_step(Connection *connection, Step step);
 static bool send_step(Connection *connection, Step step);
 static bool send_prepare(Connection *connection, const Statement *statement);
-static bool send_timeout(Connection *connection);
-static bool send_settings(Connection *connection);
+static bool send_timeout(Connection *connection, const Job *job);
+static bool send_settings(Connection *connection, const Job *job);
 static void send_more(Connection *connection);
 static void read_results(Connection *connection);
 static void take_result(Connection *connection, PGresult *result);
@@ -172,8 +173,9 @@ vsm_connection_run(Connection *connection, Job *job)
 	connection->state = CONNECTION_BUSY;
 	connection->n_steps = 0;
 	connection->pipelined = job->role != NULL && job->import == NULL;
-	connection->deadline_us = job->import != NULL ? 0 :
-		vsm_now_us() + (int64_t) vsm_options.statement_timeout_ms[job->class] * 1000 + GRACE_US;
+	connection->deadline_us = 0;
+	if (job->import == NULL)
+		connection->deadline_us = vsm_now_us() + (int64_t) vsm_options.statement_timeout_ms[job->class] * 1000 + GRACE_US;
 	plan(connection, job);
 	begin_steps(connection, connection->steps, connection->n_steps);
 }
@@ -241,6 +243,7 @@ send_step(Connection *connection, Step step)
 	PGconn	   *pg = connection->pg;
 	Job		   *job = connection->job;
 
+	assert(job != NULL || step == STEP_SESSION || step == STEP_DEFAULTS || step == STEP_ROLLBACK);
 	switch (step)
 	{
 		case STEP_SESSION:
@@ -249,13 +252,13 @@ send_step(Connection *connection, Step step)
 		case STEP_DEFAULTS:
 			return PQsendQuery(pg, "SELECT vsm_api.prepare()");
 		case STEP_TIMEOUT:
-			return send_timeout(connection);
+			return send_timeout(connection, job);
 		case STEP_BEGIN:
 			return PQsendQueryParams(pg, "BEGIN", 0, NULL, NULL, NULL, NULL, 0);
 		case STEP_PREPARE_SETTINGS:
 			return send_prepare(connection, vsm_statement(STATEMENT_SETTINGS));
 		case STEP_SETTINGS:
-			return send_settings(connection);
+			return send_settings(connection, job);
 		case STEP_PREPARE:
 			return send_prepare(connection, job->statement);
 		case STEP_EXECUTE:
@@ -279,22 +282,22 @@ send_prepare(Connection *connection, const Statement *statement)
 }
 
 static bool
-send_timeout(Connection *connection)
+send_timeout(Connection *connection, const Job *job)
 {
 	char		sql[64];
 
-	snprintf(sql, sizeof sql, "SET statement_timeout = %d", vsm_options.statement_timeout_ms[connection->job->class]);
+	snprintf(sql, sizeof sql, "SET statement_timeout = %d", vsm_options.statement_timeout_ms[job->class]);
 	return PQsendQuery(connection->pg, sql);
 }
 
 static bool
-send_settings(Connection *connection)
+send_settings(Connection *connection, const Job *job)
 {
 	const Statement *settings = vsm_statement(STATEMENT_SETTINGS);
 	char		timeout[16];
-	const char *values[] = {timeout, connection->job->role, connection->job->claims};
+	const char *values[] = {timeout, job->role, job->claims};
 
-	snprintf(timeout, sizeof timeout, "%d", vsm_options.statement_timeout_ms[connection->job->class]);
+	snprintf(timeout, sizeof timeout, "%d", vsm_options.statement_timeout_ms[job->class]);
 	return PQsendQueryPrepared(connection->pg, settings->name, settings->n_params, values, NULL, NULL, 0);
 }
 

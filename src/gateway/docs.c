@@ -16,6 +16,18 @@
 
 #define POLICY "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
+const FileType vsm_docs_types[] = {
+	{".html", "text/html; charset=utf-8"},
+	{".js", "text/javascript; charset=utf-8"},
+	{".css", "text/css; charset=utf-8"},
+	{".svg", "image/svg+xml"},
+	{".png", "image/png"},
+	{".ico", "image/x-icon"},
+	{".woff2", "font/woff2"},
+	{".json", "application/json"},
+	{NULL, "text/plain; charset=utf-8"},
+};
+
 static enum MHD_Result send_asset(Request *request, const char *path);
 static const char *type_of(const char *path);
 static void protect(Request *request);
@@ -51,10 +63,7 @@ vsm_docs_asset(Request *request)
 enum MHD_Result
 vsm_docs_dashboard(Request *request)
 {
-	if (vsm_asset("web/index.html") != NULL)
-		return send_asset(request, "web/index.html");
-	vsm_answer_header(request, "Location", "/docs");
-	return vsm_answer_constant(request, 307, NULL, "", 0);
+	return vsm_asset("web/index.html") != NULL ? send_asset(request, "web/index.html") : vsm_docs_page(request);
 }
 
 static enum MHD_Result
@@ -79,21 +88,10 @@ protect(Request *request)
 static const char *
 type_of(const char *path)
 {
-	static const char *const types[][2] = {
-		{".html", "text/html; charset=utf-8"},
-		{".js", "text/javascript; charset=utf-8"},
-		{".css", "text/css; charset=utf-8"},
-		{".svg", "image/svg+xml"},
-		{".png", "image/png"},
-		{".ico", "image/x-icon"},
-		{".woff2", "font/woff2"},
-		{".json", "application/json"},
-		{".txt", "text/plain; charset=utf-8"},
-	};
 	const char *end = strrchr(path, '.');
+	const FileType *type = vsm_docs_types;
 
-	for (size_t i = 0; end != NULL && i < sizeof types / sizeof types[0]; i++)
-		if (strcmp(end, types[i][0]) == 0)
-			return types[i][1];
-	return "application/octet-stream";
+	while (type->ending != NULL && (end == NULL || strcmp(end, type->ending) != 0))
+		type++;
+	return type->type;
 }

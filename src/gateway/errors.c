@@ -121,7 +121,7 @@ param_named(const Route *route, const char *name)
 static int
 pt_status(const char *code)
 {
-	int			status = strncmp(code, "PT", 2) == 0 ? atoi(code + 2) : 0;
+	long		status = strncmp(code, "PT", 2) == 0 ? strtol(code + 2, NULL, 10) : 0;
 
-	return status >= 400 && status <= 599 ? status : 0;
+	return status >= 400 && status <= 599 ? (int) status : 0;
 }

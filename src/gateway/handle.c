@@ -25,6 +25,7 @@
 
 #define MAX_UNWANTED (64 * 1024 * 1024)	/* of a refused body that is still listened to */
 #define SERVICE "vsm-service"
+#define LOST_WRITE "The connection to the database broke; whether the request took effect is unknown"
 
 static void refuse_path(Request *request);
 static void refuse_method(Request *request);
@@ -123,9 +124,9 @@ refuse_token(Request *request)
 static void
 refuse_type(Request *request)
 {
-	vsm_answer_error(request, 415, "PT415",
-					 request->match.route->handling == HANDLE_IMPORT ?
-					 "Send text/csv or application/x-ndjson." : "Send application/json.",
+	bool		import = request->match.route->handling == HANDLE_IMPORT;
+
+	vsm_answer_error(request, 415, "PT415", import ? "Send text/csv or application/x-ndjson." : "Send application/json.",
 					 "Unsupported Media Type");
 }
 
@@ -283,7 +284,7 @@ submit(Request *request, Phase phase, const Statement *statement)
 {
 	Job		   *job = &request->job;
 
-	*job = (Job) {0};
+	*job = (Job){0};
 	job->statement = statement;
 	job->class = request->match.route->class;
 	job->done = resume;
@@ -394,9 +395,7 @@ say_outcome(Request *request, Job *job)
 			return vsm_answer_unavailable(request, "Too many requests are waiting");
 		case OUTCOME_LOST:
 		default:
-			return vsm_answer_unavailable(request, job->writes ?
-										  "The connection to the database broke; whether the request took effect is unknown" :
-										  "The connection to the database broke");
+			return vsm_answer_unavailable(request, job->writes ? LOST_WRITE : "The connection to the database broke");
 	}
 	PQclear(result);
 	return queued;

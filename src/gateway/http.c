@@ -127,7 +127,8 @@ vsm_http_start(void)
 	struct MHD_OptionItem tls[] = {
 		{MHD_OPTION_HTTPS_MEM_CERT, 0, vsm_options.tls_certificate},
 		{MHD_OPTION_HTTPS_MEM_KEY, 0, vsm_options.tls_key},
-		{MHD_OPTION_END, 0, NULL}};
+		{MHD_OPTION_END, 0, NULL}
+	};
 	unsigned int flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_TURBO;
 
 	if (vsm_options.tls_certificate != NULL)

@@ -136,7 +136,7 @@ bool
 vsm_import_take(Import *import, Text *rows, bool *ended, bool *abandoned)
 {
 	*rows = import->rows;
-	import->rows = (Text) {0};
+	import->rows = (Text){0};
 	*abandoned = import->abandoned;
 	*ended = import->ended;
 	import->taking = rows->length == 0;

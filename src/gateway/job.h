@@ -38,7 +38,7 @@ typedef struct Job
 	int64_t		queued_us;
 	bool		repeated;
 	bool		in_settings;	/* it was the role that failed */
-	void		(*done) (struct Job *job);	/* called once */
+	void (*done)(struct Job *job); /* called once */
 	void	   *owner;
 
 	Outcome		outcome;

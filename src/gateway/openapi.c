@@ -8,11 +8,12 @@
 #include "openapi.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "assets.h"
+#include "docs.h"
 #include "log.h"
 #include "options.h"
 #include "routes.h"
@@ -99,8 +100,11 @@ operation(const Route *route)
 		json_object_set_new(made, "requestBody", request_body(route));
 	json_object_set_new(made, "responses", responses(route));
 	if (vsm_options_auth() && route->function != NULL)
-		json_object_set_new(made, "security", vsm_options.anonymous_role != NULL ?
-							json_pack("[{}{s[]}]", "token") : json_pack("[{s[]}]", "token"));
+	{
+		bool		anonymous = vsm_options.anonymous_role != NULL;
+
+		json_object_set_new(made, "security", json_pack(anonymous ? "[{}{s[]}]" : "[{s[]}]", "token"));
+	}
 	else
 		json_object_set_new(made, "security", json_array());
 	return made;
@@ -127,10 +131,11 @@ request_body(const Route *route)
 	json_t	   *schema;
 	json_t	   *properties = json_object();
 	json_t	   *required = json_array();
-	json_t	   *rows;
 
 	if (route->handling == HANDLE_IMPORT)
 	{
+		json_t	   *rows;
+
 		json_decref(properties);
 		json_decref(required);
 		rows = content("text/csv", json_pack("{ssss}", "type", "string", "description",
@@ -203,8 +208,10 @@ add_default(json_t *schema, const Param *param)
 {
 	if (param->fallback == NULL)
 		return;
-	json_object_set_new(schema, "default", param->kind == KIND_INTEGER ?
-						json_integer(strtoll(param->fallback, NULL, 10)) : json_string(param->fallback));
+	if (param->kind == KIND_INTEGER)
+		json_object_set_new(schema, "default", json_integer(strtoll(param->fallback, NULL, 10)));
+	else
+		json_object_set_new(schema, "default", json_string(param->fallback));
 }
 
 static json_t *
@@ -231,12 +238,14 @@ responses(const Route *route)
 
 	snprintf(status, sizeof status, "%d", route->status == 0 ? 200 : route->status);
 	json_object_set_new(list, status, success(route));
-	if (route->handling == HANDLE_ROOT || route->handling == HANDLE_DOCS)
-		json_object_set_new(list, "307", json_pack("{ss}", "description", "To the page"));
+	json_object_set_new(list, "4XX", json_pack("{ss}", "description", "The request is no HTTP, or its headers are too large"));
 	if (route->handling == HANDLE_READY)
 		add_error(list, 503, "Not ready", "Error");
 	if (vsm_route_has(route, IN_PATH))
+	{
 		add_error(list, 404, "There is no such thing", "Error");
+		add_error(list, 422, "Values are refused", "ValidationError");
+	}
 	if (route->function == NULL)
 		return list;
 
@@ -280,8 +289,17 @@ success(const Route *route)
 	else if (route->handling == HANDLE_METRICS)
 		type = "text/plain";
 	else
-		type = route->handling == HANDLE_DOCS ? "text/html" : "*/*";
+		type = "text/html";
 	contents = content(type, schema);
+	for (const FileType *file = vsm_docs_types; route->handling == HANDLE_ASSET && file->type != NULL; file++)
+	{
+		char	   *plain = vsm_copy_n(file->type, strcspn(file->type, ";"));
+
+		json_object_set_new(contents, plain, json_pack("{s{ss}}", "schema", "type", "string"));
+		free(plain);
+		if (file->ending == NULL)
+			break;
+	}
 	if (route->handling == HANDLE_METRICS)
 		json_object_set_new(contents, "application/openmetrics-text", json_pack("{s{ss}}", "schema", "type", "string"));
 	if (route->handling == HANDLE_ROOT)
@@ -307,8 +325,7 @@ add_error(json_t *list, int status, const char *description, const char *schema)
 	char		key[8];
 
 	snprintf(key, sizeof key, "%d", status);
-	json_object_set_new(list, key, json_pack("{ssso}", "description", description,
-											 "content", content("application/json", schema_ref(schema))));
+	json_object_set_new(list, key, json_pack("{ssso}", "description", description, "content", content("application/json", schema_ref(schema))));
 }
 
 static json_t *
@@ -321,6 +338,8 @@ content(const char *type, json_t *schema)
 void
 vsm_openapi_list(Text *html)
 {
+	static const char *const places[] = {"path", "query", "body"};
+
 	for (int i = 0; i < vsm_route_count; i++)
 	{
 		const Route *route = &vsm_routes[i];
@@ -331,7 +350,7 @@ vsm_openapi_list(Text *html)
 		vsm_text_adds(html, "<table>\n");
 		for (const Param *param = route->params; param->name != NULL; param++)
 			vsm_text_addf(html, "<tr><td><code>%s</code></td><td>%s</td><td>%s%s%s%s</td></tr>\n", param->name,
-						  param->where == IN_PATH ? "path" : param->where == IN_QUERY ? "query" : "body", param->about,
+						  places[param->where], param->about,
 						  param->required ? "" : " (optional)", param->fallback == NULL ? "" : ", default ",
 						  param->fallback == NULL ? "" : param->fallback);
 		vsm_text_adds(html, "</table>\n");

@@ -253,13 +253,13 @@ take(Queue *queue)
 static void
 dispatch(void)
 {
-	for (int class = 0; class < N_CLASSES; class++)
+	for (int i = 0; i < N_CLASSES; i++)
 	{
-		Queue	   *queue = &pool.queues[class];
+		Queue	   *queue = &pool.queues[i];
 		Connection *connection;
 
 		while (queue->first != NULL && queue->running < queue->most_running &&
-			   (connection = idle_connection((Class) class)) != NULL)
+			   (connection = idle_connection((Class) i)) != NULL)
 		{
 			queue->running++;
 			vsm_connection_run(connection, take(queue));

@@ -66,8 +66,7 @@ vsm_query_value(const char *query, const char *name, size_t *length)
 		if (name_length == strlen(name) && memcmp(decoded, name, name_length) == 0)
 		{
 			free(value);
-			value = equals == NULL ? vsm_decode("", 0, true, length) :
-				vsm_decode(equals + 1, pair - n - 1, true, length);
+			value = vsm_decode(query + n + (equals != NULL), pair - n - (equals != NULL), true, length);
 		}
 		free(decoded);
 		query += pair;

@@ -53,7 +53,7 @@ typedef struct Request
 
 	Text		body;
 	size_t		received;
-	void		(*refuse) (struct Request *request);	/* the answer was decided before the body came */
+	void (*refuse)(struct Request *request); /* the answer was decided before the body came */
 	Import	   *import;
 	Rows	   *rows;
 	Text		copy;

@@ -13,6 +13,9 @@
 
 #include "text.h"
 
+/* A table, which clang-format would spread. */
+/* clang-format off */
+
 /* Parameters that many routes have. */
 #define ITEM_ID {"work_item_id", IN_PATH, KIND_ID, .required = true, .about = "The work item's id"}
 #define STREAM {"stream", IN_QUERY, KIND_STRING, .fallback = "default", .about = "Name of the value stream"}
@@ -21,7 +24,7 @@
 #define SINCE {"since", IN_QUERY, KIND_TIME, .about = "Begin of the window; 30 days before its end when left out"}
 #define UNTIL {"until", IN_QUERY, KIND_TIME, .about = "End of the window; now when left out"}
 #define STEP {"step", IN_QUERY, KIND_STEP, .fallback = "1 day", .about = "Time from point to point, such as 6 hours, 1 day, 2 weeks or 1 month"}
-#define LIMIT(n, to) {"limit", IN_QUERY, KIND_INTEGER, .least = 1, .most = (to), .fallback = n, .about = "At most so many"}
+#define LIMIT(n, to) {"limit", IN_QUERY, KIND_INTEGER, .least = 1, .most = (to), .fallback = (n), .about = "At most so many"}
 
 const Route vsm_routes[] = {
 	{"GET", "/", HANDLE_ROOT, .answer = "Service", .name = "service",
@@ -145,6 +148,8 @@ const Route vsm_routes[] = {
 				{"on_error", IN_QUERY, KIND_CHOICE, .choices = "abort|skip", .fallback = "abort", .about = "What a row that is refused does"}}},
 };
 
+/* clang-format on */
+
 const int	vsm_route_count = sizeof vsm_routes / sizeof vsm_routes[0];
 
 static Statement *statements;	/* one for each route with a function, then the fixed ones */
@@ -152,7 +157,7 @@ static Statement *statements;	/* one for each route with a function, then the fi
 static char *call_of(const Route *route, int *n_params);
 static const char *sql_type(const Param *param);
 static void set_statement(int id, char *sql, int n_params);
-static bool match_path(const char *template, const char *path, size_t length, Segment *wildcards);
+static bool match_path(const char *pattern, const char *path, size_t length, Segment *wildcards);
 
 /*
  * vsm_routes_start
@@ -293,16 +298,16 @@ vsm_route_match(const char *method, const char *path, size_t length)
 
 /* A {name} stands for one segment that is not empty. */
 static bool
-match_path(const char *template, const char *path, size_t length, Segment *wildcards)
+match_path(const char *pattern, const char *path, size_t length, Segment *wildcards)
 {
 	const char *end = path + length;
 	int			n = 0;
 
-	while (*template != '\0')
+	while (*pattern != '\0')
 	{
-		if (*template != '{')
+		if (*pattern != '{')
 		{
-			if (path == end || *path++ != *template++)
+			if (path == end || *path++ != *pattern++)
 				return false;
 			continue;
 		}
@@ -312,7 +317,7 @@ match_path(const char *template, const char *path, size_t length, Segment *wildc
 		wildcards[n].length = (size_t) (path - wildcards[n].bytes);
 		if (wildcards[n++].length == 0)
 			return false;
-		template = strchr(template, '}') + 1;
+		pattern = strchr(pattern, '}') + 1;
 	}
 	return path == end;
 }

@@ -283,13 +283,13 @@ json_line(Rows *rows, Text *copy)
 {
 	const char *bytes = rows->record.data;
 	size_t		length = rows->record.length;
-	json_error_t error;
-	json_t	   *row;
 	bool		good = true;
 
 	if (length > 0 && strspn(bytes, " \t\r") < length)
 	{
-		row = json_loadb(bytes, length, 0, &error);
+		json_error_t error;
+		json_t	   *row = json_loadb(bytes, length, 0, &error);
+
 		if (row == NULL)
 			return bad(rows, "it is no JSON");
 		if (!json_is_object(row))
@@ -343,7 +343,13 @@ copy_value(Text *copy, const char *bytes, size_t length)
 		else
 		{
 			vsm_text_addc(copy, '\\');
-			vsm_text_addc(copy, c == '\n' ? 'n' : c == '\r' ? 'r' : c == '\t' ? 't' : c);
+			if (c == '\n')
+				c = 'n';
+			else if (c == '\r')
+				c = 'r';
+			else if (c == '\t')
+				c = 't';
+			vsm_text_addc(copy, c);
 		}
 	}
 }

@@ -134,7 +134,7 @@ void
 vsm_text_free(Text *text)
 {
 	free(text->data);
-	*text = (Text) {0};
+	*text = (Text){0};
 }
 
 /*

@@ -235,7 +235,9 @@ static void
 out_of_range(Values *values, const Param *param, bool too_great, json_t *input)
 {
 	bool		has_limits = param->kind == KIND_INTEGER;
-	int64_t		bound = too_great ? (has_limits ? param->most : INT64_MAX) : (has_limits ? param->least : INT64_MIN);
+	int64_t		least = has_limits ? param->least : INT64_MIN;
+	int64_t		most = has_limits ? param->most : INT64_MAX;
+	int64_t		bound = too_great ? most : least;
 	char	   *message = vsm_format("Input should be %s than or equal to %lld", too_great ? "less" : "greater", (long long) bound);
 
 	fail(values, param, too_great ? "less_than_equal" : "greater_than_equal", message, input,
@@ -283,7 +285,11 @@ expect_one_of(Values *values, size_t place, const Param *param, const char *type
 
 	vsm_text_adds(&expected, "");
 	json_array_foreach(choices, i, choice)
-		vsm_text_addf(&expected, "%s'%s'", i == 0 ? "" : i + 1 < n ? ", " : " or ", json_string_value(choice));
+	{
+		if (i > 0)
+			vsm_text_adds(&expected, i + 1 < n ? ", " : " or ");
+		vsm_text_addf(&expected, "'%s'", json_string_value(choice));
+	}
 	message = vsm_format("Input should be %s", expected.data);
 	if (values->errors == NULL)
 		values->errors = json_array();
@@ -396,5 +402,5 @@ vsm_values_free(Values *values)
 	json_decref(values->errors);
 	json_decref(values->type_input);
 	free(values->missing_item);
-	*values = (Values) {0};
+	*values = (Values){0};
 }

@@ -43,7 +43,7 @@ sub history
 sub item
 {
 	my ($external_id) = @_;
-	return $node->safe_psql('postgres', "SELECT title, type, created_at AT TIME ZONE 'UTC' FROM vsm.work_items WHERE external_id = '$external_id'");
+	return $node->safe_psql('postgres', "SELECT replace(replace(title, chr(13), '<CR>'), chr(10), '<LF>'), type, created_at AT TIME ZONE 'UTC' FROM vsm.work_items WHERE external_id = '$external_id'");
 }
 
 sub accepted
@@ -51,7 +51,7 @@ sub accepted
 	my ($got, $items, $transitions, $name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	is($got->{status}, 200, $name) or diag($got->{content});
-	like($got->{content}, qr/^\{"items":$items,"transitions":$transitions,"merged":\d+,"skipped":\d+,"refused":/, "$name: $items items, $transitions moves");
+	like($got->{content}, qr/^\{"items":$items,"transitions":$transitions,"merged":\d+,"skipped":\d+,.*"refused":\[\]/, "$name: $items items, $transitions moves");
 	return;
 }
 
@@ -65,7 +65,7 @@ sub csv
 
 	my $body = qq(entered_at,title,type,stage,case_id\r\n2026-02-01T00:00:00+01:00,"Say ""hello"",\r\nworld, \xc3\xa9",bug,Backlog,"A,2"\r\n);
 	accepted(import_of($body), 1, 1, 'quotes, commas, CRLF, line ends in a value, columns in any order');
-	is(item('A,2'), "Say \"hello\",\r\nworld, \x{e9}|bug|2026-01-31 23:00:00" =~ s/\r//r, 'are read as they are meant') or 1;
+	is(item('A,2'), "Say \"hello\",<CR><LF>world, \xc3\xa9|bug|2026-01-31 23:00:00", 'are read as they are meant');
 	accepted(import_of("\xef\xbb\xbfcase_id,stage,entered_at\nA-3,Backlog,2026-01-05"), 1, 1, 'a byte order mark, and no newline at the end');
 	is(history('A-3'), 'Backlog', 'are no fault');
 	accepted(import_of("case_id,stage,entered_at,colour\nA-4,Backlog,2026-01-05,red\n"), 1, 1, 'further columns are ignored');
@@ -84,7 +84,7 @@ sub ndjson
 		'{"case_id":17,"stage":"Backlog","entered_at":"2026-01-05T10:00:00Z","title":null}';
 	accepted(import_of($body, type => 'application/x-ndjson'), 2, 3, 'NDJSON');
 	is(history('N-1'), 'Backlog Testing', 'its moves are there');
-	is(item('N-1'), "tab\tquote\" back\\slash \x{e9} \x{1f680}|epic|2026-01-05 10:00:00", 'with title and type');
+	is(item('N-1'), "tab\tquote\" back\\slash \xc3\xa9 \xf0\x9f\x9a\x80|epic|2026-01-05 10:00:00", 'with title and type');
 	is(history('17'), 'Backlog', 'an id may be a number');
 	accepted(import_of('{"case_id":"N-3","stage":"Backlog","entered_at":"2026-01-05"}', type => 'application/x-ndjson'), 1, 1, 'no newline at the end');
 	accepted(import_of('', type => 'application/x-ndjson'), 0, 0, 'nothing at all');
@@ -135,8 +135,7 @@ sub on_error
 	my $got = import_of("case_id,stage,entered_at\nC-1,Backlog,2026-01-05\nC-1,Nowhere,2026-01-06\nC-2,Backlog,some day\nC-1,Testing,2026-01-07\n", query => 'on_error=skip');
 	is($got->{status}, 200, 'on_error=skip takes what is good');
 	is(history('C-1'), 'Backlog Testing', 'and leaves out the rest');
-	like($got->{content}, qr/^\{"items":\d,"transitions":2,.*"refused":/, 'which is counted');
-	like($got->{content}, qr/Nowhere/, 'with its reasons');
+	like($got->{content}, qr/^\{"items":\d,"transitions":2,.*"refused_count":2,.*"refused":\[.*Nowhere.*some day.*\]/, 'which is counted, with the reasons');
 	return;
 }
 

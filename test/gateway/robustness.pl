@@ -42,7 +42,7 @@ sub connection
 	return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $gw->{port}, Proto => 'tcp') // die "connect: $!";
 }
 
-# What comes back for these bytes, to the connection's end or for 30 seconds; the client says that it is done if $done.
+# What comes back for these bytes, to the connection's end, for which it waits 30 seconds; the client says that it is done if $done.
 sub answer_to
 {
 	my ($bytes, $done) = @_;
@@ -65,9 +65,9 @@ sub all_of
 		vec($ready, fileno $socket, 1) = 1;
 		next unless select $ready, undef, undef, 0.5;
 		my $n = sysread $socket, $answer, 65536, length $answer;
-		last unless $n;
+		return $answer unless $n;
 	}
-	return $answer;
+	return "silence after: $answer";
 }
 
 sub request_text
@@ -134,7 +134,9 @@ sub headers
 	refused('100,000 headers', answer_to(request_text('GET /api/v1/stages', '', map { "X-$_: $_" } 1 .. 100_000), 1));
 	refused('a path of 1 MB', answer_to(request_text('GET /api/v1/' . 'x' x 1_000_000), 1));
 	refused('a query of 1 MB', answer_to(request_text('GET /api/v1/metrics?days=' . '9' x 1_000_000), 1));
-	like(status(answer_to(request_text('GET /api/v1/metrics?' . join '&', map { "a$_=$_" } 1 .. 1000))), qr/^(200|4\d\d|closed)$/, 'a thousand parameters');
+	refused("$_ parameters", answer_to(request_text('GET /api/v1/metrics?' . join '&', map { "a$_=$_" } 1 .. $_)), qr/^(200|4\d\d|closed)$/) for 100, 300, 1000, 10_000;
+	refused("a header of $_ bytes", answer_to(request_text('GET /api/v1/metrics', '', 'X-Long: ' . 'x' x $_)), qr/^(200|4\d\d|closed)$/) for map { 1000 * $_ } 1 .. 20;
+	refused("a path of $_ bytes", answer_to(request_text('GET /' . 'x' x $_)), qr/^(4\d\d|closed)$/) for map { 1000 * $_ } 1 .. 20;
 	still_works('after huge headers');
 	return;
 }

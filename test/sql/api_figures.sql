@@ -43,6 +43,8 @@ SELECT count(vsm_api.transition(id, 'Done', clock_timestamp() - interval '15 sec
 SELECT m -> 'throughput', m -> 'cycle_time_avg', m -> 'cycle_time_p50', m -> 'cycle_time_p85', m -> 'cycle_time_p95', m -> 'lead_time_p50', m -> 'flow_efficiency'
 FROM vsm_api.metrics(stream => 'flow') m;
 
+SELECT type, m ->> 'type', m ->> 'throughput', m ->> 'wip_now' FROM unnest('{bug,task,epic,NULL}'::text[]) type, vsm_api.metrics(7, 'flow', type) m;
+
 -- Defaults: 30 days, each day a bucket or point (one of Berlin's days has 25 hours)
 SELECT json_array_length(a -> 'points') BETWEEN 30 AND 31, (a ->> 'until')::timestamptz - (a ->> 'since')::timestamptz = interval '720 hours' FROM vsm_api.occupancy('flow') a;
 SELECT json_array_length(a -> 'buckets') BETWEEN 30 AND 31 FROM vsm_api.throughput('flow') a;

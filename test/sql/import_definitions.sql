@@ -10,7 +10,7 @@ SELECT string_agg(name, ', ' ORDER BY "order") FROM vsm.stages;
 -- Added in order of appearance as wait stages before the done stages; types too.
 SELECT * FROM vsm.import_events('events', 'flow', create_stages => true);
 SELECT name, "order", type, category FROM vsm.stages ORDER BY "order";
-SELECT string_agg(name, ', ' ORDER BY name COLLATE "C") FROM vsm.work_item_types;
+SELECT string_agg(name, ', ' ORDER BY id) FROM vsm.work_item_types;
 SELECT w.type, w.started_at IS NULL AS never_started, (SELECT string_agg(to_stage, '>' ORDER BY "timestamp") FROM vsm.history(w.id)) AS moves FROM vsm.work_items w;
 -- They are stages like others: given a category, items start with them.
 UPDATE vsm.stages SET category = 'active' WHERE name = 'Zoo';

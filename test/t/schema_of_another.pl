@@ -37,7 +37,13 @@ for my $role ($node->safe_psql('postgres', 'SELECT current_user'), 'VSM Owner')
 }
 is($node->safe_psql('db', q{SELECT count(*) FROM pg_extension WHERE extname = 'vsm'}), '0', 'nothing is left of the attempts');
 
-run_as('squatter', 'DROP SCHEMA vsm');
+run_as('squatter', 'DROP SCHEMA vsm; CREATE SCHEMA vsm_api');
+for my $role ($node->safe_psql('postgres', 'SELECT current_user'), 'VSM Owner')
+{
+	my ($status, $out, $err) = run_as($role, 'CREATE EXTENSION vsm');
+	like($err, qr/schema "vsm_api" already exists/, "$role does not build on a squatter's vsm_api either");
+}
+run_as('squatter', 'DROP SCHEMA vsm_api');
 my ($status, $out, $err) = run_as('VSM Owner', 'CREATE EXTENSION vsm');
 is($err, '', 'the owner of the database creates the extension, whatever the name');
 

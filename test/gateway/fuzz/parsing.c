@@ -1,0 +1,155 @@
+/*
+ * parsing.c
+ *		libFuzzer: whatever a client sends, the gateway's own parsing neither crashes nor leaks.
+ *
+ * The first byte chooses the parser, the rest is what it gets: paths and query
+ * strings, JSON bodies, CSV, NDJSON.  Beyond what the sanitizers see it checks what
+ * the parsers promise: what is read is the same however the input is cut, and
+ * what goes to COPY is UTF-8 without NUL and has five columns a row.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kinds.h"
+#include "query.h"
+#include "routes.h"
+#include "rows.h"
+#include "text.h"
+#include "values.h"
+
+int			LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void promise(bool kept);
+static void fuzz_target(const char *bytes, size_t size);
+static void fuzz_body(const char *bytes, size_t size);
+static void fuzz_rows(bool csv, const char *bytes, size_t size);
+static bool read_rows(bool csv, const char *bytes, size_t size, size_t part, Text *copy);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static bool started;
+
+	if (!started)
+		vsm_routes_start();
+	started = true;
+	if (size == 0)
+		return 0;
+	switch (data[0] % 4)
+	{
+		case 0:
+			fuzz_target((const char *) data + 1, size - 1);
+			break;
+		case 1:
+			fuzz_body((const char *) data + 1, size - 1);
+			break;
+		case 2:
+			fuzz_rows(true, (const char *) data + 1, size - 1);
+			break;
+		default:
+			fuzz_rows(false, (const char *) data + 1, size - 1);
+			break;
+	}
+	return 0;
+}
+
+static void
+promise(bool kept)
+{
+	if (!kept)
+		abort();
+}
+
+/* As HTTP gives it: a string without NUL. */
+static void
+fuzz_target(const char *bytes, size_t size)
+{
+	char	   *target = vsm_copy_n(bytes, size);
+	size_t		length = strcspn(target, "?");
+	const char *query = target[length] == '?' ? target + length + 1 : "";
+	Match		match = vsm_route_match("GET", target, length);
+	Values		values = {0};
+
+	for (int i = 0; i < vsm_route_count; i++)
+	{
+		if (vsm_routes[i].params[0].name == NULL || vsm_route_has(&vsm_routes[i], IN_BODY) || vsm_route_has(&vsm_routes[i], IN_PATH))
+			continue;
+		vsm_values_read(&values, &vsm_routes[i], NULL, query, NULL);
+		vsm_values_free(&values);
+	}
+	if (match.route != NULL)
+		vsm_values_read(&values, match.route, match.wildcards, query, NULL);
+	for (int i = 0; i < MAX_PARAMS; i++)
+		promise(values.text[i] == NULL || vsm_utf8_valid(values.text[i], strlen(values.text[i])));
+	vsm_values_free(&values);
+	free(target);
+}
+
+static void
+fuzz_body(const char *bytes, size_t size)
+{
+	json_t	   *types = json_pack("[ss]", "feature", "bug");
+
+	for (int i = 0; i < vsm_route_count; i++)
+	{
+		const Segment id = {"1", 1};
+		Values		values = {0};
+		json_t	   *body;
+
+		if (!vsm_route_has(&vsm_routes[i], IN_BODY))
+			continue;
+		if (!vsm_values_bad_body(&values, bytes, size, &body))
+			vsm_values_read(&values, &vsm_routes[i], &id, "", body);
+		vsm_values_check_type(&values, types);
+		if (values.errors != NULL)
+		{
+			char	   *text = json_dumps(values.errors, JSON_COMPACT);
+
+			promise(text != NULL && json_array_size(values.errors) > 0);
+			free(text);
+		}
+		json_decref(body);
+		vsm_values_free(&values);
+	}
+	json_decref(types);
+}
+
+static void
+fuzz_rows(bool csv, const char *bytes, size_t size)
+{
+	Text		whole = {0};
+	Text		parts = {0};
+	bool		good = read_rows(csv, bytes, size, size, &whole);
+	int			tabs = 0;
+
+	promise(good == read_rows(csv, bytes, size, 3, &parts));
+	if (good)
+	{
+		promise(whole.length == parts.length && (whole.length == 0 || memcmp(whole.data, parts.data, whole.length) == 0));
+		promise(vsm_utf8_valid(whole.data, whole.length));
+		for (size_t i = 0; i < whole.length; i++)
+		{
+			promise(whole.data[i] != '\0' && whole.data[i] != '\r');
+			tabs += whole.data[i] == '\t';
+			promise(whole.data[i] != '\n' || tabs == 4);
+			if (whole.data[i] == '\n')
+				tabs = 0;
+		}
+	}
+	vsm_text_free(&whole);
+	vsm_text_free(&parts);
+}
+
+static bool
+read_rows(bool csv, const char *bytes, size_t size, size_t part, Text *copy)
+{
+	Rows	   *rows = vsm_rows_new(csv);
+	bool		good = true;
+
+	for (size_t i = 0; i < size && good; i += part)
+		good = vsm_rows_read(rows, bytes + i, size - i < part ? size - i : part, copy);
+	good = good && vsm_rows_end(rows, copy);
+	promise(good == (vsm_rows_error(rows) == NULL));
+	vsm_rows_free(rows);
+	return good;
+}
