@@ -350,8 +350,6 @@ say_types(Request *request)
 		types = json_loadb(PQgetvalue(request->job.result, 0, 0), (size_t) PQgetlength(request->job.result, 0, 0), 0, NULL);
 	if (types == NULL && request->values.errors == NULL)
 		return say_outcome(request, &request->job);
-	PQclear(request->job.result);
-	request->job.result = NULL;
 	if (types != NULL)
 		vsm_values_check_type(&request->values, types);
 	json_decref(types);
@@ -414,7 +412,6 @@ say_health(Request *request)
 	vsm_text_addf(&body, "{\"status\":\"%s\",\"service\":\"" SERVICE "\",\"version\":\"" VSM_VERSION "\",\"database_connected\":%s}",
 				  request->job.outcome == OUTCOME_ROWS || (up && request->who.role == NULL && vsm_options_auth()) ? "UP" : "DEGRADED",
 				  up ? "true" : "false");
-	PQclear(request->job.result);
 	return vsm_answer(request, 200, "application/json", &body);
 }
 
@@ -423,7 +420,6 @@ say_ready(Request *request)
 {
 	bool		ready = request->job.outcome == OUTCOME_ROWS || (request->job.outcome == OUTCOME_ERROR && vsm_options_auth());
 
-	PQclear(request->job.result);
 	if (ready && !vsm_http_draining())
 		return vsm_answer_constant(request, 200, "application/json", "{\"status\":\"READY\"}", strlen("{\"status\":\"READY\"}"));
 	vsm_answer_header(request, "Retry-After", "1");
@@ -444,7 +440,6 @@ say_metrics(Request *request)
 		vsm_text_adds(&body, PQgetvalue(request->job.result, 0, 0));
 	else if (request->job.outcome == OUTCOME_ERROR)
 		vsm_log_text(LOG_LEVEL_WARNING, "prometheus_failed", "reason", PQresultErrorMessage(request->job.result));
-	PQclear(request->job.result);
 	vsm_stats_write(&body, up);
 	if (openmetrics)
 		vsm_stats_to_openmetrics(&body);

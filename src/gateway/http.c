@@ -55,6 +55,7 @@ static struct
 static void note_url(void);
 static void fail_to_start(const char *what, const char *why);
 static void *begin_request(void *unused, const char *target, struct MHD_Connection *client);
+static void hide_query(const char *query);
 static enum MHD_Result handle(void *unused, struct MHD_Connection *client, const char *url, const char *method,
 							  const char *version, const char *bytes, size_t *length, void **context);
 static void take_headers(Request *request, const char *method);
@@ -235,7 +236,23 @@ begin_request(void *unused, const char *target, struct MHD_Connection *client)
 	request->query = query == NULL ? "" : query + 1;
 	request->started_us = vsm_now_us();
 	http.running++;
+	hide_query(target + request->path_length);
 	return request;
+}
+
+/*
+ * hide_query
+ *		Keep libmicrohttpd from parsing the query, which query.c does.
+ *
+ * It would put each parameter into the connection's memory, and when 0.9.75 has
+ * filled that it neither answers nor closes.  The text is its own buffer.
+ */
+static void
+hide_query(const char *query)
+{
+	for (char *c = (char *) (uintptr_t) query; *c != '\0'; c++)
+		if (*c == '?')
+			*c = '/';
 }
 
 static enum MHD_Result
@@ -322,6 +339,7 @@ end_request(void *unused, struct MHD_Connection *client, void **context, enum MH
 
 	if (request->import != NULL)
 		vsm_import_release(request->import);
+	PQclear(request->job.result);
 	vsm_rows_free(request->rows);
 	vsm_text_free(&request->copy);
 	vsm_text_free(&request->body);

@@ -42,7 +42,7 @@ typedef struct Job
 	void	   *owner;
 
 	Outcome		outcome;
-	PGresult   *result;			/* whoever gets the job clears it */
+	PGresult   *result;			/* cleared with the request that has the job */
 } Job;
 
 #endif

@@ -22,6 +22,7 @@ static char *document;
 
 static json_t *paths(void);
 static json_t *operation(const Route *route);
+static const char *group_of(const Route *route);
 static json_t *parameters(const Route *route);
 static json_t *request_body(const Route *route);
 static json_t *responses(const Route *route);
@@ -92,7 +93,7 @@ paths(void)
 static json_t *
 operation(const Route *route)
 {
-	json_t	   *made = json_pack("{ssss}", "operationId", route->name, "summary", route->summary);
+	json_t	   *made = json_pack("{s[s]ssss}", "tags", group_of(route), "operationId", route->name, "summary", route->summary);
 
 	if (vsm_route_has(route, IN_PATH) || vsm_route_has(route, IN_QUERY))
 		json_object_set_new(made, "parameters", parameters(route));
@@ -108,6 +109,17 @@ operation(const Route *route)
 	else
 		json_object_set_new(made, "security", json_array());
 	return made;
+}
+
+/* Under which heading a viewer shows it. */
+static const char *
+group_of(const Route *route)
+{
+	if (route->handling != HANDLE_CALL && route->handling != HANDLE_IMPORT)
+		return "Service";
+	if (route->class == CLASS_SLOW)
+		return "Figures";
+	return strstr(route->path, "work-items") != NULL || route->handling == HANDLE_IMPORT ? "Work items" : "Streams";
 }
 
 static json_t *
@@ -238,6 +250,8 @@ responses(const Route *route)
 
 	snprintf(status, sizeof status, "%d", route->status == 0 ? 200 : route->status);
 	json_object_set_new(list, status, success(route));
+	if (route->handling == HANDLE_ROOT)
+		json_object_set_new(list, "307", json_pack("{ss}", "description", "To the documentation, as there is no dashboard"));
 	json_object_set_new(list, "4XX", json_pack("{ss}", "description", "The request is no HTTP, or its headers are too large"));
 	if (route->handling == HANDLE_READY)
 		add_error(list, 503, "Not ready", "Error");

@@ -56,7 +56,7 @@ sub next
 	for my $parameter (@{ $operation->{parameters} })
 	{
 		my $in = $parameter->{in};
-		next if $in ne 'path' && !$parameter->{required} && $self->below(3);
+		next if $in ne 'path' && !$parameter->{required} && $parameter->{name} ne 'limit' && $self->below(3);
 		my $value = $wild && !$self->below(3) ? $self->one_of(@odd_text) : encoded($self->parameter($parameter));
 		$value = 1 if $in eq 'path' && ($value eq '' || $value eq '..');
 		$in eq 'path' ? $path =~ s/\{$parameter->{name}\}/$value/
@@ -76,10 +76,11 @@ sub encoded
 	return $text =~ s/([^\w.~-])/sprintf '%%%02X', ord $1/ger;
 }
 
-# Ids are mostly those of the first items.
+# Ids are those of the first items; pages are short, as each answer is checked.
 sub parameter
 {
 	my ($self, $parameter) = @_;
+	return 1 + $self->below(20) if $parameter->{name} eq 'limit';
 	return 1 + $self->below(60) if $parameter->{name} =~ /_id$/;
 	return $parameter->{example} if defined $parameter->{example} && $self->below(2);
 	return $self->sample($parameter->{schema}, $parameter->{name});

@@ -20,6 +20,7 @@ $node->safe_psql('postgres', q{
 	CREATE ROLE app_reader; CREATE ROLE app_writer; CREATE ROLE app_admin; CREATE ROLE app_stranger; CREATE ROLE app_anonymous; CREATE ROLE other_team;
 	CREATE ROLE gate LOGIN NOINHERIT;
 	GRANT app_reader, app_writer, app_admin, app_stranger, app_anonymous TO gate;
+	SELECT vsm.define_stream('default');
 	SELECT vsm.grant_access('app_reader', 'reader'), vsm.grant_access('app_writer', 'writer'), vsm.grant_access('app_admin', 'admin'),
 		vsm.grant_access('app_anonymous', 'reader'), vsm.grant_access('other_team', 'admin')});
 my $url = url($node) =~ s/user=[^&]*/user=gate/r;
