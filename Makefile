@@ -158,6 +158,10 @@ fuzz:			## feed the gateway's parsers with nonsense for FUZZ_SECONDS
 	build/fuzz/parsing -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -artifact_prefix=build/fuzz/ -print_final_stats=0 \
 		build/fuzz/found test/gateway/fuzz/corpus
 
+# Its result is committed: who builds the gateway needs no npm.
+web:			## bundle the dashboard anew with npm (src/web/dist)
+	@cd src/web && npm ci --silent --ignore-scripts --no-audit --no-fund && node build.mjs
+
 viewer:			## fetch the API viewer of /docs with npm
 	@cd src/gateway/docs && npm ci --silent --ignore-scripts --no-audit --no-fund
 

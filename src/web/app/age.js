@@ -54,7 +54,7 @@ function show(frame, answer, started, {stages, figures, type})
 		scales: {x: {time: false, range: () => [-0.5, open.length - 0.5]},
 			y: {range: () => fromZero(null, 0, Math.max(...ys, (percentiles.p95 ?? 0) / unit.hours))}},
 		series: [{}, {paths: () => null, points: {show: false}}],
-		hooks: {drawClear: [bands(percentiles, unit)], draw: [dots(xs, ys, colourOf, 3.2), percentileLines(percentiles, 'y', unit)]},
+		hooks: {drawClear: [bands(percentiles, unit)], draw: [dots(xs, ys, colourOf, {radius: 3.2}), percentileLines(percentiles, 'y', unit)]},
 		marks: () => shown.map((item, i) => ({x: xs[i], y: ys[i], lines: [
 			item.title, `#${item.id}, ${item.type}, in ${item.stage}`, `started ${hours(item.age_hours)} ago (${span(item.age_hours)})`, verdict(item)]})),
 	});
@@ -77,7 +77,7 @@ function stageAxis(open)
 	return {
 		size: 28, splits: () => open.map((_, n) => n), grid: {show: false}, space: 1,
 		values: u => {
-			const room = Math.floor(u.bbox.width / devicePixelRatio / open.length / 6.8);
+			const room = Math.floor(u.bbox.width / devicePixelRatio / open.length / 6.8) - 1;
 
 			return open.map(({name}) => name.length <= room ? name : name.slice(0, Math.max(1, room - 1)) + '…');
 		},

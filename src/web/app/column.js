@@ -36,7 +36,9 @@ export function column(stage, {open, more, step, walk, drag, drop})
 		if (rows.length > 0 && !list.querySelector('.card[tabindex="0"]'))
 			rows[0].firstChild.tabIndex = 0;
 		button.hidden = !hasMore;
-		remark.textContent = all.length === 0 ? 'No items here.' : stage.category === 'done' ? 'The latest finished, of 30 days.' : '';
+		remark.textContent = all.length === 0 ? 'No items here.' : '';
+		if (stage.category === 'done')
+			places.textContent = 'finished, the latest first';
 	}
 
 	/* Cards that move within the list lose the focus, and get it back. */
@@ -76,7 +78,7 @@ export function column(stage, {open, more, step, walk, drag, drop})
 
 	function describe(card, item)
 	{
-		const facts = `#${item.id} · ${item.type} · ${item.completed_at ? 'done ' + since(item.stage_entered_at) + ' ago' : since(item.stage_entered_at)}`;
+		const facts = `#${item.id} · ${item.type} · ${since(item.stage_entered_at)}${item.completed_at ? ' ago' : ''}`;
 
 		if (card.firstChild.textContent !== item.title)
 			card.firstChild.textContent = item.title;

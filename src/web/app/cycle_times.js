@@ -8,9 +8,10 @@
 import {PERCENTILES, theme} from './colours.js';
 import {count, hours, instant, items, seconds, span, unitFor} from './format.js';
 import {panel} from './panel.js';
-import {dots, draw, erase, fromZero, percentileLines, timeAxis, uPlot, valueAxis} from './plot.js';
+import {dots, draw, erase, percentileLines, timeAxis, uPlot, valueAxis} from './plot.js';
 
 const POINTS = 5000;
+const TALL = 2.5;				/* dots beyond so many times P95 stand at the upper edge, as triangles */
 const WIDTHS = [0.1, 0.25, 0.5, 1, 2, 3, 4, 6, 12, 24, 48, 72, 96, 120, 168, 336, 720, 1440, 2880, 8760];
 
 export const cycleTimes = () => {
@@ -45,25 +46,28 @@ function empty(frame)
 
 const keys = answer => PERCENTILES.map(({name, key, colour}) => [theme().of(colour), `${name} ${hours(answer[key])}`, 'line ' + key]);
 
+const edges = (u, least, most) => [least - (most - least) * 0.015, most + (most - least) * 0.015 + 1];
+
 const remark = (answer, points) => points.length < answer.n ?
-	`The latest ${count(points.length)} of ${items(answer.n)}; the percentiles are of all of them.` : `n = ${count(answer.n)}`;
+	`The latest ${count(points.length)} of ${items(answer.n)}; the percentiles are of all of them.` : `n = ${count(answer.n)}.`;
 
 function showScatter(frame, answer, points, zone)
 {
 	const xs = points.map(point => seconds(point.completed_at)), most = Math.max(...points.map(point => point.cycle_time_hours));
-	const unit = unitFor(most), ys = points.map(point => point.cycle_time_hours / unit.hours);
-	const {axis, tzDate} = timeAxis(zone), {accent} = theme();
+	const top = Math.max(1 / 60, most > answer.p95 * TALL ? answer.p95 * TALL : most), unit = unitFor(top);
+	const ys = points.map(point => Math.min(point.cycle_time_hours, top * 1.03) / unit.hours), beyond = points.map(point => point.cycle_time_hours > top);
+	const {axis, tzDate} = timeAxis(zone), {accent} = theme(), n = beyond.filter(Boolean).length;
 
 	draw(frame.chart, {
 		label: 'Cycle times, by the time of completion', data: [xs, ys], tzDate, vertical: true, axes: [axis, valueAxis(unit.name)],
-		scales: {y: {range: fromZero}}, series: [{}, {paths: () => null, points: {show: false}}],
-		hooks: {draw: [dots(xs, ys, () => accent), percentileLines(answer, 'y', unit)]},
+		scales: {x: {range: edges}, y: {range: () => [0, top / unit.hours * 1.07]}}, series: [{}, {paths: () => null, points: {show: false}}],
+		hooks: {draw: [dots(xs, ys, () => accent, {above: i => beyond[i]}), percentileLines(answer, 'y', unit)]},
 		marks: () => points.map((point, i) => ({x: xs[i], y: ys[i], lines: [
 			point.title, `#${point.id}, ${point.type}`, `cycle time ${hours(point.cycle_time_hours)} (${span(point.cycle_time_hours)})`,
 			`lead time ${hours(point.lead_time_hours)}`, 'done ' + instant(point.completed_at, zone)]})),
 	});
 	frame.shown({
-		keys: keys(answer), remark: remark(answer, points),
+		keys: keys(answer), remark: remark(answer, points) + (n > 0 ? ` ▲: ${items(n)} that took longer than the chart is high, up to ${span(most)}.` : ''),
 		rows: [['Item', 'Title', 'Type', 'Done', 'Cycle time', 'Lead time'], ...points.toReversed().map(point => [
 			'#' + point.id, point.title, point.type, instant(point.completed_at, zone), hours(point.cycle_time_hours), hours(point.lead_time_hours)])],
 	});
@@ -97,7 +101,7 @@ function showHistogram(frame, answer, points)
 		marks: () => counts.map((n, i) => ({x: xs[i], y: n, lines: [name(i), items(n)]})),
 	});
 	frame.shown({
-		keys: keys(answer), remark: remark(answer, points),
+		keys: keys(answer), remark: remark(answer, points) + (open ? ` The last bar: ${name(counts.length - 1)}.` : ''),
 		rows: [['Cycle time', 'Items'], ...counts.map((n, i) => [name(i), count(n)])],
 	});
 }

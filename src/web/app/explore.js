@@ -34,7 +34,8 @@ export function explore(element, label, marks, {vertical = false} = {})
 		if (list.length > 0)
 			show(list, nearest(list, event.clientX - box.left, event.clientY - box.top, vertical));
 	};
-	element.onpointerleave = () => document.activeElement === element && at >= 0 ? undefined : hide();
+	/* A finger that is lifted leaves too, but what it has shown is wanted still. */
+	element.onpointerleave = event => event.pointerType === 'mouse' && hide();
 	element.onblur = hide;
 	element.onkeydown = event => {
 		const list = marks();

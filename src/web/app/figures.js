@@ -6,7 +6,7 @@
  * dates: then they come from the answers that have, and the average WIP is left out.
  */
 import {byId, h} from './dom.js';
-import {count, hours, items, NONE, number, percent, rounded, span} from './format.js';
+import {count, hours, NONE, number, percent, rounded, span} from './format.js';
 import {setText} from './bars.js';
 
 const TILES = [
@@ -31,7 +31,7 @@ export function figures()
 	return {
 		show(answer, days)
 		{
-			set('throughput', count(answer.throughput), `${items(answer.throughput)} finished`, days > 0 ? `About ${rounded(answer.throughput / days)} a day.` : '');
+			set('throughput', count(answer.throughput), answer.throughput === 1 ? 'item finished' : 'items finished', days > 0 ? `About ${rounded(answer.throughput / days)} a day.` : '');
 			for (const key of ['p50', 'p85', 'p95'])
 				set(key, span(answer[key]), answer[key] === null ? 'nothing finished' : `${hours(answer[key])}, n = ${count(answer.n)}`, MEANINGS[key]);
 			set('efficiency', percent(answer.efficiency), answer.efficiency === null ? 'nothing finished' : `n = ${count(answer.throughput)}`,

@@ -122,6 +122,8 @@ function drawAll()
 	tiles.show(context.figures, (Date.parse(context.period.until) - Date.parse(context.period.since)) / 86400000);
 	for (const [chart, answer] of seen)
 		chart.show(answer, context);
+	if (context.wip)
+		showWipFigures(context.wip);
 }
 
 async function showWip(signal)
@@ -171,7 +173,6 @@ matchMedia('(prefers-color-scheme: dark)').onchange = () => {
 	if (!seen.size || !context.figures)
 		return;
 	drawAll();
-	showWipFigures(context.wip);
 };
 
 trouble.start({retry: load});

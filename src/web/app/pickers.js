@@ -11,6 +11,7 @@ export function pickers(choose)
 	const stream = byId('stream'), type = byId('type'), since = byId('since'), until = byId('until'), dates = byId('dates');
 	let zone = 'UTC';
 
+	byId('choice').onsubmit = event => event.preventDefault();
 	stream.onchange = () => choose({stream: stream.value});
 	type.onchange = () => choose({type: type.value});
 	for (const radio of document.querySelectorAll('input[name=days]'))

@@ -42,7 +42,7 @@ export function draw(chart, {label, data, marks, vertical, axes, ...options})
 	chart.replaceChildren(surface);
 
 	const plot = new uPlot({
-		width, height: HEIGHT, legend: {show: false}, cursor: {show: false}, select: {show: false}, padding: [12, 12, 0, 0],
+		width, height: HEIGHT, legend: {show: false}, cursor: {show: false}, select: {show: false}, padding: [12, 18, 0, 0],
 		axes: axes.map(styled), ...options}, data, surface);
 	const points = marks(plot);
 
@@ -105,44 +105,66 @@ export const fromZero = (u, least, most) => [0, most > 0 ? most * 1.05 : 1];
  * percentileLines
  *		Hook for uPlot: lines at P50, P85 and P95 (in hours), with their names and values.
  *
- * scale: the one that they are on. Across x they are labelled at the top, one below the other.
+ * scale: the one that they are on.  Across x they are labelled at the top, one below the other.
  */
 export function percentileLines(percentiles, scale, unit)
 {
 	return u => {
-		const {ctx, bbox} = u, ratio = devicePixelRatio, colours = theme();
+		const {ctx, bbox} = u, lines = PERCENTILES.map(line => ({...line, hours: percentiles[line.key],
+			at: u.valToPos(percentiles[line.key] / unit.hours, scale, true)})).filter(({hours, at}) =>
+			hours !== null && (scale === 'y' ? at >= bbox.top : at <= bbox.left + bbox.width));
 
 		ctx.save();
-		ctx.font = `600 ${12 * ratio}px system-ui, sans-serif`;
-		ctx.lineWidth = 1.5 * ratio;
-		PERCENTILES.forEach(({name, key, colour, dash}, n) => {
-			const at = u.valToPos(percentiles[key] / unit.hours, scale, true);
-
-			if (percentiles[key] === null || !Number.isFinite(at) || (scale === 'x' && at > bbox.left + bbox.width))
-				return;
-			ctx.strokeStyle = colours.of(colour);
-			ctx.setLineDash(dash.map(length => length * ratio));
-			ctx.beginPath();
-			if (scale === 'y')
-				ctx.moveTo(bbox.left, at), ctx.lineTo(bbox.left + bbox.width, at);
-			else
-				ctx.moveTo(at, bbox.top), ctx.lineTo(at, bbox.top + bbox.height);
-			ctx.stroke();
-
-			const text = `${name} ${span(percentiles[key])}`, width = ctx.measureText(text).width;
-
-			if (scale === 'y')
-				write(ctx, text, bbox.left + bbox.width - width - 4 * ratio, at - 5 * ratio, colours);
-			else
-				write(ctx, text, Math.min(at + 5 * ratio, bbox.left + bbox.width - width), bbox.top + (12 + 16 * n) * ratio, colours);
-		});
+		lines.forEach(line => drawLine(ctx, bbox, scale, line));
+		labelLines(ctx, bbox, scale, lines);
 		ctx.restore();
 	};
 }
 
-/* Readable on whatever is below. */
-function write(ctx, text, x, y, {panel, text: ink})
+function drawLine(ctx, bbox, scale, {at, colour, dash})
 {
+	ctx.lineWidth = 1.5 * devicePixelRatio;
+	ctx.strokeStyle = theme().of(colour);
+	ctx.setLineDash(dash.map(length => length * devicePixelRatio));
+	ctx.beginPath();
+	if (scale === 'y')
+	{
+		ctx.moveTo(bbox.left, at);
+		ctx.lineTo(bbox.left + bbox.width, at);
+	}
+	else
+	{
+		ctx.moveTo(at, bbox.top);
+		ctx.lineTo(at, bbox.top + bbox.height);
+	}
+	ctx.stroke();
+}
+
+/* None over another: along y the next is above the one before, if not by its value, then by a line. */
+function labelLines(ctx, bbox, scale, lines)
+{
+	const ratio = devicePixelRatio, right = bbox.left + bbox.width;
+	let above = Infinity;
+
+	ctx.font = `600 ${12 * ratio}px system-ui, sans-serif`;
+	ctx.textAlign = 'left';
+	ctx.textBaseline = 'alphabetic';
+	lines.forEach(({name, hours, at}, n) => {
+		const text = `${name} ${span(hours)}`, width = ctx.measureText(text).width;
+
+		above = Math.min(at - 5 * ratio, above - 15 * ratio);
+		if (scale === 'y')
+			write(ctx, text, right - width - 4 * ratio, Math.max(above, bbox.top + 10 * ratio));
+		else
+			write(ctx, text, Math.min(at + 5 * ratio, right - width), bbox.top + (12 + 16 * n) * ratio);
+	});
+}
+
+/* Readable on whatever is below. */
+function write(ctx, text, x, y)
+{
+	const {panel, text: ink} = theme();
+
 	ctx.setLineDash([]);
 	ctx.save();
 	ctx.lineWidth = 4 * devicePixelRatio;
@@ -154,8 +176,8 @@ function write(ctx, text, x, y, {panel, text: ink})
 	ctx.restore();
 }
 
-/* Hook for uPlot: a dot for each point, in the colour that colourOf gives. */
-export function dots(xs, ys, colourOf, radius = 2.6)
+/* Hook for uPlot: a dot for each point, in the colour that colourOf gives; a triangle where it stands for one above. */
+export function dots(xs, ys, colourOf, {radius = 2.6, above = () => false} = {})
 {
 	return u => {
 		const {ctx, bbox} = u;
@@ -169,11 +191,20 @@ export function dots(xs, ys, colourOf, radius = 2.6)
 		{
 			ctx.fillStyle = colourOf(i);
 			ctx.beginPath();
-			ctx.arc(u.valToPos(xs[i], 'x', true), u.valToPos(ys[i], 'y', true), radius * devicePixelRatio, 0, 2 * Math.PI);
+			mark(ctx, u.valToPos(xs[i], 'x', true), u.valToPos(ys[i], 'y', true), radius * devicePixelRatio, above(i));
 			ctx.fill();
 		}
 		ctx.restore();
 	};
+}
+
+function mark(ctx, x, y, size, triangle)
+{
+	if (!triangle)
+		return ctx.arc(x, y, size, 0, 2 * Math.PI);
+	ctx.moveTo(x, y - size * 1.5);
+	ctx.lineTo(x + size * 1.6, y + size * 1.3);
+	ctx.lineTo(x - size * 1.6, y + size * 1.3);
 }
 
 export {uPlot};

@@ -28,7 +28,7 @@ export const timeInStage = () => {
 			update(list, stages, stageColours(known));
 			frame.shown({
 				keys: [['P50', 'p50'], ['P85', 'p85'], ['P95', 'p95']].map(([name, key]) => [theme().of('--' + key), name, 'box']),
-				remark: 'Visits that ended in the window; Table of values has the numbers behind the bars.',
+				remark: 'At the right: P50 · P85 · P95, of visits that ended in the window.',
 				rows: [['Stage', 'Visits', 'Average', 'P50', 'P85', 'P95', 'Items', 'Average per item', 'There now'], ...answer.map(stage => [
 					stage.stage, count(stage.visits), hours(stage.avg), hours(stage.p50), hours(stage.p85), hours(stage.p95),
 					count(stage.items), hours(stage.avg_per_item), count(stage.open_visits)])],
