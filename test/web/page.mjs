@@ -11,6 +11,7 @@ const hours = x => new Intl.NumberFormat('en', {maximumFractionDigits: 4}).forma
 const count = n => new Intl.NumberFormat('en').format(n);
 const card = (page, id) => page.locator(`.card[data-id="${id}"]`);
 const lane = (page, stage) => page.locator(`.lane[data-stage="${stage}"]`);
+const view = (page, name) => page.getByRole('navigation').getByRole('link', {name});
 const stageOf = async id => (await api(MAIN, `work-items/${id}`)).current_stage;
 
 /* The questions that the page asked last, by path. */
@@ -191,7 +192,6 @@ await part('the board', async () => {
 	await lane(page, 'Backlog').getByRole('button', {name: 'Show more'}).click();
 	await page.waitForFunction(n => document.querySelectorAll('.lane[data-stage=Backlog] .card').length === n, Math.min(50, wip[0].wip));
 	ok(true, 'and more when asked');
-	await shoot(page, 'board');
 	await accessible(page, 'board');
 
 	/* by keyboard */
@@ -219,9 +219,9 @@ await part('the board', async () => {
 
 	page.expected(409);
 	await card(page, refused).dragTo(lane(page, 'Development'));
-	await page.locator('.notice').waitFor();
+	await page.locator('#board .notice').waitFor();
 
-	const notice = await text(page, '.notice');
+	const notice = await text(page, '#board .notice');
 
 	ok(/Development" is full/.test(notice) && notice.includes(`holds ${full.wip} work items`) && notice.includes(`limit is ${full.wip_limit}`) && notice.includes('(409)'),
 		'a full stage says so, with its count and limit', notice);
@@ -229,15 +229,15 @@ await part('the board', async () => {
 	ok(await lane(page, 'Testing').locator(`.card[data-id="${refused}"]`).isVisible(), 'on the page too');
 	await shoot(page, 'board-full');
 	await page.getByRole('button', {name: 'Dismiss'}).click();
-	ok(await page.locator('.notice').isHidden(), 'the notice goes when told to');
+	ok(await page.locator('#board .notice').isHidden(), 'the notice goes when told to');
 
 	/* somebody else was faster; a hidden page does not see it coming */
 	await hide(page, true);
 	await card(page, refused).focus();
 	await api(MAIN, `work-items/${refused}/transition`, {method: 'PUT', body: {to_stage: 'Backlog'}});
 	await page.keyboard.press('Shift+ArrowRight');
-	await page.locator('.notice').waitFor();
-	ok(/not in stage "Testing".*"Backlog".*somebody else moved it/s.test(await text(page, '.notice')), 'a lost update says where the item is', await text(page, '.notice'));
+	await page.locator('#board .notice').waitFor();
+	ok(/not in stage "Testing".*"Backlog".*somebody else moved it.*\(409\)/s.test(await text(page, '#board .notice')), 'a lost update says where the item is', await text(page, '#board .notice'));
 	is(await stageOf(refused), 'Backlog', 'and undoes nothing');
 	await hide(page, false);
 	page.expected();
@@ -277,7 +277,7 @@ await part('on a phone', async () => {
 	await accessible(page, 'phone');
 	await page.locator('#throughput .surface').tap({position: {x: 160, y: 100}});
 	ok(await page.locator('#throughput .tip').isVisible(), 'a tap reads a value');
-	await page.getByRole('link', {name: 'Board'}).tap();
+	await view(page, 'Board').tap();
 	await settled(page);
 	ok(await fits(), 'the board too');
 
@@ -304,7 +304,6 @@ await part('light and dark', async () => {
 	const light = await inks();
 
 	await shoot(page, 'light', {fullPage: true});
-	await shoot(page, 'flow');
 	await page.emulateMedia({colorScheme: 'dark'});
 	await page.waitForFunction(before => document.querySelector('#histogram canvas').toDataURL() !== before, light[1]);
 	ok(light[0] !== (await inks())[0], 'the page and its charts follow the system into the dark');
@@ -320,13 +319,14 @@ await part('an empty stream', async () => {
 
 	await settled(page);
 	ok(await page.locator('#trouble').isHidden(), 'nothing there is no trouble');
+	ok(/no work items yet.*Board.*import.*curl/s.test(await text(page, '#first-steps')), 'it is said, and what the first steps are');
 	for (const id of ['cumulative-flow', 'cycle-times', 'histogram', 'throughput', 'age', 'time-in-stage', 'efficiency'])
 		ok(/Choose|Move|create/.test(await text(page, `#${id} .empty`)), `${id} says what to do`);
 	is(await text(page, '#figure-throughput .big'), '0', 'throughput is 0');
 	is(await text(page, '#figure-p85 .big'), '–', 'and there is no cycle time');
 	await shoot(page, 'empty', {fullPage: true});
 	await accessible(page, 'empty');
-	await page.getByRole('link', {name: 'Board'}).click();
+	await view(page, 'Board').click();
 	await settled(page);
 	await page.getByLabel('New item', {exact: true}).last().fill('The first one');
 	await page.keyboard.press('Enter');
@@ -338,8 +338,9 @@ await part('an empty stream', async () => {
 		await page.keyboard.press('Shift+ArrowRight');
 		await lane(page, stage).locator('.card').waitFor();
 	}
-	await page.getByRole('link', {name: 'Flow'}).click();
+	await view(page, 'Flow').click();
 	await page.locator('#cycle-times .surface').waitFor();
+	ok(await page.locator('#first-steps').isHidden(), 'the first steps are done');
 	is(await text(page, '#figure-throughput .big'), '1', 'the first item, created and walked through by keyboard, is counted');
 	await page.context().close();
 });
@@ -403,6 +404,20 @@ await part('tokens', async () => {
 	await page.getByRole('button', {name: 'Forget it'}).click();
 	await page.getByText('wants an access token').waitFor();
 	is(await page.evaluate(() => sessionStorage.length), 0, 'a forgotten token is gone');
+	await page.context().close();
+});
+
+await part('pictures for the README', async () => {
+	const page = await open(MAIN, '', {width: 1200, height: 830});
+
+	await settled(page);
+	await page.locator('#cumulative-flow .surface').hover({position: {x: 500, y: 90}});
+	ok(await page.locator('#cumulative-flow .tip').isVisible(), 'the charts, one of them read');
+	await shoot(page, 'flow');
+	await view(page, 'Board').click();
+	await settled(page);
+	await page.setViewportSize({width: 1200, height: 700});
+	await shoot(page, 'board');
 	await page.context().close();
 });
 

@@ -18,11 +18,8 @@ use Service;
 my $secret = 'a secret of at least thirty-two bytes, as HS256 wants it';
 my $node = database('web');
 
-# Half of what the demo simulates, in its stages: one is over its limit.
-my $simulate = slurp_file("$FindBin::RealBin/../../demo/simulate.sql");
-$simulate =~ s/items => 2500/items => 1250/ or BAIL_OUT('demo/simulate.sql has no number of items');
-$simulate =~ s/"wip_limit": (\d+)/'"wip_limit": ' . int($1 \/ 2)/ge;
-$node->safe_psql('postgres', $simulate, extra_params => [ '-v', 'zone=Europe/Berlin' ]);
+# As in the demo: one stage is over its limit.
+$node->safe_psql('postgres', slurp_file("$FindBin::RealBin/../../demo/simulate.sql"), extra_params => [ '-v', 'zone=Europe/Berlin' ]);
 
 $node->safe_psql('postgres', q{
 	CREATE ROLE page_reader; CREATE ROLE page_gate LOGIN NOINHERIT; GRANT page_reader TO page_gate; SELECT vsm.grant_access('page_reader', 'reader')});

@@ -66,6 +66,3 @@ async function request(method, path, {parameters, body, signal} = {})
 export const get = (path, parameters, signal) => request('GET', path, {parameters, signal});
 export const post = (path, body) => request('POST', path, {body});
 export const put = (path, body) => request('PUT', path, {body});
-
-/* Two of what is called a conflict: what to do next differs. */
-export const isConflict = error => error instanceof ApiError && error.status === 409;

@@ -6,10 +6,11 @@
  * stage the latest finished.  Each move says where the item was seen, so that nobody's
  * move is lost unnoticed; what the service refuses, it explains, and the page shows that.
  */
-import {ApiError, get, post, put} from './api.js';
+import {get, post, put} from './api.js';
 import {column} from './column.js';
 import {announce, byId, fillSelect, h} from './dom.js';
 import {itemDialog} from './item_dialog.js';
+import {explain, isTrouble} from './trouble.js';
 
 const PAGE = 25;
 const REFRESH_MS = 30000;
@@ -25,7 +26,7 @@ export function board({reload, failed})
 
 	byId('board').replaceChildren(
 		maker.form,
-		h('p', {class: 'hint', id: 'board-hint'}, 'Drag an item to another stage, or focus it: arrows go from item to item, Shift and an arrow to the left or right moves it, Enter opens it.'),
+		h('p', {class: 'hint', id: 'board-hint'}, 'Drag an item to another stage, or open it and choose one. By keyboard: arrows go from item to item, Shift with the left or right arrow moves an item.'),
 		notice, lanes);
 
 	/* ---- Showing ---- */
@@ -104,9 +105,9 @@ export function board({reload, failed})
 		}
 		catch (error)
 		{
-			if (!(error instanceof ApiError) || ![404, 409, 422].includes(error.status))
+			if (isTrouble(error))
 				failed(error);
-			tell(`“${item.title}” was not moved to ${to}: ${error.message}`, error.hint, error.status);
+			tell(`“${item.title}” was not moved to ${to}.`, ...explain(error));
 			unpin(item);
 		}
 		finally
@@ -131,11 +132,12 @@ export function board({reload, failed})
 		here.set(item.current_stage, [item, ...here.get(item.current_stage) ?? []]);
 	}
 
-	function tell(what, advice, status)
+	/* Without a word: it is over. */
+	function tell(what, ...more)
 	{
 		notice.hidden = what === undefined;
 		notice.replaceChildren(...what === undefined ? [] : [
-			h('div', null, h('p', null, h('strong', null, what + (status === 409 ? ' (409)' : ''))), advice && h('p', null, advice)),
+			h('div', null, h('p', null, h('strong', null, what)), more.filter(Boolean).map(text => h('p', null, text))),
 			h('button', {type: 'button', class: 'quiet', onclick: () => tell()}, 'Dismiss')]);
 	}
 
@@ -192,7 +194,7 @@ function makeForm(create)
 		}
 		catch (problem)
 		{
-			error.textContent = 'Not created: ' + [problem.message, problem.hint].filter(Boolean).join('. ');
+			error.textContent = ['Not created.', ...explain(problem)].join(' ');
 		}
 	}}, h('label', {class: 'grow'}, 'New item ', title), h('label', null, 'Type ', type), h('button', {type: 'submit'}, 'Create'), error);
 

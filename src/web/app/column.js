@@ -78,7 +78,7 @@ export function column(stage, {open, more, step, walk, drag, drop})
 
 	function describe(card, item)
 	{
-		const facts = `#${item.id} · ${item.type} · ${since(item.stage_entered_at)}${item.completed_at ? ' ago' : ''}`;
+		const facts = `#${item.id} · ${item.type} · ${since(item.stage_entered_at)}`;
 
 		if (card.firstChild.textContent !== item.title)
 			card.firstChild.textContent = item.title;

@@ -62,7 +62,12 @@ export const day = (time, zone) => format(zone, {day: 'numeric', month: 'short',
 export const date = text => day(text + 'T00:00:00Z', 'UTC');
 
 /* How long ago, for a card. */
-export const since = time => span(Math.max(0, (Date.now() - Date.parse(time)) / 3600000));
+export function since(time)
+{
+	const hours = (Date.now() - Date.parse(time)) / 3600000;
+
+	return hours < 1 / 60 ? 'now' : span(hours);
+}
 
 /*
  * startOfDay

@@ -6,7 +6,7 @@
  * older choice is dropped.  While the page is visible, WIP is read every few
  * seconds and the figures every minute, without a trace on the page but the numbers.
  */
-import {get} from './api.js';
+import {address, get} from './api.js';
 import {age} from './age.js';
 import {board} from './board.js';
 import {byId, fillSelect, h} from './dom.js';
@@ -114,7 +114,26 @@ async function loadFigures(signal)
 	context.figures = days > 0 ? fromMetrics(metrics) : fromAnswers(of('throughput'), of('cycle-times'), of('flow-efficiency'));
 	seen = new Map(charts.map((chart, n) => [chart, answers[n]]));
 	drawAll();
+	showFirstSteps(byId('first-steps'), context.metrics.wip_now === 0 && of('cumulative-flow').points.every(({values}) => values[0] === 0));
 	byId('period').textContent = `${day(context.period.since, zone)} to ${day(context.period.until, zone)}, days of ${zone}`;
+}
+
+/* In a stream without items. */
+function showFirstSteps(element, wanted)
+{
+	const where = address('import', {stream: context.stream === 'default' ? '' : context.stream});
+
+	element.hidden = !wanted;
+	element.replaceChildren(...!wanted ? [] : [h('div', null,
+		h('p', null, h('strong', null, 'This stream has no work items yet.')),
+		h('p', null, 'Create the first one on the ', h('a', {href: '?view=board', onclick: go}, 'Board'), ', or import the log of another tool, with the columns case_id, stage, entered_at:'),
+		h('pre', {tabindex: 0}, `curl -H 'content-type: text/csv' --data-binary @log.csv '${where}'`))]);
+}
+
+function go(event)
+{
+	event.preventDefault();
+	choose({view: 'board'});
 }
 
 function drawAll()

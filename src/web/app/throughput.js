@@ -74,6 +74,7 @@ function ends({ctx, valToPos}, xs, ys, whole, colour, ground)
 	ctx.save();
 	ctx.strokeStyle = colour;
 	ctx.lineWidth = 2 * devicePixelRatio;
+	ctx.setLineDash([]);
 	xs.forEach((x, n) => {
 		ctx.beginPath();
 		ctx.arc(valToPos(x, 'x', true), valToPos(ys[n], 'y', true), 3 * devicePixelRatio, 0, 2 * Math.PI);

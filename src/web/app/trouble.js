@@ -13,7 +13,8 @@ const MOST_MS = 30000;
 
 let again = null, wait = FIRST_MS, current = null, retry = null;
 
-function explain(error)
+/* What happened, and what can be done. */
+export function explain(error)
 {
 	if (!(error instanceof ApiError))
 		return [error.message, ''];
@@ -25,16 +26,20 @@ function explain(error)
 	if (error.status === 403)
 		return [`Your access token does not allow this (403): ${error.message}.`, error.hint ?? 'Ask your administrator for a token of another role.'];
 	if (error.status === 404)
-		return [`${error.message}.`, 'Choose another stream above.'];
+		return [`${error.message}.`, error.hint ?? ''];
+	if (error.status === 409)
+		return [upper(error.message) + ' (409)', error.hint ?? ''];
 	if (error.status >= 500)
 		return [`The service has no answer now (${error.status}): ${error.message}.`, error.hint ?? 'Its database may be away. The page tries again by itself.'];
-	return [`${error.message} (${error.status})`, error.hint ?? ''];
+	return [`${upper(error.message)} (${error.status})`, error.hint ?? ''];
 }
 
-function passes(error)
-{
-	return error instanceof ApiError && (error.status === 0 || error.status >= 500);
-}
+const upper = text => text.charAt(0).toUpperCase() + text.slice(1);
+
+const passes = error => error instanceof ApiError && (error.status === 0 || error.status >= 500);
+
+/* Of the whole page, not only of what was just done? */
+export const isTrouble = error => !(error instanceof ApiError) || passes(error) || error.status === 401;
 
 export const trouble = {
 	start(how)
@@ -68,7 +73,7 @@ export const trouble = {
 
 	show(error)
 	{
-		const [what, advice] = explain(error), text = what + '\n' + advice, region = byId('trouble');
+		const [what, said] = explain(error), advice = error.status === 404 ? 'Choose another stream above.' : said, text = what + '\n' + advice, region = byId('trouble');
 
 		if (text !== current)
 			region.replaceChildren(h('div', null, h('p', null, h('strong', null, what)), advice && h('p', null, advice)),
