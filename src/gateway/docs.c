@@ -63,10 +63,7 @@ vsm_docs_asset(Request *request)
 enum MHD_Result
 vsm_docs_dashboard(Request *request)
 {
-	if (vsm_asset("web/index.html") != NULL)
-		return send_asset(request, "web/index.html");
-	vsm_answer_header(request, "Location", "/docs");
-	return vsm_answer_constant(request, 307, NULL, "", 0);
+	return vsm_asset("web/index.html") != NULL ? send_asset(request, "web/index.html") : vsm_docs_page(request);
 }
 
 static enum MHD_Result

@@ -30,6 +30,7 @@
 #include "stats.h"
 
 #define BACKLOG 1024
+#define LEAST_ROOM 512			/* that a connection's memory must have beside the request line */
 
 typedef struct Client
 {
@@ -37,6 +38,7 @@ typedef struct Client
 	struct Client **place;		/* that points to this one */
 	int			socket;
 	int64_t		waiting_us;		/* since when for the next request's headers; 0: they are there */
+	Request    *request;		/* that was begun and not ended */
 } Client;
 
 static struct
@@ -61,6 +63,7 @@ static enum MHD_Result handle(void *unused, struct MHD_Connection *client, const
 static void take_headers(Request *request, const char *method);
 static void take_id(Request *request, const char *given);
 static void end_request(void *unused, struct MHD_Connection *client, void **context, enum MHD_RequestTerminationCode how);
+static void free_request(Request *request);
 static void log_request(const Request *request, int64_t duration_us);
 static void note_client(void *unused, struct MHD_Connection *client, void **context, enum MHD_ConnectionNotificationCode what);
 static Client *client_of(struct MHD_Connection *client);
@@ -236,13 +239,17 @@ begin_request(void *unused, const char *target, struct MHD_Connection *client)
 	request->query = query == NULL ? "" : query + 1;
 	request->started_us = vsm_now_us();
 	http.running++;
+	client_of(client)->request = request;
 	hide_query(target + request->path_length);
+	/* Nor would it find room for that one. */
+	if (strlen(target) + LEAST_ROOM > vsm_options.max_header_bytes)
+		shutdown(client_of(client)->socket, SHUT_RDWR);
 	return request;
 }
 
 /*
  * hide_query
- *		Keep libmicrohttpd from parsing the query, which query.c does.
+ *		Leave libmicrohttpd one parameter to parse at most; query.c parses them all.
  *
  * It would put each parameter into the connection's memory, and when 0.9.75 has
  * filled that it neither answers nor closes.  The text is its own buffer.
@@ -251,8 +258,8 @@ static void
 hide_query(const char *query)
 {
 	for (char *c = (char *) (uintptr_t) query; *c != '\0'; c++)
-		if (*c == '?')
-			*c = '/';
+		if (*c == '?' || *c == '&')
+			*c = '_';
 }
 
 static enum MHD_Result
@@ -336,7 +343,14 @@ end_request(void *unused, struct MHD_Connection *client, void **context, enum MH
 		log_request(request, duration_us);
 	}
 	note_waiting(client, true);
+	client_of(client)->request = NULL;
+	free_request(request);
+	*context = NULL;
+}
 
+static void
+free_request(Request *request)
+{
 	if (request->import != NULL)
 		vsm_import_release(request->import);
 	PQclear(request->job.result);
@@ -349,7 +363,6 @@ end_request(void *unused, struct MHD_Connection *client, void **context, enum MH
 		free(request->headers[i].value);
 	free(request->target);
 	free(request);
-	*context = NULL;
 	http.running--;
 }
 
@@ -395,6 +408,9 @@ note_client(void *unused, struct MHD_Connection *client, void **context, enum MH
 		*noted->place = noted->next;
 		if (noted->next != NULL)
 			noted->next->place = noted->place;
+		/* One that libmicrohttpd refused by itself: it does not say that it ended. */
+		if (noted->request != NULL)
+			free_request(noted->request);
 		free(noted);
 		*context = NULL;
 		http.clients--;

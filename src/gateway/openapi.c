@@ -250,8 +250,6 @@ responses(const Route *route)
 
 	snprintf(status, sizeof status, "%d", route->status == 0 ? 200 : route->status);
 	json_object_set_new(list, status, success(route));
-	if (route->handling == HANDLE_ROOT)
-		json_object_set_new(list, "307", json_pack("{ss}", "description", "To the documentation, as there is no dashboard"));
 	json_object_set_new(list, "4XX", json_pack("{ss}", "description", "The request is no HTTP, or its headers are too large"));
 	if (route->handling == HANDLE_READY)
 		add_error(list, 503, "Not ready", "Error");
