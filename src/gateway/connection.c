@@ -2,7 +2,7 @@
  * connection.c
  *		A connection to the database that does one job at a time.
  *
- * A job is a list of steps.  Without a role most jobs are one step, the execution
+ * A job is a list of steps (steps.c).  Without a role most jobs are one step, the execution
  * of a prepared statement in a transaction of its own; what else is needed, such
  * as preparing it the first time, is a round trip before.  With a role all steps
  * go out as one pipeline:
@@ -14,7 +14,6 @@
  */
 #include "connection.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,12 +30,6 @@ static void watch(Connection *connection, uint32_t events);
 static void poll_open(Connection *connection);
 static int	host_count(void);
 static void begin_steps(Connection *connection, const Step *steps, int n);
-static void plan(Connection *connection, const Job *job);
-static void add_step(Connection *connection, Step step);
-static bool send_step(Connection *connection, Step step);
-static bool send_prepare(Connection *connection, const Statement *statement);
-static bool send_timeout(Connection *connection, const Job *job);
-static bool send_settings(Connection *connection, const Job *job);
 static void send_more(Connection *connection);
 static void read_results(Connection *connection);
 static void take_result(Connection *connection, PGresult *result);
@@ -176,41 +169,8 @@ vsm_connection_run(Connection *connection, Job *job)
 	connection->deadline_us = 0;
 	if (job->import == NULL)
 		connection->deadline_us = vsm_now_us() + (int64_t) vsm_options.statement_timeout_ms[job->class] * 1000 + GRACE_US;
-	plan(connection, job);
+	vsm_steps_plan(connection, job);
 	begin_steps(connection, connection->steps, connection->n_steps);
-}
-
-static void
-plan(Connection *connection, const Job *job)
-{
-	bool		in_transaction = job->role != NULL || job->import != NULL;
-
-	if (job->role == NULL && connection->timeout_class != (int) job->class)
-		add_step(connection, STEP_TIMEOUT);
-	if (in_transaction)
-		add_step(connection, STEP_BEGIN);
-	if (job->role != NULL)
-	{
-		if (!connection->prepared[vsm_statement(STATEMENT_SETTINGS)->id])
-			add_step(connection, STEP_PREPARE_SETTINGS);
-		add_step(connection, STEP_SETTINGS);
-	}
-	if (job->import != NULL)
-	{
-		add_step(connection, STEP_IMPORT_BEGIN);
-		add_step(connection, STEP_COPY);
-	}
-	if (!connection->prepared[job->statement->id])
-		add_step(connection, STEP_PREPARE);
-	add_step(connection, STEP_EXECUTE);
-	if (in_transaction)
-		add_step(connection, STEP_COMMIT);
-}
-
-static void
-add_step(Connection *connection, Step step)
-{
-	connection->steps[connection->n_steps++] = step;
 }
 
 static void
@@ -223,82 +183,18 @@ begin_steps(Connection *connection, const Step *steps, int n)
 	connection->sent = 0;
 	connection->answered = 0;
 	if (!connection->pipelined)
-		sent = send_step(connection, connection->steps[connection->sent++]);
+		sent = vsm_step_send(connection, connection->steps[connection->sent++]);
 	else
 	{
 		sent = PQenterPipelineMode(connection->pg) == 1;
 		while (sent && connection->sent < n)
-			sent = send_step(connection, connection->steps[connection->sent++]);
+			sent = vsm_step_send(connection, connection->steps[connection->sent++]);
 		sent = sent && PQpipelineSync(connection->pg) == 1;
 	}
 	if (!sent)
 		broken(connection);
 	else
 		send_more(connection);
-}
-
-static bool
-send_step(Connection *connection, Step step)
-{
-	PGconn	   *pg = connection->pg;
-	Job		   *job = connection->job;
-
-	assert(job != NULL || step == STEP_SESSION || step == STEP_DEFAULTS || step == STEP_ROLLBACK);
-	switch (step)
-	{
-		case STEP_SESSION:
-			return PQsendQuery(pg, "SELECT set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO', false),"
-							   " set_config('IntervalStyle', 'postgres', false)");
-		case STEP_DEFAULTS:
-			return PQsendQuery(pg, "SELECT vsm_api.prepare()");
-		case STEP_TIMEOUT:
-			return send_timeout(connection, job);
-		case STEP_BEGIN:
-			return PQsendQueryParams(pg, "BEGIN", 0, NULL, NULL, NULL, NULL, 0);
-		case STEP_PREPARE_SETTINGS:
-			return send_prepare(connection, vsm_statement(STATEMENT_SETTINGS));
-		case STEP_SETTINGS:
-			return send_settings(connection, job);
-		case STEP_PREPARE:
-			return send_prepare(connection, job->statement);
-		case STEP_EXECUTE:
-			return PQsendQueryPrepared(pg, job->statement->name, job->statement->n_params, job->values, NULL, NULL, 0);
-		case STEP_IMPORT_BEGIN:
-			return PQsendQuery(pg, "SELECT vsm_api.import_begin()");
-		case STEP_COPY:
-			return PQsendQuery(pg, "COPY pg_temp.import_rows (case_id, stage, entered_at, type, title) FROM STDIN");
-		case STEP_COMMIT:
-			return PQsendQueryParams(pg, "COMMIT", 0, NULL, NULL, NULL, NULL, 0);
-		case STEP_ROLLBACK:
-			return PQsendQuery(pg, "ROLLBACK");
-	}
-	return false;
-}
-
-static bool
-send_prepare(Connection *connection, const Statement *statement)
-{
-	return PQsendPrepare(connection->pg, statement->name, statement->sql, 0, NULL);
-}
-
-static bool
-send_timeout(Connection *connection, const Job *job)
-{
-	char		sql[64];
-
-	snprintf(sql, sizeof sql, "SET statement_timeout = %d", vsm_options.statement_timeout_ms[job->class]);
-	return PQsendQuery(connection->pg, sql);
-}
-
-static bool
-send_settings(Connection *connection, const Job *job)
-{
-	const Statement *settings = vsm_statement(STATEMENT_SETTINGS);
-	char		timeout[16];
-	const char *values[] = {timeout, job->role, job->claims};
-
-	snprintf(timeout, sizeof timeout, "%d", vsm_options.statement_timeout_ms[job->class]);
-	return PQsendQueryPrepared(connection->pg, settings->name, settings->n_params, values, NULL, NULL, 0);
 }
 
 static void
@@ -368,7 +264,7 @@ read_results(Connection *connection)
 			continue;
 		if (connection->error == NULL && connection->sent < connection->n_steps)
 		{
-			if (!send_step(connection, connection->steps[connection->sent++]))
+			if (!vsm_step_send(connection, connection->steps[connection->sent++]))
 				broken(connection);
 			else
 				send_more(connection);

@@ -71,4 +71,8 @@ extern void vsm_connection_copy(Connection *connection);
 extern void vsm_connection_expire(Connection *connection, int64_t now_us);
 extern void vsm_connection_close(Connection *connection);
 
+/* steps.c */
+extern void vsm_steps_plan(Connection *connection, const Job *job);
+extern bool vsm_step_send(Connection *connection, Step step);
+
 #endif

@@ -187,7 +187,7 @@ sub patience_ends
 	$gw = Service->start($node, options => [ qw(--fast-timeout 100) ]);
 	$lock = hold();
 	my $cancelled = $gw->get("/api/v1/work-items/$id/history");
-	like($cancelled->{status}, qr/^50[34]$/, 'a query that takes too long is ended');
+	like($cancelled->{status}, qr/^50[34]$/, 'a query that takes too long is ended') or diag($cancelled->{content});
 	unlike($cancelled->{content}, qr/statement|SELECT|lock/i, 'and the answer says nothing of statements');
 	let_go($lock);
 	is($gw->get("/api/v1/work-items/$id/history")->{status}, 200, 'the connection is as good as before');
