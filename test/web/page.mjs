@@ -7,7 +7,8 @@ import {accessible, api, finish, is, ok, open, part, settled, shoot, text, value
 
 const {VSM_MAIN: MAIN, VSM_EMPTY: EMPTY, VSM_DOWN: DOWN, VSM_TOKEN: TOKEN} = process.env;
 
-const hours = x => new Intl.NumberFormat('en', {maximumFractionDigits: 4}).format(x) + ' h';
+const number = x => new Intl.NumberFormat('en', {maximumFractionDigits: 4}).format(x);
+const hours = x => number(x) + ' h';
 const count = n => new Intl.NumberFormat('en').format(n);
 const card = (page, id) => page.locator(`.card[data-id="${id}"]`);
 const lane = (page, stage) => page.locator(`.lane[data-stage="${stage}"]`);
@@ -53,7 +54,7 @@ await part('numbers are those of the API', async () => {
 	for (const [key, name] of [['p50', 'P50'], ['p85', 'P85'], ['p95', 'P95']])
 		is(await text(page, `#figure-${key} .exact`), `${hours(cycle[key])}, n = ${count(cycle.n)}`, `cycle time ${name} is that of /cycle-times`);
 	is(await text(page, '#figure-efficiency .big'), `${Math.round(efficiency.flow_efficiency * 1000) / 10} %`, 'flow efficiency is that of /flow-efficiency');
-	is(await text(page, '#figure-wip .exact'), `average ${metrics.wip}`, 'average WIP is that of /metrics');
+	is(await text(page, '#figure-wip .exact'), `average ${number(metrics.wip)}`, 'average WIP is that of /metrics');
 
 	const wip = await api(MAIN, 'wip?stream=default');
 
@@ -84,6 +85,10 @@ await part('numbers are those of the API', async () => {
 	ok(await page.locator('#cumulative-flow .tip').isVisible(), 'and shows it');
 	await page.keyboard.press('ArrowLeft');
 	ok((await slider.getAttribute('aria-valuetext')).includes(`${flow.stages[0]}: ${count(flow.points.at(-2).values[0])}`), 'an arrow goes to the point before');
+	await page.getByRole('slider', {name: /Time in stage/}).focus();
+	await page.keyboard.press('Home');
+	is(await page.locator('#time-in-stage .tip').evaluate(tip => [...tip.children].slice(0, 3).map(line => line.textContent)),
+		[stages[0].stage, `P50 ${hours(stages[0].p50)}`, `P85 ${hours(stages[0].p85)}`], 'the focus on a bar tells its exact values');
 	await page.locator('#cycle-times .surface').hover({position: {x: 300, y: 150}});
 
 	const tip = await page.locator('#cycle-times .tip span').allTextContents();
@@ -130,6 +135,7 @@ await part('the URL holds what is chosen', async () => {
 	is(new Intl.DateTimeFormat('sv', {timeZone: 'Europe/Berlin', dateStyle: 'short', timeStyle: 'medium'}).format(new Date(since)), `${day(40)} 00:00:00`,
 		'a day begins at midnight of the stream\'s time zone, not of the browser\'s');
 	is(await text(page, '#figure-p85 .exact'), `${hours(cycle.p85)}, n = ${count(cycle.n)}`, 'the figures are those of the dates');
+	is(await text(page, '#figure-wip .exact'), `average ${number((await api(MAIN, asked.get('metrics'))).wip)}`, 'and so is the average WIP');
 	await page.fill('#since', day(5));
 	ok(/after/.test(await text(page, '#dates-error')), 'dates the wrong way round are refused, and why');
 	await page.goto(`${MAIN}?days=12&since=tomorrow&view=%3Cb%3E`);
@@ -262,7 +268,7 @@ await part('the board', async () => {
 		form.requestSubmit();
 	});
 	await page.locator('#new-error:not(:empty)').waitFor();
-	ok(/title.*at least 1 character/.test(await text(page, '#new-error')), 'a refused item says which field, and why', await text(page, '#new-error'));
+	ok(/Title.*at least 1 character/.test(await text(page, '#new-error')), 'a refused item says which field, and why', await text(page, '#new-error'));
 	page.expected();
 	await page.context().close();
 });
@@ -416,7 +422,7 @@ await part('pictures for the README', async () => {
 	await shoot(page, 'flow');
 	await view(page, 'Board').click();
 	await settled(page);
-	await page.setViewportSize({width: 1200, height: 700});
+	await page.setViewportSize({width: 1200, height: 620});
 	await shoot(page, 'board');
 	await page.context().close();
 });

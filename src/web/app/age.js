@@ -49,7 +49,7 @@ function show(frame, answer, started, {stages, figures, type})
 	const verdict = item => standing(item) ? `older than the ${standing(item).name} of finished items` : 'younger than the median of finished items';
 
 	draw(frame.chart, {
-		label: 'Age of items in progress, by stage', data: [xs, ys], vertical: true,
+		label: 'Age of items in progress, by stage', data: [xs, ys], along: 'both',
 		axes: [stageAxis(open), valueAxis(unit.name)],
 		scales: {x: {time: false, range: () => [-0.5, open.length - 0.5]},
 			y: {range: () => fromZero(null, 0, Math.max(...ys, (percentiles.p95 ?? 0) / unit.hours))}},

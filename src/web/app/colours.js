@@ -10,7 +10,7 @@
 const VIRIDIS = [[72, 40, 120], [62, 74, 137], [49, 104, 142], [38, 130, 142], [31, 158, 137], [53, 183, 121], [110, 206, 88], [181, 222, 43], [236, 229, 60]];
 
 /* The colour of stage n of so many that are not done. */
-export function stageColour(n, of)
+function stageColour(n, of)
 {
 	const at = of < 2 ? 4 : (VIRIDIS.length - 1) * (1 - n / (of - 1));
 	const low = VIRIDIS[Math.floor(at)], high = VIRIDIS[Math.ceil(at)], part = at - Math.floor(at);

@@ -5,9 +5,10 @@
  * One card of a stage can be reached by Tab; arrows go on from there.  Cards stay
  * the same elements from one reading to the next, so the focus stays where it is.
  */
+import {setText} from './bars.js';
 import {h} from './dom.js';
-import {count, since} from './format.js';
-import {state} from './wip.js';
+import {since} from './format.js';
+import {says, state} from './wip.js';
 
 export function column(stage, {open, more, step, walk, drag, drop})
 {
@@ -80,18 +81,13 @@ export function column(stage, {open, more, step, walk, drag, drop})
 	{
 		const facts = `#${item.id} · ${item.type} · ${since(item.stage_entered_at)}`;
 
-		if (card.firstChild.textContent !== item.title)
-			card.firstChild.textContent = item.title;
-		if (card.lastChild.textContent !== facts)
-			card.lastChild.textContent = facts;
+		setText(card.firstChild, item.title);
+		setText(card.lastChild, facts);
 	}
 
 	function setCount(now)
 	{
-		const text = now.wip_limit === null ? count(now.wip) : `${count(now.wip)} of ${count(now.wip_limit)}${state(now) && ', ' + state(now)}`;
-
-		if (places.textContent !== text)
-			places.textContent = text;
+		setText(places, says(now));
 		element.classList.toggle('full', state(now) !== '');
 	}
 

@@ -59,7 +59,7 @@ function showScatter(frame, answer, points, zone)
 	const {axis, tzDate} = timeAxis(zone), {accent} = theme(), n = beyond.filter(Boolean).length;
 
 	draw(frame.chart, {
-		label: 'Cycle times, by the time of completion', data: [xs, ys], tzDate, vertical: true, axes: [axis, valueAxis(unit.name)],
+		label: 'Cycle times, by the time of completion', data: [xs, ys], tzDate, along: 'both', axes: [axis, valueAxis(unit.name)],
 		scales: {x: {range: edges}, y: {range: () => [0, top / unit.hours * 1.07]}}, series: [{}, {paths: () => null, points: {show: false}}],
 		hooks: {draw: [dots(xs, ys, () => accent, {above: i => beyond[i]}), percentileLines(answer, 'y', unit)]},
 		marks: () => points.map((point, i) => ({x: xs[i], y: ys[i], lines: [
@@ -74,7 +74,7 @@ function showScatter(frame, answer, points, zone)
 }
 
 /* Whole steps; what is far beyond P95 is counted together in the last one. */
-export function bins(values, p95)
+function bins(values, p95)
 {
 	const most = Math.max(...values), end = Math.min(most, Math.max(p95 * 1.6, most / 4));
 	const width = WIDTHS.find(step => end / step <= 24) ?? WIDTHS.at(-1), n = Math.floor(end / width) + 1;

@@ -9,8 +9,8 @@
  */
 import {h} from './dom.js';
 
-/* vertical: the pointer's distance counts in both directions, not along x alone. */
-export function explore(element, label, marks, {vertical = false} = {})
+/* along: the pointer finds the mark that is nearest along x, y or both. */
+export function explore(element, label, marks, along = 'x')
 {
 	const tip = h('div', {class: 'tip', hidden: true, 'aria-hidden': 'true'});
 	const spot = h('div', {class: 'spot', hidden: true});
@@ -32,7 +32,7 @@ export function explore(element, label, marks, {vertical = false} = {})
 		const list = marks(), box = element.getBoundingClientRect();
 
 		if (list.length > 0)
-			show(list, nearest(list, event.clientX - box.left, event.clientY - box.top, vertical));
+			show(list, nearest(list, event.clientX - box.left, event.clientY - box.top, along));
 	};
 	/* A finger that is lifted leaves too, but what it has shown is wanted still. */
 	element.onpointerleave = event => event.pointerType === 'mouse' && hide();
@@ -72,12 +72,12 @@ function target(key, at, length)
 	return step === undefined ? null : Math.max(0, Math.min(length - 1, at < 0 ? 0 : at + step));
 }
 
-function nearest(list, x, y, vertical)
+function nearest(list, x, y, along)
 {
 	let best = 0, least = Infinity;
 
 	list.forEach((mark, n) => {
-		const distance = Math.abs(mark.left - x) + (vertical ? Math.abs(mark.top - y) : 0);
+		const distance = (along === 'y' ? 0 : Math.abs(mark.left - x)) + (along === 'x' ? 0 : Math.abs(mark.top - y));
 
 		if (distance < least)
 			[best, least] = [n, distance];

@@ -1,9 +1,6 @@
 /*
  * figures.js
  *		The key figures on top, each with its n and what it means to a team.
- *
- * For the last days they come from one answer, /metrics.  That one has no window of
- * dates: then they come from the answers that have, and the average WIP is left out.
  */
 import {byId, h} from './dom.js';
 import {count, hours, NONE, number, percent, rounded, span} from './format.js';
@@ -37,13 +34,12 @@ export function figures()
 			set('efficiency', percent(answer.efficiency), answer.efficiency === null ? 'nothing finished' : `n = ${count(answer.throughput)}`,
 				'Share of time between start and finish that was work, not waiting.');
 		},
-		/* average, started: of the window; null where they are not known */
 		showWip(stages, {average, started})
 		{
 			const now = stages.reduce((sum, stage) => sum + stage.wip, 0);
 
-			set('wip', count(now), average === null ? 'all types' : `average ${number(average)}`,
-				started === null ? 'Created and not finished.' : `Created and not finished; ${count(started)} of them started.`);
+			set('wip', count(now), average === null ? '' : `average ${number(average)}`,
+				`Created and not finished; ${count(started)} of them started.`);
 		},
 	};
 }
@@ -52,10 +48,4 @@ export function figures()
 export const fromMetrics = metrics => ({
 	throughput: metrics.throughput, p50: metrics.cycle_time_p50, p85: metrics.cycle_time_p85, p95: metrics.cycle_time_p95,
 	n: metrics.cycle_time_n, efficiency: metrics.flow_efficiency,
-});
-
-/* The same from the answers for a window of dates. */
-export const fromAnswers = (throughput, cycle, efficiency) => ({
-	throughput: throughput.buckets.reduce((sum, bucket) => sum + bucket.throughput, 0), p50: cycle.p50, p85: cycle.p85, p95: cycle.p95,
-	n: cycle.n, efficiency: efficiency.flow_efficiency,
 });

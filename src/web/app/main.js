@@ -9,11 +9,11 @@
 import {address, get} from './api.js';
 import {age} from './age.js';
 import {board} from './board.js';
-import {byId, fillSelect, h} from './dom.js';
+import {byId, h} from './dom.js';
 import {cumulativeFlow} from './cumulative_flow.js';
 import {cycleTimes} from './cycle_times.js';
 import {efficiency} from './efficiency.js';
-import {figures, fromAnswers, fromMetrics} from './figures.js';
+import {figures, fromMetrics} from './figures.js';
 import {day, startOfDay} from './format.js';
 import {every} from './live.js';
 import {pickers} from './pickers.js';
@@ -98,24 +98,29 @@ async function loadStream(stream, streams, types, signal)
 /* The window is that of the first answer, so that all are of the same. */
 async function loadFigures(signal)
 {
-	const {stream, type, days, zone} = context, now = new Date().toISOString();
-	const metrics = await get('metrics', {stream, type, days: days || 90}, signal);
+	const {stream, type, days, zone} = context, window = days > 0 ? {days} : datesWindow(zone);
+	const metrics = await get('metrics', {stream, type, ...window}, signal);
 
-	context.metrics = days > 0 ? metrics : {...metrics, wip: null};
+	context.metrics = metrics;
 	context.period = {since: metrics.period_start, until: metrics.period_end};
-	if (days === 0)
-		context.period = {since: startOfDay(chosen.since, zone), until: [startOfDay(chosen.until, zone, 1), now].toSorted()[0]};
-	if (context.period.since >= context.period.until)
-		throw new Error('This window begins in the future. Choose earlier dates.');
-
 	const answers = await Promise.all(charts.map(({path, parameters}) => get(path, parameters(context), signal)));
 	const of = path => answers[charts.findIndex(chart => chart.path === path)];
 
-	context.figures = days > 0 ? fromMetrics(metrics) : fromAnswers(of('throughput'), of('cycle-times'), of('flow-efficiency'));
+	context.figures = fromMetrics(metrics);
 	seen = new Map(charts.map((chart, n) => [chart, answers[n]]));
 	drawAll();
 	showFirstSteps(byId('first-steps'), context.metrics.wip_now === 0 && of('cumulative-flow').points.every(({values}) => values[0] === 0));
 	byId('period').textContent = `${day(context.period.since, zone)} to ${day(context.period.until, zone)}, days of ${zone}`;
+}
+
+/* Whole days of the stream's time zone, and nothing of the future. */
+function datesWindow(zone)
+{
+	const since = startOfDay(chosen.since, zone), until = startOfDay(chosen.until, zone, 1), now = new Date().toISOString();
+
+	if (since >= now)
+		throw new Error('This window begins in the future. Choose earlier dates.');
+	return {since, until: until < now ? until : now};
 }
 
 /* In a stream without items. */
@@ -165,7 +170,7 @@ function showWipFigures(stages)
 	wip.show(stages, context);
 	if (!metrics)
 		return;
-	tiles.showWip(type ? [{wip: metrics.wip_now}] : stages, {average: metrics.wip, started: metrics.started_wip_now, type});
+	tiles.showWip(type ? [{wip: metrics.wip_now}] : stages, {average: metrics.wip, started: metrics.started_wip_now});
 }
 
 /* ---- The page ---- */

@@ -2,7 +2,7 @@
  * pickers.js
  *		The head of the page: stream, type, and the window of time.
  */
-import {byId, fillSelect, h} from './dom.js';
+import {byId, fillSelect} from './dom.js';
 import {dateOf} from './format.js';
 import {isDate, WINDOWS} from './selection.js';
 

@@ -34,7 +34,7 @@ const resized = new ResizeObserver(entries => {
  * marks(u) gives the values to be read: {x, y, lines} in the units of the scales.
  * axes, scales, series, hooks, tzDate go to uPlot.
  */
-export function draw(chart, {label, data, marks, vertical, axes, ...options})
+export function draw(chart, {label, data, marks, along, axes, ...options})
 {
 	const width = Math.max(200, chart.clientWidth), surface = h('div', {class: 'surface'});
 
@@ -50,7 +50,7 @@ export function draw(chart, {label, data, marks, vertical, axes, ...options})
 	resized.observe(chart);
 	chart.dataset.drawn = points.length;
 	explore(surface, label, () => points.map(mark => ({
-		left: plot.valToPos(mark.x, 'x') + plot.over.offsetLeft, top: plot.valToPos(mark.y, 'y') + plot.over.offsetTop, lines: mark.lines})), {vertical});
+		left: plot.valToPos(mark.x, 'x') + plot.over.offsetLeft, top: plot.valToPos(mark.y, 'y') + plot.over.offsetTop, lines: mark.lines})), along);
 	return plot;
 }
 

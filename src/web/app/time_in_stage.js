@@ -2,15 +2,16 @@
  * time_in_stage.js
  *		How long visits to each stage lasted: bars to P50, P85 and P95.
  */
-import {barRow, rows, setText, share} from './bars.js';
+import {barList, barRow, rows, setText, share} from './bars.js';
 import {stageColours, theme} from './colours.js';
-import {h} from './dom.js';
 import {count, hours, span} from './format.js';
 import {panel} from './panel.js';
 
 export const timeInStage = () => {
 	const frame = panel('time-in-stage', 'Time in stage', 'How long a visit to a stage lasts: half of them up to P50, 85 % up to P85, 95 % up to P95.');
-	const list = h('ul', {class: 'bars spans'});
+	let shown = [];
+	const bars = barList('bars spans', 'Time in stage, by stage', n => [shown[n].stage, ...['p50', 'p85', 'p95'].map(key => `${key.toUpperCase()} ${hours(shown[n][key])}`),
+		`average ${hours(shown[n].avg)}`, `${count(shown[n].visits)} visits`]);
 
 	return {
 		frame,
@@ -23,9 +24,9 @@ export const timeInStage = () => {
 
 			if (!stages.some(stage => stage.visits > 0))
 				return frame.instead('No item left a stage in this window. Choose a longer window or another type.');
-			if (!list.isConnected)
-				frame.chart.replaceChildren(list);
-			update(list, stages, stageColours(known));
+			shown = stages;
+			update(bars.list, stages, stageColours(known));
+			bars.into(frame.chart);
 			frame.shown({
 				keys: [['P50', 'p50'], ['P85', 'p85'], ['P95', 'p95']].map(([name, key]) => [theme().of('--' + key), name, 'box']),
 				remark: 'At the right: P50 · P85 · P95, of visits that ended in the window.',
@@ -47,7 +48,6 @@ function update(list, stages, colours)
 		row.querySelector('.swatch').style.setProperty('--colour', colours.get(stage.stage));
 		for (const key of ['p50', 'p85', 'p95'])
 			row.querySelector('.bar.' + key).style.width = share(stage[key] ?? 0, most);
-		row.title = `${stage.stage}: P50 ${hours(stage.p50)}, P85 ${hours(stage.p85)}, P95 ${hours(stage.p95)}; ${count(stage.visits)} visits, ${hours(stage.avg)} on average`;
 		setText(row.querySelector('.bar-value'), stage.visits > 0 ? [stage.p50, stage.p85, stage.p95].map(span).join(' · ') : 'no visits');
 	});
 }

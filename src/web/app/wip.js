@@ -2,15 +2,15 @@
  * wip.js
  *		Work in progress of each stage against its limit, now: read every few seconds, of all types.
  */
-import {barRow, rows, setText, share} from './bars.js';
+import {barList, barRow, rows, setText, share} from './bars.js';
 import {stageColours} from './colours.js';
-import {h} from './dom.js';
 import {count, items} from './format.js';
 import {panel} from './panel.js';
 
 export const wipNow = () => {
 	const frame = panel('wip', 'Work in progress now', 'Items in each stage at this moment, against its limit. Finish work in a full stage before you start more.');
-	const list = h('ul', {class: 'bars'});
+	let shown = [];
+	const bars = barList('bars', 'Work in progress, by stage', n => [shown[n].stage, says(shown[n]), shown[n].category]);
 
 	return {
 		frame,
@@ -18,9 +18,9 @@ export const wipNow = () => {
 		{
 			if (stages.length === 0)
 				return frame.instead('This stream has no stages yet.');
-			if (!list.isConnected)
-				frame.chart.replaceChildren(list);
-			update(list, stages, stageColours(known));
+			shown = stages;
+			update(bars.list, stages, stageColours(known));
+			bars.into(frame.chart);
 			frame.shown({
 				remark: `${items(stages.reduce((sum, stage) => sum + stage.wip, 0))} of all types, live.`,
 				rows: [['Stage', 'Items', 'Limit', 'State'], ...stages.map(stage => [stage.stage, count(stage.wip), count(stage.wip_limit), state(stage) || 'free'])],
@@ -37,6 +37,10 @@ export function state({wip, wip_limit: limit})
 	return wip === limit ? 'full' : 'over its limit';
 }
 
+/* Such as "5 of 3, over its limit". */
+export const says = stage => stage.wip_limit === null ?
+	count(stage.wip) : `${count(stage.wip)} of ${count(stage.wip_limit)}${state(stage) && ', ' + state(stage)}`;
+
 function update(list, stages, colours)
 {
 	const most = Math.max(1, ...stages.map(stage => Math.max(stage.wip, stage.wip_limit ?? 0)));
@@ -50,7 +54,6 @@ function update(list, stages, colours)
 		bar.style.width = share(stage.wip, most);
 		limit.hidden = stage.wip_limit === null;
 		limit.style.left = share(stage.wip_limit, most);
-		setText(row.querySelector('.bar-value'), stage.wip_limit === null ?
-			count(stage.wip) : `${count(stage.wip)} of ${count(stage.wip_limit)}${state(stage) && ', ' + state(stage)}`);
+		setText(row.querySelector('.bar-value'), says(stage));
 	});
 }
