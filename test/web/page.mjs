@@ -346,6 +346,7 @@ await part('an empty stream', async () => {
 	}
 	await view(page, 'Flow').click();
 	await page.locator('#cycle-times .surface').waitFor();
+	await settled(page);
 	ok(await page.locator('#first-steps').isHidden(), 'the first steps are done');
 	is(await text(page, '#figure-throughput .big'), '1', 'the first item, created and walked through by keyboard, is counted');
 	await page.context().close();

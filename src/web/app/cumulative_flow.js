@@ -12,7 +12,7 @@ import {panel} from './panel.js';
 import {draw, erase, timeAxis, valueAxis} from './plot.js';
 
 const STEPS = [[3, '3 hours'], [6, '6 hours'], [12, '12 hours'], [24, '1 day'], [48, '2 days'], [168, '1 week'], [336, '2 weeks']];
-const POINTS = 64;
+const POINTS = 48;
 
 export const cumulativeFlow = () => {
 	const frame = panel('cumulative-flow', 'Cumulative flow',

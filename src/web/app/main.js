@@ -29,7 +29,7 @@ const REFRESH_MS = 60000;
 let chosen = selection.read();
 let asked = null;				/* aborts what an older choice asked for */
 let context = null;				/* what answers are read with; null until there are any */
-let seen = new Map();			/* by chart: its latest answer, to draw it again in other colours */
+const seen = new Map();			/* by chart: its latest answer, to draw it again in other colours */
 
 const tiles = figures();
 const wip = wipNow();
@@ -95,22 +95,25 @@ async function loadStream(stream, streams, types, signal)
 		await Promise.all([loadFigures(signal), showWip(signal)]);
 }
 
-/* The window is that of the first answer, so that all are of the same. */
+/* The window is that of the first answer, so that all are of the same; a chart is drawn when its own has come. */
 async function loadFigures(signal)
 {
-	const {stream, type, days, zone} = context, window = days > 0 ? {days} : datesWindow(zone);
+	const of = context, {stream, type, days, zone} = of, window = days > 0 ? {days} : datesWindow(zone);
 	const metrics = await get('metrics', {stream, type, ...window}, signal);
 
-	context.metrics = metrics;
-	context.period = {since: metrics.period_start, until: metrics.period_end};
-	const answers = await Promise.all(charts.map(({path, parameters}) => get(path, parameters(context), signal)));
-	const of = path => answers[charts.findIndex(chart => chart.path === path)];
+	of.metrics = metrics;
+	of.period = {since: metrics.period_start, until: metrics.period_end};
+	of.figures = fromMetrics(metrics);
+	showTiles();
+	byId('period').textContent = `${day(of.period.since, zone)} to ${day(of.period.until, zone)}, days of ${zone}`;
 
-	context.figures = fromMetrics(metrics);
-	seen = new Map(charts.map((chart, n) => [chart, answers[n]]));
-	drawAll();
-	showFirstSteps(byId('first-steps'), context.metrics.wip_now === 0 && of('cumulative-flow').points.every(({values}) => values[0] === 0));
-	byId('period').textContent = `${day(context.period.since, zone)} to ${day(context.period.until, zone)}, days of ${zone}`;
+	await Promise.all(charts.map(async chart => {
+		const answer = await get(chart.path, chart.parameters(of), signal);
+
+		seen.set(chart, answer);
+		chart.show(answer, of);
+	}));
+	showFirstSteps(byId('first-steps'), seen.get(charts[0]).points.every(({values}) => values[0] === 0));
 }
 
 /* Whole days of the stream's time zone, and nothing of the future. */
@@ -141,11 +144,9 @@ function go(event)
 	choose({view: 'board'});
 }
 
-function drawAll()
+function showTiles()
 {
 	tiles.show(context.figures, (Date.parse(context.period.until) - Date.parse(context.period.since)) / 86400000);
-	for (const [chart, answer] of seen)
-		chart.show(answer, context);
 	if (context.wip)
 		showWipFigures(context.wip);
 }
@@ -194,9 +195,11 @@ for (const link of document.querySelectorAll('nav [data-view]'))
 	};
 
 matchMedia('(prefers-color-scheme: dark)').onchange = () => {
-	if (!seen.size || !context.figures)
+	if (chosen.view !== 'flow' || !context?.figures)
 		return;
-	drawAll();
+	for (const [chart, answer] of seen)
+		chart.show(answer, context);
+	showTiles();
 };
 
 trouble.start({retry: load});
