@@ -13,7 +13,8 @@ import {dots, draw, erase, fromZero, percentileLines, valueAxis} from './plot.js
 const ITEMS = 1000;
 
 export const age = () => {
-	const frame = panel('age', 'Work item age', 'Items in progress now, by stage, and how long ago they were started. Those above P85 need a look today.');
+	const frame = panel('age', 'Work item age',
+		'Items in progress now, by stage, and how long ago they were started. Those above P85 need a look today.');
 
 	return {
 		frame,
@@ -95,13 +96,15 @@ function bands(percentiles, unit)
 			return;
 		ctx.save();
 		ctx.globalAlpha = 0.1;
-		[['--p50', 0, percentiles.p50], ['--accent', percentiles.p50, percentiles.p85], ['--p85', percentiles.p85, percentiles.p95], ['--p95', percentiles.p95, Infinity]]
-			.forEach(([colour, from, to]) => {
-				const top = to === Infinity ? bbox.top : edge(to);
+		[
+			['--p50', 0, percentiles.p50], ['--accent', percentiles.p50, percentiles.p85],
+			['--p85', percentiles.p85, percentiles.p95], ['--p95', percentiles.p95, Infinity],
+		].forEach(([colour, from, to]) => {
+			const top = to === Infinity ? bbox.top : edge(to);
 
-				ctx.fillStyle = colours.of(colour);
-				ctx.fillRect(bbox.left, top, bbox.width, edge(from) - top);
-			});
+			ctx.fillStyle = colours.of(colour);
+			ctx.fillRect(bbox.left, top, bbox.width, edge(from) - top);
+		});
 		ctx.restore();
 	};
 }

@@ -14,6 +14,8 @@ import {explain, isTrouble} from './trouble.js';
 
 const PAGE = 25;
 const REFRESH_MS = 30000;
+const HINT = 'Drag an item to another stage, or open it and choose one. By keyboard: arrows go from item to item, '
+	+ 'Shift with the left or right arrow moves an item.';
 
 export function board({reload, failed})
 {
@@ -26,7 +28,7 @@ export function board({reload, failed})
 
 	byId('board').replaceChildren(
 		maker.form,
-		h('p', {class: 'hint', id: 'board-hint'}, 'Drag an item to another stage, or open it and choose one. By keyboard: arrows go from item to item, Shift with the left or right arrow moves an item.'),
+		h('p', {class: 'hint', id: 'board-hint'}, HINT),
 		notice, lanes);
 
 	/* ---- Showing ---- */

@@ -7,7 +7,10 @@
  * in their dashes and labels as well.  Everything else comes from style.css.
  */
 
-const VIRIDIS = [[72, 40, 120], [62, 74, 137], [49, 104, 142], [38, 130, 142], [31, 158, 137], [53, 183, 121], [110, 206, 88], [181, 222, 43], [236, 229, 60]];
+const VIRIDIS = [
+	[72, 40, 120], [62, 74, 137], [49, 104, 142], [38, 130, 142], [31, 158, 137], [53, 183, 121],
+	[110, 206, 88], [181, 222, 43], [236, 229, 60],
+];
 
 /* The colour of stage n of so many that are not done. */
 function stageColour(n, of)

@@ -44,7 +44,7 @@ function show(frame, flow, stages, zone)
 	const times = flow.points.map(point => seconds(point.at));
 	const lines = flow.stages.map((name, n) => flow.points.map(point => point.values[n]));
 	const colours = stageColours(stages), ink = theme(), floor = lines.at(-1)[0];
-	const {axis, tzDate} = timeAxis(zone);
+	const {axis, tzDate} = timeAxis(zone), [least] = bottom(floor, lines[0].at(-1));
 
 	draw(frame.chart, {
 		label: 'Cumulative flow, by time', data: [times, ...lines], tzDate, axes: [axis, valueAxis('items', true)],
@@ -57,7 +57,7 @@ function show(frame, flow, stages, zone)
 	});
 	frame.shown({
 		keys: flow.stages.map(name => [colours.get(name) ?? ink.done, name]),
-		remark: bottom(floor, lines[0].at(-1))[0] > 0 ? `The axis begins at ${count(bottom(floor, lines[0].at(-1))[0])}, as ${count(floor)} items were done before.` : '',
+		remark: least > 0 ? `The axis begins at ${count(least)}, as ${count(floor)} items were done before.` : '',
 		rows: [['Time', ...flow.stages], ...flow.points.map(point => [instant(point.at, zone), ...point.values.map(count)])],
 	});
 }

@@ -15,8 +15,10 @@ const TALL = 2.5;				/* dots beyond so many times P95 stand at the upper edge, a
 const WIDTHS = [0.1, 0.25, 0.5, 1, 2, 3, 4, 6, 12, 24, 48, 72, 96, 120, 168, 336, 720, 1440, 2880, 8760];
 
 export const cycleTimes = () => {
-	const scatter = panel('cycle-times', 'Cycle time scatter', 'Each dot is a finished item: when it was done, and how long it took from start to finish.');
-	const histogram = panel('histogram', 'Cycle time histogram', 'How many items took how long. A long tail to the right makes promises risky.');
+	const scatter = panel('cycle-times', 'Cycle time scatter',
+		'Each dot is a finished item: when it was done, and how long it took from start to finish.');
+	const histogram = panel('histogram', 'Cycle time histogram',
+		'How many items took how long. A long tail to the right makes promises risky.');
 
 	return {
 		frame: scatter,
@@ -55,7 +57,8 @@ function showScatter(frame, answer, points, zone)
 {
 	const xs = points.map(point => seconds(point.completed_at)), most = Math.max(...points.map(point => point.cycle_time_hours));
 	const top = Math.max(1 / 60, most > answer.p95 * TALL ? answer.p95 * TALL : most), unit = unitFor(top);
-	const ys = points.map(point => Math.min(point.cycle_time_hours, top * 1.03) / unit.hours), beyond = points.map(point => point.cycle_time_hours > top);
+	const ys = points.map(point => Math.min(point.cycle_time_hours, top * 1.03) / unit.hours);
+	const beyond = points.map(point => point.cycle_time_hours > top);
 	const {axis, tzDate} = timeAxis(zone), {accent} = theme(), n = beyond.filter(Boolean).length;
 
 	draw(frame.chart, {
@@ -67,7 +70,8 @@ function showScatter(frame, answer, points, zone)
 			`lead time ${hours(point.lead_time_hours)}`, 'done ' + instant(point.completed_at, zone)]})),
 	});
 	frame.shown({
-		keys: keys(answer), remark: remark(answer, points) + (n > 0 ? ` ▲: ${items(n)} that took longer than the chart is high, up to ${span(most)}.` : ''),
+		keys: keys(answer),
+		remark: remark(answer, points) + (n > 0 ? ` ▲: ${items(n)} that took longer than the chart is high, up to ${span(most)}.` : ''),
 		rows: [['Item', 'Title', 'Type', 'Done', 'Cycle time', 'Lead time'], ...points.toReversed().map(point => [
 			'#' + point.id, point.title, point.type, instant(point.completed_at, zone), hours(point.cycle_time_hours), hours(point.lead_time_hours)])],
 	});

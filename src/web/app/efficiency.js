@@ -8,7 +8,8 @@ import {panel} from './panel.js';
 import {share} from './bars.js';
 
 export const efficiency = () => {
-	const frame = panel('efficiency', 'Flow efficiency', 'Of the time between start and finish: how much was work, how much was waiting. Waiting is the cheapest to cut.');
+	const frame = panel('efficiency', 'Flow efficiency',
+		'Of the time between start and finish: how much was work, how much was waiting. Waiting is the cheapest to cut.');
 
 	return {
 		frame,
@@ -32,7 +33,8 @@ export const efficiency = () => {
 				h('p', {class: 'big'}, percent(answer.flow_efficiency)),
 				h('div', {class: 'split', 'aria-hidden': 'true'}, active, wait), h('ul', null, activeText, waitText)));
 			frame.shown({
-				remark: `Sums over ${items(answer.n)} finished in the window. Waiting is the time in stages of category wait: without such stages after the start, none shows.`,
+				remark: `Sums over ${items(answer.n)} finished in the window. `
+					+ 'Waiting is the time in stages of category wait: without such stages after the start, none shows.',
 				rows: [['', 'Hours', 'Share'], ['Active', hours(answer.active_hours), percent(answer.active_hours / whole)],
 					['Waiting', hours(answer.wait_hours), percent(answer.wait_hours / whole)]],
 			});

@@ -10,7 +10,11 @@ const TILES = [
 	['throughput', 'Throughput'], ['wip', 'WIP now'], ['p50', 'Cycle time P50'], ['p85', 'Cycle time P85'], ['p95', 'Cycle time P95'],
 	['efficiency', 'Flow efficiency'],
 ];
-const MEANINGS = {p50: 'Half of the items took this or less.', p85: '85 % took this or less: a promise you can keep.', p95: 'Only 1 in 20 took longer: look at those.'};
+const MEANINGS = {
+	p50: 'Half of the items took this or less.',
+	p85: '85 % took this or less: a promise you can keep.',
+	p95: 'Only 1 in 20 took longer: look at those.',
+};
 
 export function figures()
 {
@@ -28,7 +32,8 @@ export function figures()
 	return {
 		show(answer, days)
 		{
-			set('throughput', count(answer.throughput), answer.throughput === 1 ? 'item finished' : 'items finished', days > 0 ? `About ${rounded(answer.throughput / days)} a day.` : '');
+			set('throughput', count(answer.throughput),
+				answer.throughput === 1 ? 'item finished' : 'items finished', days > 0 ? `About ${rounded(answer.throughput / days)} a day.` : '');
 			for (const key of ['p50', 'p85', 'p95'])
 				set(key, span(answer[key]), answer[key] === null ? 'nothing finished' : `${hours(answer[key])}, n = ${count(answer.n)}`, MEANINGS[key]);
 			set('efficiency', percent(answer.efficiency), answer.efficiency === null ? 'nothing finished' : `n = ${count(answer.throughput)}`,

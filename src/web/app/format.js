@@ -3,7 +3,8 @@
  *		Numbers, durations and times as people read them.
  *
  * The API gives hours with two decimals.  hours() shows that number as it is;
- * span() rounds it to the unit that reads best.
+ * span() rounds it to the unit that reads best.  No
+ * line breaks between a number and its unit.
  */
 
 const whole = new Intl.NumberFormat('en');
@@ -15,8 +16,8 @@ export const NONE = '–';
 export const count = n => n === null || n === undefined ? NONE : whole.format(n);
 export const rounded = x => x === null || x === undefined ? NONE : oneDecimal.format(x);
 export const number = x => x === null || x === undefined ? NONE : asGiven.format(x);
-export const hours = x => x === null || x === undefined ? NONE : asGiven.format(x) + ' h';
-export const percent = x => x === null || x === undefined ? NONE : oneDecimal.format(x * 100) + ' %';
+export const hours = x => x === null || x === undefined ? NONE : asGiven.format(x) + '\u00a0h';
+export const percent = x => x === null || x === undefined ? NONE : oneDecimal.format(x * 100) + '\u00a0%';
 export const items = n => count(n) + (n === 1 ? ' item' : ' items');
 
 export function span(x)
@@ -24,10 +25,10 @@ export function span(x)
 	if (x === null || x === undefined)
 		return NONE;
 	if (x < 1)
-		return whole.format(Math.round(x * 60)) + ' min';
+		return whole.format(Math.round(x * 60)) + '\u00a0min';
 	if (x < 48)
-		return oneDecimal.format(x) + ' h';
-	return oneDecimal.format(x / 24) + ' d';
+		return oneDecimal.format(x) + '\u00a0h';
+	return oneDecimal.format(x / 24) + '\u00a0d';
 }
 
 /* The unit for an axis that goes so many hours high. */

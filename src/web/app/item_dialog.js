@@ -13,6 +13,7 @@ export function itemDialog(move)
 	async function open(item, {stages, zone})
 	{
 		const moves = h('div', {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Moves'}, h('p', {class: 'note'}, 'Reading the moves'));
+		const others = stages.filter(stage => stage.name !== item.current_stage);
 		const go = stage => {
 			dialog.close();
 			move(item, item.current_stage, stage.name);
@@ -23,7 +24,7 @@ export function itemDialog(move)
 			h('p', {class: 'note'}, `#${item.id} · ${item.type} · in ${item.current_stage} since ${instant(item.stage_entered_at, zone)}`),
 			h('h3', {id: 'move-to'}, 'Move to'),
 			h('div', {class: 'buttons', role: 'group', 'aria-labelledby': 'move-to'},
-				stages.filter(stage => stage.name !== item.current_stage).map(stage => h('button', {type: 'button', class: 'quiet', onclick: () => go(stage)}, stage.name))),
+				others.map(stage => h('button', {type: 'button', class: 'quiet', onclick: () => go(stage)}, stage.name))),
 			h('h3', null, 'Moves so far'), moves,
 			h('p', {class: 'buttons'}, h('button', {type: 'button', onclick: () => dialog.close()}, 'Close')));
 		dialog.showModal();
@@ -42,7 +43,8 @@ export function itemDialog(move)
 
 function makeMoves(transitions, zone)
 {
-	const stayed = n => span(((n + 1 < transitions.length ? Date.parse(transitions[n + 1].timestamp) : Date.now()) - Date.parse(transitions[n].timestamp)) / 3600000);
+	const times = [...transitions.map(transition => Date.parse(transition.timestamp)), Date.now()];
+	const stayed = n => span((times[n + 1] - times[n]) / 3600000);
 
 	return h('table', null,
 		h('thead', null, h('tr', null, ['Stage', 'Entered', 'Stayed'].map(name => h('th', {scope: 'col'}, name)))),

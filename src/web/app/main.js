@@ -134,7 +134,8 @@ function showFirstSteps(element, wanted)
 	element.hidden = !wanted;
 	element.replaceChildren(...!wanted ? [] : [h('div', null,
 		h('p', null, h('strong', null, 'This stream has no work items yet.')),
-		h('p', null, 'Create the first one on the ', h('a', {href: '?view=board', onclick: go}, 'Board'), ', or import the log of another tool, with the columns case_id, stage, entered_at:'),
+		h('p', null, 'Create the first one on the ', h('a', {href: '?view=board', onclick: go}, 'Board'),
+			', or import the log of another tool, with the columns case_id, stage, entered_at:'),
 		h('pre', {tabindex: 0}, `curl -H 'content-type: text/csv' --data-binary @log.csv '${where}'`))]);
 }
 

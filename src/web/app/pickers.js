@@ -45,12 +45,18 @@ export function pickers(choose)
 			const names = streams.map(known => known.name);
 
 			zone = streams.find(known => known.name === name)?.time_zone ?? 'UTC';
-			fillSelect(stream, [...names, ...name && !names.includes(name) ? [name] : []].map(key => [key, key]), name ?? '');
-			fillSelect(type, [['', 'all types'], ...[...types, ...chosen.type && !types.includes(chosen.type) ? [chosen.type] : []].map(key => [key, key])], chosen.type);
+			fillSelect(stream, options(names, name), name ?? '');
+			fillSelect(type, [['', 'all types'], ...options(types, chosen.type)], chosen.type);
 			document.querySelector(`input[name=days][value="${chosen.days || 'dates'}"]`).checked = true;
 			dates.hidden = chosen.days > 0;
 			if (chosen.days === 0)
 				[since.value, until.value] = [chosen.since, chosen.until];
 		},
 	};
+}
+
+/* What is chosen is among them, even if it does not exist. */
+function options(names, chosen)
+{
+	return [...names, ...chosen && !names.includes(chosen) ? [chosen] : []].map(name => [name, name]);
 }

@@ -41,8 +41,10 @@ const DAYS = {day: 1, week: 7};
 
 function show(frame, answer, {zone, step})
 {
-	const {buckets} = answer, starts = buckets.map(bucket => seconds(startOfDay(bucket.start, zone))), values = buckets.map(bucket => bucket.throughput);
-	const whole = buckets.map((bucket, n) => starts[n] >= seconds(answer.since) && seconds(startOfDay(bucket.start, zone, DAYS[step])) <= seconds(answer.until));
+	const {buckets} = answer, starts = buckets.map(bucket => seconds(startOfDay(bucket.start, zone)));
+	const values = buckets.map(bucket => bucket.throughput);
+	const whole = buckets.map((bucket, n) => starts[n] >= seconds(answer.since)
+		&& seconds(startOfDay(bucket.start, zone, DAYS[step])) <= seconds(answer.until));
 	const middle = median(values.filter((_, n) => whole[n])), {axis, tzDate} = timeAxis(zone), {accent, panel: ground} = theme();
 	const name = n => (step === 'week' ? 'week from ' : '') + date(buckets[n].start) + (whole[n] ? '' : ' (in part)');
 

@@ -10,7 +10,8 @@ import {panel} from './panel.js';
 export const timeInStage = () => {
 	const frame = panel('time-in-stage', 'Time in stage', 'How long a visit to a stage lasts: half of them up to P50, 85 % up to P85, 95 % up to P95.');
 	let shown = [];
-	const bars = barList('bars spans', 'Time in stage, by stage', n => [shown[n].stage, ...['p50', 'p85', 'p95'].map(key => `${key.toUpperCase()} ${hours(shown[n][key])}`),
+	const bars = barList('bars spans', 'Time in stage, by stage', n => [
+		shown[n].stage, ...['p50', 'p85', 'p95'].map(key => `${key.toUpperCase()} ${hours(shown[n][key])}`),
 		`average ${hours(shown[n].avg)}`, `${count(shown[n].visits)} visits`]);
 
 	return {

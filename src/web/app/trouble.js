@@ -19,7 +19,8 @@ export function explain(error)
 	if (!(error instanceof ApiError))
 		return [error.message, ''];
 	if (error.status === 0)
-		return ['The service does not answer.', 'Is vsm-gateway running? The page tries again by itself; the figures below are the last ones that came.'];
+		return ['The service does not answer.',
+			'Is vsm-gateway running? The page tries again by itself; the figures below are the last ones that came.'];
 	if (error.status === 401)
 		return [token.get() === '' ? 'This service wants an access token (401).' : `The access token was not accepted (401): ${error.message}.`,
 			'Paste one that your administrator gave you. It is kept in this tab until you close it.'];
@@ -30,7 +31,8 @@ export function explain(error)
 	if (error.status === 409)
 		return [upper(error.message) + ' (409)', error.hint ?? ''];
 	if (error.status >= 500)
-		return [`The service has no answer now (${error.status}): ${error.message}.`, error.hint ?? 'Its database may be away. The page tries again by itself.'];
+		return [`The service has no answer now (${error.status}): ${error.message}.`,
+			error.hint ?? 'Its database may be away. The page tries again by itself.'];
 	return [`${upper(error.message)} (${error.status})`, error.hint ?? ''];
 }
 
@@ -73,7 +75,8 @@ export const trouble = {
 
 	show(error)
 	{
-		const [what, said] = explain(error), advice = error.status === 404 ? 'Choose another stream above.' : said, text = what + '\n' + advice, region = byId('trouble');
+		const [what, said] = explain(error), advice = error.status === 404 ? 'Choose another stream above.' : said;
+		const text = what + '\n' + advice, region = byId('trouble');
 
 		if (text !== current)
 			region.replaceChildren(h('div', null, h('p', null, h('strong', null, what)), advice && h('p', null, advice)),

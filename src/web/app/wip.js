@@ -8,7 +8,8 @@ import {count, items} from './format.js';
 import {panel} from './panel.js';
 
 export const wipNow = () => {
-	const frame = panel('wip', 'Work in progress now', 'Items in each stage at this moment, against its limit. Finish work in a full stage before you start more.');
+	const frame = panel('wip', 'Work in progress now',
+		'Items in each stage at this moment, against its limit. Finish work in a full stage before you start more.');
 	let shown = [];
 	const bars = barList('bars', 'Work in progress, by stage', n => [shown[n].stage, says(shown[n]), shown[n].category]);
 
@@ -23,21 +24,22 @@ export const wipNow = () => {
 			bars.into(frame.chart);
 			frame.shown({
 				remark: `${items(stages.reduce((sum, stage) => sum + stage.wip, 0))} of all types, live.`,
-				rows: [['Stage', 'Items', 'Limit', 'State'], ...stages.map(stage => [stage.stage, count(stage.wip), count(stage.wip_limit), state(stage) || 'free'])],
+				rows: [['Stage', 'Items', 'Limit', 'State'], ...stages.map(stage => [
+					stage.stage, count(stage.wip), count(stage.wip_limit), state(stage) || 'free'])],
 			});
 		},
 	};
 };
 
-/* '', 'full' or 'over its limit' */
+/* '', 'full' or 'over limit' */
 export function state({wip, wip_limit: limit})
 {
 	if (limit === null || wip < limit)
 		return '';
-	return wip === limit ? 'full' : 'over its limit';
+	return wip === limit ? 'full' : 'over limit';
 }
 
-/* Such as "5 of 3, over its limit". */
+/* Such as "5 of 3, over limit". */
 export const says = stage => stage.wip_limit === null ?
 	count(stage.wip) : `${count(stage.wip)} of ${count(stage.wip_limit)}${state(stage) && ', ' + state(stage)}`;
 
@@ -49,7 +51,7 @@ function update(list, stages, colours)
 		const stage = stages[n], [bar, limit] = row.querySelectorAll('.bar');
 
 		row.classList.toggle('full', state(stage) === 'full');
-		row.classList.toggle('over', state(stage) === 'over its limit');
+		row.classList.toggle('over', state(stage) === 'over limit');
 		row.querySelector('.swatch').style.setProperty('--colour', colours.get(stage.stage));
 		bar.style.width = share(stage.wip, most);
 		limit.hidden = stage.wip_limit === null;
