@@ -35,12 +35,14 @@ const browser = await chromium.launch({executablePath: process.env.VSM_BROWSER,
 	args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-dev-shm-usage']});
 const wrong = [];
 
-export async function open(base, path = '', {width = 1440, height = 900, ...options} = {})
+export async function open(base, path = '', {width = 1440, height = 900, clock = false, ...options} = {})
 {
 	const context = await browser.newContext({viewport: {width, height}, reducedMotion: 'reduce', timezoneId: 'America/New_York', ...options});
 	const page = await context.newPage();
 	let statuses = [];
 
+	if (clock)
+		await page.clock.install();
 	page.setDefaultTimeout(15000);
 	page.on('pageerror', error => wrong.push(`${path}: ${error.stack}`));
 	page.on('console', message => {
