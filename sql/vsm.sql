@@ -274,6 +274,11 @@ CREATE FUNCTION vsm._stage_id(stream text, stage text) RETURNS bigint
     LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__stage_id';
 COMMENT ON FUNCTION vsm._stage_id(text, text) IS 'Id of a stage by its exact name. Errors: PT404.';
 
+CREATE FUNCTION vsm._require_room(locker xid, present bigint, entered bigint) RETURNS bigint
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'vsm__require_room';
+COMMENT ON FUNCTION vsm._require_room(xid, bigint, bigint) IS
+    'The stage that an item is to enter; refused when it is full and the item is in another one. Errors: PT409.';
+
 CREATE FUNCTION vsm._replay_step(internal, bigint, timestamptz, bigint) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__replay_step';
 COMMENT ON FUNCTION vsm._replay_step(internal, bigint, timestamptz, bigint) IS 'Collects a move.';
@@ -419,6 +424,8 @@ BEGIN
         FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND s.stream = b.name;
         UPDATE vsm.work_items w SET stream = c.name
         FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND w.stream = b.name;
+        UPDATE vsm.flow_metrics f SET stream = c.name
+        FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND f.stream = b.name;
     END IF;
     PERFORM vsm._recompute_items(c.name)
     FROM before b JOIN changed c USING (id) WHERE c.commitment_stage IS DISTINCT FROM b.commitment_stage;
@@ -431,9 +438,10 @@ CREATE FUNCTION vsm._value_streams_gone() RETURNS trigger
 AS $$
 BEGIN
     DELETE FROM vsm.stages s USING changed c WHERE s.stream = c.name;
+    DELETE FROM vsm.flow_metrics f USING changed c WHERE f.stream = c.name;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION vsm._value_streams_gone() IS 'Deletes the stages of deleted streams.';
+COMMENT ON FUNCTION vsm._value_streams_gone() IS 'Deletes the stages and kept figures of deleted streams.';
 
 CREATE FUNCTION vsm._stage_before() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -902,9 +910,13 @@ COMMENT ON FUNCTION vsm.history(bigint) IS
 -- wip: work in progress now, from counters in shared memory where the server has them
 ------------------------------------------------------------------------------------------------------------------------
 
+CREATE FUNCTION vsm._recount_row() RETURNS boolean
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__recount_row';
+COMMENT ON FUNCTION vsm._recount_row() IS 'True, after a rest now and then: for each row that vsm.wip_rebuild() and vsm.wip_check() count.';
+
 -- What the counters are counted from.
 CREATE VIEW vsm._wip_counted AS
-SELECT w.stage_id, count(*) AS items FROM vsm.work_items w WHERE w.completed_at IS NULL GROUP BY 1;
+SELECT w.stage_id, count(*) AS items FROM vsm.work_items w WHERE w.completed_at IS NULL AND vsm._recount_row() GROUP BY 1;
 COMMENT ON VIEW vsm._wip_counted IS 'Unfinished items by stage, from the table.';
 
 CREATE FUNCTION vsm._wip_now(stages bigint[]) RETURNS TABLE (stage_id bigint, wip bigint, source text)
@@ -1382,7 +1394,9 @@ BEGIN
         SELECT string_agg(format('row %s (case %s): %s', b.row, coalesce(b.case_id, 'null'), b.reason), '; ' ORDER BY b.row, b.ord) INTO facts
         FROM (SELECT coalesce(r.wide_row, r.ord) AS row, r.ord, r.case_id, o.reason
               FROM pg_temp.vsm_import_refused o JOIN pg_temp.vsm_import r USING (ord) ORDER BY 1, 2 LIMIT 3) b;
-        RAISE EXCEPTION '% rows of "%" cannot be imported', refused, source
+        RAISE EXCEPTION '% of % cannot be imported', CASE refused WHEN 1 THEN '1 row' ELSE format('%s rows', refused) END,
+                        -- the temporary table of vsm_api.import_begin() has no name to its users
+                        CASE source WHEN 'import_rows' THEN 'the import' ELSE format('"%s"', source) END
             USING ERRCODE = 'PT422', DETAIL = facts || CASE WHEN refused > 3 THEN '; ...' ELSE '' END,
                   HINT = 'Mend them, or leave them out with on_error => ''skip''.';
     END IF;
@@ -1591,6 +1605,364 @@ COMMENT ON FUNCTION vsm._import_apply(text, text, boolean, text) IS
     'Second step of an import: what pg_temp.vsm_import holds. Errors: PT422.';
 
 ------------------------------------------------------------------------------------------------------------------------
+-- sketch: percentiles within a relative error, from buckets that merge (src/sketch.c)
+--
+-- vsm.sketch holds float8 values, vsm.interval_sketch intervals, in seconds; the bytes are the same.
+------------------------------------------------------------------------------------------------------------------------
+
+CREATE TYPE vsm.sketch;
+CREATE FUNCTION vsm._sketch_in(cstring) RETURNS vsm.sketch
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_sketch_in';
+COMMENT ON FUNCTION vsm._sketch_in(cstring) IS 'A sketch from text. Errors: 22P02.';
+CREATE FUNCTION vsm._sketch_out(vsm.sketch) RETURNS cstring
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_sketch_out';
+COMMENT ON FUNCTION vsm._sketch_out(vsm.sketch) IS 'A sketch as text: version, relative error, zeros, counts of the buckets.';
+CREATE FUNCTION vsm._sketch_recv(internal) RETURNS vsm.sketch
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_sketch_recv';
+COMMENT ON FUNCTION vsm._sketch_recv(internal) IS 'A sketch from its binary form. Errors: 22P03.';
+CREATE FUNCTION vsm._sketch_send(vsm.sketch) RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_sketch_send';
+COMMENT ON FUNCTION vsm._sketch_send(vsm.sketch) IS 'The binary form of a sketch.';
+CREATE TYPE vsm.sketch (
+    INPUT = vsm._sketch_in, OUTPUT = vsm._sketch_out, RECEIVE = vsm._sketch_recv, SEND = vsm._sketch_send,
+    INTERNALLENGTH = VARIABLE, ALIGNMENT = double, STORAGE = extended
+);
+COMMENT ON TYPE vsm.sketch IS
+    'A distribution of float8 values: percentiles within a relative error, mergeable and subtractable (DDSketch, VLDB 2019).';
+
+CREATE TYPE vsm.interval_sketch;
+CREATE FUNCTION vsm._interval_sketch_in(cstring) RETURNS vsm.interval_sketch
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_sketch_in';
+COMMENT ON FUNCTION vsm._interval_sketch_in(cstring) IS 'A sketch from text. Errors: 22P02.';
+CREATE FUNCTION vsm._interval_sketch_out(vsm.interval_sketch) RETURNS cstring
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_sketch_out';
+COMMENT ON FUNCTION vsm._interval_sketch_out(vsm.interval_sketch) IS
+    'A sketch as text: version, relative error, zeros, counts of the buckets.';
+CREATE FUNCTION vsm._interval_sketch_recv(internal) RETURNS vsm.interval_sketch
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_sketch_recv';
+COMMENT ON FUNCTION vsm._interval_sketch_recv(internal) IS 'A sketch from its binary form. Errors: 22P03.';
+CREATE FUNCTION vsm._interval_sketch_send(vsm.interval_sketch) RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_sketch_send';
+COMMENT ON FUNCTION vsm._interval_sketch_send(vsm.interval_sketch) IS 'The binary form of a sketch.';
+CREATE TYPE vsm.interval_sketch (
+    INPUT = vsm._interval_sketch_in, OUTPUT = vsm._interval_sketch_out, RECEIVE = vsm._interval_sketch_recv,
+    SEND = vsm._interval_sketch_send, INTERNALLENGTH = VARIABLE, ALIGNMENT = double, STORAGE = extended
+);
+COMMENT ON TYPE vsm.interval_sketch IS
+    'A distribution of intervals: as vsm.sketch, but its percentiles are intervals; a day is 24 hours, a month 30 days.';
+
+-- An interval_sketch is a sketch of seconds.
+CREATE CAST (vsm.interval_sketch AS vsm.sketch) WITHOUT FUNCTION AS ASSIGNMENT;
+CREATE CAST (vsm.sketch AS vsm.interval_sketch) WITHOUT FUNCTION;
+
+CREATE FUNCTION vsm._sketch_eq(vsm.sketch, vsm.sketch) RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_eq';
+COMMENT ON FUNCTION vsm._sketch_eq(vsm.sketch, vsm.sketch) IS 'The same relative error and counts?';
+CREATE FUNCTION vsm._sketch_ne(vsm.sketch, vsm.sketch) RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_ne';
+COMMENT ON FUNCTION vsm._sketch_ne(vsm.sketch, vsm.sketch) IS 'Another relative error or other counts?';
+CREATE FUNCTION vsm._sketch_hash(vsm.sketch) RETURNS integer
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_hash';
+COMMENT ON FUNCTION vsm._sketch_hash(vsm.sketch) IS 'For grouping by equal sketches.';
+CREATE FUNCTION vsm._sketch_plus(vsm.sketch, vsm.sketch) RETURNS vsm.sketch
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_plus';
+COMMENT ON FUNCTION vsm._sketch_plus(vsm.sketch, vsm.sketch) IS
+    'The values of both. Errors: PT422 different relative errors; 22003 more values than bigint counts.';
+CREATE FUNCTION vsm._sketch_minus(vsm.sketch, vsm.sketch) RETURNS vsm.sketch
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_minus';
+COMMENT ON FUNCTION vsm._sketch_minus(vsm.sketch, vsm.sketch) IS
+    'The values of the first without those of the second. Errors: PT422 different relative errors, values that the first does not hold.';
+CREATE OPERATOR vsm.= (
+    LEFTARG = vsm.sketch, RIGHTARG = vsm.sketch, FUNCTION = vsm._sketch_eq, COMMUTATOR = OPERATOR(vsm.=),
+    NEGATOR = OPERATOR(vsm.<>), RESTRICT = eqsel, JOIN = eqjoinsel, HASHES
+);
+CREATE OPERATOR vsm.<> (
+    LEFTARG = vsm.sketch, RIGHTARG = vsm.sketch, FUNCTION = vsm._sketch_ne, COMMUTATOR = OPERATOR(vsm.<>),
+    NEGATOR = OPERATOR(vsm.=), RESTRICT = neqsel, JOIN = neqjoinsel
+);
+CREATE OPERATOR vsm.+ (LEFTARG = vsm.sketch, RIGHTARG = vsm.sketch, FUNCTION = vsm._sketch_plus, COMMUTATOR = OPERATOR(vsm.+));
+CREATE OPERATOR vsm.- (LEFTARG = vsm.sketch, RIGHTARG = vsm.sketch, FUNCTION = vsm._sketch_minus);
+COMMENT ON OPERATOR vsm.= (vsm.sketch, vsm.sketch) IS 'The same relative error and counts?';
+COMMENT ON OPERATOR vsm.<> (vsm.sketch, vsm.sketch) IS 'Another relative error or other counts?';
+COMMENT ON OPERATOR vsm.+ (vsm.sketch, vsm.sketch) IS 'The values of both. Errors: PT422, 22003.';
+COMMENT ON OPERATOR vsm.- (vsm.sketch, vsm.sketch) IS 'The values of the first without those of the second. Errors: PT422.';
+CREATE OPERATOR CLASS vsm.sketch_hash_ops DEFAULT FOR TYPE vsm.sketch USING hash AS
+    OPERATOR 1 vsm.= , FUNCTION 1 vsm._sketch_hash(vsm.sketch);
+
+CREATE FUNCTION vsm._sketch_eq(vsm.interval_sketch, vsm.interval_sketch) RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_eq';
+COMMENT ON FUNCTION vsm._sketch_eq(vsm.interval_sketch, vsm.interval_sketch) IS 'The same relative error and counts?';
+CREATE FUNCTION vsm._sketch_ne(vsm.interval_sketch, vsm.interval_sketch) RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_ne';
+COMMENT ON FUNCTION vsm._sketch_ne(vsm.interval_sketch, vsm.interval_sketch) IS 'Another relative error or other counts?';
+CREATE FUNCTION vsm._sketch_hash(vsm.interval_sketch) RETURNS integer
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_hash';
+COMMENT ON FUNCTION vsm._sketch_hash(vsm.interval_sketch) IS 'For grouping by equal sketches.';
+CREATE FUNCTION vsm._sketch_plus(vsm.interval_sketch, vsm.interval_sketch) RETURNS vsm.interval_sketch
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_plus';
+COMMENT ON FUNCTION vsm._sketch_plus(vsm.interval_sketch, vsm.interval_sketch) IS
+    'The values of both. Errors: PT422 different relative errors; 22003 more values than bigint counts.';
+CREATE FUNCTION vsm._sketch_minus(vsm.interval_sketch, vsm.interval_sketch) RETURNS vsm.interval_sketch
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_minus';
+COMMENT ON FUNCTION vsm._sketch_minus(vsm.interval_sketch, vsm.interval_sketch) IS
+    'The values of the first without those of the second. Errors: PT422 different relative errors, values that the first does not hold.';
+CREATE OPERATOR vsm.= (
+    LEFTARG = vsm.interval_sketch, RIGHTARG = vsm.interval_sketch, FUNCTION = vsm._sketch_eq, COMMUTATOR = OPERATOR(vsm.=),
+    NEGATOR = OPERATOR(vsm.<>), RESTRICT = eqsel, JOIN = eqjoinsel, HASHES
+);
+CREATE OPERATOR vsm.<> (
+    LEFTARG = vsm.interval_sketch, RIGHTARG = vsm.interval_sketch, FUNCTION = vsm._sketch_ne, COMMUTATOR = OPERATOR(vsm.<>),
+    NEGATOR = OPERATOR(vsm.=), RESTRICT = neqsel, JOIN = neqjoinsel
+);
+CREATE OPERATOR vsm.+ (LEFTARG = vsm.interval_sketch, RIGHTARG = vsm.interval_sketch, FUNCTION = vsm._sketch_plus, COMMUTATOR = OPERATOR(vsm.+));
+CREATE OPERATOR vsm.- (LEFTARG = vsm.interval_sketch, RIGHTARG = vsm.interval_sketch, FUNCTION = vsm._sketch_minus);
+COMMENT ON OPERATOR vsm.= (vsm.interval_sketch, vsm.interval_sketch) IS 'The same relative error and counts?';
+COMMENT ON OPERATOR vsm.<> (vsm.interval_sketch, vsm.interval_sketch) IS 'Another relative error or other counts?';
+COMMENT ON OPERATOR vsm.+ (vsm.interval_sketch, vsm.interval_sketch) IS 'The values of both. Errors: PT422, 22003.';
+COMMENT ON OPERATOR vsm.- (vsm.interval_sketch, vsm.interval_sketch) IS 'The values of the first without those of the second. Errors: PT422.';
+CREATE OPERATOR CLASS vsm.interval_sketch_hash_ops DEFAULT FOR TYPE vsm.interval_sketch USING hash AS
+    OPERATOR 1 vsm.= , FUNCTION 1 vsm._sketch_hash(vsm.interval_sketch);
+
+-- The state of the aggregates is the sketch itself, changed in place.
+CREATE FUNCTION vsm._sketch_add(vsm.sketch, double precision) RETURNS vsm.sketch
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_add_float8';
+COMMENT ON FUNCTION vsm._sketch_add(vsm.sketch, double precision) IS 'Takes a value. Errors: PT422 NaN, infinity.';
+CREATE FUNCTION vsm._sketch_add(vsm.sketch, double precision, double precision) RETURNS vsm.sketch
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_add_float8';
+COMMENT ON FUNCTION vsm._sketch_add(vsm.sketch, double precision, double precision) IS 'Takes a value; with the relative error of the sketch. Errors: PT422 NaN, infinity, relative error.';
+CREATE FUNCTION vsm._sketch_remove(vsm.sketch, double precision) RETURNS vsm.sketch
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_remove_float8';
+COMMENT ON FUNCTION vsm._sketch_remove(vsm.sketch, double precision) IS 'Takes a value away that left the frame of a window.';
+CREATE FUNCTION vsm._sketch_remove(vsm.sketch, double precision, double precision) RETURNS vsm.sketch
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_remove_float8';
+COMMENT ON FUNCTION vsm._sketch_remove(vsm.sketch, double precision, double precision) IS 'Takes a value away that left the frame of a window.';
+CREATE FUNCTION vsm._sketch_combine(vsm.sketch, vsm.sketch) RETURNS vsm.sketch
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_combine';
+COMMENT ON FUNCTION vsm._sketch_combine(vsm.sketch, vsm.sketch) IS 'Takes a sketch. Errors: PT422 different relative errors; 22003 more values than bigint counts.';
+CREATE FUNCTION vsm._sketch_uncombine(vsm.sketch, vsm.sketch) RETURNS vsm.sketch
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_uncombine';
+COMMENT ON FUNCTION vsm._sketch_uncombine(vsm.sketch, vsm.sketch) IS 'Takes a sketch away that left the frame of a window.';
+CREATE FUNCTION vsm._sketch_finish(vsm.sketch) RETURNS vsm.sketch
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_finish';
+COMMENT ON FUNCTION vsm._sketch_finish(vsm.sketch) IS 'The sketch as it is stored.';
+CREATE FUNCTION vsm._sketch_finish_values(vsm.sketch) RETURNS vsm.sketch
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_finish_values';
+COMMENT ON FUNCTION vsm._sketch_finish_values(vsm.sketch) IS 'The sketch as it is stored; null when there was no value.';
+CREATE FUNCTION vsm._sketch_add(vsm.interval_sketch, interval) RETURNS vsm.interval_sketch
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_add_interval';
+COMMENT ON FUNCTION vsm._sketch_add(vsm.interval_sketch, interval) IS 'Takes a value. Errors: PT422 NaN, infinity.';
+CREATE FUNCTION vsm._sketch_add(vsm.interval_sketch, interval, double precision) RETURNS vsm.interval_sketch
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_add_interval';
+COMMENT ON FUNCTION vsm._sketch_add(vsm.interval_sketch, interval, double precision) IS 'Takes a value; with the relative error of the sketch. Errors: PT422 NaN, infinity, relative error.';
+CREATE FUNCTION vsm._sketch_remove(vsm.interval_sketch, interval) RETURNS vsm.interval_sketch
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_remove_interval';
+COMMENT ON FUNCTION vsm._sketch_remove(vsm.interval_sketch, interval) IS 'Takes a value away that left the frame of a window.';
+CREATE FUNCTION vsm._sketch_remove(vsm.interval_sketch, interval, double precision) RETURNS vsm.interval_sketch
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_remove_interval';
+COMMENT ON FUNCTION vsm._sketch_remove(vsm.interval_sketch, interval, double precision) IS 'Takes a value away that left the frame of a window.';
+CREATE FUNCTION vsm._sketch_combine(vsm.interval_sketch, vsm.interval_sketch) RETURNS vsm.interval_sketch
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_combine';
+COMMENT ON FUNCTION vsm._sketch_combine(vsm.interval_sketch, vsm.interval_sketch) IS 'Takes a sketch. Errors: PT422 different relative errors; 22003 more values than bigint counts.';
+CREATE FUNCTION vsm._sketch_uncombine(vsm.interval_sketch, vsm.interval_sketch) RETURNS vsm.interval_sketch
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_uncombine';
+COMMENT ON FUNCTION vsm._sketch_uncombine(vsm.interval_sketch, vsm.interval_sketch) IS 'Takes a sketch away that left the frame of a window.';
+CREATE FUNCTION vsm._sketch_finish(vsm.interval_sketch) RETURNS vsm.interval_sketch
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_finish';
+COMMENT ON FUNCTION vsm._sketch_finish(vsm.interval_sketch) IS 'The sketch as it is stored.';
+CREATE FUNCTION vsm._sketch_finish_values(vsm.interval_sketch) RETURNS vsm.interval_sketch
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sketch_finish_values';
+COMMENT ON FUNCTION vsm._sketch_finish_values(vsm.interval_sketch) IS 'The sketch as it is stored; null when there was no value.';
+CREATE AGGREGATE vsm.percentile_agg(value double precision) (
+    SFUNC = vsm._sketch_add, STYPE = vsm.sketch, SSPACE = 1024, FINALFUNC = vsm._sketch_finish_values, COMBINEFUNC = vsm._sketch_combine,
+    MSFUNC = vsm._sketch_add, MINVFUNC = vsm._sketch_remove, MSTYPE = vsm.sketch, MSSPACE = 1024, MFINALFUNC = vsm._sketch_finish_values,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE vsm.percentile_agg(double precision) IS
+    'Sketch of the values, for vsm.approx_percentile() and the like; within 1 percent. Nulls do not count; null when there is no '
+    'value. Errors: PT422 NaN, infinity.';
+CREATE AGGREGATE vsm.percentile_agg(value double precision, rel_error double precision) (
+    SFUNC = vsm._sketch_add, STYPE = vsm.sketch, SSPACE = 1024, FINALFUNC = vsm._sketch_finish_values, COMBINEFUNC = vsm._sketch_combine,
+    MSFUNC = vsm._sketch_add, MINVFUNC = vsm._sketch_remove, MSTYPE = vsm.sketch, MSSPACE = 1024, MFINALFUNC = vsm._sketch_finish_values,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE vsm.percentile_agg(double precision, double precision) IS
+    'Sketch of the values within a relative error of 0.0001 to 0.2, the same for all rows; null: 0.01. Errors: PT422.';
+CREATE AGGREGATE vsm.rollup(sketch vsm.sketch) (
+    SFUNC = vsm._sketch_combine, STYPE = vsm.sketch, SSPACE = 1024, FINALFUNC = vsm._sketch_finish, COMBINEFUNC = vsm._sketch_combine,
+    MSFUNC = vsm._sketch_combine, MINVFUNC = vsm._sketch_uncombine, MSTYPE = vsm.sketch, MSSPACE = 1024, MFINALFUNC = vsm._sketch_finish,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE vsm.rollup(vsm.sketch) IS
+    'The values of all sketches in one, whatever their order. Errors: PT422 different relative errors; 22003.';
+CREATE AGGREGATE vsm.percentile_agg(value interval) (
+    SFUNC = vsm._sketch_add, STYPE = vsm.interval_sketch, SSPACE = 1024, FINALFUNC = vsm._sketch_finish_values, COMBINEFUNC = vsm._sketch_combine,
+    MSFUNC = vsm._sketch_add, MINVFUNC = vsm._sketch_remove, MSTYPE = vsm.interval_sketch, MSSPACE = 1024, MFINALFUNC = vsm._sketch_finish_values,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE vsm.percentile_agg(interval) IS
+    'Sketch of the values, for vsm.approx_percentile() and the like; within 1 percent. Nulls do not count; null when there is no '
+    'value. Errors: PT422 an infinite interval.';
+CREATE AGGREGATE vsm.percentile_agg(value interval, rel_error double precision) (
+    SFUNC = vsm._sketch_add, STYPE = vsm.interval_sketch, SSPACE = 1024, FINALFUNC = vsm._sketch_finish_values, COMBINEFUNC = vsm._sketch_combine,
+    MSFUNC = vsm._sketch_add, MINVFUNC = vsm._sketch_remove, MSTYPE = vsm.interval_sketch, MSSPACE = 1024, MFINALFUNC = vsm._sketch_finish_values,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE vsm.percentile_agg(interval, double precision) IS
+    'Sketch of the values within a relative error of 0.0001 to 0.2, the same for all rows; null: 0.01. Errors: PT422.';
+CREATE AGGREGATE vsm.rollup(sketch vsm.interval_sketch) (
+    SFUNC = vsm._sketch_combine, STYPE = vsm.interval_sketch, SSPACE = 1024, FINALFUNC = vsm._sketch_finish, COMBINEFUNC = vsm._sketch_combine,
+    MSFUNC = vsm._sketch_combine, MINVFUNC = vsm._sketch_uncombine, MSTYPE = vsm.interval_sketch, MSSPACE = 1024, MFINALFUNC = vsm._sketch_finish,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE vsm.rollup(vsm.interval_sketch) IS
+    'The values of all sketches in one, whatever their order. Errors: PT422 different relative errors; 22003.';
+
+CREATE FUNCTION vsm.approx_percentile(fraction double precision, sketch vsm.sketch) RETURNS double precision
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_approx_percentile';
+COMMENT ON FUNCTION vsm.approx_percentile(double precision, vsm.sketch) IS 
+    'The smallest value such that at least that fraction (0 to 1) of the values is at or below it, within the relative error. '
+    'Errors: PT422 fraction.';
+CREATE FUNCTION vsm.approx_percentile(fractions double precision[], sketch vsm.sketch) RETURNS double precision[]
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_approx_percentiles';
+COMMENT ON FUNCTION vsm.approx_percentile(double precision[], vsm.sketch) IS 
+    'Several percentiles at once, in the shape of fractions; null where the fraction is. Errors: PT422 fraction.';
+CREATE FUNCTION vsm.approx_percentile_rank(value double precision, sketch vsm.sketch) RETURNS double precision
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_approx_percentile_rank';
+COMMENT ON FUNCTION vsm.approx_percentile_rank(double precision, vsm.sketch) IS 
+    'Share of the values, 0 to 1, that are at or below one; those within the relative error of it may count either way. '
+    'Errors: PT422 NaN.';
+CREATE FUNCTION vsm.num_vals(sketch vsm.sketch) RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_num_vals';
+COMMENT ON FUNCTION vsm.num_vals(vsm.sketch) IS 'Number of values in the sketch.';
+CREATE FUNCTION vsm.rel_error(sketch vsm.sketch) RETURNS double precision
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_rel_error';
+COMMENT ON FUNCTION vsm.rel_error(vsm.sketch) IS 'Relative error of what is read from the sketch, as a fraction.';
+CREATE FUNCTION vsm.mean(sketch vsm.sketch) RETURNS double precision
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_mean';
+COMMENT ON FUNCTION vsm.mean(vsm.sketch) IS 
+    'Mean of the values from the buckets, within the relative error when they have one sign; null when there are none.';
+CREATE FUNCTION vsm.sum(sketch vsm.sketch) RETURNS double precision
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_sum';
+COMMENT ON FUNCTION vsm.sum(vsm.sketch) IS 
+    'Sum of the values from the buckets, within the relative error when they have one sign; null when there are none.';
+CREATE FUNCTION vsm.min_val(sketch vsm.sketch) RETURNS double precision
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_min_val';
+COMMENT ON FUNCTION vsm.min_val(vsm.sketch) IS 'Lower bound of the lowest bucket: no value is smaller, one is within twice the relative error.';
+CREATE FUNCTION vsm.max_val(sketch vsm.sketch) RETURNS double precision
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_max_val';
+COMMENT ON FUNCTION vsm.max_val(vsm.sketch) IS 'Upper bound of the highest bucket: no value is greater, one is within twice the relative error.';
+CREATE FUNCTION vsm.histogram(sketch vsm.sketch) RETURNS TABLE (lower double precision, upper double precision, count bigint)
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_histogram';
+COMMENT ON FUNCTION vsm.histogram(vsm.sketch) IS 'The buckets that hold values, in order: bounds and number of values.';
+CREATE FUNCTION vsm.approx_percentile(fraction double precision, sketch vsm.interval_sketch) RETURNS interval
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_approx_percentile_interval';
+COMMENT ON FUNCTION vsm.approx_percentile(double precision, vsm.interval_sketch) IS 
+    'The smallest value such that at least that fraction (0 to 1) of the values is at or below it, within the relative error. '
+    'Errors: PT422 fraction.';
+CREATE FUNCTION vsm.approx_percentile(fractions double precision[], sketch vsm.interval_sketch) RETURNS interval[]
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_approx_percentiles_interval';
+COMMENT ON FUNCTION vsm.approx_percentile(double precision[], vsm.interval_sketch) IS 
+    'Several percentiles at once, in the shape of fractions; null where the fraction is. Errors: PT422 fraction.';
+CREATE FUNCTION vsm.approx_percentile_rank(value interval, sketch vsm.interval_sketch) RETURNS double precision
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_approx_percentile_rank_interval';
+COMMENT ON FUNCTION vsm.approx_percentile_rank(interval, vsm.interval_sketch) IS 
+    'Share of the values, 0 to 1, that are at or below one; those within the relative error of it may count either way. '
+    'Errors: PT422 an infinite interval.';
+CREATE FUNCTION vsm.num_vals(sketch vsm.interval_sketch) RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_num_vals';
+COMMENT ON FUNCTION vsm.num_vals(vsm.interval_sketch) IS 'Number of values in the sketch.';
+CREATE FUNCTION vsm.rel_error(sketch vsm.interval_sketch) RETURNS double precision
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_rel_error';
+COMMENT ON FUNCTION vsm.rel_error(vsm.interval_sketch) IS 'Relative error of what is read from the sketch, as a fraction.';
+CREATE FUNCTION vsm.mean(sketch vsm.interval_sketch) RETURNS interval
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_mean_interval';
+COMMENT ON FUNCTION vsm.mean(vsm.interval_sketch) IS 
+    'Mean of the values from the buckets, within the relative error when they have one sign; null when there are none.';
+CREATE FUNCTION vsm.sum(sketch vsm.interval_sketch) RETURNS interval
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_sum_interval';
+COMMENT ON FUNCTION vsm.sum(vsm.interval_sketch) IS 
+    'Sum of the values from the buckets, within the relative error when they have one sign; null when there are none.';
+CREATE FUNCTION vsm.min_val(sketch vsm.interval_sketch) RETURNS interval
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_min_val_interval';
+COMMENT ON FUNCTION vsm.min_val(vsm.interval_sketch) IS 'Lower bound of the lowest bucket: no value is smaller, one is within twice the relative error.';
+CREATE FUNCTION vsm.max_val(sketch vsm.interval_sketch) RETURNS interval
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_max_val_interval';
+COMMENT ON FUNCTION vsm.max_val(vsm.interval_sketch) IS 'Upper bound of the highest bucket: no value is greater, one is within twice the relative error.';
+CREATE FUNCTION vsm.histogram(sketch vsm.interval_sketch) RETURNS TABLE (lower interval, upper interval, count bigint)
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_histogram_interval';
+COMMENT ON FUNCTION vsm.histogram(vsm.interval_sketch) IS 'The buckets that hold values, in order: bounds and number of values.';
+
+------------------------------------------------------------------------------------------------------------------------
+-- exact percentiles: by selection (src/values.c), where percentile_disc sorts
+------------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION vsm._percentiles_step(internal, double precision, double precision) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__percentiles_step_float8';
+COMMENT ON FUNCTION vsm._percentiles_step(internal, double precision, double precision) IS 'Takes a value. Errors: PT422 fractions.';
+CREATE FUNCTION vsm._percentiles_step(internal, double precision, double precision[]) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__percentiles_step_float8';
+COMMENT ON FUNCTION vsm._percentiles_step(internal, double precision, double precision[]) IS 'Takes a value. Errors: PT422 fractions.';
+CREATE FUNCTION vsm._percentiles_step(internal, interval, double precision) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__percentiles_step_interval';
+COMMENT ON FUNCTION vsm._percentiles_step(internal, interval, double precision) IS 'Takes a value. Errors: PT422 fractions.';
+CREATE FUNCTION vsm._percentiles_step(internal, interval, double precision[]) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__percentiles_step_interval';
+COMMENT ON FUNCTION vsm._percentiles_step(internal, interval, double precision[]) IS 'Takes a value. Errors: PT422 fractions.';
+CREATE FUNCTION vsm._percentiles_combine(internal, internal) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__percentiles_combine';
+COMMENT ON FUNCTION vsm._percentiles_combine(internal, internal) IS 'Takes the values of a state. Errors: PT422 fractions.';
+CREATE FUNCTION vsm._percentiles_serialize(internal) RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__percentiles_serialize';
+COMMENT ON FUNCTION vsm._percentiles_serialize(internal) IS 'A state as a message. Errors: 54000 more than 1 GB.';
+CREATE FUNCTION vsm._percentiles_deserialize(bytea, internal) RETURNS internal
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__percentiles_deserialize';
+COMMENT ON FUNCTION vsm._percentiles_deserialize(bytea, internal) IS 'A state from a message.';
+CREATE FUNCTION vsm._percentile_finish(internal, double precision, double precision) RETURNS double precision
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__percentile_finish';
+COMMENT ON FUNCTION vsm._percentile_finish(internal, double precision, double precision) IS 'The percentile.';
+CREATE FUNCTION vsm._percentiles_finish(internal, double precision, double precision[]) RETURNS double precision[]
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__percentiles_finish';
+COMMENT ON FUNCTION vsm._percentiles_finish(internal, double precision, double precision[]) IS 'The percentiles.';
+CREATE FUNCTION vsm._percentile_finish(internal, interval, double precision) RETURNS interval
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__percentile_finish';
+COMMENT ON FUNCTION vsm._percentile_finish(internal, interval, double precision) IS 'The percentile.';
+CREATE FUNCTION vsm._percentiles_finish(internal, interval, double precision[]) RETURNS interval[]
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__percentiles_finish';
+COMMENT ON FUNCTION vsm._percentiles_finish(internal, interval, double precision[]) IS 'The percentiles.';
+CREATE AGGREGATE vsm.percentile(value double precision, fraction double precision) (
+    SFUNC = vsm._percentiles_step, STYPE = internal, SSPACE = 8192, FINALFUNC = vsm._percentile_finish, FINALFUNC_EXTRA,
+    COMBINEFUNC = vsm._percentiles_combine, SERIALFUNC = vsm._percentiles_serialize,
+    DESERIALFUNC = vsm._percentiles_deserialize, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE vsm.percentile(double precision, double precision) IS
+    'The smallest value such that at least that fraction (0 to 1) of the values is at or below it, as percentile_disc; found by '
+    'selection within work_mem and a temporary file. Nulls do not count; null when there is no value. Errors: PT422 fractions.';
+CREATE AGGREGATE vsm.percentiles(value double precision, fractions double precision[]) (
+    SFUNC = vsm._percentiles_step, STYPE = internal, SSPACE = 8192, FINALFUNC = vsm._percentiles_finish, FINALFUNC_EXTRA,
+    COMBINEFUNC = vsm._percentiles_combine, SERIALFUNC = vsm._percentiles_serialize,
+    DESERIALFUNC = vsm._percentiles_deserialize, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE vsm.percentiles(double precision, double precision[]) IS
+    'Several percentiles at once by the rule of percentile_disc, in the shape of fractions; null where the fraction is; found by '
+    'selection within work_mem and a temporary file. Nulls do not count; null when there is no value. Errors: PT422 fractions.';
+CREATE AGGREGATE vsm.percentile(value interval, fraction double precision) (
+    SFUNC = vsm._percentiles_step, STYPE = internal, SSPACE = 8192, FINALFUNC = vsm._percentile_finish, FINALFUNC_EXTRA,
+    COMBINEFUNC = vsm._percentiles_combine, SERIALFUNC = vsm._percentiles_serialize,
+    DESERIALFUNC = vsm._percentiles_deserialize, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE vsm.percentile(interval, double precision) IS
+    'The smallest value such that at least that fraction (0 to 1) of the values is at or below it, as percentile_disc; found by '
+    'selection within work_mem and a temporary file. Nulls do not count; null when there is no value. Errors: PT422 fractions.';
+CREATE AGGREGATE vsm.percentiles(value interval, fractions double precision[]) (
+    SFUNC = vsm._percentiles_step, STYPE = internal, SSPACE = 8192, FINALFUNC = vsm._percentiles_finish, FINALFUNC_EXTRA,
+    COMBINEFUNC = vsm._percentiles_combine, SERIALFUNC = vsm._percentiles_serialize,
+    DESERIALFUNC = vsm._percentiles_deserialize, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE vsm.percentiles(interval, double precision[]) IS
+    'Several percentiles at once by the rule of percentile_disc, in the shape of fractions; null where the fraction is; found by '
+    'selection within work_mem and a temporary file. Nulls do not count; null when there is no value. Errors: PT422 fractions.';
+
+------------------------------------------------------------------------------------------------------------------------
 -- flow: figures over the ledger, by the definitions of doc/reference.md
 --
 -- Windows are half-open, [since, until).  An infinite bound means the stream's first or last event, which is then in.
@@ -1605,19 +1977,19 @@ CREATE TYPE vsm._duration_summary AS (
     p85 interval,
     p95 interval
 );
-CREATE FUNCTION vsm._summary_step(internal, bigint) RETURNS internal
+CREATE FUNCTION vsm._summary_step(internal, bigint, boolean) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__summary_step';
-COMMENT ON FUNCTION vsm._summary_step(internal, bigint) IS 'Takes a duration.';
+COMMENT ON FUNCTION vsm._summary_step(internal, bigint, boolean) IS 'Takes a duration.';
 CREATE FUNCTION vsm._summary_row(internal) RETURNS vsm._duration_summary
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__summary_row';
 COMMENT ON FUNCTION vsm._summary_row(internal) IS 'Sums the durations up.';
-CREATE AGGREGATE vsm._summary(us bigint) (
+CREATE AGGREGATE vsm._summary(us bigint, exact boolean) (
     SFUNC = vsm._summary_step, STYPE = internal, SSPACE = 8192,
     FINALFUNC = vsm._summary_row, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE vsm._summary(bigint) IS
-    'Number, average and percentiles of durations in microseconds by the rule of percentile_disc, found by selection; nulls do '
-    'not count. Keeps 8 bytes for each.';
+COMMENT ON AGGREGATE vsm._summary(bigint, boolean) IS
+    'Number, average and percentiles of durations in microseconds by the rule of percentile_disc; nulls do not count. exact: '
+    'found by selection, keeps 8 bytes for each; else from a sketch, within 1 percent.';
 
 CREATE TYPE vsm._flow_sums AS (
     arrivals bigint,
@@ -1634,26 +2006,26 @@ CREATE TYPE vsm._flow_sums AS (
     wait_us numeric
 );
 CREATE FUNCTION vsm._flow_sums_step(internal, bigint, bigint, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval,
-                                    integer, integer, timestamptz, timestamptz, timestamptz, timestamptz, boolean) RETURNS internal
+                                    integer, integer, timestamptz, timestamptz, timestamptz, timestamptz, boolean, boolean) RETURNS internal
     LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__flow_sums_step';
 COMMENT ON FUNCTION vsm._flow_sums_step(internal, bigint, bigint, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval,
-                                        integer, integer, timestamptz, timestamptz, timestamptz, timestamptz, boolean) IS 'Takes an item.';
+                                        integer, integer, timestamptz, timestamptz, timestamptz, timestamptz, boolean, boolean) IS 'Takes an item.';
 CREATE FUNCTION vsm._flow_sums_row(internal) RETURNS vsm._flow_sums
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__flow_sums_row';
 COMMENT ON FUNCTION vsm._flow_sums_row(internal) IS 'Sums the items up.';
 CREATE AGGREGATE vsm._flow_sums(id bigint, stage_id bigint, created_at timestamptz, stage_entered_at timestamptz,
                                 started_at timestamptz, completed_at timestamptz, active_time interval, wait_time interval,
                                 reopened integer, backward_moves integer, since timestamptz, bound timestamptz,
-                                wip_since timestamptz, wip_until timestamptz, less_done boolean) (
+                                wip_since timestamptz, wip_until timestamptz, less_done boolean, exact boolean) (
     SFUNC = vsm._flow_sums_step, STYPE = internal, SSPACE = 8192,
     FINALFUNC = vsm._flow_sums_row, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
 );
 COMMENT ON AGGREGATE vsm._flow_sums(bigint, bigint, timestamptz, timestamptz, timestamptz, timestamptz, interval, interval,
-                                    integer, integer, timestamptz, timestamptz, timestamptz, timestamptz, boolean) IS
+                                    integer, integer, timestamptz, timestamptz, timestamptz, timestamptz, boolean, boolean) IS
     'What work items alone tell of [since, bound): arrivals; open and started now; area under the WIP curve of [wip_since, '
     'wip_until); reopenings and backward moves of items whose moves all lie in the window, and the ids of the others (cut); '
     'ids of items that were once done; lead and cycle time, active and wait time of those that finished in it (cycle time '
-    'with less_done: by sum_active, else by span_first_last).';
+    'with less_done: by sum_active, else by span_first_last); exact: as vsm._summary.';
 
 CREATE TYPE vsm._window AS (
     stream text,
@@ -1934,7 +2306,7 @@ CREATE FUNCTION vsm.time_in_stage(stream text DEFAULT 'default', since timestamp
 BEGIN ATOMIC
     WITH v AS MATERIALIZED (SELECT * FROM vsm._window(time_in_stage.stream, time_in_stage.since, time_in_stage.until)),
     closed AS (
-        SELECT s.id AS stage_id, vsm._summary(vsm._interval_us(t.time_in_stage)) AS visits,
+        SELECT s.id AS stage_id, vsm._summary(vsm._interval_us(t.time_in_stage), true) AS visits,
                count(DISTINCT t.work_item_id) AS items, sum(vsm._interval_us(t.time_in_stage)) AS total_us
         FROM v JOIN vsm.stages s ON s.stream = v.stream
         JOIN vsm.stage_transitions t ON t.from_stage_id = s.id
@@ -1943,7 +2315,7 @@ BEGIN ATOMIC
                OR EXISTS (SELECT FROM vsm.work_items w WHERE w.id = t.work_item_id AND w.type = time_in_stage.type))
         GROUP BY 1),
     open AS (
-        SELECT w.stage_id, vsm._summary(vsm._elapsed_us(w.stage_entered_at, clock_timestamp())) AS visits
+        SELECT w.stage_id, vsm._summary(vsm._elapsed_us(w.stage_entered_at, clock_timestamp()), true) AS visits
         FROM vsm.work_items w
         WHERE w.completed_at IS NULL AND w.stream = time_in_stage.stream
           AND (time_in_stage.type IS NULL OR w.type = time_in_stage.type)
@@ -2030,14 +2402,16 @@ CREATE TYPE vsm.flow_figures AS (
     finished_never_started bigint,
     reopened bigint,
     backward_moves bigint,
-    type text
+    type text,
+    percentile_error double precision       -- relative, at most; 0 when exact
 );
 COMMENT ON TYPE vsm.flow_figures IS 'The row of vsm.metrics().';
 
 -- One look at each item gives nearly everything, however long the ledger is (src/flow.c).  The ledger is read for the items
 -- that a bound of the window cuts or that were reopened, and for the reopen rules that need it.
 CREATE FUNCTION vsm.metrics(stream text DEFAULT 'default', since timestamptz DEFAULT clock_timestamp() - interval '7 days',
-                            until timestamptz DEFAULT clock_timestamp(), type text DEFAULT NULL, reopen_rule text DEFAULT NULL)
+                            until timestamptz DEFAULT clock_timestamp(), type text DEFAULT NULL, reopen_rule text DEFAULT NULL,
+                            exact boolean DEFAULT true)
     RETURNS SETOF vsm.flow_figures
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1
     SET search_path = pg_catalog, pg_temp
@@ -2048,6 +2422,7 @@ DECLARE
     -- WIP is averaged up to now when the window goes on
     wip_until CONSTANT timestamptz := greatest(v.since, least(v.until, clock_timestamp()));
     done_stages CONSTANT bigint[] := ARRAY(SELECT s.id FROM vsm.stages s WHERE s.stream = v.stream AND s.category = 'done');
+    exactly CONSTANT boolean := coalesce(exact, true);
     i vsm._flow_sums;
     cut record;             -- moves in the window of items that were there before it or moved after it
     gaps numeric;           -- stays in done that a reopening ended: the item was not in progress
@@ -2055,11 +2430,14 @@ BEGIN
     SELECT (a.sums).* INTO i
     FROM (SELECT vsm._flow_sums(w.id, w.stage_id, w.created_at, w.stage_entered_at, w.started_at, w.completed_at, w.active_time,
                                 w.wait_time, w.reopened, w.backward_moves, metrics.since, v.bound, v.since, wip_until,
-                                v.reopen_rule = 'sum_active') AS sums
+                                v.reopen_rule = 'sum_active', exactly) AS sums
           FROM vsm.work_items w
-          WHERE w.stream = v.stream AND (metrics.type IS NULL OR w.type = metrics.type)) a;
+          WHERE w.stream = v.stream AND (metrics.type IS NULL OR w.type = metrics.type)
+            -- the others were finished before, and have not moved since
+            AND (w.completed_at IS NULL OR w.completed_at >= metrics.since OR w.stage_entered_at >= metrics.since)) a;
     IF v.reopen_rule IN ('span_last', 'episodes') THEN
-        SELECT vsm._summary(vsm._elapsed_us(c.created_at, c.completed_at)), vsm._summary(c.cycle_us), sum(c.active_us), sum(c.wait_us)
+        SELECT vsm._summary(vsm._elapsed_us(c.created_at, c.completed_at), exactly), vsm._summary(c.cycle_us, exactly),
+               sum(c.active_us), sum(c.wait_us)
         INTO i.lead, i.cycle, i.active_us, i.wait_us
         FROM vsm._completed(v.stream, metrics.since, v.bound, v.reopen_rule, metrics.type) c;
     END IF;
@@ -2088,14 +2466,16 @@ BEGIN
            coalesce((i.lead).n, 0), (i.lead).avg, (i.lead).p50, (i.lead).p70, (i.lead).p85, (i.lead).p95,
            coalesce((i.cycle).n, 0), (i.cycle).avg, (i.cycle).p50, (i.cycle).p70, (i.cycle).p85, (i.cycle).p95,
            i.active_us / nullif(i.active_us + i.wait_us, 0), coalesce((i.lead).n - (i.cycle).n, 0),
-           coalesce(i.reopened, 0) + cut.reopened, coalesce(i.backward_moves, 0) + cut.backward_moves, metrics.type;
+           coalesce(i.reopened, 0) + cut.reopened, coalesce(i.backward_moves, 0) + cut.backward_moves, metrics.type,
+           CASE WHEN exactly THEN 0::double precision ELSE 0.01::double precision END;
 END $$;
-COMMENT ON FUNCTION vsm.metrics(text, timestamptz, timestamptz, text, text) IS
+COMMENT ON FUNCTION vsm.metrics(text, timestamptz, timestamptz, text, text, boolean) IS
     'Every flow figure of a window, one row. throughput: items finished in it, each at its latest completion; arrivals: '
     'created in it; wip: time-weighted average (up to now when until lies ahead); wip_now and started_wip_now: at this moment; '
     'lead_time: creation to finish, cycle_time: start to finish by the reopen rule, of the items finished in it; percentiles '
-    'by percentile_disc; flow_efficiency: active / (active + wait), 0 to 1; finished_never_started: finished without a cycle '
-    'time; reopened, backward_moves: moves in the window. reopen_rule: null, the stream''s. Errors: PT404, PT422.';
+    'by percentile_disc, from a sketch unless exact, and then within percentile_error; flow_efficiency: active / (active + '
+    'wait), 0 to 1; finished_never_started: finished without a cycle time; reopened, backward_moves: moves in the window. '
+    'reopen_rule: null, the stream''s. Errors: PT404, PT422.';
 
 CREATE FUNCTION vsm.data_quality(stream text DEFAULT 'default')
     RETURNS TABLE (finding text, items bigint, examples bigint[], meaning text)
@@ -2170,6 +2550,167 @@ END $$;
 COMMENT ON FUNCTION vsm.data_quality(text) IS
     'What to know before trusting a stream''s figures: each finding with the number of items, up to five of their ids and what '
     'it means; the longest time without any move. Errors: PT404.';
+
+------------------------------------------------------------------------------------------------------------------------
+-- flow_metrics: figures of days, weeks and months, kept for charts of long times
+------------------------------------------------------------------------------------------------------------------------
+
+CREATE SEQUENCE vsm.flow_metrics_id_seq;
+CREATE TABLE vsm.flow_metrics (
+    id bigint PRIMARY KEY DEFAULT nextval('vsm.flow_metrics_id_seq'),
+    stream text NOT NULL,
+    date date NOT NULL,
+    period_type text NOT NULL CHECK (period_type IN ('day', 'week', 'month')),
+    throughput bigint NOT NULL,
+    wip numeric NOT NULL,
+    cycle_time_avg interval,
+    cycle_time_p50 interval,
+    cycle_time_p85 interval,
+    cycle_time_p95 interval,
+    sketch vsm.interval_sketch,
+    created_at timestamptz NOT NULL,
+    UNIQUE (stream, period_type, date)
+);
+ALTER SEQUENCE vsm.flow_metrics_id_seq OWNED BY vsm.flow_metrics.id;
+COMMENT ON TABLE vsm.flow_metrics IS
+    'Figures of the days, weeks and months of each stream in its time zone, as vsm.refresh_flow_metrics() last computed them.';
+COMMENT ON COLUMN vsm.flow_metrics.date IS 'First day of the period; weeks begin on Monday.';
+COMMENT ON COLUMN vsm.flow_metrics.throughput IS 'Items finished in the period, each at its latest completion.';
+COMMENT ON COLUMN vsm.flow_metrics.wip IS 'Time-weighted average of the items in progress; of a period that goes on, up to created_at.';
+COMMENT ON COLUMN vsm.flow_metrics.cycle_time_avg IS 'Of the items finished in the period, by the stream''s reopen rule; exact.';
+COMMENT ON COLUMN vsm.flow_metrics.cycle_time_p50 IS 'By percentile_disc from sketch, within 1 percent; so are the other two.';
+COMMENT ON COLUMN vsm.flow_metrics.sketch IS 'Of the cycle times, for any percentile of any set of rows: vsm.rollup().';
+COMMENT ON COLUMN vsm.flow_metrics.created_at IS 'When the row was computed.';
+SELECT pg_extension_config_dump('vsm.flow_metrics', '');
+SELECT pg_extension_config_dump('vsm.flow_metrics_id_seq', '');
+
+CREATE FUNCTION vsm._starts(date date, time_zone text) RETURNS timestamptz
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+RETURN date::timestamp AT TIME ZONE time_zone;
+COMMENT ON FUNCTION vsm._starts(date, text) IS 'The instant at which a day begins in a zone.';
+
+-- An item is in progress from its creation to its completion; one that was reopened, as its moves say.  Each change of the
+-- number of items in progress weighs the time that is left of its day, and whole days after it.
+CREATE FUNCTION vsm._flow_days(of_stream text, first_day date, last_day date, bound timestamptz, time_zone text, rule text)
+    RETURNS TABLE (date date, throughput bigint, wip numeric, cycle_time_avg interval, sketch vsm.interval_sketch)
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    WITH days AS (
+        SELECT d::date AS date, vsm._starts(d::date, time_zone) AS since, least(bound, vsm._starts(d::date + 1, time_zone)) AS until
+        FROM generate_series(first_day::timestamp, last_day::timestamp, '1 day') d),
+    changes AS (
+        SELECT w.created_at AS at, 1 AS change FROM vsm.work_items w
+        WHERE w.stream = of_stream AND w.reopened = 0
+          AND (w.completed_at IS NULL OR w.completed_at >= vsm._starts(first_day, time_zone))
+        UNION ALL
+        SELECT w.completed_at, -1 FROM vsm.work_items w
+        WHERE w.stream = of_stream AND w.reopened = 0 AND w.completed_at >= vsm._starts(first_day, time_zone)
+        UNION ALL
+        SELECT t."timestamp", (s.category <> 'done')::integer - coalesce((f.category <> 'done')::integer, 0)
+        FROM vsm.work_items w
+        JOIN vsm.stage_transitions t ON t.work_item_id = w.id
+        JOIN vsm.stages s ON s.id = t.to_stage_id
+        LEFT JOIN vsm.stages f ON f.id = t.from_stage_id
+        WHERE w.stream = of_stream AND w.reopened > 0
+          AND (w.completed_at IS NULL OR w.completed_at >= vsm._starts(first_day, time_zone))),
+    dated AS (
+        SELECT greatest(first_day, (c.at AT TIME ZONE time_zone)::date) AS date,
+               greatest(c.at, vsm._starts(first_day, time_zone)) AS at, c.change
+        FROM changes c WHERE c.at < bound),
+    areas AS (
+        SELECT d.date, d.since, d.until, coalesce(sum(c.change), 0) AS change,
+               coalesce(sum(c.change * vsm._elapsed_us(c.at, d.until)), 0) AS area
+        FROM days d LEFT JOIN dated c ON c.date = d.date GROUP BY 1, 2, 3),
+    completed AS (
+        SELECT (c.completed_at AT TIME ZONE time_zone)::date AS date, count(*) AS throughput,
+               vsm._interval(round(avg(c.cycle_us))::bigint) AS cycle_time_avg, vsm.percentile_agg(vsm._interval(c.cycle_us)) AS sketch
+        FROM vsm._completed(of_stream, vsm._starts(first_day, time_zone), bound, rule, NULL) c GROUP BY 1)
+    SELECT a.date, coalesce(c.throughput, 0),
+           coalesce((a.area + vsm._elapsed_us(a.since, a.until) * (sum(a.change) OVER (ORDER BY a.date) - a.change))
+                    / nullif(vsm._elapsed_us(a.since, a.until), 0), 0),
+           c.cycle_time_avg, c.sketch
+    FROM areas a LEFT JOIN completed c ON c.date = a.date;
+END;
+COMMENT ON FUNCTION vsm._flow_days(text, date, date, timestamptz, text, text) IS
+    'Figures of days, as in vsm.flow_metrics; the last one up to bound. The stream was not there before first_day, or bound lies after it.';
+
+CREATE FUNCTION vsm._flow_periods(of_stream text, period text, since date, until date, bound timestamptz, time_zone text)
+    RETURNS TABLE (date date, throughput bigint, wip numeric, cycle_time_avg interval, sketch vsm.interval_sketch)
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT p.date, sum(d.throughput)::bigint,
+           sum(d.wip * vsm._elapsed_us(vsm._starts(d.date, time_zone), least(bound, vsm._starts(d.date + 1, time_zone))))
+           / nullif(vsm._elapsed_us(vsm._starts(p.date, time_zone),
+                                    least(bound, vsm._starts((p.date + ('1 ' || period)::interval)::date, time_zone))), 0),
+           vsm._interval(round(sum(vsm._interval_us(d.cycle_time_avg)::numeric * vsm.num_vals(d.sketch))
+                               / nullif(sum(vsm.num_vals(d.sketch)), 0))::bigint),
+           vsm.rollup(d.sketch)
+    FROM vsm.flow_metrics d CROSS JOIN LATERAL (SELECT date_trunc(period, d.date::timestamp)::date) p (date)
+    WHERE d.stream = of_stream AND d.period_type = 'day'
+      AND d.date >= date_trunc(period, since::timestamp) AND d.date < date_trunc(period, until::timestamp) + ('1 ' || period)::interval
+    GROUP BY p.date;
+END;
+COMMENT ON FUNCTION vsm._flow_periods(text, text, date, date, timestamptz, text) IS
+    'Figures of the weeks or months that hold days from since to until, rolled up from those of days in vsm.flow_metrics.';
+
+CREATE FUNCTION vsm.refresh_flow_metrics(stream text DEFAULT 'default', since timestamptz DEFAULT '-infinity',
+                                         until timestamptz DEFAULT clock_timestamp()) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    SET jit = off
+AS $$
+DECLARE
+    present CONSTANT timestamptz := clock_timestamp();
+    v CONSTANT vsm._window := vsm._window(stream, since, least(until, present));
+    -- whole weeks and months, as far as they begin in the window
+    first_day CONSTANT date := date_trunc('week', date_trunc('month', v.since AT TIME ZONE v.time_zone))::date;
+    last_day CONSTANT date := (v.until AT TIME ZONE v.time_zone)::date;
+    born CONSTANT date := (SELECT min(w.created_at) FROM vsm.work_items w WHERE w.stream = v.stream) AT TIME ZONE v.time_zone;
+    bound CONSTANT timestamptz := least(present, vsm._starts(last_day + 1, v.time_zone));
+    period text;
+    changed bigint;
+    written bigint := 0;
+BEGIN
+    PERFORM pg_advisory_xact_lock('vsm.flow_metrics'::regclass::oid::integer, hashtext(v.stream));
+    FOREACH period IN ARRAY ARRAY['day', 'week', 'month'] LOOP
+        WITH rows AS MATERIALIZED (
+            SELECT d.* FROM vsm._flow_days(v.stream, greatest(first_day, born), last_day, bound, v.time_zone, v.reopen_rule) d
+            WHERE period = 'day' AND born <= last_day
+            UNION ALL
+            SELECT p.* FROM vsm._flow_periods(v.stream, period, first_day, last_day, present, v.time_zone) p
+            WHERE period <> 'day'
+              AND (p.date >= first_day
+                   OR EXISTS (SELECT FROM vsm.flow_metrics f WHERE (f.stream, f.period_type, f.date) = (v.stream, period, p.date)))),
+        gone AS (
+            DELETE FROM vsm.flow_metrics f
+            WHERE f.stream = v.stream AND f.period_type = period
+              AND f.date BETWEEN date_trunc(period, first_day::timestamp) AND last_day
+              AND NOT EXISTS (SELECT FROM rows r WHERE r.date = f.date)
+            RETURNING f.id),
+        kept AS (
+            INSERT INTO vsm.flow_metrics AS f (stream, date, period_type, throughput, wip, cycle_time_avg, cycle_time_p50,
+                                               cycle_time_p85, cycle_time_p95, sketch, created_at)
+            SELECT v.stream, r.date, period, r.throughput, r.wip, r.cycle_time_avg, vsm.approx_percentile(0.5, r.sketch),
+                   vsm.approx_percentile(0.85, r.sketch), vsm.approx_percentile(0.95, r.sketch), r.sketch, present
+            FROM rows r ORDER BY r.date
+            ON CONFLICT ON CONSTRAINT flow_metrics_stream_period_type_date_key DO UPDATE
+            SET throughput = excluded.throughput, wip = excluded.wip, cycle_time_avg = excluded.cycle_time_avg,
+                cycle_time_p50 = excluded.cycle_time_p50, cycle_time_p85 = excluded.cycle_time_p85,
+                cycle_time_p95 = excluded.cycle_time_p95, sketch = excluded.sketch, created_at = excluded.created_at
+            -- one that went on when it was computed is computed anew; what is over and the same stays untouched
+            WHERE f.created_at < vsm._starts((f.date + ('1 ' || period)::interval)::date, v.time_zone)
+               OR (f.throughput, f.wip, f.cycle_time_avg) IS DISTINCT FROM (excluded.throughput, excluded.wip, excluded.cycle_time_avg)
+               OR NOT coalesce(f.sketch OPERATOR(vsm.=) excluded.sketch, f.sketch IS NULL AND excluded.sketch IS NULL)
+            RETURNING f.id)
+        SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM kept) INTO changed;
+        written := written + changed;
+    END LOOP;
+    RETURN written;
+END $$;
+COMMENT ON FUNCTION vsm.refresh_flow_metrics(text, timestamptz, timestamptz) IS
+    'Brings vsm.flow_metrics up to date for the days of a window, from the month in which it begins, and for the weeks and '
+    'months that hold them; how many rows were written or removed. Figures that have not changed stay untouched, so it may run as '
+    'often as one likes; after late imports, reopening or deletion it is to reach back as far as they do. Errors: PT404, PT422.';
 
 ------------------------------------------------------------------------------------------------------------------------
 -- simulation
@@ -2574,19 +3115,20 @@ COMMENT ON FUNCTION vsm_api.prepare() IS
 
 -- ---- Figures ----
 
-CREATE FUNCTION vsm_api.metrics(days integer DEFAULT 7, stream text DEFAULT 'default', type text DEFAULT NULL) RETURNS json
+CREATE FUNCTION vsm_api.metrics(days integer DEFAULT 7, stream text DEFAULT 'default', type text DEFAULT NULL,
+                                since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL, exact boolean DEFAULT true) RETURNS json
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     of_stream CONSTANT text := vsm._known_stream(stream);
-    until CONSTANT timestamptz := clock_timestamp();
-    since timestamptz;
+    ends CONSTANT timestamptz := coalesce(until, clock_timestamp());
+    begins timestamptz;
 BEGIN
     IF days NOT BETWEEN 1 AND 90 THEN
         RAISE EXCEPTION 'the number of days is out of range'
             USING ERRCODE = 'PT422', COLUMN = 'days', DETAIL = format('It is %s.', days), HINT = 'Give a number from 1 to 90.';
     END IF;
-    since := until - make_interval(hours => 24 * coalesce(days, 7));
+    begins := coalesce(since, ends - make_interval(hours => 24 * coalesce(days, 7)));
     RETURN (SELECT row_to_json(r)
             FROM (SELECT m.throughput, round(m.wip, 2) AS wip, vsm._hours(m.cycle_time_avg) AS cycle_time_avg,
                          vsm._hours(m.cycle_time_p50) AS cycle_time_p50, vsm._hours(m.cycle_time_p85) AS cycle_time_p85,
@@ -2596,12 +3138,13 @@ BEGIN
                          vsm._hours(m.lead_time_p85) AS lead_time_p85, vsm._hours(m.lead_time_p95) AS lead_time_p95,
                          round(m.flow_efficiency, 4) AS flow_efficiency, m.arrivals, m.wip_now, m.started_wip_now,
                          m.lead_time_n, m.cycle_time_n, m.finished_never_started, m.reopened, m.backward_moves,
-                         m.stream, m.type, m.time_zone, m.reopen_rule AS rule, m.percentile_rule
-                  FROM vsm.metrics(of_stream, since, until, metrics.type) m) r);
+                         m.stream, m.type, m.time_zone, m.reopen_rule AS rule, m.percentile_rule, m.percentile_error
+                  FROM vsm.metrics(of_stream, begins, ends, metrics.type, NULL, metrics.exact) m) r);
 END $$;
-COMMENT ON FUNCTION vsm_api.metrics(integer, text, text) IS
-    'Every flow figure of the last days (1 to 90, of 24 hours): times in hours to two decimals, wip the average over the window. '
-    'rule: how reopened items count. Errors: PT404 stream; PT422 days.';
+COMMENT ON FUNCTION vsm_api.metrics(integer, text, text, timestamptz, timestamptz, boolean) IS
+    'Every flow figure of the last days (1 to 90, of 24 hours) up to until, or of since to until: times in hours to two decimals, '
+    'wip the average over the window. rule: how reopened items count; percentile_error: 0, or that of a sketch unless exact. '
+    'Errors: PT404 stream; PT422 days, window.';
 
 CREATE FUNCTION vsm_api.wip(stream text DEFAULT NULL) RETURNS json
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -2761,7 +3304,7 @@ BEGIN
     RETURN (WITH done AS MATERIALIZED (
                 SELECT * FROM vsm.completions(v.stream, v.since, v.bound, cycle_times.type) WITH ORDINALITY),
             summary AS (
-                SELECT vsm._summary(vsm._interval_us(d.cycle_time)) AS s FROM done d),
+                SELECT vsm._summary(vsm._interval_us(d.cycle_time), true) AS s FROM done d),
             latest AS (
                 SELECT * FROM done d ORDER BY d.ordinality DESC LIMIT coalesce(cycle_times."limit", 5000))
             SELECT row_to_json(r)
@@ -3144,12 +3687,20 @@ BEGIN
     END IF;
     EXECUTE format('GRANT USAGE ON SCHEMA vsm TO %s', role);
     EXECUTE format('GRANT SELECT ON vsm.value_streams, vsm.stages, vsm._stages, vsm.work_item_types, vsm.work_items,'
-                   ' vsm.stage_transitions, vsm.wip, vsm.flow_totals, vsm.flow_histograms TO %s', role);
+                   ' vsm.stage_transitions, vsm.wip, vsm.flow_totals, vsm.flow_histograms, vsm.flow_metrics TO %s', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._elapsed_us, vsm._interval_us, vsm._interval, vsm._entered_at, vsm._window,'
                    ' vsm._completed, vsm._grid, vsm._replay, vsm._completions, vsm._summary, vsm._flow_sums, vsm.history, vsm.cycle_time_days,'
                    ' vsm.completions, vsm.wip_at, vsm.occupancy, vsm.cumulative_flow, vsm.throughput, vsm.time_in_stage,'
                    ' vsm.flow_efficiency, vsm.work_item_age, vsm.metrics, vsm.data_quality, vsm.simulate,'
-                   ' vsm._wip_now, vsm._wip_recount, vsm.wip_check, vsm._totals_now, vsm._bucket_bounds TO %s', role);
+                   ' vsm._starts, vsm._flow_days, vsm._flow_periods, vsm._wip_now, vsm._recount_row, vsm._wip_recount, vsm.wip_check,'
+                   ' vsm._totals_now, vsm._bucket_bounds TO %s', role);
+    -- these have several forms each
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s',
+        (SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc p
+         WHERE p.pronamespace = 'vsm'::regnamespace
+           AND p.proname IN ('percentile_agg', 'rollup', 'approx_percentile', 'approx_percentile_rank', 'num_vals', 'rel_error', 'mean',
+                             'sum', 'min_val', 'max_val', 'histogram', 'percentile', 'percentiles',
+                             '_sketch_eq', '_sketch_ne', '_sketch_plus', '_sketch_minus')), role);
     EXECUTE format('GRANT USAGE ON SCHEMA vsm_api TO %s', role);
     EXECUTE format('GRANT SELECT ON vsm._items_shown, vsm_api.streams, vsm_api.stages, vsm_api.work_items, vsm_api.wip TO %s', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._forecast_days, vsm._forecast_items, vsm._check_forecast, vsm.forecast,'
@@ -3165,9 +3716,12 @@ BEGIN
     EXECUTE format('GRANT INSERT, UPDATE, DELETE ON vsm.work_items TO %s', role);
     EXECUTE format('GRANT USAGE ON SEQUENCE vsm.work_items_id_seq TO %s', role);
     EXECUTE format('GRANT SELECT, DELETE ON vsm.import_refusals TO %s', role);
-    EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._stage_id, vsm._latest_transition, vsm.create_work_item, vsm.transition,'
+    EXECUTE format('GRANT INSERT, UPDATE, DELETE ON vsm.flow_metrics TO %s', role);
+    EXECUTE format('GRANT USAGE ON SEQUENCE vsm.flow_metrics_id_seq TO %s', role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._stage_id, vsm._require_room, vsm._latest_transition, vsm.create_work_item, vsm.transition,'
                    ' vsm._import_begin, vsm._import_column, vsm._import_time, vsm._read_time, vsm._import_apply,'
-                   ' vsm.import_events, vsm.import_wide, vsm._stream_for_item, vsm._stage_not_found, vsm._read_csv, vsm._import_csv, vsm._import_json,'
+                   ' vsm.import_events, vsm.import_wide, vsm.refresh_flow_metrics,'
+                   ' vsm._stream_for_item, vsm._stage_not_found, vsm._read_csv, vsm._import_csv, vsm._import_json,'
                    ' vsm_api.create_work_item, vsm_api.transition, vsm_api.delete_work_item, vsm_api.prepare,'
                    ' vsm_api.import_begin, vsm_api.import_end, vsm_api.import, vsm_api.import_events TO %s', role);
     EXECUTE format('GRANT INSERT, UPDATE, DELETE ON vsm_api.work_items TO %s', role);
@@ -3198,7 +3752,14 @@ BEGIN
         UNION ALL
         SELECT CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, t.oid::regtype::text
         FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
-        WHERE t.typnamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace) AND (c.relkind = 'c' OR t.typtype = 'd')
+        WHERE t.typnamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace)
+          AND (c.relkind = 'c' OR t.typtype = 'd' OR t.typtype = 'b' AND t.typcategory <> 'A')
+        UNION ALL
+        SELECT 'OPERATOR', o.oid::regoperator::text FROM pg_operator o WHERE o.oprnamespace = 'vsm'::regnamespace
+        UNION ALL
+        SELECT 'OPERATOR CLASS', format('vsm.%I USING hash', c.opcname) FROM pg_opclass c WHERE c.opcnamespace = 'vsm'::regnamespace
+        UNION ALL
+        SELECT 'OPERATOR FAMILY', format('vsm.%I USING hash', f.opfname) FROM pg_opfamily f WHERE f.opfnamespace = 'vsm'::regnamespace
         UNION ALL
         SELECT CASE p.prokind WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END,
                format('%s', p.oid::regprocedure)

@@ -23,6 +23,13 @@
 #define VSM_NEW_STORAGE(rel) ((rel)->rd_firstRelfilenodeSubid != InvalidSubTransactionId)
 #endif
 
+/* PostgreSQL 17 has infinite intervals. */
+#if PG_VERSION_NUM >= 170000
+#define VSM_INTERVAL_NOT_FINITE(interval) INTERVAL_NOT_FINITE(interval)
+#else
+#define VSM_INTERVAL_NOT_FINITE(interval) false
+#endif
+
 /* Memory that all backends of the server find by its name, without preloading; NULL: there is no such thing. */
 #if PG_VERSION_NUM >= 170000
 #include "storage/dsm_registry.h"

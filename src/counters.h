@@ -187,6 +187,7 @@ typedef struct VsmRecounted
 extern VsmRecounted *vsm_recount(Relation items, VsmBoard *board, VsmSet set, VsmRecountMode mode, int *count);
 
 /* wip.c */
+extern Relation vsm_open_items(void);
 extern VsmCounter *vsm_wip_counter(Relation items, int64 stage_id);
 
 /* totals.c: what a ledger row adds */

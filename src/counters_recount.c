@@ -21,6 +21,10 @@
  * What this transaction itself has changed is in neither: S is used as of its
  * first command.  Its callback adds it, since S does not see it.
  *
+ * A recount that somebody asked for works a quarter of the time only, so that
+ * those who move items keep the processors.  The first one does not pause:
+ * everybody waits for it.
+ *
  * Recounts of a set follow one another by a lock of the lock manager, so whoever
  * needs the counters for the first time waits where deadlocks are found.
  */
@@ -29,7 +33,11 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "executor/spi.h"
+#include "fmgr.h"
 #include "miscadmin.h"
+#include "pgstat.h"
+#include "portability/instr_time.h"
+#include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -43,13 +51,24 @@ static const char *const counting[VSM_SETS] = {
 	"SELECT kind, a, b, n FROM vsm._totals_counted"
 };
 
+/* Working and resting in turn. */
+#define ROWS_A_LOOK		512		/* between two looks at the clock */
+#define WORK_US			1000
+#define REST_MS			3
+
+static bool pausing = false;
+static instr_time work_began;
+
 static void lock_recount(LOCKTAG *tag, const VsmBoard *board, VsmSet set);
 static Snapshot publish_snapshot(VsmBoard *board, VsmSet set);
 static void publish(VsmBoard *board, VsmSet set, Snapshot snapshot);
 static FullTransactionId full_xid(TransactionId xid);
+static VsmRecounted *count_in_time(VsmBoard *board, VsmSet set, Oid owner, Snapshot snapshot, bool pauses, int *count);
 static VsmRecounted *count_tables(VsmBoard *board, VsmSet set, Oid owner, Snapshot snapshot, int *count);
 static bool take_result(VsmBoard *board, VsmSet set, VsmRecountMode mode, VsmRecounted *result, int *count);
 static void take_counter(VsmCounter *counter, VsmSet set, VsmRecountMode mode, VsmRecounted *into);
+
+PG_FUNCTION_INFO_V1(vsm__recount_row);
 
 /*
  * vsm_recount
@@ -76,13 +95,37 @@ vsm_recount(Relation items, VsmBoard *board, VsmSet set, VsmRecountMode mode, in
 			break;
 		vsm_prepared_add_old(board);
 		snapshot = publish_snapshot(board, set);
-		result = count_tables(board, set, items->rd_rel->relowner, snapshot, count);
+		result = count_in_time(board, set, items->rd_rel->relowner, snapshot, mode != VSM_RECOUNT_FIRST, count);
 		UnregisterSnapshot(snapshot);
 		vsm_prepared_settle(board);
 		done = take_result(board, set, mode, result, count);
 	}
 	LockRelease(&tag, ExclusiveLock, false);
 	return result;
+}
+
+/*
+ * vsm._recount_row() -> boolean
+ *		True; called for each row that is counted, it rests now and then.
+ */
+Datum
+vsm__recount_row(PG_FUNCTION_ARGS)
+{
+	static int	rows = 0;
+	instr_time	worked;
+
+	if (!pausing || ++rows % ROWS_A_LOOK != 0)
+		PG_RETURN_BOOL(true);
+	INSTR_TIME_SET_CURRENT(worked);
+	INSTR_TIME_SUBTRACT(worked, work_began);
+	if (INSTR_TIME_GET_MICROSEC(worked) >= WORK_US)
+	{
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, REST_MS, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		INSTR_TIME_SET_CURRENT(work_began);
+	}
+	PG_RETURN_BOOL(true);
 }
 
 /* The numbers of an advisory lock, in a class that SQL cannot reach. */
@@ -139,6 +182,25 @@ full_xid(TransactionId xid)
 	uint32		epoch = EpochFromFullTransactionId(next);
 
 	return FullTransactionIdFromEpochAndXid(xid > XidFromFullTransactionId(next) ? epoch - 1 : epoch, xid);
+}
+
+static VsmRecounted *
+count_in_time(VsmBoard *board, VsmSet set, Oid owner, Snapshot snapshot, bool pauses, int *count)
+{
+	VsmRecounted *result;
+
+	PG_TRY();
+	{
+		pausing = pauses;
+		INSTR_TIME_SET_CURRENT(work_began);
+		result = count_tables(board, set, owner, snapshot, count);
+	}
+	PG_FINALLY();
+	{
+		pausing = false;
+	}
+	PG_END_TRY();
+	return result;
 }
 
 static VsmRecounted *

@@ -22,6 +22,8 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
+#include "summary.h"
+
 typedef struct Ids
 {
 	int			count;
@@ -63,7 +65,8 @@ enum
 	ARG_BOUND,
 	ARG_WIP_SINCE,
 	ARG_WIP_UNTIL,
-	ARG_LESS_DONE
+	ARG_LESS_DONE,
+	ARG_EXACT
 };
 
 static void count_finished(FlowSums *sums, FunctionCallInfo fcinfo, TimestampTz completed_at);
@@ -92,6 +95,8 @@ vsm__flow_sums_step(PG_FUNCTION_ARGS)
 	{
 		sums = MemoryContextAllocZero(context, sizeof(FlowSums));
 		sums->context = context;
+		vsm_durations_init(&sums->lead, context, PG_GETARG_BOOL(ARG_EXACT));
+		vsm_durations_init(&sums->cycle, context, PG_GETARG_BOOL(ARG_EXACT));
 	}
 
 	if (created_at >= PG_GETARG_TIMESTAMPTZ(ARG_SINCE) && created_at < PG_GETARG_TIMESTAMPTZ(ARG_BOUND))
@@ -140,9 +145,9 @@ count_finished(FlowSums *sums, FunctionCallInfo fcinfo, TimestampTz completed_at
 
 	sums->active_us += active_us;
 	sums->wait_us += wait_us;
-	vsm_durations_add(&sums->lead, sums->context, completed_at - PG_GETARG_TIMESTAMPTZ(ARG_CREATED_AT));
+	vsm_durations_add(&sums->lead, completed_at - PG_GETARG_TIMESTAMPTZ(ARG_CREATED_AT));
 	if (!PG_ARGISNULL(ARG_STARTED_AT))
-		vsm_durations_add(&sums->cycle, sums->context,
+		vsm_durations_add(&sums->cycle,
 						  PG_GETARG_BOOL(ARG_LESS_DONE) ? active_us + wait_us
 														: completed_at - PG_GETARG_TIMESTAMPTZ(ARG_STARTED_AT));
 }

@@ -85,7 +85,9 @@ run_request(int64 work_item_id, text *to_stage)
 	{
 		Oid			types[2] = {INT8OID, TEXTOID};
 
-		plan = SPI_prepare("UPDATE vsm.work_items SET stage_id = vsm._stage_id(stream, $2) WHERE id = $1", 2, types);
+		plan = SPI_prepare("UPDATE vsm.work_items SET stage_id = vsm._require_room(xmax, stage_id, vsm._stage_id(stream, $2))"
+						   " WHERE id = $1",
+						   2, types);
 		if (plan == NULL || SPI_keepplan(plan) != 0)
 			elog(ERROR, "could not prepare the move: %s", SPI_result_code_string(SPI_result));
 	}
@@ -157,15 +159,22 @@ transition_row(FunctionCallInfo fcinfo, const VsmRequest *request)
 static Datum
 latest_transition(int64 work_item_id)
 {
+	static SPIPlanPtr plan = NULL;
 	Datum		argument = Int64GetDatum(work_item_id);
-	Oid			types[1] = {INT8OID};
 	Datum		row;
 	bool		isnull;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute_with_args("SELECT vsm._latest_transition($1)", 1, types, &argument, NULL, false, 1) != SPI_OK_SELECT ||
-		SPI_processed != 1)
+	if (plan == NULL)
+	{
+		Oid			types[1] = {INT8OID};
+
+		plan = SPI_prepare("SELECT vsm._latest_transition($1)", 1, types);
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not prepare the look at the ledger: %s", SPI_result_code_string(SPI_result));
+	}
+	if (SPI_execute_plan(plan, &argument, NULL, false, 1) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "could not read the latest transition of work item " INT64_FORMAT, work_item_id);
 	row = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 	if (isnull)

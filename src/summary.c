@@ -2,14 +2,13 @@
  * summary.c
  *		Number, average and percentiles of durations.
  *
- * The aggregate vsm._summary keeps the durations (microseconds, 8 bytes each)
- * and finds the percentiles by selection, which is linear, where
- * percentile_disc() sorts.  The rule is that of percentile_disc(): the smallest
- * value such that at least that share of the values is at or below it.
+ * The rule of the percentiles is that of percentile_disc(): the smallest value
+ * such that at least that share of the values is at or below it.  Exact ones are
+ * selected from the durations themselves, 8 bytes each (values_select.c); the
+ * others come from a sketch, within its relative error (sketch.c).  Number and
+ * average are exact in both cases.
  */
-#include "vsm.h"
-
-#include <math.h>
+#include "summary.h"
 
 #include "access/htup_details.h"
 #include "fmgr.h"
@@ -19,19 +18,20 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+#include "vsm.h"
+
 static const double fractions[] = {0.5, 0.7, 0.85, 0.95};
 
 #define FIRST_PERCENTILE	2	/* column of the result, from 0 */
 #define COLUMNS				(FIRST_PERCENTILE + (int) lengthof(fractions))
 
 static Interval *average(const VsmDurations *durations);
-static void select_nth(int64 *us, int64 low, int64 high, int64 nth);
-static int64 median_of_three(int64 a, int64 b, int64 c);
+static void put_percentiles(VsmDurations *durations, Datum *percentiles);
 
 PG_FUNCTION_INFO_V1(vsm__summary_step);
 PG_FUNCTION_INFO_V1(vsm__summary_row);
 
-/* vsm._summary(us bigint): transition function; nulls do not count */
+/* vsm._summary(us bigint, exact boolean): transition function; nulls do not count */
 Datum
 vsm__summary_step(PG_FUNCTION_ARGS)
 {
@@ -41,13 +41,16 @@ vsm__summary_step(PG_FUNCTION_ARGS)
 	if (!AggCheckCallContext(fcinfo, &context))
 		elog(ERROR, "called outside an aggregate");
 	if (durations == NULL)
-		durations = MemoryContextAllocZero(context, sizeof(VsmDurations));
+	{
+		durations = MemoryContextAlloc(context, sizeof(VsmDurations));
+		vsm_durations_init(durations, context, PG_GETARG_BOOL(2));
+	}
 	if (!PG_ARGISNULL(1))
-		vsm_durations_add(durations, context, PG_GETARG_INT64(1));
+		vsm_durations_add(durations, PG_GETARG_INT64(1));
 	PG_RETURN_POINTER(durations);
 }
 
-/* vsm._summary(us bigint) -> vsm._duration_summary: final function */
+/* vsm._summary(us bigint, exact boolean) -> vsm._duration_summary: final function */
 Datum
 vsm__summary_row(PG_FUNCTION_ARGS)
 {
@@ -57,35 +60,46 @@ vsm__summary_row(PG_FUNCTION_ARGS)
 										  get_fn_expr_rettype(fcinfo->flinfo)));
 }
 
-/* context: where the durations live; the same at each call */
+/* They live in context. */
 void
-vsm_durations_add(VsmDurations *durations, MemoryContext context, int64 us)
+vsm_durations_init(VsmDurations *durations, MemoryContext context, bool exact)
 {
-	if (durations->size == 0)
+	memset(durations, 0, sizeof(VsmDurations));
+	durations->context = context;
+	vsm_values_init(&durations->values, false, context, NULL);
+	if (!exact)
 	{
-		durations->size = 64;
-		durations->us = MemoryContextAlloc(context, sizeof(int64) * durations->size);
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		durations->sketch = vsm_sketch_empty(VSM_SKETCH_DEFAULT_ERROR);
+		MemoryContextSwitchTo(old);
 	}
-	else if (durations->count == durations->size)
-	{
-		durations->size *= 2;
-		durations->us = repalloc_huge(durations->us, sizeof(int64) * durations->size);
-	}
-	durations->us[durations->count++] = us;
+}
+
+void
+vsm_durations_add(VsmDurations *durations, int64 us)
+{
+	durations->count++;
 	durations->sum += us;
+	if (durations->sketch)
+	{
+		MemoryContext old = MemoryContextSwitchTo(durations->context);
+
+		durations->sketch = vsm_sketch_added(durations->sketch, (double) us / USECS_PER_SEC);
+		MemoryContextSwitchTo(old);
+	}
+	else
+		vsm_values_add(&durations->values, VSM_INT64_KEY(us));
 }
 
 /*
  * vsm_durations_summary
  *		A row of vsm._duration_summary: average and percentiles null without any.
- *
- * It moves the durations about, which does no harm to a later call.
  */
 Datum
 vsm_durations_summary(VsmDurations *durations, Oid row_type)
 {
 	TupleDesc	desc = lookup_rowtype_tupdesc(row_type, -1);
-	int64		below = 0;		/* all before are smaller or equal */
 	Datum		values[COLUMNS];
 	bool		nulls[COLUMNS];
 	Datum		row;
@@ -98,14 +112,7 @@ vsm_durations_summary(VsmDurations *durations, Oid row_type)
 	if (durations->count > 0)
 	{
 		values[1] = IntervalPGetDatum(average(durations));
-		for (int i = 0; i < (int) lengthof(fractions); i++)
-		{
-			int64		nth = Max((int64) ceil(fractions[i] * (double) durations->count), 1) - 1;
-
-			select_nth(durations->us, below, durations->count - 1, nth);
-			values[FIRST_PERCENTILE + i] = IntervalPGetDatum(vsm_interval(durations->us[nth]));
-			below = nth;
-		}
+		put_percentiles(durations, &values[FIRST_PERCENTILE]);
 	}
 	row = HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 	ReleaseTupleDesc(desc);
@@ -121,47 +128,16 @@ average(const VsmDurations *durations)
 	return vsm_interval((int64) ((durations->sum + (durations->sum < 0 ? -half : half)) / durations->count));
 }
 
-/*
- * select_nth
- *		Put the nth smallest in its place, smaller or equal ones before it.
- *
- * Hoare's quickselect on us[low..high]; many equal values divide evenly.
- */
 static void
-select_nth(int64 *us, int64 low, int64 high, int64 nth)
+put_percentiles(VsmDurations *durations, Datum *percentiles)
 {
-	while (low < high)
-	{
-		int64		pivot = median_of_three(us[low], us[low + (high - low) / 2], us[high]);
-		int64		left = low;
-		int64		right = high;
+	int64		ranks[lengthof(fractions)];
+	uint64		found[lengthof(fractions)];
 
-		while (left <= right)
-		{
-			while (us[left] < pivot)
-				left++;
-			while (us[right] > pivot)
-				right--;
-			if (left <= right)
-			{
-				int64		swap = us[left];
-
-				us[left++] = us[right];
-				us[right--] = swap;
-			}
-		}
-		/* us[low..right] <= pivot <= us[left..high]; what lies between equals it */
-		if (nth <= right)
-			high = right;
-		else if (nth >= left)
-			low = left;
-		else
-			return;
-	}
-}
-
-static int64
-median_of_three(int64 a, int64 b, int64 c)
-{
-	return Max(Min(a, b), Min(Max(a, b), c));
+	for (int i = 0; i < (int) lengthof(fractions); i++)
+		ranks[i] = vsm_rank_of(fractions[i], durations->count);
+	if (!durations->sketch)
+		vsm_values_select(&durations->values, ranks, lengthof(fractions), found);
+	for (int i = 0; i < (int) lengthof(fractions); i++)
+		percentiles[i] = IntervalPGetDatum(durations->sketch ? vsm_sketch_interval(vsm_sketch_percentile(durations->sketch, fractions[i])) : vsm_interval(VSM_INT64_OF_KEY(found[i])));
 }

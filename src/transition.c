@@ -38,8 +38,8 @@
 typedef struct ItemRow
 {
 	HeapTuple	tuple;
-	Datum		values[ITEM_COLUMNS + 1];	/* by column number */
-	bool		nulls[ITEM_COLUMNS + 1];
+	Datum	   *values;			/* by column number; there may be more than ours */
+	bool	   *nulls;
 } ItemRow;
 
 static HeapTuple place_item(TriggerData *trigdata);
@@ -205,8 +205,9 @@ read_row(ItemRow *row, HeapTuple tuple, TupleDesc desc)
 	Assert(strcmp(NameStr(TupleDescAttr(desc, ITEM_BACKWARD_MOVES - 1)->attname), "backward_moves") == 0);
 
 	row->tuple = tuple;
-	for (int column = 1; column <= ITEM_COLUMNS; column++)
-		row->values[column] = heap_getattr(tuple, column, desc, &row->nulls[column]);
+	row->values = palloc(sizeof(Datum) * (desc->natts + 1));
+	row->nulls = palloc(sizeof(bool) * (desc->natts + 1));
+	heap_deform_tuple(tuple, desc, row->values + 1, row->nulls + 1);
 }
 
 static bool

@@ -70,18 +70,6 @@ extern void vsm_state_move(VsmItemState *state, const VsmStage *from, const VsmS
 extern Interval *vsm_interval(int64 us);
 extern int64 vsm_interval_us(const Interval *interval);
 
-/* summary.c: number, average and percentiles of durations */
-typedef struct VsmDurations
-{
-	int64		count;
-	int64		size;
-	int128		sum;
-	int64	   *us;
-} VsmDurations;
-
-extern void vsm_durations_add(VsmDurations *durations, MemoryContext context, int64 us);
-extern Datum vsm_durations_summary(VsmDurations *durations, Oid row_type);
-
 /* request.c: a move asked for by vsm.transition(), seen by the triggers */
 typedef struct VsmRequest
 {

@@ -27,7 +27,6 @@
 #include "counters.h"
 #include "errors.h"
 
-static Relation open_items(void);
 static void put_counters(ReturnSetInfo *result, Relation items, VsmBoard *board, ArrayType *stages);
 static void put_counted(ReturnSetInfo *result, Relation items, ArrayType *stages);
 static void put_stage(ReturnSetInfo *result, int64 stage_id, int64 wip, bool counter);
@@ -44,7 +43,7 @@ Datum
 vsm__wip_now(PG_FUNCTION_ARGS)
 {
 	ArrayType  *stages = PG_GETARG_ARRAYTYPE_P(0);
-	Relation	items = open_items();
+	Relation	items = vsm_open_items();
 	VsmBoard   *board = vsm_board_of(items);
 
 	InitMaterializedSRF(fcinfo, 0);
@@ -93,9 +92,9 @@ vsm_wip_counter(Relation items, int64 stage_id)
 	return counter;
 }
 
-/* Locked until the transaction ends, as a query would. */
-static Relation
-open_items(void)
+/* vsm.work_items, locked until the transaction ends, as a query would. */
+Relation
+vsm_open_items(void)
 {
 	Oid			schema = get_namespace_oid("vsm", false);
 	Oid			items = get_relname_relid("work_items", schema);
@@ -196,7 +195,7 @@ static void
 recount_rows(FunctionCallInfo fcinfo, VsmRecountMode mode)
 {
 	ReturnSetInfo *out = (ReturnSetInfo *) fcinfo->resultinfo;
-	Relation	items = open_items();
+	Relation	items = vsm_open_items();
 	VsmBoard   *board = vsm_board_of(items);
 	VsmRecounted *rows;
 	int			count;

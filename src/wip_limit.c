@@ -19,13 +19,20 @@
  * An entry that is not checked (vsm.wip_limit_action, imports, restores,
  * replication) reserves too, so that checked ones see it.
  *
+ * vsm.transition() also looks before it touches the row: a refusal then leaves
+ * nothing behind, neither a row lock nor a transaction id, whereas the trigger
+ * of a plain UPDATE runs when the row is locked.  Only the trigger reserves.
+ *
  * Without counters the entry locks the rows of the stream's limited stages, in
  * one order, and counts the table.
  */
 #include "vsm.h"
 
+#include "access/table.h"
+#include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -37,9 +44,45 @@
 int			vsm_wip_limit_action = VSM_LIMIT_REJECT;
 
 static bool find_room(Relation items, const VsmStage *stage, const VsmKey *key, int32 *held, int32 *arriving);
+static bool looks_full(Relation items, const VsmStage *stage, int32 *held, int32 *arriving);
 static int32 count_in_turn(Relation items, const VsmStage *stage);
 static void complain(int level, const VsmStage *stage, int32 held, int32 arriving);
 static void changed(Relation items, int64 stage_id, int32 change);
+
+PG_FUNCTION_INFO_V1(vsm__require_room);
+
+/*
+ * vsm._require_room(locker xid, present bigint, entered bigint) -> bigint
+ *		The stage to enter, unless it is full (PT409).
+ *
+ * locker is the row's xmax, present the stage that the item is in.  Says nothing
+ * where what comes before the limit in the trigger could say more: a time or an
+ * expected stage was given, or somebody else has hold of the row, and may be
+ * moving the item to that very stage.
+ */
+Datum
+vsm__require_room(PG_FUNCTION_ARGS)
+{
+	int64		entered = PG_GETARG_INT64(2);
+	const VsmStage *known = vsm_stage(entered);
+	VsmStage	stage;
+	Relation	items;
+	int32		held;
+	int32		arriving;
+
+	if (known == NULL || known->wip_limit == 0 || known->retired || entered == PG_GETARG_INT64(1) ||
+		TransactionIdIsValid(PG_GETARG_TRANSACTIONID(0)) || vsm_wip_limit_action != VSM_LIMIT_REJECT ||
+		vsm_request == NULL || vsm_request->has_at || vsm_request->expected_from)
+		PG_RETURN_INT64(entered);
+
+	stage = *known;
+	stage.name = pstrdup(stage.name);
+	items = vsm_open_items();
+	if (looks_full(items, &stage, &held, &arriving))
+		complain(ERROR, &stage, held, arriving);
+	table_close(items, NoLock);
+	PG_RETURN_INT64(entered);
+}
 
 /*
  * vsm_wip_enter
@@ -110,6 +153,21 @@ find_room(Relation items, const VsmStage *stage, const VsmKey *key, int32 *held,
 	*held += (int32) own;
 	*arriving -= own_reserved;
 	return room;
+}
+
+/* As find_room(), without reserving; false also when there is no counter. */
+static bool
+looks_full(Relation items, const VsmStage *stage, int32 *held, int32 *arriving)
+{
+	VsmKey		key = {.kind = VSM_WIP, .items = RelationGetRelid(items), .a = stage->id};
+	VsmCounter *counter = vsm_wip_counter(items, stage->id);
+
+	if (counter == NULL)
+		return false;
+	vsm_counter_wip(counter, held, arriving);
+	*held += (int32) (vsm_own_change(&key) + vsm_own_entering(&key));
+	*arriving -= vsm_own_reserved(&key);
+	return *held + *arriving >= stage->wip_limit;
 }
 
 /*

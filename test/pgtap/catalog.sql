@@ -62,33 +62,47 @@ SELECT is_empty($$
 
 -- A new public function must be entered here, with a thought about its labels.
 SELECT results_eq($$
-    SELECT f.proname::text COLLATE "default", f.prokind::text, f.provolatile::text, f.proparallel::text, f.proisstrict, f.prosecdef
-    FROM functions f WHERE f.public AND f.schema = 'vsm' ORDER BY f.proname COLLATE "C"
+    SELECT DISTINCT f.proname::text COLLATE "default", f.prokind::text, f.provolatile::text, f.proparallel::text, f.proisstrict, f.prosecdef
+    FROM functions f WHERE f.public AND f.schema = 'vsm' ORDER BY f.proname::text COLLATE "default"
     $$, $$
     -- volatile functions write or read shared memory, and so are unsafe in parallel; stable ones read the ledger, in the leader
     -- because their plans must see stages that this transaction changed; safe ones touch no table
-    VALUES ('completions',      'f', 's', 'r', false, false),
-           ('create_work_item', 'f', 'v', 'u', false, false),
-           ('cumulative_flow',  'f', 's', 'r', false, false),
-           ('cycle_time_days',  'f', 's', 's', true,  false),
-           ('data_quality',     'f', 's', 'r', false, false),
-           ('define_stream',    'f', 'v', 'u', false, false),
-           ('flow_efficiency',  'f', 's', 'r', false, false),
-           ('forecast',         'f', 's', 'r', false, false),
-           ('grant_access',     'f', 'v', 'u', false, false),
-           ('history',          'f', 's', 'r', false, false),
-           ('import_events',    'f', 'v', 'u', false, false),
-           ('import_wide',      'f', 'v', 'u', false, false),
-           ('metrics',          'f', 's', 'r', false, false),
-           ('occupancy',        'f', 's', 'r', false, false),
-           ('simulate',         'f', 's', 's', true,  false),
-           ('throughput',       'f', 's', 'r', false, false),
-           ('time_in_stage',    'f', 's', 'r', false, false),
-           ('transition',       'f', 'v', 'u', false, false),
-           ('wip_at',           'f', 's', 'r', false, false),
-           ('wip_check',        'f', 'v', 'u', false, false),
-           ('wip_rebuild',      'f', 'v', 'u', false, false),
-           ('work_item_age',    'f', 's', 'r', false, false)
+    VALUES ('approx_percentile',     'f', 'i', 's', true,  false),
+           ('approx_percentile_rank','f', 'i', 's', true,  false),
+           ('completions',           'f', 's', 'r', false, false),
+           ('create_work_item',      'f', 'v', 'u', false, false),
+           ('cumulative_flow',       'f', 's', 'r', false, false),
+           ('cycle_time_days',       'f', 's', 's', true,  false),
+           ('data_quality',          'f', 's', 'r', false, false),
+           ('define_stream',         'f', 'v', 'u', false, false),
+           ('flow_efficiency',       'f', 's', 'r', false, false),
+           ('forecast',              'f', 's', 'r', false, false),
+           ('grant_access',          'f', 'v', 'u', false, false),
+           ('histogram',             'f', 'i', 's', true,  false),
+           ('history',               'f', 's', 'r', false, false),
+           ('import_events',         'f', 'v', 'u', false, false),
+           ('import_wide',           'f', 'v', 'u', false, false),
+           ('max_val',               'f', 'i', 's', true,  false),
+           ('mean',                  'f', 'i', 's', true,  false),
+           ('metrics',               'f', 's', 'r', false, false),
+           ('min_val',               'f', 'i', 's', true,  false),
+           ('num_vals',              'f', 'i', 's', true,  false),
+           ('occupancy',             'f', 's', 'r', false, false),
+           ('percentile',            'a', 'i', 's', false, false),
+           ('percentile_agg',        'a', 'i', 's', false, false),
+           ('percentiles',           'a', 'i', 's', false, false),
+           ('refresh_flow_metrics',  'f', 'v', 'u', false, false),
+           ('rel_error',             'f', 'i', 's', true,  false),
+           ('rollup',                'a', 'i', 's', false, false),
+           ('simulate',              'f', 's', 's', true,  false),
+           ('sum',                   'f', 'i', 's', true,  false),
+           ('throughput',            'f', 's', 'r', false, false),
+           ('time_in_stage',         'f', 's', 'r', false, false),
+           ('transition',            'f', 'v', 'u', false, false),
+           ('wip_at',                'f', 's', 'r', false, false),
+           ('wip_check',             'f', 'v', 'u', false, false),
+           ('wip_rebuild',           'f', 'v', 'u', false, false),
+           ('work_item_age',         'f', 's', 'r', false, false)
     $$, 'every public function has the volatility and parallel label of what it does');
 -- PostgREST runs what is not volatile in a read-only transaction, also by POST
 SELECT results_eq($$
@@ -259,11 +273,15 @@ INSERT INTO interface VALUES
      'items, transitions, merged, skipped, refused'),
     ('metrics',
      'stream text DEFAULT ''default''::text, since timestamp with time zone DEFAULT (clock_timestamp() - ''7 days''::interval),'
-     ' until timestamp with time zone DEFAULT clock_timestamp(), type text DEFAULT NULL::text, reopen_rule text DEFAULT NULL::text',
+     ' until timestamp with time zone DEFAULT clock_timestamp(), type text DEFAULT NULL::text, reopen_rule text DEFAULT NULL::text,'
+     ' exact boolean DEFAULT true',
      'stream, since, until, time_zone, reopen_rule, percentile_rule, throughput, arrivals, wip, wip_now, started_wip_now,'
      ' lead_time_n, lead_time_avg, lead_time_p50, lead_time_p70, lead_time_p85, lead_time_p95,'
      ' cycle_time_n, cycle_time_avg, cycle_time_p50, cycle_time_p70, cycle_time_p85, cycle_time_p95,'
-     ' flow_efficiency, finished_never_started, reopened, backward_moves'),
+     ' flow_efficiency, finished_never_started, reopened, backward_moves, type, percentile_error'),
+    ('refresh_flow_metrics',
+     'stream text DEFAULT ''default''::text, since timestamp with time zone DEFAULT ''-infinity''::timestamp with time zone,'
+     ' until timestamp with time zone DEFAULT clock_timestamp()', ''),
     ('wip_at', 'stream text DEFAULT ''default''::text, at timestamp with time zone DEFAULT clock_timestamp()', 'stage, items'),
     ('occupancy',
      'stream text DEFAULT ''default''::text, since timestamp with time zone DEFAULT (clock_timestamp() - ''7 days''::interval),'
@@ -312,7 +330,8 @@ INSERT INTO shapes VALUES
     ('stages', 'id, stream, name, order, type, category, wip_limit, description, created_at'),
     ('work_item_types', 'name, id'),
     ('work_items', 'id, stream, external_id, title, type, created_at, updated_at, stage_id, stage_entered_at, started_at, completed_at'),
-    ('stage_transitions', 'work_item_id, id, from_stage_id, to_stage_id, timestamp, recorded_at, time_in_stage, reason, actor');
+    ('stage_transitions', 'work_item_id, id, from_stage_id, to_stage_id, timestamp, recorded_at, time_in_stage, reason, actor'),
+    ('flow_metrics', 'id, stream, date, period_type, throughput, wip, cycle_time_avg, cycle_time_p50, cycle_time_p85, cycle_time_p95, sketch, created_at');
 SELECT ok(starts_with(string_agg(a.attname, ', ' ORDER BY a.attnum) || ', ', s.columns || ', '), 'columns of vsm.' || s.relation)
 FROM shapes s JOIN relations r ON r.relname = s.relation AND r.schema = 'vsm' JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0
 GROUP BY s.relation, s.columns ORDER BY s.relation;

@@ -45,6 +45,7 @@ CREATE TEMPORARY TABLE calls (function text, statement text, least text);
 INSERT INTO calls VALUES
     ('history',          'SELECT vsm.history(1)', 'reader'),
     ('metrics',          'SELECT vsm.metrics()', 'reader'),
+    ('refresh_flow_metrics', 'SELECT vsm.refresh_flow_metrics()', 'writer'),
     ('wip_at',           'SELECT vsm.wip_at()', 'reader'),
     ('occupancy',        'SELECT vsm.occupancy()', 'reader'),
     ('cumulative_flow',  'SELECT vsm.cumulative_flow()', 'reader'),

@@ -1,0 +1,209 @@
+/*
+ * sketch_agg.c
+ *		The aggregates percentile_agg() and rollup().
+ *
+ * Their state is the sketch itself, so partial results travel between workers
+ * as any value does.  It is changed in place: the executor keeps the pointer as
+ * long as the same one comes back, and copies another one, of a larger shape,
+ * into the aggregate's memory.  The state has empty cells to grow into; the final
+ * functions bring it into its least shape, in a copy, since a window function
+ * goes on with it.
+ *
+ * A frame that moves takes values away again (vsm._sketch_remove).
+ */
+#include "sketch_sql.h"
+
+#include <math.h>
+
+#include "utils/builtins.h"
+
+#include "errors.h"
+
+static Datum add(FunctionCallInfo fcinfo, double value);
+static VsmSketch *state_of(FunctionCallInfo fcinfo);
+static VsmSketch *first_state(FunctionCallInfo fcinfo);
+static void require_aggregate(FunctionCallInfo fcinfo);
+static void require_state_error(FunctionCallInfo fcinfo, const VsmSketch *state);
+static Datum take_out(FunctionCallInfo fcinfo, double value);
+static void refuse_value(double value) pg_attribute_noreturn();
+
+PG_FUNCTION_INFO_V1(vsm__sketch_add_float8);
+PG_FUNCTION_INFO_V1(vsm__sketch_add_interval);
+PG_FUNCTION_INFO_V1(vsm__sketch_remove_float8);
+PG_FUNCTION_INFO_V1(vsm__sketch_remove_interval);
+PG_FUNCTION_INFO_V1(vsm__sketch_combine);
+PG_FUNCTION_INFO_V1(vsm__sketch_uncombine);
+PG_FUNCTION_INFO_V1(vsm__sketch_finish);
+PG_FUNCTION_INFO_V1(vsm__sketch_finish_values);
+
+/* vsm._sketch_add(state, value float8 [, rel_error float8]): transition function; nulls do not count; PT422 */
+Datum
+vsm__sketch_add_float8(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(1))
+	{
+		if (PG_ARGISNULL(0))
+			PG_RETURN_NULL();
+		return PG_GETARG_DATUM(0);
+	}
+	return add(fcinfo, PG_GETARG_FLOAT8(1));
+}
+
+/* vsm._sketch_add(state, value interval [, rel_error float8]) */
+Datum
+vsm__sketch_add_interval(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(1))
+	{
+		if (PG_ARGISNULL(0))
+			PG_RETURN_NULL();
+		return PG_GETARG_DATUM(0);
+	}
+	return add(fcinfo, vsm_sketch_seconds(PG_GETARG_INTERVAL_P(1)));
+}
+
+static inline Datum
+add(FunctionCallInfo fcinfo, double value)
+{
+	if (unlikely(isnan(value) || isinf(value)))
+		refuse_value(value);
+	return PointerGetDatum(vsm_sketch_added(state_of(fcinfo), value));
+}
+
+static inline VsmSketch *
+state_of(FunctionCallInfo fcinfo)
+{
+	VsmSketch  *state;
+
+	require_aggregate(fcinfo);
+	if (unlikely(PG_ARGISNULL(0)))
+		return first_state(fcinfo);
+	state = (VsmSketch *) PG_GETARG_POINTER(0);
+	if (unlikely(VARATT_IS_EXTENDED(state)))
+		state = (VsmSketch *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(0));
+	if (PG_NARGS() > 2)
+		require_state_error(fcinfo, state);
+	return state;
+}
+
+static VsmSketch *
+first_state(FunctionCallInfo fcinfo)
+{
+	double		rel_error = VSM_SKETCH_DEFAULT_ERROR;
+
+	if (PG_NARGS() > 2 && !PG_ARGISNULL(2))
+		rel_error = PG_GETARG_FLOAT8(2);
+	if (!(rel_error >= VSM_SKETCH_MIN_ERROR && rel_error <= VSM_SKETCH_MAX_ERROR))
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("relative error %g is out of range", rel_error),
+				errdetail("A sketch's percentiles are within 0.0001 to 0.2 of the exact ones."),
+				errhint("Give rel_error as a fraction; the default, 0.01, is 1 percent."));
+	return vsm_sketch_empty(rel_error);
+}
+
+/* It is changed in place, which is an aggregate's right only. */
+static inline void
+require_aggregate(FunctionCallInfo fcinfo)
+{
+	if (unlikely(!AggCheckCallContext(fcinfo, NULL)))
+		elog(ERROR, "called outside an aggregate");
+}
+
+static void
+require_state_error(FunctionCallInfo fcinfo, const VsmSketch *state)
+{
+	double		rel_error = PG_ARGISNULL(2) ? VSM_SKETCH_DEFAULT_ERROR : PG_GETARG_FLOAT8(2);
+
+	if (unlikely(rel_error != state->rel_error))
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("the relative error changes within a sketch"),
+				errdetail("It is %g for some rows and %g for others.", state->rel_error, rel_error),
+				errhint("Give one rel_error for all rows of a group."));
+}
+
+/* vsm._sketch_remove(state, value float8 [, rel_error float8]): inverse transition function */
+Datum
+vsm__sketch_remove_float8(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(1))
+		return PG_GETARG_DATUM(0);
+	return take_out(fcinfo, PG_GETARG_FLOAT8(1));
+}
+
+/* vsm._sketch_remove(state, value interval [, rel_error float8]) */
+Datum
+vsm__sketch_remove_interval(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(1))
+		return PG_GETARG_DATUM(0);
+	return take_out(fcinfo, vsm_sketch_seconds(PG_GETARG_INTERVAL_P(1)));
+}
+
+static Datum
+take_out(FunctionCallInfo fcinfo, double value)
+{
+	VsmSketch  *state = state_of(fcinfo);
+
+	if (!vsm_sketch_remove(state, value))
+		elog(ERROR, "%g is not in the sketch", value);
+	return PointerGetDatum(state);
+}
+
+/* vsm._sketch_combine(state, sketch): combine function, and transition function of rollup(); PT422 */
+Datum
+vsm__sketch_combine(PG_FUNCTION_ARGS)
+{
+	VsmSketch  *state = state_of(fcinfo);
+	const VsmSketch *other = VSM_GETARG_SKETCH(1);
+	VsmSketchShape shape;
+
+	vsm_sketch_require_same_error(state, other);
+	vsm_sketch_require_countable(state, other);
+	shape = vsm_sketch_shape_to_merge(state, other);
+	if (!vsm_sketch_fits(state, &shape))
+		state = vsm_sketch_with_shape(state, &shape);
+	vsm_sketch_merge(state, other);
+	return PointerGetDatum(state);
+}
+
+/* vsm._sketch_uncombine(state, sketch): inverse transition function of rollup() */
+Datum
+vsm__sketch_uncombine(PG_FUNCTION_ARGS)
+{
+	VsmSketch  *state = state_of(fcinfo);
+
+	if (!vsm_sketch_subtract(state, VSM_GETARG_SKETCH(1)))
+		elog(ERROR, "the sketch is not part of the state");
+	return PointerGetDatum(state);
+}
+
+/* vsm._sketch_finish(state) -> sketch: final function of rollup() */
+Datum
+vsm__sketch_finish(PG_FUNCTION_ARGS)
+{
+	VSM_RETURN_SKETCH(vsm_sketch_least(VSM_GETARG_SKETCH(0)));
+}
+
+/* vsm._sketch_finish_values(state) -> sketch: final function of percentile_agg(); null when there was no value */
+Datum
+vsm__sketch_finish_values(PG_FUNCTION_ARGS)
+{
+	const VsmSketch *state = VSM_GETARG_SKETCH(0);
+
+	if (state->count == 0)
+		PG_RETURN_NULL();
+	VSM_RETURN_SKETCH(vsm_sketch_least(state));
+}
+
+static void
+refuse_value(double value)
+{
+	ereport(ERROR,
+			errcode(VSM_UNPROCESSABLE),
+			errmsg("%s cannot be put into a sketch", isnan(value) ? "NaN" : value < 0 ? "-Infinity"
+																					  : "Infinity"),
+			errdetail("No value lies within a relative error of it."),
+			errhint("Leave such values out: percentile_agg(x) FILTER (WHERE abs(x) < 'Infinity')."));
+}

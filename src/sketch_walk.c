@@ -1,0 +1,138 @@
+/*
+ * sketch_walk.c
+ *		What a sketch tells, by a walk through its buckets.
+ *
+ * From the lowest value to the highest: the negative cells backwards, since they
+ * are in the order of their magnitudes, then the zeros, then the positive cells.
+ */
+#include "sketch.h"
+
+#include <math.h>
+
+#include "sketch_bucket.h"
+
+static double value_of(const VsmSketchCursor *cursor);
+
+/*
+ * vsm_sketch_percentile
+ *		A value within the relative error of the one with that rank.
+ *
+ * The rank is that of percentile_disc: the smallest value such that at least
+ * that share of all is at or below it.  The sketch is not empty.
+ */
+double
+vsm_sketch_percentile(const VsmSketch *sketch, double fraction)
+{
+	double		rank = ceil(fraction * (double) sketch->count);
+	uint64_t	wanted = sketch->count;
+	VsmSketchCursor cursor;
+
+	if (rank < (double) sketch->count)
+		wanted = rank < 1 ? 1 : (uint64_t) rank;
+	for (vsm_sketch_begin(&cursor, sketch); vsm_sketch_next(&cursor) && cursor.count < wanted;)
+		wanted -= cursor.count;
+	return value_of(&cursor);
+}
+
+/* How many values are at or below one; those in its bucket are. */
+uint64_t
+vsm_sketch_rank(const VsmSketch *sketch, double value)
+{
+	int64_t		place = sketch->negative.cells;
+	uint64_t	rank = 0;
+	VsmSketchCursor cursor;
+
+	if (value != 0)
+	{
+		int64_t		bucket = isinf(value) ? INT32_MAX : sketch_bucket_of(sketch_bits_of(value) & ~SIGN_BIT, sketch_multiplier_of(sketch->rel_error));
+
+		place += value < 0 ? sketch->negative.first - 1 - bucket : 1 + bucket - sketch->positive.first;
+		if (value > 0 && place <= sketch->negative.cells)
+			place = sketch->negative.cells;
+		else if (value < 0 && place >= sketch->negative.cells)
+			place = sketch->negative.cells - 1;
+	}
+	for (vsm_sketch_begin(&cursor, sketch); vsm_sketch_next(&cursor) && cursor.place <= place;)
+		rank += cursor.count;
+	return rank;
+}
+
+/* Within the relative error when all values have one sign; the same however the sketch was merged. */
+double
+vsm_sketch_sum(const VsmSketch *sketch)
+{
+	double		sum = 0;
+	VsmSketchCursor cursor;
+
+	for (vsm_sketch_begin(&cursor, sketch); vsm_sketch_next(&cursor);)
+		sum += value_of(&cursor) * (double) cursor.count;
+	return sum;
+}
+
+/* Before the first bucket. */
+void
+vsm_sketch_begin(VsmSketchCursor *cursor, const VsmSketch *sketch)
+{
+	cursor->sketch = sketch;
+	cursor->place = -1;
+	cursor->count = 0;
+}
+
+/* To the next bucket that holds values; false behind the last. */
+bool
+vsm_sketch_next(VsmSketchCursor *cursor)
+{
+	const VsmSketch *sketch = cursor->sketch;
+	int64_t		negative = sketch->negative.cells;
+	int64_t		end = negative + 1 + sketch->positive.cells;
+
+	while (++cursor->place < end)
+	{
+		if (cursor->place == negative)
+			cursor->count = sketch->zeros;
+		else if (cursor->place < negative)
+			cursor->count = vsm_sketch_cell(sketch, true, (int32_t) (negative - 1 - cursor->place));
+		else
+			cursor->count = vsm_sketch_cell(sketch, false, (int32_t) (cursor->place - negative - 1));
+		if (cursor->count > 0)
+			return true;
+	}
+	return false;
+}
+
+/* The values of the bucket lie from lower to upper; the bound with the smaller magnitude is among them. */
+void
+vsm_sketch_bounds(const VsmSketchCursor *cursor, double *lower, double *upper)
+{
+	const VsmSketch *sketch = cursor->sketch;
+	int64_t		place = cursor->place - sketch->negative.cells;
+	double		multiplier = sketch_multiplier_of(sketch->rel_error);
+	int32_t		bucket;
+
+	*lower = *upper = 0;
+	if (place == 0)
+		return;
+	bucket = place < 0 ? sketch->negative.first - 1 - (int32_t) place : sketch->positive.first + (int32_t) place - 1;
+	*lower = sketch_lower_bound(bucket, multiplier);
+	*upper = sketch_lower_bound(bucket + 1, multiplier);
+	if (place < 0)
+	{
+		double		swap = *lower;
+
+		*lower = -*upper;
+		*upper = -swap;
+	}
+}
+
+/* No farther from either bound than the relative error. */
+static double
+value_of(const VsmSketchCursor *cursor)
+{
+	double		lower;
+	double		upper;
+
+	vsm_sketch_bounds(cursor, &lower, &upper);
+	if (lower < 0)
+		return isinf(lower) ? upper : upper * (2.0 / (1.0 + upper / lower));
+	return upper == 0 || isinf(upper) ? lower : lower * (2.0 / (1.0 + lower / upper));
+}

@@ -1,0 +1,391 @@
+/*
+ * values_select.c
+ *		The values of given ranks among many, without sorting.
+ *
+ * The range from the smallest to the greatest is divided into equal parts and the
+ * values in each are counted; then only the parts that hold a wanted rank are
+ * looked at, divided again when they still hold too many, or picked out and
+ * searched by Hoare's selection.  That is two or three looks at each value, in the
+ * order in which they lie, in memory or in the file; and never more than there
+ * are bits in the range over log2 of the parts, whatever the distribution.
+ *
+ * An interval is compared as the server compares them: a day 24 hours, a month
+ * 30 days.  What is found is one of the intervals that were given.
+ */
+#include "values.h"
+
+#include "miscadmin.h"
+#include "port/pg_bitutils.h"
+#include "utils/memutils.h"
+
+#define MOST_PICKED		16384	/* values of a part that are picked out */
+#define MOST_PICKED_AT_ONCE (4 * MOST_PICKED)
+
+/* A range of keys that holds some of the wanted ranks. */
+typedef struct Range
+{
+	int128		low;
+	int128		high;			/* inclusive */
+	int64		before;			/* values below low */
+	int64		inside;
+	const int64 *ranks;			/* wanted, of all values; ascending */
+	int			nranks;
+	char	   *found;
+	void	   *picked;			/* the values themselves, when they are few */
+	int64		npicked;
+	struct Range *next;			/* to look at later */
+} Range;
+
+static void find_range(VsmValues *values, Range *range);
+static Range *divide(VsmValues *values, const Range *range, Range *later);
+static int	part_bits(int64 inside);
+static void count_parts(VsmValues *values, const Range *range, int shift, int64 *counts);
+static int	wanted_parts(const VsmValues *values, const Range *range, int shift, const int64 *counts, Range *parts);
+static void pick(VsmValues *values, const Range *range, int shift, int64 *slots, Range *parts, int nparts);
+static void search(VsmValues *values, const Range *range);
+static void first_with_key(VsmValues *values, int128 key, void *found);
+static void select_nth(VsmValues *values, void *array, int64 low, int64 high, int64 nth);
+
+/* Of the nth value of an array: a number in the order of the values. */
+static inline int128
+key_of(const void *array, int64 nth, bool intervals)
+{
+	const Interval *interval;
+
+	if (!intervals)
+		return (int128) ((const uint64 *) array)[nth];
+	interval = (const Interval *) array + nth;
+	return (int128) ((int64) interval->month * DAYS_PER_MONTH + interval->day) * USECS_PER_DAY + interval->time;
+}
+
+/*
+ * vsm_values_select
+ *		The values of some ranks, counted from 0.
+ *
+ * ranks are ascending, each less than the number of values.  found has room for
+ * as many values.  The values stay as they are.
+ */
+void
+vsm_values_select(VsmValues *values, const int64 *ranks, int nranks, void *found)
+{
+	Range all = {.inside = values->count, .ranks = ranks, .nranks = nranks, .found = found};
+	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "vsm selection", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(work);
+
+	if (nranks > 0)
+	{
+		if (values->spilled == 0 && values->kept <= MOST_PICKED)
+		{
+			all.picked = palloc(values->kept * vsm_value_size(values));
+			all.npicked = values->kept;
+			memcpy(all.picked, values->values, values->kept * vsm_value_size(values));
+		}
+		else
+			find_range(values, &all);
+	}
+	for (Range *range = nranks > 0 ? &all : NULL; range != NULL;)
+	{
+		Range	   *next = range->next;
+
+		if (range->picked)
+			search(values, range);
+		else if (range->low == range->high)
+		{
+			first_with_key(values, range->low, range->found);
+			for (int i = 1; i < range->nranks; i++)
+				memcpy(range->found + i * vsm_value_size(values), range->found, vsm_value_size(values));
+		}
+		else
+			next = divide(values, range, next);
+		if (range->picked)
+			pfree(range->picked);
+		range = next;
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(work);
+}
+
+static pg_attribute_always_inline void
+extend_range(Range *range, const void *piece, int64 n, bool intervals)
+{
+	for (int64 i = 0; i < n; i++)
+	{
+		int128		key = key_of(piece, i, intervals);
+
+		range->low = Min(range->low, key);
+		range->high = Max(range->high, key);
+	}
+}
+
+static void
+find_range(VsmValues *values, Range *range)
+{
+	VsmPieces		pieces;
+	void	   *piece;
+	int64		n;
+	bool		first = true;
+
+	vsm_values_begin(&pieces, values);
+	while ((n = vsm_values_next(&pieces, &piece)) > 0)
+	{
+		if (first)
+			range->low = range->high = key_of(piece, 0, values->intervals);
+		first = false;
+		if (values->intervals)
+			extend_range(range, piece, n, true);
+		else
+			extend_range(range, piece, n, false);
+	}
+	vsm_values_end(&pieces);
+}
+
+/* The values were picked. */
+static void
+search(VsmValues *values, const Range *range)
+{
+	Size		size = vsm_value_size(values);
+	int64		below = 0;
+
+	for (int i = 0; i < range->nranks; i++)
+	{
+		int64		nth = range->ranks[i] - range->before;
+
+		select_nth(values, range->picked, below, range->npicked - 1, nth);
+		memcpy(range->found + i * size, (char *) range->picked + nth * size, size);
+		below = nth;
+	}
+}
+
+/* The parts that hold a wanted rank, before those to look at later. */
+static Range *
+divide(VsmValues *values, const Range *range, Range *later)
+{
+	int			bits = part_bits(range->inside);
+	int			shift = 0;
+	int64	   *counts = palloc0(sizeof(int64) << bits);
+	Range	   *parts = palloc0(sizeof(Range) * range->nranks);
+	int			nparts;
+
+	while ((uint128) (range->high - range->low) >> shift >> bits != 0)
+		shift++;
+	count_parts(values, range, shift, counts);
+	nparts = wanted_parts(values, range, shift, counts, parts);
+	memset(counts, 0, sizeof(int64) << bits);
+	pick(values, range, shift, counts, parts, nparts);
+	pfree(counts);
+	for (int i = 0; i < nparts; i++)
+		parts[i].next = i + 1 < nparts ? &parts[i + 1] : later;
+	return parts;
+}
+
+/* log2 of the number of parts: a few values in each when they are spread evenly; what a processor's cache holds. */
+static int
+part_bits(int64 inside)
+{
+	return Max(6, Min(14, pg_leftmost_one_pos64((uint64) inside) - 3));
+}
+
+/* The part of a range that the nth value of an array falls in; -1: it is not in the range. */
+static pg_attribute_always_inline int64
+part_of(const Range *range, int shift, const void *array, int64 nth, bool intervals)
+{
+	if (intervals)
+	{
+		uint128		offset = (uint128) (key_of(array, nth, true) - range->low);
+
+		return offset <= (uint128) (range->high - range->low) ? (int64) (offset >> shift) : -1;
+	}
+	else
+	{
+		uint64		offset = ((const uint64 *) array)[nth] - (uint64) range->low;
+
+		return offset <= (uint64) (range->high - range->low) ? (int64) (offset >> shift) : -1;
+	}
+}
+
+static pg_attribute_always_inline void
+count_piece(const Range *range, int shift, int64 *counts, const void *piece, int64 n, bool intervals)
+{
+	for (int64 i = 0; i < n; i++)
+	{
+		int64		part = part_of(range, shift, piece, i, intervals);
+
+		if (part >= 0)
+			counts[part]++;
+	}
+}
+
+static void
+count_parts(VsmValues *values, const Range *range, int shift, int64 *counts)
+{
+	VsmPieces		pieces;
+	void	   *piece;
+	int64		n;
+
+	vsm_values_begin(&pieces, values);
+	while ((n = vsm_values_next(&pieces, &piece)) > 0)
+		if (values->intervals)
+			count_piece(range, shift, counts, piece, n, true);
+		else
+			count_piece(range, shift, counts, piece, n, false);
+	vsm_values_end(&pieces);
+}
+
+/* The parts that hold wanted ranks, in their order; there is room for one of each rank. */
+static int
+wanted_parts(const VsmValues *values, const Range *range, int shift, const int64 *counts, Range *parts)
+{
+	int64		before = range->before;
+	int			rank = 0;
+	int			nparts = 0;
+
+	for (int64 part = 0; rank < range->nranks; before += counts[part++])
+	{
+		Range	   *wanted = &parts[nparts];
+
+		if (range->ranks[rank] >= before + counts[part])
+			continue;
+		wanted->low = range->low + ((int128) part << shift);
+		wanted->high = Min(range->high, wanted->low + (((int128) 1 << shift) - 1));
+		wanted->before = before;
+		wanted->inside = counts[part];
+		wanted->ranks = &range->ranks[rank];
+		wanted->found = range->found + rank * vsm_value_size(values);
+		while (rank < range->nranks && range->ranks[rank] < before + counts[part])
+		{
+			wanted->nranks++;
+			rank++;
+		}
+		nparts++;
+	}
+	return nparts;
+}
+
+/* In the slot of a part: from 1, the place in parts of those whose values are picked; else 0. */
+static pg_attribute_always_inline void
+pick_piece(const Range *range, int shift, const int64 *slots, Range *parts, const void *piece, int64 n, bool intervals)
+{
+	for (int64 i = 0; i < n; i++)
+	{
+		int64		part = part_of(range, shift, piece, i, intervals);
+		Range	   *into;
+
+		if (part < 0 || slots[part] == 0)
+			continue;
+		into = &parts[slots[part] - 1];
+		if (intervals)
+			((Interval *) into->picked)[into->npicked++] = ((const Interval *) piece)[i];
+		else
+			((uint64 *) into->picked)[into->npicked++] = ((const uint64 *) piece)[i];
+	}
+}
+
+/* Pick the values of the small parts out, in one look.  slots: one of each part, 0. */
+static void
+pick(VsmValues *values, const Range *range, int shift, int64 *slots, Range *parts, int nparts)
+{
+	int64		total = 0;
+	VsmPieces		pieces;
+	void	   *piece;
+	int64		n;
+
+	for (int i = 0; i < nparts; i++)
+	{
+		if (parts[i].inside > MOST_PICKED || total + parts[i].inside > MOST_PICKED_AT_ONCE)
+			continue;
+		total += parts[i].inside;
+		parts[i].picked = palloc(parts[i].inside * vsm_value_size(values));
+		slots[(int64) ((uint128) (parts[i].low - range->low) >> shift)] = i + 1;
+	}
+	if (total == 0)
+		return;
+	vsm_values_begin(&pieces, values);
+	while ((n = vsm_values_next(&pieces, &piece)) > 0)
+		if (values->intervals)
+			pick_piece(range, shift, slots, parts, piece, n, true);
+		else
+			pick_piece(range, shift, slots, parts, piece, n, false);
+	vsm_values_end(&pieces);
+}
+
+/* There is one. */
+static void
+first_with_key(VsmValues *values, int128 key, void *found)
+{
+	VsmPieces		pieces;
+	void	   *piece;
+	int64		n;
+
+	vsm_values_begin(&pieces, values);
+	while ((n = vsm_values_next(&pieces, &piece)) > 0)
+		for (int64 i = 0; i < n; i++)
+			if (key_of(piece, i, values->intervals) == key)
+			{
+				memcpy(found, (char *) piece + i * vsm_value_size(values), vsm_value_size(values));
+				vsm_values_end(&pieces);
+				return;
+			}
+	elog(ERROR, "a value has gone while it was looked for");
+}
+
+/*
+ * select_nth
+ *		Put the nth smallest in its place, none greater before it.
+ *
+ * Hoare's selection on array[low..high]; many equal values divide evenly.
+ */
+static pg_attribute_always_inline void
+select_nth_of(void *array, int64 low, int64 high, int64 nth, bool intervals)
+{
+	while (low < high)
+	{
+		int128		a = key_of(array, low, intervals);
+		int128		b = key_of(array, low + (high - low) / 2, intervals);
+		int128		c = key_of(array, high, intervals);
+		int128		pivot = Max(Min(a, b), Min(Max(a, b), c));
+		int64		left = low;
+		int64		right = high;
+
+		while (left <= right)
+		{
+			while (key_of(array, left, intervals) < pivot)
+				left++;
+			while (key_of(array, right, intervals) > pivot)
+				right--;
+			if (left > right)
+				break;
+			if (intervals)
+			{
+				Interval	swap = ((Interval *) array)[left];
+
+				((Interval *) array)[left] = ((Interval *) array)[right];
+				((Interval *) array)[right] = swap;
+			}
+			else
+			{
+				uint64		swap = ((uint64 *) array)[left];
+
+				((uint64 *) array)[left] = ((uint64 *) array)[right];
+				((uint64 *) array)[right] = swap;
+			}
+			left++;
+			right--;
+		}
+		/* [low..right] <= pivot <= [left..high]; what lies between equals it */
+		if (nth <= right)
+			high = right;
+		else if (nth >= left)
+			low = left;
+		else
+			return;
+	}
+}
+
+static void
+select_nth(VsmValues *values, void *array, int64 low, int64 high, int64 nth)
+{
+	if (values->intervals)
+		select_nth_of(array, low, high, nth, true);
+	else
+		select_nth_of(array, low, high, nth, false);
+}
