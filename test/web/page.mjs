@@ -138,6 +138,15 @@ await part('the URL holds what is chosen', async () => {
 	is(await text(page, '#figure-wip .exact'), `average ${number((await api(MAIN, asked.get('metrics'))).wip)}`, 'and so is the average WIP');
 	await page.fill('#since', day(5));
 	ok(/after/.test(await text(page, '#dates-error')), 'dates the wrong way round are refused, and why');
+	await page.route('**/api/v1/streams', async route => {
+		const streams = await (await route.fetch()).json();
+
+		await route.fulfill({json: streams.map(stream => ({...stream, time_zone: 'Mars/Base_1'}))});
+	});
+	await page.goto(MAIN);
+	await settled(page);
+	ok((await text(page, '#period')).endsWith('days of UTC'), 'a zone that the browser does not know is UTC, and is said to be');
+	await page.unrouteAll();
 	await page.goto(`${MAIN}?days=12&since=tomorrow&view=%3Cb%3E`);
 	await settled(page);
 	is(await page.locator('input[name=days]:checked').inputValue(), '30', 'nonsense in the URL counts as nothing chosen');
@@ -166,6 +175,13 @@ await part('WIP is live, and rests with the page', async () => {
 	await page.waitForFunction(wanted => Number(document.querySelector('#figure-wip .big').textContent) === wanted, before + 1);
 	ok(await canvas.evaluate(element => element.isConnected), 'a new item is counted at once, and no chart is touched');
 	ok(reads > 0, 'WIP was read again');
+	is((await values(page, 'wip'))[0][1], count((await api(MAIN, 'wip?stream=default'))[0].wip), 'an open table of values follows');
+
+	const row = await page.locator('#wip tbody tr').first().elementHandle();
+
+	await page.waitForResponse(/\/api\/v1\/wip/);
+	await page.waitForRequest(/\/api\/v1\/wip/);
+	ok(await row.evaluate(element => element.isConnected), 'and is left alone while nothing changes');
 	await page.context().close();
 
 	const resting = await open(MAIN, '', {clock: true});
@@ -197,6 +213,12 @@ await part('the board', async () => {
 	await lane(page, 'Backlog').getByRole('button', {name: 'Show more'}).click();
 	await page.waitForFunction(n => document.querySelectorAll('.lane[data-stage=Backlog] .card').length === n, Math.min(50, wip[0].wip));
 	ok(true, 'and more when asked');
+	await page.locator('#type').selectOption('bug');
+	await settled(page);
+	ok((await lane(page, 'Backlog').locator('.facts').allTextContents()).every(facts => facts.includes('· bug ·'))
+		&& (await lane(page, 'Backlog').locator('.count').textContent()).endsWith('(all types)'), 'of a type, cards are of that type; counts say that they are not');
+	await page.locator('#type').selectOption('');
+	await settled(page);
 	await accessible(page, 'board');
 
 	/* by keyboard */
@@ -211,6 +233,10 @@ await part('the board', async () => {
 	is(await stageOf(walker), 'Backlog', 'Shift and an arrow move the item, in the database too');
 	await page.waitForFunction(id => Number(document.activeElement.dataset.id) === id, walker);
 	ok(true, 'the focus goes with it');
+
+	await api(MAIN, `work-items/${walker}/transition`, {method: 'PUT', body: {to_stage: 'Analysis'}});
+	await lane(page, 'Analysis').locator(`.card[data-id="${walker}"]`).waitFor();
+	is(await card(page, walker).count(), 1, 'what others move is seen, and is in one stage only');
 
 	/* by drag */
 	const dragged = await first('Deployment');

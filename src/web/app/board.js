@@ -13,6 +13,8 @@ import {itemDialog} from './item_dialog.js';
 import {explain, isTrouble} from './trouble.js';
 
 const PAGE = 25;
+const PINNED = 10;
+const MOST = 500;				/* of a stage */
 const REFRESH_MS = 30000;
 const HINT = 'Drag an item to another stage, or open it and choose one. By keyboard: arrows go from item to item, '
 	+ 'Shift with the left or right arrow moves an item.';
@@ -24,7 +26,7 @@ export function board({reload, failed})
 	const maker = makeForm(create);
 	const dialog = itemDialog(move);
 	let columns = [], context = null, refreshed = 0, counts = '', dragged = null, moving = false;
-	let here = new Map();			/* by stage name: items moved or made here, which are shown first */
+	let here = new Map();			/* by stage name: ids of items moved or made here, which are shown first */
 
 	byId('board').replaceChildren(
 		maker.form,
@@ -41,22 +43,31 @@ export function board({reload, failed})
 			here = new Map();
 			tell();
 			columns = next.stages.map(stage => column(stage, {
-				open: item => dialog.open(item, context), more: lane => load(lane, {more: true}).catch(failed), step, walk,
+				open: item => dialog.open(item, context), more: lane => load([lane], {more: true}).catch(failed), step, walk,
 				drag: (item, lane) => dragged = item && {item, lane}, drop: lane => dragged && move(dragged.item, dragged.lane.stage.name, lane.stage.name)}));
 			lanes.replaceChildren(...columns.map(({element}) => element));
 		}
 		context = next;
 		maker.types(next.types);
-		await Promise.all(columns.map(lane => load(lane, {signal})));
+		await load(columns, {signal});
 		refreshed = Date.now();
 	}
 
-	/* Asks for what is shown already, or for a page more. */
-	async function load(lane, {more = false, signal} = {})
+	/* Stages change together, so that no item is in two of them. */
+	async function load(lanes, how)
 	{
+		const shows = await Promise.all(lanes.map(lane => read(lane, how)));
+
+		shows.forEach(show => show());
+	}
+
+	/* Asks for what is shown already, or for a page more; gives what shows it, unless it was asked again since. */
+	async function read(lane, {more = false, signal} = {})
+	{
+		const turn = ++lane.turn;
 		const {stream, type, stages} = context, {name, category} = lane.stage;
-		const pinned = (here.get(name) ?? []).filter(item => !type || item.type === type);
-		const wanted = Math.min(500, Math.max(PAGE, lane.asked + (more ? PAGE : 0)));
+		const asked = readPinned(name, type, signal);
+		const wanted = Math.min(MOST, Math.max(PAGE, lane.asked + (more ? PAGE : 0)));
 		let items, next;
 
 		if (category === 'done' && stages.filter(stage => stage.category === 'done').length === 1)
@@ -70,22 +81,29 @@ export function board({reload, failed})
 			({items, next} = await get('work-items', {stream, stage: name, type, limit: wanted}, signal));
 		lane.asked = wanted;
 
-		const first = pinned.filter(item => item.current_stage === name), ids = new Set(first.map(item => item.id));
+		const pinned = await asked, ids = new Set(pinned.map(item => item.id)), all = [...pinned, ...items.filter(item => !ids.has(item.id))];
 
-		lane.show([...first, ...items.filter(item => !ids.has(item.id))], Boolean(next) && wanted < 500, context);
+		return () => turn === lane.turn && lane.show(all, !next ? 'none' : wanted < MOST ? 'more' : 'too many');
+	}
+
+	/* Somebody may have moved or deleted them since. */
+	async function readPinned(stage, type, signal)
+	{
+		const items = await Promise.all((here.get(stage) ?? []).map(id => get(`work-items/${id}`, {}, signal).catch(() => null)));
+
+		return items.filter(item => item?.current_stage === stage && (!type || item.type === type));
 	}
 
 	/* Counts are live; the cards of a stage whose count changed are read again, and now and then those of all. */
 	async function tick(wip)
 	{
 		const now = JSON.stringify(wip.map(stage => stage.wip)), late = Date.now() - refreshed > REFRESH_MS;
-		const before = counts === '' ? [] : JSON.parse(counts);
 
-		wip.forEach((stage, n) => columns.find(lane => lane.stage.name === stage.stage)?.count(stage, before[n]));
+		wip.forEach((stage, n) => columns.find(lane => lane.stage.name === stage.stage)?.count(stage, context.type));
 		if (dragged === null && !moving && counts !== '' && (now !== counts || late))
 		{
 			refreshed = Date.now();
-			await Promise.all(columns.map(lane => load(lane)));
+			await load(columns);
 		}
 		counts = now;
 	}
@@ -102,7 +120,7 @@ export function board({reload, failed})
 		{
 			const transition = await put(`work-items/${item.id}/transition`, {to_stage: to, expected_from: from});
 
-			pin({...item, current_stage: to, stage_entered_at: transition.timestamp});
+			pin(item.id, transition.to_stage);
 			announce(`“${item.title}” is in ${to} now.`);
 		}
 		catch (error)
@@ -110,28 +128,28 @@ export function board({reload, failed})
 			if (isTrouble(error))
 				failed(error);
 			tell(`“${item.title}” was not moved to ${to}.`, ...explain(error));
-			unpin(item);
+			unpin(item.id);
 		}
 		finally
 		{
 			moving = false;
 		}
-		await Promise.all(columns.filter(lane => [from, to].includes(lane.stage.name)).map(lane => load(lane))).catch(failed);
+		await load(columns.filter(lane => [from, to].includes(lane.stage.name))).catch(failed);
 		focusItem(item.id);
 		counts = '';
 		reload();
 	}
 
-	function unpin(item)
+	function unpin(id)
 	{
 		for (const [stage, list] of here)
-			here.set(stage, list.filter(other => other.id !== item.id));
+			here.set(stage, list.filter(other => other !== id));
 	}
 
-	function pin(item)
+	function pin(id, stage)
 	{
-		unpin(item);
-		here.set(item.current_stage, [item, ...here.get(item.current_stage) ?? []]);
+		unpin(id);
+		here.set(stage, [id, ...here.get(stage) ?? []].slice(0, PINNED));
 	}
 
 	/* Without a word: it is over. */
@@ -172,9 +190,9 @@ export function board({reload, failed})
 	{
 		const item = await post('work-items', {title, type, stream: context.stream});
 
-		pin({...item, stage_entered_at: item.created_at});
+		pin(item.id, item.current_stage);
 		announce(`“${title}” was created in ${item.current_stage}.`);
-		await Promise.all(columns.filter(lane => lane.stage.name === item.current_stage).map(lane => load(lane)));
+		await load(columns.filter(lane => lane.stage.name === item.current_stage));
 		counts = '';
 		reload();
 	}

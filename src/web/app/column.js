@@ -18,11 +18,12 @@ export function column(stage, {open, more, step, walk, drag, drop})
 	const element = h('section', {class: 'lane', 'data-stage': stage.name, 'data-category': stage.category, 'aria-label': stage.name},
 		h('header', null, h('h2', null, stage.name), places), list, remark, button);
 	const items = new Map();		/* by id: what the cards show */
-	const lane = {stage, element, asked: 0, show, count: setCount, focus};
+	const lane = {stage, element, asked: 0, turn: 0, show, count: setCount, focus};
 
 	/* ---- Showing ---- */
 
-	function show(all, hasMore, {zone})
+	/* left: 'none', 'more', or 'too many' to show */
+	function show(all, left)
 	{
 		const cards = new Map([...list.querySelectorAll('.card')].map(card => [Number(card.dataset.id), card]));
 
@@ -36,8 +37,8 @@ export function column(stage, {open, more, step, walk, drag, drop})
 		all.forEach((item, n) => describe(rows[n].firstChild, item));
 		if (rows.length > 0 && !list.querySelector('.card[tabindex="0"]'))
 			rows[0].firstChild.tabIndex = 0;
-		button.hidden = !hasMore;
-		remark.textContent = all.length === 0 ? 'No items here.' : '';
+		button.hidden = left !== 'more';
+		remark.textContent = all.length === 0 ? 'No items here.' : left === 'too many' ? 'And more, which the API gives.' : '';
 		if (stage.category === 'done')
 			places.textContent = 'finished, the latest first';
 	}
@@ -85,9 +86,10 @@ export function column(stage, {open, more, step, walk, drag, drop})
 		setText(card.lastChild, facts);
 	}
 
-	function setCount(now)
+	/* type: the one that cards are shown of; counts are of all. */
+	function setCount(now, type)
 	{
-		setText(places, says(now));
+		setText(places, says(now) + (type ? ' (all types)' : ''));
 		element.classList.toggle('full', state(now) !== '');
 	}
 

@@ -45,6 +45,20 @@ export const seconds = time => Date.parse(time) / 1000;
 
 const formats = new Map();
 
+/* A zone that the database knows and the browser does not is UTC here; the page names the zone it uses. */
+export function knownZone(zone)
+{
+	try
+	{
+		format(zone, {});
+		return zone;
+	}
+	catch (error)
+	{
+		return 'UTC';
+	}
+}
+
 function format(zone, options)
 {
 	const key = zone + JSON.stringify(options);

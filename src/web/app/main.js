@@ -14,7 +14,7 @@ import {cumulativeFlow} from './cumulative_flow.js';
 import {cycleTimes} from './cycle_times.js';
 import {efficiency} from './efficiency.js';
 import {figures, fromMetrics} from './figures.js';
-import {day, startOfDay} from './format.js';
+import {day, knownZone, startOfDay} from './format.js';
 import {every} from './live.js';
 import {pickers} from './pickers.js';
 import * as selection from './selection.js';
@@ -65,7 +65,8 @@ async function load({quiet = false} = {})
 	main.setAttribute('aria-busy', !quiet);
 	try
 	{
-		const [streams, types] = await Promise.all([get('streams', {}, signal), get('types', {}, signal)]);
+		const [given, types] = await Promise.all([get('streams', {}, signal), get('types', {}, signal)]);
+		const streams = given.map(stream => ({...stream, time_zone: knownZone(stream.time_zone)}));
 		const stream = chosen.stream || (streams.find(({name}) => name === 'default') ?? streams[0])?.name;
 
 		choice.show(chosen, streams, types, stream);
@@ -211,7 +212,9 @@ const live = every(LIVE_MS, async () => {
 }, error => trouble.show(error, load));
 
 every(REFRESH_MS, async () => {
-	if (!trouble.is() && chosen.view === 'flow')
+	const read = document.querySelector('.tip:not([hidden])');		/* a chart that is being read stays as it is */
+
+	if (!trouble.is() && chosen.view === 'flow' && !read)
 		await load({quiet: true});
 }, () => {});
 

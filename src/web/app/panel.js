@@ -15,7 +15,7 @@ export function panel(id, title, about, ...controls)
 	const chart = h('div', {class: 'chart'}), legend = h('ul', {class: 'legend'}), note = h('p', {class: 'note'});
 	const summary = h('summary', null, 'Table of values'), holder = h('div', {class: 'table'});
 	const details = h('details', {hidden: true}, summary, holder);
-	let table = null;
+	let table = null, told = '';		/* what shown() was given last: the same again touches nothing */
 
 	section.setAttribute('aria-labelledby', id + '-title');
 	section.replaceChildren(
@@ -29,6 +29,11 @@ export function panel(id, title, about, ...controls)
 		/* A chart is there now. keys: [[colour, text], ...]; rows: the first is the table's head. */
 		shown({keys = [], remark = '', rows})
 		{
+			const now = JSON.stringify([keys, remark, rows]);
+
+			if (now === told)
+				return;
+			told = now;
 			legend.replaceChildren(...keys.map(legendLine));
 			note.textContent = remark;
 			table = rows;
@@ -44,6 +49,7 @@ export function panel(id, title, about, ...controls)
 			legend.replaceChildren();
 			note.textContent = '';
 			details.hidden = true;
+			told = '';
 		},
 	};
 }
