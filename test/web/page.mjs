@@ -356,6 +356,11 @@ await part('an empty stream', async () => {
 	is(await text(page, '#figure-throughput .big'), '0', 'throughput is 0');
 	is(await text(page, '#figure-p85 .big'), '–', 'and there is no cycle time');
 	await shoot(page, 'empty', {fullPage: true});
+	await page.locator('#type').selectOption('bug');
+	await settled(page);
+	ok(await page.locator('#first-steps').isHidden(), 'a type without items is not a stream without');
+	await page.locator('#type').selectOption('');
+	await settled(page);
 	await accessible(page, 'empty');
 	await view(page, 'Board').click();
 	await settled(page);

@@ -114,7 +114,8 @@ async function loadFigures(signal)
 		seen.set(chart, answer);
 		chart.show(answer, of);
 	}));
-	showFirstSteps(byId('first-steps'), seen.get(charts[0]).points.every(({values}) => values[0] === 0));
+	/* Up to now, of all types. */
+	showFirstSteps(byId('first-steps'), days > 0 && type === '' && seen.get(charts[0]).points.every(({values}) => values[0] === 0));
 }
 
 /* Whole days of the stream's time zone, and nothing of the future. */
