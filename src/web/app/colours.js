@@ -12,10 +12,11 @@ const VIRIDIS = [
 	[110, 206, 88], [181, 222, 43], [236, 229, 60],
 ];
 
-/* The colour of stage n of so many that are not done. */
+/* The colour of stage n of so many that are not done.  What would not stand out from the ground is left out of the scale. */
 function stageColour(n, of)
 {
-	const at = of < 2 ? 4 : (VIRIDIS.length - 1) * (1 - n / (of - 1));
+	const darkest = Number(theme().of('--darkest')), lightest = Number(theme().of('--lightest'));
+	const at = of < 2 ? 4 : lightest - (lightest - darkest) * n / (of - 1);
 	const low = VIRIDIS[Math.floor(at)], high = VIRIDIS[Math.ceil(at)], part = at - Math.floor(at);
 
 	return `rgb(${low.map((value, i) => Math.round(value + (high[i] - value) * part)).join(' ')})`;
