@@ -164,6 +164,10 @@ fuzz:			## feed the gateway's parsers with nonsense for FUZZ_SECONDS
 fuzz-sketch:	## feed the sketches' code with nonsense for FUZZ_SECONDS, each of four ways
 	FUZZ_SECONDS=$(FUZZ_SECONDS) test/fuzz/run
 
+# Its result is committed: who builds the gateway needs no npm.
+web:			## bundle the dashboard anew with npm (src/web/dist)
+	@cd src/web && npm ci --silent --ignore-scripts --no-audit --no-fund && node build.mjs
+
 viewer:			## fetch the API viewer of /docs with npm
 	@cd src/gateway/docs && npm ci --silent --ignore-scripts --no-audit --no-fund
 

@@ -1,0 +1,210 @@
+/*
+ * plot.js
+ *		A chart with axes in a panel: uPlot in the page's colours, in the panel's width, with values to be read.
+ *
+ * A chart is made anew when its data or the colours change, and is drawn before the
+ * browser shows the page again, so nothing flickers.
+ */
+import uPlot from 'uplot';
+
+import {PERCENTILES, theme} from './colours.js';
+import {h} from './dom.js';
+import {explore} from './explore.js';
+import {span} from './format.js';
+
+const HEIGHT = 280;
+const FONT = '12px system-ui, sans-serif';
+
+const plots = new Map();		/* by the element that they are in */
+
+const resized = new ResizeObserver(entries => {
+	for (const {target, contentRect} of entries)
+	{
+		const plot = plots.get(target);
+
+		if (plot && contentRect.width > 0 && Math.abs(plot.width - contentRect.width) >= 1)
+			plot.setSize({width: contentRect.width, height: HEIGHT});
+	}
+});
+
+/*
+ * draw
+ *		Put a chart into a panel's element, in place of what was there.
+ *
+ * marks(u) gives the values to be read: {x, y, lines} in the units of the scales.
+ * axes, scales, series, hooks, tzDate go to uPlot.
+ */
+export function draw(chart, {label, data, marks, along, axes, ...options})
+{
+	const width = Math.max(200, chart.clientWidth), surface = h('div', {class: 'surface'});
+
+	erase(chart);
+	chart.replaceChildren(surface);
+
+	const plot = new uPlot({
+		width, height: HEIGHT, legend: {show: false}, cursor: {show: false}, select: {show: false}, padding: [12, 18, 0, 0],
+		axes: axes.map(styled), ...options}, data, surface);
+	const points = marks(plot);
+
+	plots.set(chart, plot);
+	resized.observe(chart);
+	chart.dataset.drawn = points.length;
+	explore(surface, label, () => points.map(mark => ({
+		left: plot.valToPos(mark.x, 'x') + plot.over.offsetLeft, top: plot.valToPos(mark.y, 'y') + plot.over.offsetTop, lines: mark.lines})), along);
+	return plot;
+}
+
+export function erase(chart)
+{
+	plots.get(chart)?.destroy();
+	plots.delete(chart);
+	resized.unobserve(chart);
+}
+
+function styled(axis)
+{
+	const {soft, line} = theme();
+
+	return {stroke: soft, font: FONT, labelFont: FONT, labelSize: axis.label ? 18 : 0, labelGap: 0, gap: 4,
+		grid: {stroke: line, width: 1, ...axis.grid}, ticks: {stroke: line, width: 1, size: 4}, ...axis};
+}
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/* Days of the stream's time zone; hours where they are that close. */
+export function timeAxis(zone)
+{
+	return {
+		axis: {
+			space: 64, size: 28,
+			values: (u, at, n, space, step) => at.map(time => {
+				const then = uPlot.tzDate(new Date(time * 1000), zone);
+
+				return step < 86400 && then.getHours() > 0 ?
+					String(then.getHours()).padStart(2, '0') + ':00' : `${then.getDate()} ${MONTHS[then.getMonth()]}`;
+			}),
+		},
+		tzDate: time => uPlot.tzDate(new Date(time * 1000), zone),
+	};
+}
+
+/* An axis of counts or, with a unit of hours, of durations. */
+export function valueAxis(name, whole)
+{
+	return {
+		label: name, size: (u, values) => 14 + 7 * Math.max(2, ...(values ?? []).map(value => value.length)),
+		incrs: whole ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 1e5, 2e5, 5e5, 1e6, 1e7] : undefined,
+		space: 36,
+	};
+}
+
+/* From zero to a little above the greatest. */
+export const fromZero = (u, least, most) => [0, most > 0 ? most * 1.05 : 1];
+
+/*
+ * percentileLines
+ *		Hook for uPlot: lines at P50, P85 and P95 (in hours), with their names and values.
+ *
+ * scale: the one that they are on.  Across x they are labelled at the top, one below the other.
+ */
+export function percentileLines(percentiles, scale, unit)
+{
+	return u => {
+		const {ctx, bbox} = u, lines = PERCENTILES.map(line => ({...line, hours: percentiles[line.key],
+			at: u.valToPos(percentiles[line.key] / unit.hours, scale, true)})).filter(({hours, at}) =>
+			hours !== null && (scale === 'y' ? at >= bbox.top : at <= bbox.left + bbox.width));
+
+		ctx.save();
+		lines.forEach(line => drawLine(ctx, bbox, scale, line));
+		labelLines(ctx, bbox, scale, lines);
+		ctx.restore();
+	};
+}
+
+function drawLine(ctx, bbox, scale, {at, colour, dash})
+{
+	ctx.lineWidth = 1.5 * devicePixelRatio;
+	ctx.strokeStyle = theme().of(colour);
+	ctx.setLineDash(dash.map(length => length * devicePixelRatio));
+	ctx.beginPath();
+	if (scale === 'y')
+	{
+		ctx.moveTo(bbox.left, at);
+		ctx.lineTo(bbox.left + bbox.width, at);
+	}
+	else
+	{
+		ctx.moveTo(at, bbox.top);
+		ctx.lineTo(at, bbox.top + bbox.height);
+	}
+	ctx.stroke();
+}
+
+/* None over another: along y the next is above the one before, if not by its value, then by a line. */
+function labelLines(ctx, bbox, scale, lines)
+{
+	const ratio = devicePixelRatio, right = bbox.left + bbox.width;
+	let above = Infinity;
+
+	ctx.font = `600 ${12 * ratio}px system-ui, sans-serif`;
+	ctx.textAlign = 'left';
+	ctx.textBaseline = 'alphabetic';
+	lines.forEach(({name, hours, at}, n) => {
+		const text = `${name} ${span(hours)}`, width = ctx.measureText(text).width;
+
+		above = Math.min(at - 5 * ratio, above - 15 * ratio);
+		if (scale === 'y')
+			write(ctx, text, right - width - 4 * ratio, Math.max(above, bbox.top + 10 * ratio));
+		else
+			write(ctx, text, Math.min(at + 5 * ratio, right - width), bbox.top + (12 + 16 * n) * ratio);
+	});
+}
+
+/* Readable on whatever is below. */
+function write(ctx, text, x, y)
+{
+	const {panel, text: ink} = theme();
+
+	ctx.setLineDash([]);
+	ctx.save();
+	ctx.lineWidth = 4 * devicePixelRatio;
+	ctx.lineJoin = 'round';
+	ctx.strokeStyle = panel;
+	ctx.strokeText(text, x, y);
+	ctx.fillStyle = ink;
+	ctx.fillText(text, x, y);
+	ctx.restore();
+}
+
+/* Hook for uPlot: a dot for each point, in the colour that colourOf gives; a triangle where it stands for one above. */
+export function dots(xs, ys, colourOf, {radius = 2.6, above = () => false} = {})
+{
+	return u => {
+		const {ctx, bbox} = u;
+
+		ctx.save();
+		ctx.beginPath();
+		ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+		ctx.clip();
+		ctx.globalAlpha = xs.length > 1500 ? 0.45 : 0.7;
+		for (let i = 0; i < xs.length; i++)
+		{
+			ctx.fillStyle = colourOf(i);
+			ctx.beginPath();
+			mark(ctx, u.valToPos(xs[i], 'x', true), u.valToPos(ys[i], 'y', true), radius * devicePixelRatio, above(i));
+			ctx.fill();
+		}
+		ctx.restore();
+	};
+}
+
+function mark(ctx, x, y, size, triangle)
+{
+	if (!triangle)
+		return ctx.arc(x, y, size, 0, 2 * Math.PI);
+	ctx.moveTo(x, y - size * 1.5);
+	ctx.lineTo(x + size * 1.6, y + size * 1.3);
+	ctx.lineTo(x - size * 1.6, y + size * 1.3);
+}
+
+export {uPlot};
