@@ -237,4 +237,4 @@ help:
 
 FORCE:
 
-.PHONY: FORCE objects gateway gateway-objects fuzz fuzz-sketch viewer install-gateway uninstall-gateway regress-links packages test stress sanitized debug-server images containers demo demo-stop format check-format analyse dist help
+.PHONY: FORCE objects gateway web gateway-objects fuzz fuzz-sketch viewer install-gateway uninstall-gateway regress-links packages test stress sanitized debug-server images containers demo demo-stop format check-format analyse dist help
