@@ -37,6 +37,8 @@ typedef struct Job
 	struct Import *import;		/* rows to COPY before the statement; or NULL */
 	int64_t		queued_us;
 	bool		repeated;
+	bool		alone;			/* is to be run for itself */
+	struct Job *same;			/* that ask the same and get its answer */
 	bool		in_settings;	/* it was the role that failed */
 	void (*done)(struct Job *job); /* called once */
 	void	   *owner;

@@ -8,6 +8,8 @@
  * Jobs wait in one queue per class.  Fast ones may use every connection, slow
  * ones half of them and imports a quarter, so that neither ever delays the fast.
  * A job waits for --queue-timeout at most, and no more than --queue-size wait.
+ * Reads that wait and ask the same, as a hundred dashboards do, are one query: each
+ * gets an answer from after it was asked.
  *
  * While no connection can be had, jobs fail at once (OUTCOME_DOWN), one
  * connection keeps trying, and the others follow when it has succeeded.  The time
@@ -21,6 +23,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +75,9 @@ static void serve(const struct epoll_event *events, int n);
 static void put(Queue *queue, Job *job);
 static void put_first(Queue *queue, Job *job);
 static Job *take(Queue *queue);
+static void take_same(Queue *queue, Job *job);
+static bool asks_same(const Job *job, const Job *other);
+static bool same_text(const char *a, const char *b);
 static void dispatch(void);
 static Connection *idle_connection(Class class);
 static void expire_queued(int64_t now_us);
@@ -81,6 +87,7 @@ static int	wait_ms(int64_t now_us);
 static int	sooner(int ms, int other_ms);
 static int	count(ConnectionState state);
 static void finish(Job *job, Outcome outcome, PGresult *result);
+static PGresult *copy_of(const PGresult *result);
 
 void
 vsm_pool_start(void)
@@ -182,8 +189,11 @@ static void *
 run_pool(void *unused)
 {
 	struct epoll_event events[MAX_EVENTS];
+	const struct sched_param none = {0};
 
 	(void) unused;
+	/* Where the database shares the processors, one of its processes shall rather finish an answer than be put off by us. */
+	pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
 	while (!pool.stopping)
 	{
 		int64_t		now_us = vsm_now_us();
@@ -247,7 +257,50 @@ take(Queue *queue)
 		queue->last = &queue->first;
 	queue->length--;
 	pool.waiting--;
+	job->next = NULL;
+	if (!job->writes && !job->alone)
+		take_same(queue, job);
 	return job;
+}
+
+static void
+take_same(Queue *queue, Job *job)
+{
+	for (Job **place = &queue->first; *place != NULL;)
+	{
+		Job		   *other = *place;
+
+		if (!asks_same(job, other))
+		{
+			place = &other->next;
+			continue;
+		}
+		*place = other->next;
+		if (queue->last == &other->next)
+			queue->last = place;
+		queue->length--;
+		pool.waiting--;
+		other->next = job->same;
+		job->same = other;
+	}
+}
+
+static bool
+asks_same(const Job *job, const Job *other)
+{
+	if (other->statement != job->statement || other->writes || other->alone ||
+		!same_text(job->role, other->role) || !same_text(job->claims, other->claims))
+		return false;
+	for (int i = 0; i < job->statement->n_params; i++)
+		if (!same_text(job->values[i], other->values[i]))
+			return false;
+	return true;
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
 static void
@@ -437,11 +490,36 @@ vsm_pool_broken(Connection *connection, Job *job, bool was_open, const char *rea
 		finish(job, OUTCOME_LOST, NULL);
 }
 
+/* libpq cannot copy an error, so those that asked the same find it for themselves. */
 static void
 finish(Job *job, Outcome outcome, PGresult *result)
 {
+	Job		   *next;
+
+	for (Job *other = job->same; other != NULL; other = next)
+	{
+		next = other->next;
+		if (outcome == OUTCOME_ERROR)
+		{
+			other->alone = true;
+			put_first(&pool.queues[other->class], other);
+		}
+		else
+			finish(other, outcome, outcome == OUTCOME_ROWS ? copy_of(result) : NULL);
+	}
+	job->same = NULL;
 	job->outcome = outcome;
 	job->result = result;
 	pool.told = true;
 	job->done(job);
+}
+
+static PGresult *
+copy_of(const PGresult *result)
+{
+	PGresult   *copy = PQcopyResult(result, PG_COPYRES_ATTRS | PG_COPYRES_TUPLES);
+
+	if (copy == NULL)
+		abort();
+	return copy;
 }

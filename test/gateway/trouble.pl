@@ -21,6 +21,7 @@ my $node = database('trouble', 'restart_after_crash = on', 'max_connections = 60
 down_at_start();
 slow_beside_fast();
 overload();
+same_question();
 patience_ends();
 drains();
 restart_under_load('the server is restarted', sub { $node->restart });
@@ -148,9 +149,9 @@ sub slow_beside_fast
 sub overload
 {
 	my $gw = Service->start($node, options => [ qw(--pool-size 2 --queue-size 20 --queue-timeout 300000 --fast-timeout 300000) ]);
-	my $id = $gw->create('overload');
+	my @ids = map { $gw->create("overload $_") } 1 .. 100;
 	my $lock = hold();
-	my @asked = map { ask($gw, "GET /api/v1/work-items/$id/history") } 1 .. 100;
+	my @asked = map { ask($gw, "GET /api/v1/work-items/$_/history") } @ids;
 	my @refused;
 	ok(until_true(sub { @refused = grep { has_answer($_, 0) } @asked; @refused > 0 }), 'of 100 requests for a pool of 2 and a queue of 20 some are answered while none can be served');
 	my $answer = @refused ? answer($refused[0]) : '';
@@ -164,8 +165,34 @@ sub overload
 	$statuses{ status(answer($_)) }++ for @asked[ grep { !@refused || $asked[$_] != $refused[0] } 0 .. $#asked ];
 	is(join(',', sort keys %statuses), '200,503', 'each of the others is answered by 200 or 503: ' . join ', ', map { "$statuses{$_} x $_" } sort keys %statuses);
 	is($statuses{200}, 22, 'those that had a place by 200');
-	is($gw->get("/api/v1/work-items/$id/history")->{status}, 200, 'afterwards all is well');
+	is($gw->get("/api/v1/work-items/$ids[0]/history")->{status}, 200, 'afterwards all is well');
 	$gw->finish;
+	return;
+}
+
+# The only connection is taken while they come, so all of them wait.
+sub same_question
+{
+	$node->safe_psql('postgres', "ALTER DATABASE postgres SET track_functions = 'all'; SELECT pg_stat_reset()");
+	my $gw = Service->start($node, options => [ qw(--pool-size 1 --fast-timeout 300000) ]);
+	my ($first, $one, $other) = map { $gw->create("question $_") } 1 .. 3;
+	my $lock = hold();
+	my @asked = ask($gw, "GET /api/v1/work-items/$first/history");
+	ok(until_true(sub { waiting_queries() == 1 }), 'the only connection is taken');
+	push @asked, map { ask($gw, "GET /api/v1/work-items/$_/history") } ($one) x 5, ($other) x 2, (987654321) x 3;
+	push @asked, map { ask($gw, 'POST /api/v1/work-items', '{"title":"twice","type":"bug"}') } 1 .. 2;
+	is($gw->get('/live')->{status}, 200, 'who comes after them is served') for 1 .. 2;		# so they have come
+	let_go($lock);
+	my @answers = map { answer($_) } @asked;
+	is(join(' ', map { status($_) } @answers), join(' ', (200) x 8, (404) x 3, (201) x 2), 'each has its answer');
+	my @bodies = map { s/^.*?\r\n\r\n//sr } @answers;
+	is(scalar(grep { $_ eq $bodies[1] } @bodies[ 1 .. 5 ]), 5, 'those that ask the same have the same');
+	like($bodies[1], qr/"work_item_id":$one\b/, 'about their item');
+	like($bodies[6], qr/"work_item_id":$other\b/, 'others about theirs');
+	$gw->finish;
+	is($node->safe_psql('postgres', q{SELECT sum(calls) FROM pg_stat_user_functions WHERE schemaname = 'vsm_api' AND funcname = 'history'}), 3,
+		'one query for each question');		# calls that fail are not counted
+	$node->safe_psql('postgres', 'ALTER DATABASE postgres RESET track_functions');
 	return;
 }
 
