@@ -36,10 +36,10 @@ override with_llvm = no
 
 # The newest server that has its development files; else the pg_config of PATH.
 ifeq ($(origin PG_CONFIG),undefined)
-PG_CONFIG := $(or $(shell ls -d /usr/lib/postgresql/*/lib/pgxs 2>/dev/null | \
-	sort -V | tail -n 1 | sed 's,lib/pgxs$$,bin/pg_config,'),pg_config)
+PG_CONFIG := $(or $(shell ls /usr/include/postgresql/*/server/postgres.h 2>/dev/null | \
+	sort -V | tail -n 1 | sed 's,.*/\([0-9]*\)/server/.*,/usr/lib/postgresql/\1/bin/pg_config,'),pg_config)
 endif
-PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
+PGXS := $(if $(wildcard $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)/postgres.h),$(wildcard $(shell $(PG_CONFIG) --pgxs)))
 
 all:		## the extension
 

@@ -31,7 +31,8 @@ cluster_fail()
 # The newest server with its development files, as in the Makefile; else the pg_config of PATH.
 cluster_find()
 {
-	: "${PG_CONFIG:=$(ls -d /usr/lib/postgresql/*/lib/pgxs 2>/dev/null | sort -V | tail -n 1 | sed 's,lib/pgxs$,bin/pg_config,')}"
+	: "${PG_CONFIG:=$(ls /usr/include/postgresql/*/server/postgres.h 2>/dev/null | sort -V | tail -n 1 |
+		sed 's,.*/\([0-9]*\)/server/.*,/usr/lib/postgresql/\1/bin/pg_config,')}"
 	: "${PG_CONFIG:=pg_config}"
 	PGBIN=$("$PG_CONFIG" --bindir 2>/dev/null) && [ -x "$PGBIN/initdb" ] ||
 		cluster_fail "$PG_CONFIG leads to no PostgreSQL server" "run scripts/packages, or set PG_CONFIG" || return

@@ -38,7 +38,7 @@ typedef struct Job
 	int64_t		queued_us;
 	bool		repeated;
 	bool		alone;			/* is to be run for itself */
-	struct Job *same;			/* that ask the same and get its answer */
+	struct Job *same;			/* the next one that asks the same and gets the same answer */
 	bool		in_settings;	/* it was the role that failed */
 	void (*done)(struct Job *job); /* called once */
 	void	   *owner;

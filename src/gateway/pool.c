@@ -87,6 +87,7 @@ static int	wait_ms(int64_t now_us);
 static int	sooner(int ms, int other_ms);
 static int	count(ConnectionState state);
 static void finish(Job *job, Outcome outcome, PGresult *result);
+static void tell(Job *job, Outcome outcome, PGresult *result);
 static PGresult *copy_of(const PGresult *result);
 
 void
@@ -280,7 +281,8 @@ take_same(Queue *queue, Job *job)
 			queue->last = place;
 		queue->length--;
 		pool.waiting--;
-		other->next = job->same;
+		other->next = NULL;
+		other->same = job->same;
 		job->same = other;
 	}
 }
@@ -498,16 +500,23 @@ finish(Job *job, Outcome outcome, PGresult *result)
 
 	for (Job *other = job->same; other != NULL; other = next)
 	{
-		next = other->next;
+		next = other->same;
+		other->same = NULL;
 		if (outcome == OUTCOME_ERROR)
 		{
 			other->alone = true;
 			put_first(&pool.queues[other->class], other);
 		}
 		else
-			finish(other, outcome, outcome == OUTCOME_ROWS ? copy_of(result) : NULL);
+			tell(other, outcome, outcome == OUTCOME_ROWS ? copy_of(result) : NULL);
 	}
 	job->same = NULL;
+	tell(job, outcome, result);
+}
+
+static void
+tell(Job *job, Outcome outcome, PGresult *result)
+{
 	job->outcome = outcome;
 	job->result = result;
 	pool.told = true;
