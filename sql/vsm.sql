@@ -1913,7 +1913,7 @@ CREATE FUNCTION vsm._percentiles_combine(internal, internal) RETURNS internal
 COMMENT ON FUNCTION vsm._percentiles_combine(internal, internal) IS 'Takes the values of a state. Errors: PT422 fractions.';
 CREATE FUNCTION vsm._percentiles_serialize(internal) RETURNS bytea
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__percentiles_serialize';
-COMMENT ON FUNCTION vsm._percentiles_serialize(internal) IS 'A state as a message. Errors: 54000 more than 1 GB.';
+COMMENT ON FUNCTION vsm._percentiles_serialize(internal) IS 'A state as a message; values that did not stay in memory go by a temporary file.';
 CREATE FUNCTION vsm._percentiles_deserialize(bytea, internal) RETURNS internal
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__percentiles_deserialize';
 COMMENT ON FUNCTION vsm._percentiles_deserialize(bytea, internal) IS 'A state from a message.';
@@ -3429,6 +3429,9 @@ BEGIN
         || vsm._metric_family('vsm_work_in_progress', 'gauge', 'Unfinished work items in each stage, now.', ARRAY(
                SELECT format('{%s,%s} %s', vsm._label('stream', w.stream), vsm._label('stage', w.stage), w.wip)
                FROM vsm.wip w ORDER BY w.stream COLLATE "C", w."order"))
+        || vsm._metric_family('vsm_wip_limit', 'gauge', 'Work items that each stage with a limit may hold.', ARRAY(
+               SELECT format('{%s,%s} %s', vsm._label('stream', s.stream), vsm._label('stage', s.name), s.wip_limit)
+               FROM vsm.stages s WHERE s.wip_limit IS NOT NULL AND s.retired_at IS NULL ORDER BY s.stream COLLATE "C", s."order"))
         || vsm._metric_family('vsm_cycle_time_hours', 'histogram', 'Time from start to finish.', histograms.cycle_time)
         || vsm._metric_family('vsm_stage_cycle_time_seconds', 'histogram', 'Time in each stage, by visits that have ended.',
                               histograms.time_in_stage)

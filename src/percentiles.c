@@ -9,11 +9,14 @@
  *
  * The state is kept by values.c, within work_mem by a temporary file, which is
  * closed when the executor is through with the group.  A parallel worker sends its
- * state in one message, which the server limits to 1 GB.  In a window there
- * is no such moment to close a file, so the values of a frame stay in memory.
+ * state as one message, with the values or, when they did not stay in memory, the
+ * name of a file (values_handover.c).  In a window there is no such moment to close
+ * a file, so the values of a frame stay in memory.
  */
 #include "postgres.h"
 
+#include "access/parallel.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/array.h"
@@ -33,15 +36,17 @@ typedef struct Percentiles
 	VsmValues	values;
 } Percentiles;
 
-/* A state on its way from a worker; the fractions follow, aligned, then the values. */
+/* A state on its way from a worker; the fractions follow, aligned, then the values if they are not in a file. */
 typedef struct Message
 {
 	int32		vl_len_;
 	bool		no_fractions;
 	bool		one;
 	bool		intervals;
+	bool		in_file;
 	int64		count;
 	Size		fractions_size;
+	VsmHandover handover;
 } Message;
 
 /* A rank, and which of the fractions asks for it. */
@@ -143,6 +148,8 @@ new_state(FunctionCallInfo fcinfo, MemoryContext context, bool intervals)
 			fcinfo->flinfo->fn_extra = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(VsmValuesBudget));
 		budget = fcinfo->flinfo->fn_extra;
 		AggRegisterCallback(fcinfo, close_values, PointerGetDatum(&state->values));
+		if (IsInParallelMode() && !IsParallelWorker())
+			vsm_values_expect_handover();
 	}
 	vsm_values_init(&state->values, intervals, context, budget);
 	return state;
@@ -225,10 +232,11 @@ vsm__percentiles_combine(PG_FUNCTION_ARGS)
 			 (state->fractions && !same_array(state->fractions, other->fractions)))
 		refuse_other_fractions();
 	vsm_values_add_all(&state->values, &other->values);
+	vsm_values_close(&other->values);
 	PG_RETURN_POINTER(state);
 }
 
-/* vsm._percentiles_serialize(state) -> bytea; 54000 */
+/* vsm._percentiles_serialize(state) -> bytea */
 Datum
 vsm__percentiles_serialize(PG_FUNCTION_ARGS)
 {
@@ -236,24 +244,25 @@ vsm__percentiles_serialize(PG_FUNCTION_ARGS)
 	Size		fractions_size = state->fractions ? VARSIZE(state->fractions) : 0;
 	Size		values_place = MESSAGE_FRACTIONS + MAXALIGN(fractions_size);
 	Size		size = values_place + vsm_values_bytes(&state->values);
+	bool		in_file = state->values.spilled > 0 || !AllocSizeIsValid(size);
 	Message    *message;
 
-	if (!AllocSizeIsValid(size))
-		ereport(ERROR,
-				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				errmsg("the values that a parallel worker has gathered do not fit in a message"),
-				errdetail("They are " INT64_FORMAT ", and take %zu bytes.", state->values.count, size),
-				errhint("SET max_parallel_workers_per_gather = 0, or use percentile_agg()."));
+	if (in_file)
+		size = values_place;
 	message = palloc0(size);
 	SET_VARSIZE(message, size);
 	message->no_fractions = state->no_fractions;
 	message->one = state->one;
 	message->intervals = state->values.intervals;
+	message->in_file = in_file;
 	message->count = state->values.count;
 	message->fractions_size = fractions_size;
 	if (fractions_size > 0)
 		memcpy((char *) message + MESSAGE_FRACTIONS, state->fractions, fractions_size);
-	vsm_values_copy(&state->values, (char *) message + values_place);
+	if (in_file)
+		vsm_values_hand_over(&state->values, &message->handover);
+	else
+		vsm_values_copy(&state->values, (char *) message + values_place);
 	PG_RETURN_BYTEA_P(message);
 }
 
@@ -278,8 +287,13 @@ vsm__percentiles_deserialize(PG_FUNCTION_ARGS)
 	if (message.fractions_size > 0)
 		state->fractions = (ArrayType *) (bytes + MESSAGE_FRACTIONS);
 	vsm_values_init(&state->values, message.intervals, CurrentMemoryContext, NULL);
-	state->values.values = bytes + MESSAGE_FRACTIONS + MAXALIGN(message.fractions_size);
-	state->values.count = state->values.kept = state->values.room = message.count;
+	if (message.in_file)
+		vsm_values_receive(&state->values, &message.handover, message.count);
+	else
+	{
+		state->values.values = bytes + MESSAGE_FRACTIONS + MAXALIGN(message.fractions_size);
+		state->values.count = state->values.kept = state->values.room = message.count;
+	}
 	PG_RETURN_POINTER(state);
 }
 

@@ -184,6 +184,8 @@ vsm_values_close(VsmValues *values)
 	if (values->file)
 		BufFileClose(values->file);
 	values->file = NULL;
+	if (values->received)
+		vsm_values_remove_received(values);
 	if (values->budget)
 		values->budget->used -= values->room * vsm_value_size(values);
 	values->budget = NULL;

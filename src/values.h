@@ -11,6 +11,7 @@
 
 #include "fmgr.h"
 #include "storage/buffile.h"
+#include "storage/fileset.h"
 #include "utils/timestamp.h"
 
 /* What the values of one aggregate take together, in all its groups; in bytes. */
@@ -18,6 +19,13 @@ typedef struct VsmValuesBudget
 {
 	Size		used;
 } VsmValuesBudget;
+
+/* A file on its way from a parallel worker to its leader. */
+typedef struct VsmHandover
+{
+	FileSet		place;
+	char		name[16];
+} VsmHandover;
 
 typedef struct VsmValues
 {
@@ -35,6 +43,7 @@ typedef struct VsmValues
 	int64		spilled;
 	BufFile    *file;
 	bool		rewound;		/* it does not stand at its end */
+	VsmHandover *received;		/* it came from a worker */
 } VsmValues;
 
 /* The values, one piece after the other. */
@@ -54,6 +63,11 @@ extern void vsm_values_select(VsmValues *values, const int64 *ranks, int nranks,
 extern void vsm_values_copy(VsmValues *values, void *into);
 extern Size vsm_values_bytes(const VsmValues *values);
 extern void vsm_values_close(VsmValues *values);
+
+extern void vsm_values_hand_over(VsmValues *values, VsmHandover *handover);
+extern void vsm_values_receive(VsmValues *values, const VsmHandover *handover, int64 count);
+extern void vsm_values_remove_received(VsmValues *values);
+extern void vsm_values_expect_handover(void);
 
 extern void vsm_values_begin(VsmPieces *pieces, VsmValues *values);
 extern int64 vsm_values_next(VsmPieces *pieces, void **piece);

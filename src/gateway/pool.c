@@ -23,7 +23,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,11 +189,8 @@ static void *
 run_pool(void *unused)
 {
 	struct epoll_event events[MAX_EVENTS];
-	const struct sched_param none = {0};
 
 	(void) unused;
-	/* Where the database shares the processors, one of its processes shall rather finish an answer than be put off by us. */
-	pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
 	while (!pool.stopping)
 	{
 		int64_t		now_us = vsm_now_us();

@@ -14,12 +14,13 @@ use Time::HiRes qw(sleep);
 use lib $FindBin::RealBin;
 use Service;
 
-# The families that the contract names, with their types.
+# The families of the database, and that of the requests, with their types.
 my %families = (
 	vsm_requests_total => 'counter',
 	vsm_work_items_created_total => 'counter',
 	vsm_stage_transitions_total => 'counter',
 	vsm_work_in_progress => 'gauge',
+	vsm_wip_limit => 'gauge',
 	vsm_cycle_time_hours => 'histogram',
 	vsm_stage_cycle_time_seconds => 'histogram',
 	vsm_lead_time_seconds => 'histogram',

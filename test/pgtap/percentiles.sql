@@ -335,6 +335,24 @@ CALL parallel();
 CREATE TABLE parallel_and_small AS SELECT d, percentiles(x, many_fractions()) AS xs, percentiles(i, many_fractions()) AS iv FROM many GROUP BY d;
 SELECT is_empty('SELECT d FROM parallel_and_small p FULL JOIN (SELECT * FROM disc WHERE t = ''many'') t USING (d) WHERE p.xs IS DISTINCT FROM t.x OR p.iv IS DISTINCT FROM t.i',
                 'in parallel, with 64 kB of memory: equal to percentile_disc');
+
+-- Workers hand their values over in files then, which are gone afterwards, read or not.
+CREATE FUNCTION handed_over() RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT 'base/pgsql_tmp/' || d FROM pg_ls_dir('base/pgsql_tmp', true, false) d WHERE d ~ '^pgsql_tmp[0-9]+[.][0-9]{10}[.]fileset$' $$;
+BEGIN;
+SELECT percentiles(x, many_fractions()) FROM many \g /dev/null
+SELECT cmp_ok(count(*), '>=', 1::bigint, 'workers have handed values over in files') FROM handed_over();
+SELECT is_empty('SELECT pg_ls_dir(d) FROM handed_over() d', 'and the leader has read and removed them');
+COMMIT;
+SELECT is_empty('SELECT handed_over()', 'nothing is left of them after the transaction');
+BEGIN;
+SET LOCAL enable_hashagg = off;
+SELECT d, percentiles(x, many_fractions()) FROM many GROUP BY d ORDER BY d LIMIT 1 \g /dev/null
+SELECT cmp_ok(count(*), '>=', 1::bigint, 'with a LIMIT some are not read') FROM handed_over() d, pg_ls_dir(d);
+COMMIT;
+SELECT is_empty('SELECT handed_over()', 'nor is anything left of those after the transaction');
+SELECT throws_ok('SELECT d, percentiles(x, many_fractions()), 1 / (d - d) FROM many GROUP BY d', '22012', NULL, 'nor are they read after an error');
+SELECT is_empty('SELECT handed_over()', 'nor is anything left of those');
 CALL serial();
 SELECT is(figure_of('SELECT percentiles(x, many_fractions()) FROM many', 'Temp Written Blocks'), 0::numeric, 'with 64 MB of memory there is no file');
 

@@ -45,6 +45,8 @@ CREATE FUNCTION t.expected() RETURNS TABLE (name text, labels text, value float8
     SELECT 'vsm_work_in_progress', format('stream="%s",stage="%s"', s.stream, s.name), (SELECT count(*) FROM vsm.work_items i WHERE i.stage_id = s.id)
     FROM vsm.stages s WHERE s.category <> 'done'
     UNION ALL
+    SELECT 'vsm_wip_limit', format('stream="%s",stage="%s"', s.stream, s.name), s.wip_limit FROM vsm.stages s WHERE s.wip_limit IS NOT NULL
+    UNION ALL
     SELECT 'vsm_throughput_per_day', format('stream="%s"', v.name),
            (SELECT count(*) FROM vsm.work_items i WHERE i.stream = v.name AND (i.completed_at AT TIME ZONE v.time_zone)::date = (now() AT TIME ZONE v.time_zone)::date)
     FROM vsm.value_streams v
@@ -67,7 +69,7 @@ CREATE FUNCTION t.differences() RETURNS TABLE (name text, labels text, told floa
 
 SELECT setseed((:seed % 1000) / 1000.0) \g /dev/null
 SELECT vsm_api.prepare() \g /dev/null
-SELECT vsm.define_stream('support', '[{"name":"New","category":"wait"},{"name":"Working"},{"name":"Closed","category":"done"},{"name":"Dropped","category":"done"}]',
+SELECT vsm.define_stream('support', '[{"name":"New","category":"wait"},{"name":"Working","wip_limit":5000},{"name":"Closed","category":"done"},{"name":"Dropped","category":"done"}]',
                          'Pacific/Auckland') \g /dev/null
 
 SELECT is_empty('SELECT * FROM t.differences()', 'before the first item: stages without items');
@@ -114,10 +116,10 @@ CREATE TABLE t.before AS SELECT * FROM t.samples();
 SELECT is(count(*), count(DISTINCT (name, labels)), 'no sample is told twice') FROM t.before;
 DELETE FROM vsm.work_items WHERE id % 3 = 0;
 SELECT is_empty($$SELECT * FROM t.before b LEFT JOIN t.samples() s USING (name, labels)
-                  WHERE name !~ '^vsm_(work_in_progress|throughput_per_day)' AND (s.value IS NULL OR s.value < b.value)$$, 'nothing that counts falls when items are deleted');
+                  WHERE name !~ '^vsm_(work_in_progress|throughput_per_day|wip_limit)' AND (s.value IS NULL OR s.value < b.value)$$, 'nothing that counts falls when items are deleted');
 SELECT vsm.import_events('t.events') \g /dev/null
 SELECT is_empty($$SELECT * FROM t.before b LEFT JOIN t.samples() s USING (name, labels)
-                  WHERE name !~ '^vsm_(work_in_progress|throughput_per_day)' AND (s.value IS NULL OR s.value < b.value)$$, 'nor when their history comes again');
+                  WHERE name !~ '^vsm_(work_in_progress|throughput_per_day|wip_limit)' AND (s.value IS NULL OR s.value < b.value)$$, 'nor when their history comes again');
 SELECT is((SELECT count(*) FROM t.samples()), (SELECT count(*) FROM t.before), 'more items are no more samples');
 
 CREATE FUNCTION t.rows_read(of_table regclass) RETURNS bigint LANGUAGE sql AS $$

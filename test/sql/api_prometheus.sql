@@ -4,7 +4,7 @@ CREATE EXTENSION vsm;
 \pset format unaligned
 \pset tuples_only on
 SELECT vsm_api.prometheus();
-SELECT name FROM vsm.define_stream(E'odd "na\\me"\n', '[{"name": "In \\ out", "category": "wait"}, {"name": "none"}, {"name": "Done", "category": "done"}, {"name": "Dropped", "category": "done"}]');
+SELECT name FROM vsm.define_stream(E'odd "na\\me"\n', '[{"name": "In \\ out", "category": "wait"}, {"name": "none", "wip_limit": 5}, {"name": "Done", "category": "done"}, {"name": "Dropped", "category": "done"}]');
 SELECT name FROM vsm.define_stream('empty', '[{"name": "Only", "category": "done"}]');
 INSERT INTO vsm.work_item_types VALUES ('sp"ike');
 -- A: 30 minutes, 4 hours to the microsecond, done; B: 5 hours, dropped unstarted, reopened, 40 days, done; C: open

@@ -52,7 +52,7 @@ like(remarks($text =~ s/\\"quoted/"quoted/r), qr/error while linting/, 'but with
 
 my @families = $text =~ /^# TYPE (\S+ \S+)$/mg;
 is_deeply(\@families, [
-	'vsm_work_items_created_total counter', 'vsm_stage_transitions_total counter', 'vsm_work_in_progress gauge',
+	'vsm_work_items_created_total counter', 'vsm_stage_transitions_total counter', 'vsm_work_in_progress gauge', 'vsm_wip_limit gauge',
 	'vsm_cycle_time_hours histogram', 'vsm_stage_cycle_time_seconds histogram', 'vsm_lead_time_seconds histogram',
 	'vsm_throughput_per_day gauge' ], 'all families are there, each once');
 
