@@ -31,6 +31,9 @@ WERROR = $(if $(wildcard .git),-Werror)
 PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server) -DVSM_VERSION='"$(VSM_VERSION)"'
 PG_CFLAGS = -Wall -Wextra $(WERROR) -Wno-unused-parameter
 
+# Calls from file to file go straight, past what another library may call by the same name.
+SHLIB_LINK = -Wl,-Bsymbolic-functions
+
 # Nothing here is worth inlining into a query: no bitcode, so no LLVM to install.
 override with_llvm = no
 
@@ -107,7 +110,7 @@ GATEWAY_ASSETS = schemas.json=src/gateway/schemas.json \
 	$(foreach f,$(VIEWER_FILES),docs/$(f)=$(VIEWER)/$(f)) \
 	$(foreach f,$(DASHBOARD),web/$(f:src/web/dist/%=%)=$(f))
 
-PREFIX = /usr/local
+PREFIX ?= /usr/local
 
 ifeq ($(GATEWAY_FOUND),yes)
 all: gateway

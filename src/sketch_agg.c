@@ -15,12 +15,12 @@
 
 #include <math.h>
 
+#include "nodes/execnodes.h"
 #include "utils/builtins.h"
 
 #include "compat.h"
 #include "errors.h"
 
-static Datum add(FunctionCallInfo fcinfo, double value);
 static VsmSketch *state_of(FunctionCallInfo fcinfo);
 static VsmSketch *first_state(FunctionCallInfo fcinfo);
 static void require_aggregate(FunctionCallInfo fcinfo);
@@ -47,7 +47,9 @@ vsm__sketch_add_float8(PG_FUNCTION_ARGS)
 			PG_RETURN_NULL();
 		return PG_GETARG_DATUM(0);
 	}
-	return add(fcinfo, PG_GETARG_FLOAT8(1));
+	if (unlikely(isnan(PG_GETARG_FLOAT8(1)) || isinf(PG_GETARG_FLOAT8(1))))
+		refuse_value(PG_GETARG_FLOAT8(1));
+	return PointerGetDatum(vsm_sketch_added(state_of(fcinfo), PG_GETARG_FLOAT8(1)));
 }
 
 /* vsm._sketch_add(state, value interval [, rel_error float8]) */
@@ -60,15 +62,7 @@ vsm__sketch_add_interval(PG_FUNCTION_ARGS)
 			PG_RETURN_NULL();
 		return PG_GETARG_DATUM(0);
 	}
-	return add(fcinfo, vsm_sketch_seconds(PG_GETARG_INTERVAL_P(1)));
-}
-
-static inline Datum
-add(FunctionCallInfo fcinfo, double value)
-{
-	if (unlikely(isnan(value) || isinf(value)))
-		refuse_value(value);
-	return PointerGetDatum(vsm_sketch_added(state_of(fcinfo), value));
+	return PointerGetDatum(vsm_sketch_added(state_of(fcinfo), vsm_sketch_seconds(PG_GETARG_INTERVAL_P(1))));
 }
 
 static inline VsmSketch *
@@ -103,11 +97,11 @@ first_state(FunctionCallInfo fcinfo)
 	return vsm_sketch_empty(rel_error);
 }
 
-/* It is changed in place, which is an aggregate's right only. */
+/* It is changed in place, which is an aggregate's right only.  As AggCheckCallContext(), without a call for each value. */
 static inline void
 require_aggregate(FunctionCallInfo fcinfo)
 {
-	if (unlikely(!AggCheckCallContext(fcinfo, NULL)))
+	if (unlikely(fcinfo->context == NULL || !(IsA(fcinfo->context, AggState) || IsA(fcinfo->context, WindowAggState))))
 		elog(ERROR, "called outside an aggregate");
 }
 

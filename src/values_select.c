@@ -10,7 +10,9 @@
  * are bits in the range over log2 of the parts, whatever the distribution.
  *
  * An interval is compared as the server compares them: a day 24 hours, a month
- * 30 days.  What is found is one of the intervals that were given.
+ * 30 days.  What is found is one of the intervals that were given.  Their keys have
+ * up to 74 bits, but unless they lie more than 584,000 years apart, 64 bits tell how
+ * far each is from the others.
  */
 #include "values.h"
 
@@ -21,9 +23,18 @@
 #define MOST_PICKED		16384	/* values of a part that are picked out */
 #define MOST_PICKED_AT_ONCE (4 * MOST_PICKED)
 
+/* How the values are read. */
+typedef enum Kind
+{
+	NUMBERS,
+	INTERVALS,
+	WIDE_INTERVALS				/* their differences do not fit in 64 bits */
+} Kind;
+
 /* A range of keys that holds some of the wanted ranks. */
 typedef struct Range
 {
+	Kind		kind;
 	int128		low;
 	int128		high;			/* inclusive */
 	int64		before;			/* values below low */
@@ -45,6 +56,15 @@ static void pick(VsmValues *values, const Range *range, int shift, int64 *slots,
 static void search(VsmValues *values, const Range *range);
 static void first_with_key(VsmValues *values, int128 key, void *found);
 static void select_nth(VsmValues *values, void *array, int64 low, int64 high, int64 nth);
+
+/* Of the nth value of an array of intervals: the low 64 bits of its key. */
+static inline uint64
+low_key_of(const void *array, int64 nth)
+{
+	const Interval *interval = (const Interval *) array + nth;
+
+	return (uint64) ((int64) interval->month * DAYS_PER_MONTH + interval->day) * (uint64) USECS_PER_DAY + (uint64) interval->time;
+}
 
 /* Of the nth value of an array: a number in the order of the values. */
 static inline int128
@@ -108,13 +128,18 @@ vsm_values_select(VsmValues *values, const int64 *ranks, int nranks, void *found
 static pg_attribute_always_inline void
 extend_range(Range *range, const void *piece, int64 n, bool intervals)
 {
+	int128		low = range->low;
+	int128		high = range->high;
+
 	for (int64 i = 0; i < n; i++)
 	{
 		int128		key = key_of(piece, i, intervals);
 
-		range->low = Min(range->low, key);
-		range->high = Max(range->high, key);
+		low = Min(low, key);
+		high = Max(high, key);
 	}
+	range->low = low;
+	range->high = high;
 }
 
 static void
@@ -137,6 +162,8 @@ find_range(VsmValues *values, Range *range)
 			extend_range(range, piece, n, false);
 	}
 	vsm_values_end(&pieces);
+	range->kind = !values->intervals ? NUMBERS : range->high - range->low <= (int128) PG_UINT64_MAX ? INTERVALS
+																									: WIDE_INTERVALS;
 }
 
 /* The values were picked. */
@@ -185,11 +212,17 @@ part_bits(int64 inside)
 	return Max(6, Min(14, pg_leftmost_one_pos64((uint64) inside) - 3));
 }
 
-/* The part of a range that the nth value of an array falls in; -1: it is not in the range. */
+/*
+ * part_of
+ *		The part of a range that the nth value of an array falls in; -1: it is not in the range.
+ *
+ * In 64 bits, a value below the range is as far beyond its end as all values lie
+ * apart, so one comparison tells both.
+ */
 static pg_attribute_always_inline int64
-part_of(const Range *range, int shift, const void *array, int64 nth, bool intervals)
+part_of(const Range *range, int shift, const void *array, int64 nth, Kind kind)
 {
-	if (intervals)
+	if (kind == WIDE_INTERVALS)
 	{
 		uint128		offset = (uint128) (key_of(array, nth, true) - range->low);
 
@@ -197,18 +230,18 @@ part_of(const Range *range, int shift, const void *array, int64 nth, bool interv
 	}
 	else
 	{
-		uint64		offset = ((const uint64 *) array)[nth] - (uint64) range->low;
+		uint64		offset = (kind == NUMBERS ? ((const uint64 *) array)[nth] : low_key_of(array, nth)) - (uint64) range->low;
 
 		return offset <= (uint64) (range->high - range->low) ? (int64) (offset >> shift) : -1;
 	}
 }
 
 static pg_attribute_always_inline void
-count_piece(const Range *range, int shift, int64 *counts, const void *piece, int64 n, bool intervals)
+count_piece(const Range *range, int shift, int64 *counts, const void *piece, int64 n, Kind kind)
 {
 	for (int64 i = 0; i < n; i++)
 	{
-		int64		part = part_of(range, shift, piece, i, intervals);
+		int64		part = part_of(range, shift, piece, i, kind);
 
 		if (part >= 0)
 			counts[part]++;
@@ -224,10 +257,12 @@ count_parts(VsmValues *values, const Range *range, int shift, int64 *counts)
 
 	vsm_values_begin(&pieces, values);
 	while ((n = vsm_values_next(&pieces, &piece)) > 0)
-		if (values->intervals)
-			count_piece(range, shift, counts, piece, n, true);
+		if (range->kind == NUMBERS)
+			count_piece(range, shift, counts, piece, n, NUMBERS);
+		else if (range->kind == INTERVALS)
+			count_piece(range, shift, counts, piece, n, INTERVALS);
 		else
-			count_piece(range, shift, counts, piece, n, false);
+			count_piece(range, shift, counts, piece, n, WIDE_INTERVALS);
 	vsm_values_end(&pieces);
 }
 
@@ -245,6 +280,7 @@ wanted_parts(const VsmValues *values, const Range *range, int shift, const int64
 
 		if (range->ranks[rank] >= before + counts[part])
 			continue;
+		wanted->kind = range->kind;
 		wanted->low = range->low + ((int128) part << shift);
 		wanted->high = Min(range->high, wanted->low + (((int128) 1 << shift) - 1));
 		wanted->before = before;
@@ -263,20 +299,20 @@ wanted_parts(const VsmValues *values, const Range *range, int shift, const int64
 
 /* In the slot of a part: from 1, the place in parts of those whose values are picked; else 0. */
 static pg_attribute_always_inline void
-pick_piece(const Range *range, int shift, const int64 *slots, Range *parts, const void *piece, int64 n, bool intervals)
+pick_piece(const Range *range, int shift, const int64 *slots, Range *parts, const void *piece, int64 n, Kind kind)
 {
 	for (int64 i = 0; i < n; i++)
 	{
-		int64		part = part_of(range, shift, piece, i, intervals);
+		int64		part = part_of(range, shift, piece, i, kind);
 		Range	   *into;
 
 		if (part < 0 || slots[part] == 0)
 			continue;
 		into = &parts[slots[part] - 1];
-		if (intervals)
-			((Interval *) into->picked)[into->npicked++] = ((const Interval *) piece)[i];
-		else
+		if (kind == NUMBERS)
 			((uint64 *) into->picked)[into->npicked++] = ((const uint64 *) piece)[i];
+		else
+			((Interval *) into->picked)[into->npicked++] = ((const Interval *) piece)[i];
 	}
 }
 
@@ -301,10 +337,12 @@ pick(VsmValues *values, const Range *range, int shift, int64 *slots, Range *part
 		return;
 	vsm_values_begin(&pieces, values);
 	while ((n = vsm_values_next(&pieces, &piece)) > 0)
-		if (values->intervals)
-			pick_piece(range, shift, slots, parts, piece, n, true);
+		if (range->kind == NUMBERS)
+			pick_piece(range, shift, slots, parts, piece, n, NUMBERS);
+		else if (range->kind == INTERVALS)
+			pick_piece(range, shift, slots, parts, piece, n, INTERVALS);
 		else
-			pick_piece(range, shift, slots, parts, piece, n, false);
+			pick_piece(range, shift, slots, parts, piece, n, WIDE_INTERVALS);
 	vsm_values_end(&pieces);
 }
 

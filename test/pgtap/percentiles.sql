@@ -276,6 +276,15 @@ INSERT INTO many
                                      WHEN 5 THEN CASE WHEN random() < 0.5 THEN 1 + random() * 1e-12 ELSE -1e12 + random() END WHEN 6 THEN floor(random() * 5) - 2
                                      ELSE CASE WHEN random() < 0.5 THEN 'NaN' WHEN random() < 0.5 THEN '-Infinity'::float8 ELSE random() END END, random()) r (x, dice),
          LATERAL (SELECT CASE d WHEN 4 THEN round(10 ^ (dice * 18)) WHEN 7 THEN round(dice * 10) ELSE round(x * 1e3) END) u (us);
+-- Intervals that lie just less than 2^64 microseconds apart, just more, and as far as they can.
+INSERT INTO many
+    SELECT d, n, random(), make_interval(days => sign(x)::integer * (CASE d WHEN 8 THEN 106751991 WHEN 9 THEN 106751992 ELSE 2147483647 END - n % 3 * floor(random() * 10)::integer)) * (n % 2)
+                           + make_interval(days => round(x * 106751000)::integer) * ((n + 1) % 2)
+                           + make_interval(months => CASE d WHEN 10 THEN sign(x)::integer * (n % 7) * 300000000 ELSE 0 END)
+    FROM generate_series(8, 10) d, generate_series(1, 25000) n, LATERAL (SELECT n, random() * 2 - 1) r (_, x);
+SELECT is(array_agg(t.wide ORDER BY d), '{f,t,t}', 'some of the many intervals are further apart than 64 bits tell')
+FROM (SELECT d, (max(k) - min(k)) >= 2 ^ 64::numeric AS wide
+      FROM (SELECT d, (extract(year FROM i) * 12 + extract(month FROM i)) * 30 * 86400e6 + extract(day FROM i) * 86400e6 AS k FROM many WHERE d >= 8) v GROUP BY d) t;
 ANALYZE edges, many;
 CREATE FUNCTION many_fractions() RETURNS float8[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (SELECT array_agg(f) FROM (SELECT (n * 7919 % 101) / 100.0 FROM generate_series(1, 60) n UNION ALL SELECT unnest('{0, 1, 0.00001, 0.99999, 0.5, 0.5, NULL}'::float8[])) t (f));
