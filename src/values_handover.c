@@ -33,6 +33,7 @@ static bool expecting = false;
 
 static void sweep_at_end(XactEvent event, void *arg);
 static void sweep(const FileSet *places, bool (*whose)(pid_t leader));
+static pid_t leader_of(const char *name);
 static bool is_mine(pid_t leader);
 static bool is_dead(pid_t leader);
 static void remove_directory(const char *directory);
@@ -141,11 +142,9 @@ sweep(const FileSet *places, bool (*whose)(pid_t leader))
 		while (dir && (entry = readdir(dir)) != NULL)
 		{
 			char		directory[MAXPGPATH * 2];
-			unsigned long leader;
-			unsigned int number;
+			pid_t		leader = leader_of(entry->d_name);
 
-			if (sscanf(entry->d_name, PG_TEMP_FILE_PREFIX "%lu.%u.fileset", &leader, &number) != 2 ||
-				number < FIRST_NUMBER || !whose((pid_t) leader))
+			if (leader == 0 || !whose(leader))
 				continue;
 			snprintf(directory, sizeof(directory), "%s/%s", place, entry->d_name);
 			remove_directory(directory);
@@ -153,6 +152,23 @@ sweep(const FileSet *places, bool (*whose)(pid_t leader))
 		if (dir)
 			closedir(dir);
 	}
+}
+
+/* For whom the directory was made; 0: it is none of ours. */
+static pid_t
+leader_of(const char *name)
+{
+	unsigned long leader;
+	unsigned long number;
+	char	   *end;
+
+	if (strncmp(name, PG_TEMP_FILE_PREFIX, strlen(PG_TEMP_FILE_PREFIX)) != 0)
+		return 0;
+	leader = strtoul(name + strlen(PG_TEMP_FILE_PREFIX), &end, 10);
+	if (*end != '.')
+		return 0;
+	number = strtoul(end + 1, &end, 10);
+	return number >= FIRST_NUMBER && strcmp(end, ".fileset") == 0 ? (pid_t) leader : 0;
 }
 
 static bool

@@ -11,6 +11,7 @@
 typedef struct Asset
 {
 	const char *path;			/* such as docs/index.html; NULL ends the list */
+	const char *tag;			/* of these bytes, as in the header ETag */
 	const char *bytes;
 	const char *end;
 } Asset;

@@ -3,7 +3,8 @@
  *		Pages and their files: the API viewer and the dashboard.
  *
  * All files are in the program: docs/... is the viewer, web/... the dashboard.  The
- * content security policy lets a page load nothing from elsewhere.
+ * content security policy lets a page load nothing from elsewhere.  A browser keeps
+ * them, and asks each time whether they are still the same.
  */
 #include "docs.h"
 
@@ -30,6 +31,7 @@ const FileType vsm_docs_types[] = {
 
 static enum MHD_Result send_asset(Request *request, const char *path);
 static const char *type_of(const char *path);
+static bool has_tag(const char *tags, const char *tag);
 static void protect(Request *request);
 
 enum MHD_Result
@@ -74,7 +76,17 @@ send_asset(Request *request, const char *path)
 	if (asset == NULL)
 		return vsm_answer_error(request, 404, "PT404", NULL, "Not Found");
 	protect(request);
+	vsm_answer_header(request, "ETag", asset->tag);
+	if (has_tag(vsm_request_header(request, "If-None-Match"), asset->tag))
+		return vsm_answer_constant(request, 304, NULL, "", 0);
 	return vsm_answer_constant(request, 200, type_of(path), asset->bytes, vsm_asset_length(asset));
+}
+
+/* Is it among the tags of what the client has?  They are in quotes, so none is a part of another. */
+static bool
+has_tag(const char *tags, const char *tag)
+{
+	return tags != NULL && (strcmp(tags, "*") == 0 || strstr(tags, tag) != NULL);
 }
 
 static void

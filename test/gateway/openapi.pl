@@ -97,7 +97,14 @@ sub docs
 	for my $address (grep { !m{^(https?:)?//|^data:} } @needed)
 	{
 		my $path = $address =~ m{^/} ? $address : "/$address";
-		is($gw->get($path)->{status}, 200, "$path is there");
+		my $got = $gw->get($path);
+		is($got->{status}, 200, "$path is there");
+		my $tag = $got->{headers}{etag} // '';
+		like($tag, qr/^"[0-9a-f]{32}"$/, 'with the tag of its bytes');
+		my $again = $gw->request('GET', $path, undef, 'if-none-match' => "\"other\", W/$tag");
+		is("$again->{status} $again->{headers}{etag}", "304 $tag", 'who has it is told so');
+		is($again->{content} // '', '', 'and does not get it again');
+		is($gw->request('GET', $path, undef, 'if-none-match' => '"other"')->{status}, 200, 'but for something else');
 	}
 	return;
 }
