@@ -3446,6 +3446,66 @@ COMMENT ON FUNCTION vsm_api.prometheus() IS
     'The totals, histograms and work in progress for Prometheus, in its text format 0.0.4. Where the server has counters it '
     'reads no ledger row, but for streams with the reopen rule episodes. It grows with streams, stages and types only. Errors: none.';
 
+-- ---- A page ----
+
+-- To a browser, which asks for text/html, PostgREST gives the bare text of a function that returns this.
+CREATE DOMAIN vsm_api."text/html" AS text;
+COMMENT ON DOMAIN vsm_api."text/html" IS 'A page that is an answer''s whole body.';
+
+CREATE FUNCTION vsm._html(value text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN replace(replace(replace(replace(value, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;');
+COMMENT ON FUNCTION vsm._html(text) IS 'Text as it stands in a page.';
+
+CREATE FUNCTION vsm._html_table(caption text, columns text[], rows json) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT format(E'<table>\n<caption>%s</caption>\n<tr>%s</tr>\n%s</table>\n', vsm._html(caption),
+                  (SELECT string_agg('<th scope="col">' || vsm._html(c.name) || '</th>', '' ORDER BY c.n)
+                   FROM unnest(columns) WITH ORDINALITY c (name, n)),
+                  (SELECT string_agg('<tr>' || (SELECT string_agg('<td>' || coalesce(vsm._html(v.value), '&ndash;') || '</td>', '' ORDER BY v.n)
+                                                FROM json_array_elements_text(r.value) WITH ORDINALITY v (value, n)) || E'</tr>\n', '' ORDER BY r.n)
+                   FROM json_array_elements(rows) WITH ORDINALITY r (value, n)));
+END;
+COMMENT ON FUNCTION vsm._html_table(text, text[], json) IS 'A table of a page: rows is a list of lists of values, null a dash.';
+
+CREATE FUNCTION vsm_api.report(stream text DEFAULT 'default', days integer DEFAULT 30) RETURNS vsm_api."text/html"
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    m CONSTANT json := vsm_api.metrics(days, stream);
+BEGIN
+    RETURN format(E'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width">\n'
+                  '<title>Flow of %1$s</title>\n<style>body { font: 16px sans-serif; margin: 2em auto; max-width: 50em; padding: 0 1em }'
+                  ' table { border-collapse: collapse; margin: 2em 0; width: 100%% } caption { font-weight: bold; padding: .5em 0; text-align: left }'
+                  ' th, td { border-bottom: 1px solid #ccc; padding: .3em .5em; text-align: right } th:first-child, td:first-child { text-align: left }'
+                  '</style>\n</head>\n<body>\n<h1>Flow of %1$s</h1>\n<p>%2$s to %3$s, times in hours</p>\n',
+                  vsm._html(m ->> 'stream'), m ->> 'period_start', m ->> 'period_end')
+        || vsm._html_table('Items and times', ARRAY['', 'n', 'average', 'P50', 'P85', 'P95'], json_build_array(
+               json_build_array('Throughput', m -> 'throughput', NULL, NULL, NULL, NULL),
+               json_build_array('Arrivals', m -> 'arrivals', NULL, NULL, NULL, NULL),
+               json_build_array('Work in progress', m -> 'wip_now', m -> 'wip', NULL, NULL, NULL),
+               json_build_array('Cycle time', m -> 'cycle_time_n', m -> 'cycle_time_avg', m -> 'cycle_time_p50', m -> 'cycle_time_p85', m -> 'cycle_time_p95'),
+               json_build_array('Lead time', m -> 'lead_time_n', m -> 'lead_time_avg', m -> 'lead_time_p50', m -> 'lead_time_p85', m -> 'lead_time_p95'),
+               json_build_array('Flow efficiency', m -> 'throughput', round((m ->> 'flow_efficiency')::numeric * 100, 1) || ' %', NULL, NULL, NULL)))
+        || vsm._html_table('Work in progress now', ARRAY['Stage', 'items', 'limit'], (
+               SELECT json_agg(json_build_array(w.value -> 'stage', w.value -> 'wip', w.value -> 'wip_limit') ORDER BY w.n)
+               FROM json_array_elements(vsm_api.wip(m ->> 'stream')) WITH ORDINALITY w (value, n)))
+        || vsm._html_table('Time in stage, by visits that ended', ARRAY['Stage', 'n', 'average', 'P50', 'P85', 'P95'], (
+               SELECT json_agg(json_build_array(t.value -> 'stage', t.value -> 'visits', t.value -> 'avg', t.value -> 'p50', t.value -> 'p85', t.value -> 'p95')
+                               ORDER BY t.n)
+               FROM json_array_elements(vsm_api.time_in_stage(m ->> 'stream', (m ->> 'period_start')::timestamptz, (m ->> 'period_end')::timestamptz))
+                    WITH ORDINALITY t (value, n)))
+        || vsm._html_table('The oldest items in progress', ARRAY['Item', 'title', 'type', 'stage', 'age', 'in this stage'], (
+               SELECT json_agg(json_build_array(a.value -> 'id', a.value -> 'title', a.value -> 'type', a.value -> 'stage', a.value -> 'age_hours',
+                                                a.value -> 'time_in_stage_hours') ORDER BY a.n)
+               FROM json_array_elements(vsm_api.work_item_age(m ->> 'stream', NULL, 10)) WITH ORDINALITY a (value, n)))
+        || E'</body>\n</html>\n';
+END $$;
+COMMENT ON FUNCTION vsm_api.report(text, integer) IS
+    'A page of the flow of a stream in the last days (1 to 90), to Accept: text/html: figures, work in progress against limits, time in '
+    'stage, the oldest items. Errors: PT404 stream; PT422 days.';
+
 -- ---- Import ----
 
 CREATE FUNCTION vsm_api.import_begin() RETURNS void
@@ -3708,11 +3768,11 @@ BEGIN
     EXECUTE format('GRANT SELECT ON vsm._items_shown, vsm_api.streams, vsm_api.stages, vsm_api.work_items, vsm_api.wip TO %s', role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._forecast_days, vsm._forecast_items, vsm._check_forecast, vsm.forecast,'
                    ' vsm._rfc3339, vsm._hours, vsm._known_stream, vsm._item_not_found, vsm._check_limit,'
-                   ' vsm._shown_window, vsm._lines_shown, vsm._label, vsm._metric_family, vsm._metric_histograms,'
+                   ' vsm._shown_window, vsm._lines_shown, vsm._label, vsm._metric_family, vsm._metric_histograms, vsm._html, vsm._html_table,'
                    ' vsm_api.history, vsm_api.work_item, vsm_api.work_items, vsm_api.stages, vsm_api.types, vsm_api.streams,'
                    ' vsm_api.metrics, vsm_api.wip, vsm_api.cumulative_flow, vsm_api.occupancy, vsm_api.throughput,'
                    ' vsm_api.time_in_stage, vsm_api.work_item_age, vsm_api.flow_efficiency, vsm_api.cycle_times, vsm_api.forecast,'
-                   ' vsm_api.version, vsm_api.health, vsm_api.prometheus TO %s', role);
+                   ' vsm_api.version, vsm_api.health, vsm_api.prometheus, vsm_api.report TO %s', role);
     IF level = 'reader' THEN
         RETURN;
     END IF;

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "access/xact.h"
+#include "common/file_utils.h"
 #include "miscadmin.h"
 #include "storage/proc.h"
 

@@ -110,7 +110,7 @@ SELECT results_eq($$
     WHERE f.schema = 'vsm_api' AND (f.provolatile = 'v' OR f.proparallel = 'u') ORDER BY f.proname COLLATE "C"
     $$, $$
     VALUES ('create_work_item'), ('delete_work_item'), ('import'), ('import_begin'), ('import_end'), ('import_events'), ('prepare'),
-           ('prometheus'), ('transition'), ('wip')
+           ('prometheus'), ('report'), ('transition'), ('wip')
     $$, 'in vsm_api only what writes or reads shared memory is volatile');
 SELECT results_eq($$SELECT f.object FROM functions f WHERE f.schema = 'vsm_api' AND f.prosecdef$$, $$VALUES ('vsm_api.prepare()')$$,
                   'and all but what a first item may do too runs with the rights of the caller');
@@ -119,7 +119,7 @@ SELECT is_empty($$
     $$, 'so do its views');
 SELECT is_empty($$
     SELECT f.object FROM functions f WHERE f.schema = 'vsm_api'
-      AND (f.proretset OR f.prorettype NOT IN ('json'::regtype, 'text'::regtype, 'void'::regtype, 'vsm_api."text/plain"'::regtype))
+      AND (f.proretset OR f.prorettype NOT IN ('json'::regtype, 'text'::regtype, 'void'::regtype, 'vsm_api."text/plain"'::regtype, 'vsm_api."text/html"'::regtype))
     $$, 'its functions return one document each');
 SELECT is_empty($$
     SELECT f.object FROM functions f WHERE f.proparallel <> 'u' AND f.provolatile = 'v'
