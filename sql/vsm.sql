@@ -1,6 +1,6 @@
 -- vsm: the whole install script
 --
--- types · tables · definitions · transitions · wip · totals · import · flow · simulation · forecast · api · privileges
+-- types, tables, definitions, transitions, wip, totals, import, flow, simulation, forecast, api, privileges
 
 \echo Use "CREATE EXTENSION vsm" to load this file. \quit
 
