@@ -230,8 +230,11 @@ contents_of(const Option *option, const char *path)
 
 	if (file == NULL)
 		refuse("--%s: cannot read %s: %s", option->name, path, strerror(errno));
-	while ((n = fread(bytes, 1, sizeof bytes, file)) > 0)
+	do
+	{
+		n = fread(bytes, 1, sizeof bytes, file);
 		vsm_text_add(&text, bytes, n);
+	} while (n == sizeof bytes);
 	if (ferror(file))
 		refuse("--%s: cannot read %s: %s", option->name, path, strerror(errno));
 	fclose(file);

@@ -99,6 +99,7 @@ sub docs
 		my $path = $address =~ m{^/} ? $address : "/$address";
 		my $got = $gw->get($path);
 		is($got->{status}, 200, "$path is there");
+		next unless $path =~ m{^/docs/};
 		my $tag = $got->{headers}{etag} // '';
 		like($tag, qr/^"[0-9a-f]{32}"$/, 'with the tag of its bytes');
 		my $again = $gw->request('GET', $path, undef, 'if-none-match' => "\"other\", W/$tag");

@@ -16,7 +16,7 @@ use Time::HiRes qw(sleep);
 use lib $FindBin::RealBin;
 use Service;
 
-my $node = database('trouble', 'restart_after_crash = on', 'max_connections = 60');
+my $node = database('trouble', 'restart_after_crash = on', 'max_connections = 60', 'wal_level = replica', 'max_wal_senders = 5');
 
 down_at_start();
 slow_beside_fast();
@@ -30,6 +30,7 @@ restart_under_load('a backend is killed', \&kill_backend);
 restart_under_load('sessions are terminated', sub {
 	$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()});
 });
+fails_over();
 
 $node->stop;
 done_testing();
@@ -259,6 +260,35 @@ sub kill_backend
 	kill 'KILL', $pid;
 	# its end is noticed before the server takes anybody again
 	until_true(sub { !kill 0, $pid });
+	return;
+}
+
+# Two servers are named, in the wrong order: writes go to the one that takes them, and to the other when that has taken over.
+sub fails_over
+{
+	$node->backup('for_standby');
+	my $standby = PostgreSQL::Test::Cluster->new('standby');
+	$standby->init_from_backup($node, 'for_standby', has_streaming => 1);
+	$standby->start;
+	my $url = sprintf 'postgresql:///postgres?host=%s,%s&port=%d,%d&user=%s&target_session_attrs=read-write', $standby->host, $node->host,
+		$standby->port, $node->port, scalar getpwuid($<);
+	my $gw = Service->start($node, url => $url);
+	$gw->eventually('/ready', 200);
+	my $before = $gw->create('before the failover');
+	is($node->safe_psql('postgres', "SELECT title FROM vsm.work_items WHERE id = $before"), 'before the failover', 'what is written goes to the primary');
+	$node->wait_for_catchup($standby, 'replay');
+
+	$node->stop('immediate');
+	$gw->eventually('/ready', 503);
+	$standby->promote;
+	is($gw->eventually('/ready', 200)->{status}, 200, 'after the promotion the gateway is ready again, by itself');
+	is($gw->get("/api/v1/work-items/$before/history")->{json}{work_item_title}, 'before the failover', 'the promoted server has what was acknowledged');
+	my $after = $gw->create('after the failover');
+	is($gw->put("/api/v1/work-items/$after/transition", { to_stage => 'Testing' })->{status}, 200, 'and takes what is new');
+	is($standby->safe_psql('postgres', "SELECT count(*) FROM vsm.history($after)"), 2, 'which is there');
+	$gw->finish;
+	$standby->stop;
+	$node->start;
 	return;
 }
 

@@ -196,7 +196,8 @@ sub logical_replication
 	caught_up();
 	follows($copy, 'A 3', 'inserts after TRUNCATE');
 
-	$copy->restart('immediate');
+	$copy->stop('immediate');
+	$copy->start;
 	follows($copy, 'A 3', 'a crash');
 	$reader->{run}->kill_kill;
 	$copy->safe_psql('postgres', 'DROP SUBSCRIPTION items');

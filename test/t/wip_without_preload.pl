@@ -100,7 +100,8 @@ sub prepared
 		is($errors, '', 'a place in a limited stage can be prepared');
 		($status, $out, $errors) = $node->psql('postgres', q{SET lock_timeout = '50ms'; SELECT vsm.transition(2, 'Check')});
 		like($errors, qr/canceling statement due to lock timeout/, 'and whoever wants one too waits');
-		$node->restart('immediate');
+		$node->stop('immediate');
+		$node->start;
 		($status, $out, $errors) = $node->psql('postgres', q{SET lock_timeout = '50ms'; SELECT vsm.transition(2, 'Check')});
 		like($errors, qr/canceling statement due to lock timeout/, 'also after a restart');
 		$node->safe_psql('postgres', q{COMMIT PREPARED 'p'; SELECT vsm.transition(2, 'Check')});

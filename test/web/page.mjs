@@ -458,6 +458,25 @@ await part('pictures for the README', async () => {
 	await page.context().close();
 });
 
+await part('the API viewer shows every endpoint, and tries one', async () => {
+	const page = await open(MAIN, 'docs'), document = await (await fetch(MAIN + 'openapi.json')).json();
+	const operations = Object.values(document.paths).flatMap(Object.keys).length;
+
+	await page.locator('.opblock').first().waitFor();
+	is(await page.locator('.opblock').count(), operations, 'it lists all operations of /openapi.json');
+
+	const stages = page.locator('.opblock', {has: page.locator('[data-path="/api/v1/stages"]')});
+
+	await stages.locator('.opblock-summary-control').click();
+	await stages.getByRole('button', {name: 'Try it out'}).click();
+	await shoot(page, 'docs');
+	await stages.getByRole('button', {name: 'Execute'}).click();
+	is((await stages.locator('.live-responses-table tbody .response-col_status').textContent()).trim(), '200', 'a request from it is answered');
+	is(JSON.parse(await stages.locator('.live-responses-table tbody code').first().textContent()), await api(MAIN, 'stages?stream=default'),
+		'by what the API answers');
+	await page.context().close();
+});
+
 await part('the page is small', async () => {
 	const files = ['', 'assets/app.js', 'assets/app.css', 'assets/icon.svg', 'assets/licences.txt'];
 	const answers = await Promise.all(files.map(file => fetch(MAIN + file, {headers: {accept: 'text/html'}})));
