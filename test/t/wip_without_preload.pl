@@ -141,7 +141,7 @@ sub single_user
 		q{SELECT 'single ' || string_agg(stage || ' ' || wip || ' ' || source, ',') FROM vsm.wip WHERE stream = 'flow' AND stage = 'Check'},
 		q{SELECT 'totals ' || count(*) FROM vsm._totals_now()},
 		q{SELECT 'check ' || count(*) FROM vsm.wip_check() WHERE counter IS NOT NULL},
-		q{INSERT INTO vsm.work_items SELECT 1000, 'flow', NULL, 'restored', 'task', created_at, updated_at, stage_id, stage_entered_at,}
+		q{INSERT INTO vsm.work_items SELECT 1000000, 'flow', NULL, 'restored', 'task', created_at, updated_at, stage_id, stage_entered_at,}
 		. q{ started_at, completed_at, active_time, wait_time, reopened, backward_moves FROM vsm.work_items WHERE id = 1},
 		q{DELETE FROM vsm.work_items WHERE id = 4}, '');
 	IPC::Run::run([ 'postgres', '--single', '-D', $node->data_dir, 'postgres' ], '<', \$script, '>', \$out, '2>', \$errors);
@@ -151,10 +151,10 @@ sub single_user
 	like($out, qr/"totals [1-9]/, 'single-user: totals are counted');
 	like($out, qr/"check 0"/, 'single-user: there is nothing to check');
 	$node->start;
-	is($node->safe_psql('postgres', q{SELECT w.title, s.name FROM vsm.work_items w JOIN vsm.stages s ON s.id = w.stage_id WHERE w.id IN (1, 2, 3, 4, 1000) ORDER BY w.id}),
+	is($node->safe_psql('postgres', q{SELECT w.title, s.name FROM vsm.work_items w JOIN vsm.stages s ON s.id = w.stage_id WHERE w.id IN (1, 2, 3, 4, 1000000) ORDER BY w.id}),
 		"item 1|Check\nitem 2|Check\nitem 3|Hold\nrestored|Check", 'what was done single-user is there');
 	agrees($node, 'postgres', 'after single-user', over_limit => 1);
-	$node->safe_psql('postgres', 'DELETE FROM vsm.work_items WHERE id = 1000');
+	$node->safe_psql('postgres', 'DELETE FROM vsm.work_items WHERE id = 1000000');
 	return;
 }
 
