@@ -58,6 +58,7 @@ static void note_url(void);
 static void fail_to_start(const char *what, const char *why);
 static void *begin_request(void *unused, const char *target, struct MHD_Connection *client);
 static void hide_query(const char *query);
+static size_t leave_escapes(void *unused, struct MHD_Connection *client, char *text);
 static enum MHD_Result handle(void *unused, struct MHD_Connection *client, const char *url, const char *method,
 							  const char *version, const char *bytes, size_t *length, void **context);
 static void take_headers(Request *request, const char *method);
@@ -143,6 +144,7 @@ vsm_http_start(void)
 								   MHD_OPTION_EXTERNAL_LOGGER, log_message, NULL,
 								   MHD_OPTION_LISTEN_SOCKET, http.socket,
 								   MHD_OPTION_URI_LOG_CALLBACK, begin_request, NULL,
+								   MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL,
 								   MHD_OPTION_NOTIFY_COMPLETED, end_request, NULL,
 								   MHD_OPTION_NOTIFY_CONNECTION, note_client, NULL,
 								   MHD_OPTION_CONNECTION_LIMIT, (unsigned int) vsm_options.max_connections,
@@ -260,6 +262,15 @@ hide_query(const char *query)
 	for (char *c = (char *) (uintptr_t) query; *c != '\0'; c++)
 		if (*c == '?' || *c == '&')
 			*c = '_';
+}
+
+/* The path is taken from the request line, by routes.c; libmicrohttpd 1.0 would answer escapes that are none by itself. */
+static size_t
+leave_escapes(void *unused, struct MHD_Connection *client, char *text)
+{
+	(void) unused;
+	(void) client;
+	return strlen(text);
 }
 
 static enum MHD_Result
