@@ -3,6 +3,14 @@
 # shellcheck disable=SC2034,SC2154
 . "${BASH_SOURCE[0]%/*}/common"
 
+# The answer of the gateway that the demo names.
+ask_gateway()
+{
+	local url
+	url=$(sed -n 's/^The same over HTTP, at \([^ ]*\) .*/\1/p' <<<"$out")
+	perl -MHTTP::Tiny -e 'print HTTP::Tiny->new(timeout => 20)->get(shift . "/api/v1/metrics?days=90")->{content}' "$url"
+}
+
 run
 succeeds 'the demo runs'
 for heading in 'Flow of stream "default"' 'Work in progress' 'Throughput' 'Cycle time and lead time' 'Time in stage' \
@@ -16,6 +24,11 @@ asks 'all items are in the ledger' "SELECT count(*), count(DISTINCT stream) FROM
 asks 'items were reopened, and some never started' \
 	"SELECT reopened > 0, finished_never_started > 0 FROM vsm.metrics('default', now() - interval '90 days')" 't|t'
 
+answer=$(ask_gateway)
+status=1
+[[ $answer != '{"throughput":'[1-9]* ]] || status=0
+succeeds 'its gateway answers'
+
 command=$(sed -n 's/^ *\(.*psql -h .*\)$/\1/p' <<<"$out")
 answer=$(sh -c "$command -XAtc 'SELECT count(*) > 5 FROM vsm.stages'" 2>&1)
 status=1
@@ -23,17 +36,35 @@ status=1
 out="$command: $answer"
 succeeds 'the command for psql works'
 
+gateway=$(cat "build/$VSM_DEMO.gateway")
 run
 succeeds 'a second run replaces the first'
+if [ -d "/proc/$gateway" ]; then status=1; else status=0; fi
+succeeds 'its gateway too'
 asks 'and starts afresh' "SELECT count(*) FROM vsm.work_items" 2500
 
+gateway=$(cat "build/$VSM_DEMO.gateway")
 out=$(demo/run --stop 2>&1) status=$?
 succeeds 'demo-stop succeeds'
 shows 'and says so' 'The demo has ended'
 if [ -e "$(cluster_dir "$VSM_DEMO")" ]; then status=1; else status=0; fi
 succeeds 'nothing is left of it'
+if [ -d "/proc/$gateway" ]; then status=1; else status=0; fi
+succeeds 'nor of its gateway'
 out=$(demo/run --stop 2>&1) status=$?
 succeeds 'stopping again is no error'
 shows 'and says what is' 'No demo is running'
+
+# A checkout that the server's user cannot enter, as one below /root.
+if [ "$(id -u)" = 0 ]; then
+	chmod 700 "$work" && mkdir "$work/vsm" && tar -c --exclude=node_modules --exclude=.git --exclude='build/*-*' . | tar -x -C "$work/vsm"
+	cd "$work/vsm" || exit
+	run
+	succeeds 'it runs where only root may look'
+	out=$(ask_gateway)
+	shows 'with its gateway' '^\{"throughput":[1-9][0-9]*,"wip":'
+	out=$(demo/run --stop 2>&1) status=$?
+	succeeds 'and ends there'
+fi
 
 finish
