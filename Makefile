@@ -79,7 +79,7 @@ installcheck: regress-links	## pg_regress and isolation tests in the server of P
 
 else
 all install installcheck objects:
-	@echo >&2 "vsm needs PostgreSQL's server development files ($(PG_CONFIG) --pgxs finds none)."
+	@echo >&2 "vsm needs PostgreSQL's server development files (none where $(PG_CONFIG) looks for them)."
 	@echo >&2 "Hint: run \"make packages\", or name another server: make PG_CONFIG=/path/to/pg_config"
 	@false
 

@@ -41,15 +41,18 @@ PG_FUNCTION_INFO_V1(vsm__sketch_finish_values);
 Datum
 vsm__sketch_add_float8(PG_FUNCTION_ARGS)
 {
+	double		value;
+
 	if (PG_ARGISNULL(1))
 	{
 		if (PG_ARGISNULL(0))
 			PG_RETURN_NULL();
 		return PG_GETARG_DATUM(0);
 	}
-	if (unlikely(isnan(PG_GETARG_FLOAT8(1)) || isinf(PG_GETARG_FLOAT8(1))))
-		refuse_value(PG_GETARG_FLOAT8(1));
-	return PointerGetDatum(vsm_sketch_added(state_of(fcinfo), PG_GETARG_FLOAT8(1)));
+	value = PG_GETARG_FLOAT8(1);
+	if (unlikely(isnan(value) || isinf(value)))
+		refuse_value(value);
+	return PointerGetDatum(vsm_sketch_added(state_of(fcinfo), value));
 }
 
 /* vsm._sketch_add(state, value interval [, rel_error float8]) */

@@ -362,6 +362,18 @@ COMMIT;
 SELECT is_empty('SELECT handed_over()', 'nor is anything left of those after the transaction');
 SELECT throws_ok('SELECT d, percentiles(x, many_fractions()), 1 / (d - d) FROM many GROUP BY d', '22012', NULL, 'nor are they read after an error');
 SELECT is_empty('SELECT handed_over()', 'nor is anything left of those');
+BEGIN;
+SELECT percentiles(x, many_fractions()) FROM many \g /dev/null
+ROLLBACK;
+SELECT is_empty('SELECT handed_over()', 'nor after a rollback');
+-- What a leader has left that is gone, the next worker removes; not what one may still read (process 1 is never ours).
+\set of_the_dead base/pgsql_tmp/pgsql_tmp999999999.2147483650.fileset
+\set of_the_living base/pgsql_tmp/pgsql_tmp1.2147483650.fileset
+COPY (SELECT) TO PROGRAM 'cd base/pgsql_tmp && for pid in 999999999 1; do mkdir pgsql_tmp$pid.2147483650.fileset && echo >pgsql_tmp$pid.2147483650.fileset/0; done';
+SELECT set_eq('SELECT handed_over()', ARRAY[:'of_the_dead', :'of_the_living'], 'two leaders have left something');
+SELECT percentiles(x, many_fractions()) FROM many \g /dev/null
+SELECT set_eq('SELECT handed_over()', ARRAY[:'of_the_living'], 'that of the dead one is removed');
+COPY (SELECT) TO PROGRAM 'rm -r base/pgsql_tmp/pgsql_tmp1.2147483650.fileset';
 CALL serial();
 SELECT is(figure_of('SELECT percentiles(x, many_fractions()) FROM many', 'Temp Written Blocks'), 0::numeric, 'with 64 MB of memory there is no file');
 
