@@ -1,0 +1,24 @@
+-- The ledger takes the statements of the row triggers and of imports; those of a trigger that fires on the ledger itself are
+-- somebody else's.
+\set SHOW_CONTEXT never
+CREATE EXTENSION vsm;
+CREATE FUNCTION forget_reasons() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE vsm.stage_transitions SET reason = NULL WHERE id = new.id;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER forget_reasons AFTER INSERT ON vsm.stage_transitions FOR EACH ROW EXECUTE FUNCTION forget_reasons();
+SELECT id FROM vsm.create_work_item('refused', 'task');
+SELECT count(*) FROM vsm.work_items;
+
+CREATE OR REPLACE FUNCTION forget_reasons() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM vsm.stage_transitions WHERE id < new.id;
+    RETURN NULL;
+END $$;
+SELECT id FROM vsm.create_work_item('refused', 'task');
+SELECT count(*) FROM vsm.work_items;
+
+DROP TRIGGER forget_reasons ON vsm.stage_transitions;
+SELECT count(*) > 0 AS created FROM vsm.create_work_item('accepted', 'task');
+SELECT count(*) FROM vsm.stage_transitions;
