@@ -1822,9 +1822,9 @@ CREATE FUNCTION vsm.approx_percentile(fraction double precision, sketch vsm.sket
 COMMENT ON FUNCTION vsm.approx_percentile(double precision, vsm.sketch) IS 
     'The smallest value such that at least that fraction (0 to 1) of the values is at or below it, within the relative error. '
     'Errors: PT422 fraction.';
-CREATE FUNCTION vsm.approx_percentile(fractions double precision[], sketch vsm.sketch) RETURNS double precision[]
+CREATE FUNCTION vsm.approx_percentiles(fractions double precision[], sketch vsm.sketch) RETURNS double precision[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_approx_percentiles';
-COMMENT ON FUNCTION vsm.approx_percentile(double precision[], vsm.sketch) IS 
+COMMENT ON FUNCTION vsm.approx_percentiles(double precision[], vsm.sketch) IS 
     'Several percentiles at once, in the shape of fractions; null where the fraction is. Errors: PT422 fraction.';
 CREATE FUNCTION vsm.approx_percentile_rank(value double precision, sketch vsm.sketch) RETURNS double precision
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_approx_percentile_rank';
@@ -1859,9 +1859,9 @@ CREATE FUNCTION vsm.approx_percentile(fraction double precision, sketch vsm.inte
 COMMENT ON FUNCTION vsm.approx_percentile(double precision, vsm.interval_sketch) IS 
     'The smallest value such that at least that fraction (0 to 1) of the values is at or below it, within the relative error. '
     'Errors: PT422 fraction.';
-CREATE FUNCTION vsm.approx_percentile(fractions double precision[], sketch vsm.interval_sketch) RETURNS interval[]
+CREATE FUNCTION vsm.approx_percentiles(fractions double precision[], sketch vsm.interval_sketch) RETURNS interval[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_approx_percentiles_interval';
-COMMENT ON FUNCTION vsm.approx_percentile(double precision[], vsm.interval_sketch) IS 
+COMMENT ON FUNCTION vsm.approx_percentiles(double precision[], vsm.interval_sketch) IS 
     'Several percentiles at once, in the shape of fractions; null where the fraction is. Errors: PT422 fraction.';
 CREATE FUNCTION vsm.approx_percentile_rank(value interval, sketch vsm.interval_sketch) RETURNS double precision
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm_approx_percentile_rank_interval';
@@ -3761,7 +3761,7 @@ BEGIN
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s',
         (SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc p
          WHERE p.pronamespace = 'vsm'::regnamespace
-           AND p.proname IN ('percentile_agg', 'rollup', 'approx_percentile', 'approx_percentile_rank', 'num_vals', 'rel_error', 'mean',
+           AND p.proname IN ('percentile_agg', 'rollup', 'approx_percentile', 'approx_percentiles', 'approx_percentile_rank', 'num_vals', 'rel_error', 'mean',
                              'sum', 'min_val', 'max_val', 'histogram', 'percentile', 'percentiles',
                              '_sketch_eq', '_sketch_ne', '_sketch_plus', '_sketch_minus')), role);
     EXECUTE format('GRANT USAGE ON SCHEMA vsm_api TO %s', role);

@@ -88,14 +88,14 @@ percentile(FunctionCallInfo fcinfo, MakeValue make)
 	return make(vsm_sketch_percentile(sketch, fraction));
 }
 
-/* vsm.approx_percentile(fractions float8[], sketch) -> float8[]; null where the fraction is; PT422 */
+/* vsm.approx_percentiles(fractions float8[], sketch) -> float8[]; null where the fraction is; PT422 */
 Datum
 vsm_approx_percentiles(PG_FUNCTION_ARGS)
 {
 	return percentiles(fcinfo, float8_value, FLOAT8OID);
 }
 
-/* vsm.approx_percentile(fractions float8[], interval_sketch) -> interval[] */
+/* vsm.approx_percentiles(fractions float8[], interval_sketch) -> interval[] */
 Datum
 vsm_approx_percentiles_interval(PG_FUNCTION_ARGS)
 {

@@ -69,6 +69,7 @@ SELECT results_eq($$
     -- because their plans must see stages that this transaction changed; safe ones touch no table
     VALUES ('approx_percentile',     'f', 'i', 's', true,  false),
            ('approx_percentile_rank','f', 'i', 's', true,  false),
+           ('approx_percentiles',    'f', 'i', 's', true,  false),
            ('completions',           'f', 's', 'r', false, false),
            ('create_work_item',      'f', 'v', 'u', false, false),
            ('cumulative_flow',       'f', 's', 'r', false, false),

@@ -209,13 +209,13 @@ CREATE FUNCTION us(i interval) RETURNS float8 LANGUAGE sql IMMUTABLE RETURN _int
 SELECT is_empty(format($$
     SELECT d, fraction, told, exact FROM (
         SELECT s.d, s.x, t.x AS exact_x FROM told s JOIN truth t USING (d) WHERE e = %1$s) t,
-        LATERAL unnest(fractions(), approx_percentile(fractions(), t.x), t.exact_x) u (fraction, told, exact)
+        LATERAL unnest(fractions(), approx_percentiles(fractions(), t.x), t.exact_x) u (fraction, told, exact)
     WHERE NOT abs(told - exact) <= %1$s * abs(exact) * (1 + 1e-9) OR told <> approx_percentile(fraction, t.x) $$, e),
     format('float8, rel_error %s: percentiles are within it', e)) FROM (SELECT DISTINCT e FROM told) t ORDER BY e;
 SELECT is_empty(format($$
     SELECT d, fraction, told, exact FROM (
         SELECT s.d, s.i, t.i AS exact_i FROM told s JOIN truth t USING (d) WHERE e = %1$s) t,
-        LATERAL unnest(fractions(), approx_percentile(fractions(), t.i), t.exact_i) u (fraction, told, exact)
+        LATERAL unnest(fractions(), approx_percentiles(fractions(), t.i), t.exact_i) u (fraction, told, exact)
     WHERE NOT abs(us(told) - us(exact)) <= %1$s * abs(us(exact)) * (1 + 1e-9) + 0.5 OR told <> approx_percentile(fraction, t.i) $$, e),
     format('interval, rel_error %s: percentiles are within it, to the microsecond', e)) FROM (SELECT DISTINCT e FROM told) t ORDER BY e;
 SELECT is_empty($$

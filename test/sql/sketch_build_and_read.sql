@@ -16,8 +16,8 @@ SELECT round(vsm.approx_percentile(0.85, vsm.percentile_agg(hours))::numeric, 2)
        vsm.approx_percentile(0.85, vsm.percentile_agg(cycle_time)) BETWEEN interval '841.5 hours' AND interval '858.5 hours' AS within,
        pg_typeof(vsm.approx_percentile(0.85, vsm.percentile_agg(cycle_time)))
 FROM items;
-SELECT unnest(vsm.approx_percentile('{0, 0.5, 0.85, 0.95, 1}'::float8[], vsm.percentile_agg(hours)))::numeric(8, 2) AS percentile FROM items;
-SELECT date_trunc('hour', unnest(vsm.approx_percentile('{0, 0.5, 0.85, 0.95, 1}'::float8[], vsm.percentile_agg(cycle_time)))) AS percentile FROM items;
+SELECT unnest(vsm.approx_percentiles('{0, 0.5, 0.85, 0.95, 1}'::float8[], vsm.percentile_agg(hours)))::numeric(8, 2) AS percentile FROM items;
+SELECT date_trunc('hour', unnest(vsm.approx_percentiles('{0, 0.5, 0.85, 0.95, 1}'::float8[], vsm.percentile_agg(cycle_time)))) AS percentile FROM items;
 
 -- ---- The other readers ----
 SELECT vsm.num_vals(s), vsm.rel_error(s), vsm.mean(s)::numeric(8, 1), vsm.sum(s)::numeric(8, -2), vsm.min_val(s)::numeric(8, 3),
@@ -39,7 +39,7 @@ SELECT count(*) > 100 AS buckets, sum(h.count) AS n, bool_and(h.upper / h.lower 
 FROM (SELECT vsm.percentile_agg(hours) FROM items) t (s), vsm.histogram(s) h;
 
 -- Zeros and negative values have buckets of their own.
-SELECT vsm.num_vals(s), unnest(vsm.approx_percentile('{0.2, 0.4, 0.6, 0.8, 1}'::float8[], s))::numeric(9, 4) AS percentile
+SELECT vsm.num_vals(s), unnest(vsm.approx_percentiles('{0.2, 0.4, 0.6, 0.8, 1}'::float8[], s))::numeric(9, 4) AS percentile
 FROM (SELECT vsm.percentile_agg(x) FROM unnest('{-1000, -0.001, 0, 0.001, 1000}'::float8[]) x) t (s);
 SELECT vsm.approx_percentile(0.5, vsm.percentile_agg(x)) AS zero FROM unnest('{0, -0, 0}'::float8[]) x;
 
@@ -53,22 +53,22 @@ SELECT vsm.percentile_agg(x) IS NULL AS nothing, vsm.approx_percentile(0.5, vsm.
        vsm.percentile_agg(x, 0.05) IS NULL AS nothing
 FROM unnest('{NULL, NULL}'::float8[]) x;
 SELECT vsm.percentile_agg(hours) IS NULL AS nothing, vsm.percentile_agg(cycle_time) IS NULL AS nothing FROM items WHERE false;
-SELECT vsm.approx_percentile(NULL::float8, s) AS p, vsm.approx_percentile(NULL::float8[], s) AS ps, vsm.approx_percentile_rank(NULL, s) AS rank
+SELECT vsm.approx_percentile(NULL::float8, s) AS p, vsm.approx_percentiles(NULL::float8[], s) AS ps, vsm.approx_percentile_rank(NULL, s) AS rank
 FROM (SELECT vsm.percentile_agg(hours) FROM items) t (s);
 -- A sketch without values, as subtraction leaves it.
-SELECT s, vsm.num_vals(s), vsm.rel_error(s), vsm.approx_percentile(0.5, s) AS p, vsm.approx_percentile('{0.5,NULL}'::float8[], s) AS ps, vsm.approx_percentile_rank(1, s) AS rank,
+SELECT s, vsm.num_vals(s), vsm.rel_error(s), vsm.approx_percentile(0.5, s) AS p, vsm.approx_percentiles('{0.5,NULL}'::float8[], s) AS ps, vsm.approx_percentile_rank(1, s) AS rank,
        vsm.mean(s), vsm.sum(s), vsm.min_val(s), vsm.max_val(s), (SELECT count(*) FROM vsm.histogram(s)) AS buckets
 FROM (SELECT a OPERATOR(vsm.-) a FROM (SELECT vsm.percentile_agg(hours) FROM items) t (a)) t (s);
-SELECT s, vsm.num_vals(s), vsm.approx_percentile(0.5, s) AS p, vsm.approx_percentile('{0.5,NULL}'::float8[], s) AS ps, vsm.approx_percentile_rank('1 day', s) AS rank,
+SELECT s, vsm.num_vals(s), vsm.approx_percentile(0.5, s) AS p, vsm.approx_percentiles('{0.5,NULL}'::float8[], s) AS ps, vsm.approx_percentile_rank('1 day', s) AS rank,
        vsm.mean(s), vsm.sum(s), vsm.min_val(s), vsm.max_val(s), (SELECT count(*) FROM vsm.histogram(s)) AS buckets
 FROM (SELECT a OPERATOR(vsm.-) a FROM (SELECT vsm.percentile_agg(cycle_time) FROM items) t (a)) t (s);
 
 -- ---- Shapes of fractions ----
-SELECT vsm.approx_percentile('{}'::float8[], s) AS none, vsm.approx_percentile('{0.5,NULL,0.5}'::float8[], s) = ARRAY[p, NULL, p] AS with_null,
-       vsm.approx_percentile('{{0.5,NULL},{0.5,0.5}}'::float8[], s) = ARRAY[[p, NULL], [p, p]] AS in_two_dimensions,
-       vsm.approx_percentile('[3:4]={0.5,0.5}'::float8[], s)::text = '[3:4]' || '={' || p || ',' || p || '}' AS with_bounds
+SELECT vsm.approx_percentiles('{}'::float8[], s) AS none, vsm.approx_percentiles('{0.5,NULL,0.5}'::float8[], s) = ARRAY[p, NULL, p] AS with_null,
+       vsm.approx_percentiles('{{0.5,NULL},{0.5,0.5}}'::float8[], s) = ARRAY[[p, NULL], [p, p]] AS in_two_dimensions,
+       vsm.approx_percentiles('[3:4]={0.5,0.5}'::float8[], s)::text = '[3:4]' || '={' || p || ',' || p || '}' AS with_bounds
 FROM (SELECT vsm.percentile_agg(7::float8)) t (s), vsm.approx_percentile(0.5, s) p;
-SELECT vsm.approx_percentile('{}'::float8[], s) AS none, vsm.approx_percentile('{{0.5,NULL},{0.5,0.5}}'::float8[], s) AS in_two_dimensions
+SELECT vsm.approx_percentiles('{}'::float8[], s) AS none, vsm.approx_percentiles('{{0.5,NULL},{0.5,0.5}}'::float8[], s) AS in_two_dimensions
 FROM (SELECT vsm.percentile_agg(interval '0')) t (s);
 
 -- ---- The relative error ----
@@ -97,8 +97,8 @@ SELECT vsm.num_vals(vsm.percentile_agg(x) FILTER (WHERE abs(x) < 'Infinity')) FR
 SELECT vsm.approx_percentile(1.01, vsm.percentile_agg(hours)) FROM items;
 SELECT vsm.approx_percentile(-0.01, vsm.percentile_agg(cycle_time)) FROM items;
 SELECT vsm.approx_percentile('NaN'::float8, vsm.percentile_agg(hours)) FROM items;
-SELECT vsm.approx_percentile('{0.5, 85}'::float8[], vsm.percentile_agg(hours)) FROM items;
-SELECT vsm.approx_percentile('{0.5, 85}'::float8[], vsm.percentile_agg(cycle_time)) FROM items;
+SELECT vsm.approx_percentiles('{0.5, 85}'::float8[], vsm.percentile_agg(hours)) FROM items;
+SELECT vsm.approx_percentiles('{0.5, 85}'::float8[], vsm.percentile_agg(cycle_time)) FROM items;
 \echo :LAST_ERROR_SQLSTATE
 SELECT vsm.approx_percentile_rank('NaN', vsm.percentile_agg(hours)) FROM items;
 \echo :LAST_ERROR_SQLSTATE

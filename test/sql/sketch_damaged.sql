@@ -34,7 +34,7 @@ DECLARE
 BEGIN
     FOREACH statement IN ARRAY ARRAY[
         'SELECT sketch_of($1)::text', 'SELECT vsm._sketch_send(sketch_of($1))::text',
-        'SELECT vsm.approx_percentile(ARRAY[0, 0.5, 1], sketch_of($1))::text', 'SELECT vsm.approx_percentile_rank(3, sketch_of($1))::text',
+        'SELECT vsm.approx_percentiles(ARRAY[0, 0.5, 1], sketch_of($1))::text', 'SELECT vsm.approx_percentile_rank(3, sketch_of($1))::text',
         'SELECT (vsm.sum(sketch_of($1)), vsm.min_val(sketch_of($1)), vsm.max_val(sketch_of($1)))::text',
         'SELECT count(*)::text FROM vsm.histogram(sketch_of($1))', 'SELECT (sketch_of($1) = sketch_of($1) OR sketch_of($1) <> $2)::text',
         'SELECT ($2 + sketch_of($1))::text', 'SELECT (sketch_of($1) + $2)::text', 'SELECT ($2 - sketch_of($1))::text', 'SELECT (sketch_of($1) - $2)::text',
