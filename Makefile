@@ -230,6 +230,9 @@ check-format:	## would that change anything?
 analyse:	## cppcheck and clang-tidy
 	@test/run analyse
 
+release-check:	## is the last commit fit to be released? (versions, changelog, upgrade script)
+	@scripts/release-check
+
 dist:		## the last commit as a zip for PGXN
 	git archive --format zip --prefix vsm-$(VSM_VERSION)/ -o vsm-$(VSM_VERSION).zip HEAD
 
@@ -240,4 +243,4 @@ help:
 
 FORCE:
 
-.PHONY: FORCE objects gateway web gateway-objects fuzz fuzz-sketch viewer install-gateway uninstall-gateway regress-links packages test stress sanitized debug-server images containers demo demo-stop format check-format analyse dist help
+.PHONY: FORCE objects gateway web gateway-objects fuzz fuzz-sketch viewer install-gateway uninstall-gateway regress-links packages test stress sanitized debug-server images containers demo demo-stop format check-format analyse release-check dist help
