@@ -9,6 +9,11 @@
 #error "vsm needs PostgreSQL 15 or later"
 #endif
 
+/* Sums of microseconds take 128 bits; the counters are 64-bit atomics, which a simulation would do under a spinlock. */
+#if SIZEOF_VOID_P < 8 || !defined(PG_INT128_TYPE) || !defined(USE_FLOAT8_BYVAL)
+#error "vsm needs a 64-bit platform whose compiler has 128-bit integers"
+#endif
+
 /* PostgreSQL 16 moved what tells the forms of a varlena out of postgres.h. */
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
