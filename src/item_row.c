@@ -15,6 +15,11 @@
 #include "errors.h"
 #include "item_row.h"
 
+static const int state_columns[] = {
+	ITEM_STAGE_ID, ITEM_CREATED_AT, ITEM_STAGE_ENTERED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME,
+	ITEM_REOPENED, ITEM_BACKWARD_MOVES
+};
+
 static void require(const ItemRow *row, int column);
 
 void
@@ -33,26 +38,28 @@ vsm_row_id(const ItemRow *row)
 	return DatumGetInt64(row->values[ITEM_ID]);
 }
 
-/* The stage in which an item counts as work in progress; 0: it is finished. */
+/* The stage in which an item counts as work in progress; 0: none, or it is finished. */
 int64
 vsm_row_counted_in(const ItemRow *row)
 {
-	if (!row->nulls[ITEM_COMPLETED_AT])
-		return 0;
-	require(row, ITEM_STAGE_ID);
-	return DatumGetInt64(row->values[ITEM_STAGE_ID]);
+	return row->nulls[ITEM_COMPLETED_AT] && !row->nulls[ITEM_STAGE_ID] ? DatumGetInt64(row->values[ITEM_STAGE_ID]) : 0;
+}
+
+/* Is there all that vsm_row_state() needs? */
+bool
+vsm_row_has_state(const ItemRow *row)
+{
+	for (int i = 0; i < (int) lengthof(state_columns); i++)
+		if (row->nulls[state_columns[i]])
+			return false;
+	return true;
 }
 
 void
 vsm_row_state(VsmItemState *state, const ItemRow *row)
 {
-	static const int required[] = {
-		ITEM_STAGE_ID, ITEM_CREATED_AT, ITEM_STAGE_ENTERED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME,
-		ITEM_REOPENED, ITEM_BACKWARD_MOVES
-	};
-
-	for (int i = 0; i < (int) lengthof(required); i++)
-		require(row, required[i]);
+	for (int i = 0; i < (int) lengthof(state_columns); i++)
+		require(row, state_columns[i]);
 	state->stage_id = DatumGetInt64(row->values[ITEM_STAGE_ID]);
 	state->created_at = DatumGetTimestampTz(row->values[ITEM_CREATED_AT]);
 	state->stage_entered_at = DatumGetTimestampTz(row->values[ITEM_STAGE_ENTERED_AT]);

@@ -207,7 +207,7 @@ record_insert(TriggerData *trigdata)
 
 	vsm_read_row(&stored, trigdata->tg_trigtuple, RelationGetDescr(items));
 	counted = vsm_row_counted_in(&stored);
-	if (is_replica())
+	if (is_replica() || (!vsm_row_has_state(&stored) && vsm_takes_rows_as_they_are(items)))
 	{
 		vsm_wip_changed(items, 0, counted);
 		return;
@@ -250,7 +250,8 @@ record_update(TriggerData *trigdata)
 	vsm_read_row(&new, trigdata->tg_newtuple, RelationGetDescr(items));
 	left = vsm_row_counted_in(&old);
 	entered = vsm_row_counted_in(&new);
-	if (is_replica())
+	if (is_replica() || (!(vsm_row_has_state(&old) && vsm_row_has_state(&new)) &&
+						 !vsm_recording && vsm_takes_rows_as_they_are(items)))
 	{
 		vsm_wip_changed(items, left, entered);
 		return;
@@ -331,13 +332,17 @@ forget_item(TriggerData *trigdata)
 	if (is_replica())
 		return;
 	vsm_require_recording_right(items);
-	vsm_row_state(&state, &old);
 	id = Int64GetDatum(vsm_row_id(&old));
-	if (vsm_decision_take(VSM_DECIDED_DELETE, vsm_row_id(&old), &state, &decision) &&
-		vsm_decided_insert_since(decision.ledger_id))
+	if (vsm_row_has_state(&old))
 	{
-		forget_rows_before(items, vsm_row_id(&old), decision.ledger_id);
-		return;
+		vsm_row_state(&state, &old);
+		if (vsm_decision_take(VSM_DECIDED_DELETE, vsm_row_id(&old), &state, &decision) &&
+			vsm_decided_insert_since(decision.ledger_id))
+		{
+			/* an item of that id may be there again */
+			forget_rows_before(items, vsm_row_id(&old), decision.ledger_id);
+			return;
+		}
 	}
 	run_unrecorded(&plan,
 				   "WITH merged AS (DELETE FROM vsm._merged_events WHERE work_item_id = $1)"
@@ -416,7 +421,7 @@ record(const LedgerRow *row, Relation items, HeapTuple stored)
 		forget_rows_before(items, row->work_item_id, row->id + 1);
 }
 
-/* An item of that id may have been created anew: its rows have later ids. */
+/* Those of an item of that id that was created anew have later ids. */
 static void
 forget_rows_before(Relation items, int64 work_item_id, int64 ledger_id)
 {

@@ -153,6 +153,8 @@ delete_item(TriggerData *trigdata)
 
 	vsm_require_recording_right(trigdata->tg_relation);
 	vsm_read_row(&row, trigdata->tg_trigtuple, RelationGetDescr(trigdata->tg_relation));
+	if (!vsm_row_has_state(&row))
+		return trigdata->tg_trigtuple;
 	vsm_row_state(&state, &row);
 	vsm_decide(VSM_DECIDED_DELETE, vsm_row_id(&row), &state, NULL);
 	return trigdata->tg_trigtuple;
