@@ -10,6 +10,7 @@
 
 #include "access/htup_details.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/timestamp.h"
 
 #include "errors.h"
@@ -69,6 +70,14 @@ vsm_row_state(VsmItemState *state, const ItemRow *row)
 	state->wait_us = vsm_interval_us(DatumGetIntervalP(row->values[ITEM_WAIT_TIME]));
 	state->reopened = DatumGetInt32(row->values[ITEM_REOPENED]);
 	state->backward_moves = DatumGetInt32(row->values[ITEM_BACKWARD_MOVES]);
+}
+
+bool
+vsm_same_text(const ItemRow *old, const ItemRow *new, int column)
+{
+	if (old->nulls[column] || new->nulls[column])
+		return old->nulls[column] == new->nulls[column];
+	return datum_image_eq(old->values[column], new->values[column], false, -1);
 }
 
 char *

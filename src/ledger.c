@@ -70,6 +70,7 @@ static bool own_statement = false;
 static void record_insert(TriggerData *trigdata);
 static void record_update(TriggerData *trigdata);
 static void forget_item(TriggerData *trigdata);
+static bool fits_definitions(const ItemRow *row);
 static void set_decision(LedgerRow *row, const VsmDecision *decision);
 static void set_completion(LedgerRow *row, const VsmItemState *state);
 static int32 enter(Relation items, int64 stage_id);
@@ -221,6 +222,8 @@ record_insert(TriggerData *trigdata)
 		vsm_wip_changed(items, 0, counted);
 		return;
 	}
+	if (!fits_definitions(&stored))
+		refuse_other_row(trigdata, row.work_item_id);
 	set_decision(&row, &decision);
 	row.wip_breach = enter(items, counted);
 	vsm_wip_changed(items, 0, counted);
@@ -243,6 +246,7 @@ record_update(TriggerData *trigdata)
 	VsmItemState before;
 	VsmItemState after;
 	VsmDecision decision;
+	bool		same_item;
 	int64		left;
 	int64		entered;
 
@@ -259,9 +263,11 @@ record_update(TriggerData *trigdata)
 	vsm_row_state(&before, &old);
 	vsm_row_state(&after, &new);
 	row.work_item_id = vsm_row_id(&new);
-	if (memcmp(&before, &after, sizeof(VsmItemState)) == 0)
+	same_item = row.work_item_id == vsm_row_id(&old) && vsm_same_text(&old, &new, ITEM_STREAM) &&
+		(vsm_same_text(&old, &new, ITEM_TYPE) || fits_definitions(&new));
+	if (same_item && memcmp(&before, &after, sizeof(VsmItemState)) == 0)
 		return;
-	if (before.stage_id == after.stage_id ||
+	if (!same_item || before.stage_id == after.stage_id ||
 		!vsm_decision_take(VSM_DECIDED_MOVE, row.work_item_id, &after, &decision))
 	{
 		/* vsm.recording may have been set since the row was stored */
@@ -283,6 +289,15 @@ record_update(TriggerData *trigdata)
 	if (left != 0 && entered == 0)
 		set_completion(&row, &after);
 	record(&row, items, trigdata->tg_newtuple);
+}
+
+/* Is the item in a stage of its stream, and of a type that is defined?  So it was when it was decided upon. */
+static bool
+fits_definitions(const ItemRow *row)
+{
+	const VsmStage *stage = vsm_stage(DatumGetInt64(row->values[ITEM_STAGE_ID]));
+
+	return stage && strcmp(stage->stream, vsm_row_text(row, ITEM_STREAM)) == 0 && vsm_type_known(vsm_row_text(row, ITEM_TYPE));
 }
 
 static void
@@ -361,8 +376,8 @@ refuse_other_row(const TriggerData *trigdata, int64 work_item_id)
 
 	ereport(ERROR,
 			errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
-			errmsg("work item " INT64_FORMAT " was changed after its move had been decided", work_item_id),
-			later ? errdetail("A trigger that fires after \"%s\" can change the stage or a computed column: %s.", BEFORE_TRIGGER, later)
+			errmsg("work item " INT64_FORMAT " was changed after its state had been decided", work_item_id),
+			later ? errdetail("A trigger that fires after \"%s\" has changed the stage or another column that is checked: %s.", BEFORE_TRIGGER, later)
 				  : errdetail("Trigger \"%s\" has not decided what is stored; it may be disabled.", BEFORE_TRIGGER),
 			later ? errhint("Give the trigger a name that sorts before \"%s\".", BEFORE_TRIGGER)
 				  : errhint("Enable the trigger; to write rows as they are, without recording, set vsm.recording = off."),
