@@ -36,6 +36,9 @@ BEGIN
     IF new.title ~ 'move' THEN
         UPDATE vsm.work_items SET stage_id = public.stage('Work') WHERE id = new.id AND stage_id = public.stage('Open');
     END IF;
+    IF new.title ~ 'forward' THEN
+        UPDATE vsm.work_items SET stage_id = public.stage('Work') WHERE id = new.id AND stage_id = public.stage('Test');
+    END IF;
     IF new.title ~ 'finish' THEN
         PERFORM vsm.transition(new.id, 'Done');
     END IF;
@@ -161,6 +164,9 @@ UPDATE vsm.work_items SET stage_id = stage('Test');
 SELECT * FROM told();
 TRUNCATE vsm.work_items;
 INSERT INTO vsm.work_items (title) VALUES ('finish') RETURNING id AS item \gset
+SELECT s.name AS to_stage, t.reason FROM vsm.transition(:item, 'Test', reason => 'by hand') t JOIN vsm.stages s ON s.id = t.to_stage_id;
+SELECT from_stage, to_stage, reason FROM vsm.history(:item);
+INSERT INTO vsm.work_items (title) VALUES ('forward') RETURNING id AS item \gset
 SELECT s.name AS to_stage, t.reason FROM vsm.transition(:item, 'Test', reason => 'by hand') t JOIN vsm.stages s ON s.id = t.to_stage_id;
 SELECT from_stage, to_stage, reason FROM vsm.history(:item);
 INSERT INTO vsm.work_items (title) VALUES ('delete') RETURNING id AS item \gset
