@@ -44,6 +44,7 @@
 #include "utils/snapmgr.h"
 
 #include "counters.h"
+#include "owner.h"
 
 /* What each set is counted by: kind, a, b, count. */
 static const char *const counting[VSM_SETS] = {
@@ -207,7 +208,7 @@ static VsmRecounted *
 count_tables(VsmBoard *board, VsmSet set, Oid owner, Snapshot snapshot, int *count)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	VsmIdentity before = vsm_become(owner);
+	VsmOwner before = vsm_become_owner(owner);
 	VsmRecounted *result;
 	SPIPlanPtr	plan;
 
@@ -232,7 +233,7 @@ count_tables(VsmBoard *board, VsmSet set, Oid owner, Snapshot snapshot, int *cou
 		result[i].counter = vsm_counter(&result[i].key, true);
 	}
 	SPI_finish();
-	vsm_become_again(before);
+	vsm_leave_owner(before);
 	return result;
 }
 

@@ -42,6 +42,7 @@
 #include "counters.h"
 #include "errors.h"
 #include "item_row.h"
+#include "owner.h"
 #include "wip_limit.h"
 
 /* The trigger that decides what is stored. */
@@ -360,8 +361,8 @@ forget_item(TriggerData *trigdata)
 		}
 	}
 	run_unrecorded(&plan,
-				   "WITH merged AS (DELETE FROM vsm._merged_events WHERE work_item_id = $1)"
-				   " DELETE FROM vsm.stage_transitions WHERE work_item_id = $1",
+				   "WITH merged AS (DELETE FROM vsm._merged_events WHERE work_item_id OPERATOR(pg_catalog.=) $1)"
+				   " DELETE FROM vsm.stage_transitions WHERE work_item_id OPERATOR(pg_catalog.=) $1",
 				   trigdata->tg_relation->rd_rel->relowner, 1, &id);
 }
 
@@ -457,14 +458,14 @@ write_row(const LedgerRow *row, Relation items)
 	VsmRequest *request = vsm_request;
 	const char *actor = GetUserNameFromId(GetOuterUserId(), false);
 	TimestampTz recorded_at = GetCurrentTimestamp();
-	VsmIdentity before;
+	VsmOwner before;
 
 	if (request && (request != row->request || request->work_item_id != row->work_item_id || request->recorded))
 		request = NULL;
 
-	before = vsm_become(items->rd_rel->relowner);
+	before = vsm_become_owner_to_record(items->rd_rel->relowner);
 	insert_row(row, recorded_at, request ? request->reason : NULL, actor);
-	vsm_become_again(before);
+	vsm_leave_owner(before);
 	add_to_totals(row, RelationGetRelid(items));
 
 	if (request == NULL)
@@ -597,7 +598,7 @@ refuse_lost_row(int64 work_item_id)
 static void
 run_unrecorded(SPIPlanPtr *plan, const char *query, Oid owner, int nargs, Datum *arguments)
 {
-	VsmIdentity before = vsm_become(owner);
+	VsmOwner before = vsm_become_owner(owner);
 	int			nest = NewGUCNestLevel();
 	Oid			types[2] = {INT8OID, INT8OID};
 
@@ -625,5 +626,5 @@ run_unrecorded(SPIPlanPtr *plan, const char *query, Oid owner, int nargs, Datum 
 	PG_END_TRY();
 	SPI_finish();
 	AtEOXact_GUC(true, nest);
-	vsm_become_again(before);
+	vsm_leave_owner(before);
 }

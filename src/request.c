@@ -86,7 +86,7 @@ run_request(int64 work_item_id, text *to_stage)
 		Oid			types[2] = {INT8OID, TEXTOID};
 
 		plan = SPI_prepare("UPDATE vsm.work_items SET stage_id = vsm._require_room(xmax, stage_id, vsm._stage_id(stream, $2))"
-						   " WHERE id = $1",
+						   " WHERE id OPERATOR(pg_catalog.=) $1",
 						   2, types);
 		if (plan == NULL || SPI_keepplan(plan) != 0)
 			elog(ERROR, "could not prepare the move: %s", SPI_result_code_string(SPI_result));
@@ -108,7 +108,7 @@ explain_no_move(int64 work_item_id)
 	bool		exists;
 
 	if (SPI_connect() != SPI_OK_CONNECT ||
-		SPI_execute_with_args("SELECT FROM vsm.work_items WHERE id = $1", 1, types, &argument, NULL, false, 1) != SPI_OK_SELECT)
+		SPI_execute_with_args("SELECT FROM vsm.work_items WHERE id OPERATOR(pg_catalog.=) $1", 1, types, &argument, NULL, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not look for work item " INT64_FORMAT, work_item_id);
 	exists = SPI_processed > 0;
 	SPI_finish();

@@ -32,6 +32,7 @@
 #include "utils/syscache.h"
 
 #include "errors.h"
+#include "owner.h"
 
 /* in the order of the tables' names in definition_tables */
 #define DEFINITION_TABLES 3
@@ -225,7 +226,7 @@ read_definitions(void)
 												  "vsm definitions",
 												  ALLOCSET_SMALL_SIZES);
 	Definitions *defs = MemoryContextAllocZero(context, sizeof(Definitions));
-	VsmIdentity before = vsm_become(find_definition_tables());
+	VsmOwner before = vsm_become_owner(find_definition_tables());
 
 	defs->context = context;
 	if (SPI_connect() != SPI_OK_CONNECT)
@@ -233,7 +234,7 @@ read_definitions(void)
 	read_stages(defs);
 	read_types(defs);
 	SPI_finish();
-	vsm_become_again(before);
+	vsm_leave_owner(before);
 
 	MemoryContextSetParent(context, CacheMemoryContext);
 	return defs;

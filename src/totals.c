@@ -30,6 +30,7 @@
 #include "utils/timestamp.h"
 
 #include "counters.h"
+#include "owner.h"
 
 /* Upper bounds of the histograms' buckets, in seconds; the last one is infinite. */
 static const int32 bucket_bounds[] = {3600, 14400, 28800, 86400, 172800, 259200, 604800, 1209600, 2592000};
@@ -222,7 +223,7 @@ read_totals(VsmBoard *board, int *count)
 static void
 put_counted(ReturnSetInfo *result, Relation items)
 {
-	VsmIdentity before = vsm_become(items->rd_rel->relowner);
+	VsmOwner before = vsm_become_owner(items->rd_rel->relowner);
 
 	if (SPI_connect() != SPI_OK_CONNECT ||
 		SPI_execute("SELECT kind, a, b, n FROM vsm._totals_counted", true, 0) != SPI_OK_SELECT)
@@ -237,7 +238,7 @@ put_counted(ReturnSetInfo *result, Relation items)
 				  DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull)), DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull)));
 	}
 	SPI_finish();
-	vsm_become_again(before);
+	vsm_leave_owner(before);
 }
 
 static void

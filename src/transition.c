@@ -32,6 +32,7 @@
 
 #include "errors.h"
 #include "item_row.h"
+#include "owner.h"
 #include "wip_limit.h"
 
 #define MAX_TITLE_CHARACTERS	500
@@ -376,13 +377,13 @@ stage_to_enter(const ItemRow *row, Oid owner)
 static void
 seed_default(Oid owner)
 {
-	VsmIdentity before = vsm_become(owner);
+	VsmOwner before = vsm_become_owner(owner);
 
 	if (SPI_connect() != SPI_OK_CONNECT ||
 		SPI_execute("SELECT vsm._seed_default()", false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not define the default stream");
 	SPI_finish();
-	vsm_become_again(before);
+	vsm_leave_owner(before);
 }
 
 static void

@@ -1,6 +1,6 @@
 /*
  * vsm.c
- *		Loading the module, its settings, and acting as the tables' owner.
+ *		Loading the module, and its settings.
  */
 #include "vsm.h"
 
@@ -59,31 +59,6 @@ _PG_init(void)
 	MarkGUCPrefixReserved("vsm");
 	vsm_counters_load();
 	vsm_xact_load();
-}
-
-/*
- * vsm_become
- *		Act as the owner of the tables, as referential integrity checks do.
- *
- * Roles that move items need no right on the ledger or on the definitions.
- * Give the result to vsm_become_again(); an error restores the identity too.
- */
-VsmIdentity
-vsm_become(Oid owner)
-{
-	VsmIdentity before;
-
-	GetUserIdAndSecContext(&before.user, &before.sec_context);
-	SetUserIdAndSecContext(owner, before.sec_context |
-						   SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_NOFORCE_RLS);
-	return before;
-}
-
-void
-vsm_become_again(VsmIdentity before)
-{
-	SetUserIdAndSecContext(before.user, before.sec_context);
 }
 
 /*

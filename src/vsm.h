@@ -12,16 +12,6 @@
 
 /* vsm.c: settings */
 extern bool vsm_recording;
-
-/* vsm.c: acting as the owner of the tables */
-typedef struct VsmIdentity
-{
-	Oid			user;
-	int			sec_context;
-} VsmIdentity;
-
-extern VsmIdentity vsm_become(Oid owner);
-extern void vsm_become_again(VsmIdentity before);
 extern void vsm_require_recording_right(Relation rel);
 
 /* stage_cache.c: definitions of streams, stages and types, cached per backend */

@@ -26,6 +26,7 @@
 
 #include "counters.h"
 #include "errors.h"
+#include "owner.h"
 
 static void put_counters(ReturnSetInfo *result, Relation items, VsmBoard *board, ArrayType *stages);
 static void put_counted(ReturnSetInfo *result, Relation items, ArrayType *stages);
@@ -152,7 +153,7 @@ put_counted(ReturnSetInfo *result, Relation items, ArrayType *stages)
 {
 	static SPIPlanPtr plan = NULL;
 	Datum		argument = PointerGetDatum(stages);
-	VsmIdentity before = vsm_become(items->rd_rel->relowner);
+	VsmOwner before = vsm_become_owner(items->rd_rel->relowner);
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
@@ -178,7 +179,7 @@ put_counted(ReturnSetInfo *result, Relation items, ArrayType *stages)
 				  DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull)), false);
 	}
 	SPI_finish();
-	vsm_become_again(before);
+	vsm_leave_owner(before);
 }
 
 static void

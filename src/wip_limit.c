@@ -39,6 +39,7 @@
 
 #include "counters.h"
 #include "errors.h"
+#include "owner.h"
 #include "wip_limit.h"
 
 int			vsm_wip_limit_action = VSM_LIMIT_REJECT;
@@ -184,7 +185,7 @@ count_in_turn(Relation items, const VsmStage *stage)
 	static SPIPlanPtr count = NULL;
 	Datum		stream = CStringGetTextDatum(stage->stream);
 	Datum		id = Int64GetDatum(stage->id);
-	VsmIdentity before = vsm_become(items->rd_rel->relowner);
+	VsmOwner before = vsm_become_owner(items->rd_rel->relowner);
 	int64		held;
 	bool		isnull;
 
@@ -215,7 +216,7 @@ count_in_turn(Relation items, const VsmStage *stage)
 		elog(ERROR, "could not count work items: %s", SPI_result_code_string(SPI_result));
 	held = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_finish();
-	vsm_become_again(before);
+	vsm_leave_owner(before);
 	return (int32) held;
 }
 

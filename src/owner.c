@@ -1,0 +1,170 @@
+/*
+ * owner.c
+ *		Acting as the owner of the tables.
+ *
+ * Whoever moves an item has no right on the ledger, and need not have one on
+ * the definitions: triggers and counters read and write them as the tables'
+ * owner, as referential integrity checks do.  What then runs must not depend on
+ * anything that the caller can choose.  So three things change together:
+ *
+ *	identity		the owner's rights, and no SET ROLE out of them; policies that
+ *					the owner forces upon himself do not filter
+ *	search_path		pg_catalog, pg_temp: a name finds the server's own function
+ *					or operator, whatever the caller's schemas hold
+ *	row_security	off: a policy that would filter is an error instead
+ *
+ * vsm_leave_owner() puts them back; after an error, the end of the transaction
+ * or subtransaction does.  Nothing else in the extension changes the identity.
+ *
+ * The settings cost more than the rest of a short statement, so they are left
+ * alone where they are as wanted, and for the ledger's INSERT where they cannot
+ * matter: see vsm_become_owner_to_record().
+ */
+#include "owner.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_trigger.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+
+#define OWNERS_SEARCH_PATH "pg_catalog, pg_temp"
+
+/* The ledger, while it is known to set off no code but ours; invalid: not looked at since a relation changed. */
+static Oid	plain_ledger = InvalidOid;
+
+static VsmOwner change_identity(Oid owner);
+static void set_option(const char *name, const char *value);
+static bool ledger_is_plain(void);
+static bool has_other_triggers(const TriggerDesc *triggers);
+static bool has_index_expressions(Relation rel);
+static void relation_changed(Datum arg, Oid relid);
+
+/* Act as that role, who owns the tables. */
+VsmOwner
+vsm_become_owner(Oid owner)
+{
+	VsmOwner	before = change_identity(owner);
+
+	if (strcmp(namespace_search_path, OWNERS_SEARCH_PATH) != 0 || row_security)
+	{
+		before.guc_nest_level = NewGUCNestLevel();
+		set_option("search_path", OWNERS_SEARCH_PATH);
+		set_option("row_security", "off");
+	}
+	return before;
+}
+
+/*
+ * vsm_become_owner_to_record
+ *		Act as the tables' owner for the INSERT of a ledger row.
+ *
+ * That statement gives each column a parameter of its type.  It names no
+ * function, operator or type, so search_path finds nothing for it.  What is left
+ * is code that the row sets off; if there is any that is not ours, the settings
+ * change as well.
+ */
+VsmOwner
+vsm_become_owner_to_record(Oid owner)
+{
+	if (!ledger_is_plain())
+		return vsm_become_owner(owner);
+	return change_identity(owner);
+}
+
+void
+vsm_leave_owner(VsmOwner before)
+{
+	if (before.guc_nest_level != 0)
+		AtEOXact_GUC(true, before.guc_nest_level);
+	SetUserIdAndSecContext(before.user, before.sec_context);
+}
+
+static VsmOwner
+change_identity(Oid owner)
+{
+	VsmOwner	before = {.guc_nest_level = 0};
+
+	GetUserIdAndSecContext(&before.user, &before.sec_context);
+	SetUserIdAndSecContext(owner, before.sec_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	return before;
+}
+
+/* Until the nest level ends.  The values are constants, so the role's right to set them does not matter. */
+static void
+set_option(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/* Does storing a row in the ledger run nothing but the server's code and ours? */
+static bool
+ledger_is_plain(void)
+{
+	static bool registered = false;
+	Relation	ledger;
+	Oid			relid;
+
+	if (OidIsValid(plain_ledger))
+		return true;
+	if (!registered)
+	{
+		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+		registered = true;
+	}
+	relid = get_relname_relid("stage_transitions", get_namespace_oid("vsm", false));
+	ledger = table_open(relid, RowExclusiveLock);
+	if (ledger->rd_rules == NULL && !has_other_triggers(ledger->trigdesc) &&
+		(ledger->rd_att->constr == NULL || ledger->rd_att->constr->num_check == 0) &&
+		!has_index_expressions(ledger))
+		plain_ledger = relid;
+	table_close(ledger, NoLock);
+	return OidIsValid(plain_ledger);
+}
+
+/* Ours cannot be replaced by others of their names while they are there. */
+static bool
+has_other_triggers(const TriggerDesc *triggers)
+{
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (TRIGGER_FOR_INSERT(trigger->tgtype) && strcmp(trigger->tgname, "vsm_guard") != 0 &&
+			strcmp(trigger->tgname, "vsm_replicated") != 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+has_index_expressions(Relation rel)
+{
+	List	   *indexes = RelationGetIndexList(rel);
+	ListCell   *cell;
+	bool		found = false;
+
+	foreach(cell, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		if (RelationGetIndexExpressions(index) != NIL || RelationGetIndexPredicate(index) != NIL)
+			found = true;
+		index_close(index, AccessShareLock);
+	}
+	list_free(indexes);
+	return found;
+}
+
+/* Relcache callback: may come at any time. */
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	if (relid == InvalidOid || relid == plain_ledger)
+		plain_ledger = InvalidOid;
+}
