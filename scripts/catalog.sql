@@ -10,7 +10,7 @@ SET client_min_messages = warning;
 CREATE TEMP TABLE extension AS SELECT e.oid, e.extowner, e.extconfig, e.extcondition FROM pg_extension e WHERE e.extname = 'vsm';
 
 CREATE FUNCTION pg_temp.role(role oid) RETURNS text LANGUAGE sql STABLE RETURN
-    CASE WHEN role = 0 THEN 'PUBLIC' WHEN role = (SELECT extowner FROM pg_temp.extension) THEN '<owner>' WHEN role = 10 THEN '<superuser>'
+    CASE WHEN role = 0 THEN 'PUBLIC' WHEN role = 10 THEN '<superuser>' WHEN role = (SELECT extowner FROM pg_temp.extension) THEN '<owner>'
          ELSE pg_get_userbyid(role) END;
 CREATE FUNCTION pg_temp.rights(acl aclitem[]) RETURNS text LANGUAGE sql STABLE RETURN
     (SELECT string_agg(format('%s=%s%s', pg_temp.role(a.grantee), a.privilege_type, CASE WHEN a.is_grantable THEN '*' END), ' '

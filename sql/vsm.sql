@@ -4,15 +4,28 @@
 
 \echo Use "CREATE EXTENSION vsm" to load this file. \quit
 
--- Whoever owns the schema can put functions beside ours that others then call; it may be there before the extension.
+-- CREATE EXTENSION puts the extension's schema first.  LOCAL: until the script ends.  This statement looks up no name.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
+-- Who owns a schema can put functions and operators beside ours, and may drop what is in it.  So the schemas are the
+-- extension's: they belong to the superuser who runs this script, come with it and go with it.
 DO $$
+DECLARE
+    present text;
 BEGIN
-    IF (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'vsm') <> '@extowner@'::regrole THEN
-        RAISE EXCEPTION 'schema "vsm" belongs to another role'
-            USING ERRCODE = 'insufficient_privilege', DETAIL = 'It was there before the extension.',
-                  HINT = 'Drop it when it is empty, or give it to the role that creates the extension: ALTER SCHEMA vsm OWNER TO ....';
+    SELECT n.nspname INTO present FROM pg_namespace n WHERE n.nspname IN ('vsm', 'vsm_api') ORDER BY 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'schema "%" exists already', present
+            USING ERRCODE = 'duplicate_schema',
+                  DETAIL = 'Extension vsm makes its schemas itself, so that nobody else''s objects are in them.',
+                  HINT = format('Move what you need out of it, then DROP SCHEMA %I.', present);
     END IF;
 END $$;
+CREATE SCHEMA vsm;
+COMMENT ON SCHEMA vsm IS 'Value stream engine: work items, their ledger, flow figures.';
+CREATE SCHEMA vsm_api;
+COMMENT ON SCHEMA vsm_api IS 'Value streams: work items, their moves through the stages, and the figures of their flow';
+GRANT USAGE ON SCHEMA vsm, vsm_api TO @extowner@ WITH GRANT OPTION;
 
 ------------------------------------------------------------------------------------------------------------------------
 -- types
@@ -330,6 +343,7 @@ COMMENT ON FUNCTION vsm._hold_items() IS 'Keeps the work items as they are while
 CREATE FUNCTION vsm._recompute_items(of_stream text) RETURNS bigint
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
+    SET row_security = off
     SET vsm.recording = off
 AS $$
 DECLARE
@@ -407,6 +421,7 @@ COMMENT ON FUNCTION vsm._check_commitment_stage(text, text) IS 'Refuses (PT422) 
 
 CREATE FUNCTION vsm._value_stream_deleted() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET row_security = off
 AS $$
 BEGIN
     IF tg_relid <> 'vsm.value_streams'::regclass THEN
@@ -426,6 +441,7 @@ COMMENT ON FUNCTION vsm._value_stream_deleted() IS 'Refuses to delete a stream t
 CREATE FUNCTION vsm._value_streams_after() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
+    SET row_security = off
     SET vsm.recording = off
 AS $$
 BEGIN
@@ -449,6 +465,7 @@ COMMENT ON FUNCTION vsm._value_streams_after() IS 'Follows a change of vsm.value
 
 CREATE FUNCTION vsm._value_streams_gone() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET row_security = off
 AS $$
 BEGIN
     IF tg_relid <> 'vsm.value_streams'::regclass THEN
@@ -512,6 +529,7 @@ COMMENT ON FUNCTION vsm._stage_before() IS 'Checks a row of vsm.stages and fills
 
 CREATE FUNCTION vsm._stage_deleted() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET row_security = off
 AS $$
 BEGIN
     IF tg_relid <> 'vsm.stages'::regclass THEN
@@ -539,6 +557,7 @@ COMMENT ON FUNCTION vsm._stage_deleted() IS 'Refuses to drop a stage that histor
 
 CREATE FUNCTION vsm._stage_renamed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET row_security = off
 AS $$
 BEGIN
     IF tg_relid <> 'vsm.stages'::regclass THEN
@@ -553,6 +572,7 @@ COMMENT ON FUNCTION vsm._stage_renamed() IS 'A renamed stage stays the commitmen
 -- What only shows when the statement is complete; the transition table "changed" has its rows.
 CREATE FUNCTION vsm._stages_after() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET row_security = off
 AS $$
 DECLARE
     bad record;
@@ -605,6 +625,7 @@ COMMENT ON FUNCTION vsm._stages_after() IS 'Checks the stages of a stream togeth
 CREATE FUNCTION vsm._work_item_type_changed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
+    SET row_security = off
     SET vsm.recording = off
 AS $$
 BEGIN
@@ -635,6 +656,7 @@ COMMENT ON FUNCTION vsm._work_item_type_changed() IS 'A renamed type keeps its i
 
 CREATE FUNCTION vsm._definitions_truncated() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET row_security = off
 AS $$
 BEGIN
     IF tg_relid NOT IN ('vsm.value_streams'::regclass, 'vsm.stages'::regclass, 'vsm.work_item_types'::regclass) THEN
@@ -911,12 +933,12 @@ COMMENT ON FUNCTION vsm.transition(bigint, text, timestamptz, text, text) IS
     'PT422 time refused, stage retired.';
 
 CREATE FUNCTION vsm._latest_transition(of_item bigint) RETURNS vsm.stage_transitions
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT t.* FROM vsm.stage_transitions t WHERE t.work_item_id = of_item
     ORDER BY t."timestamp" DESC, t.id DESC LIMIT 1;
 END;
-COMMENT ON FUNCTION vsm._latest_transition(bigint) IS 'The ledger row that put an item where it is.';
+COMMENT ON FUNCTION vsm._latest_transition(bigint) IS 'The ledger row that put an item where it is; null where the caller may not see it.';
 
 CREATE FUNCTION vsm.history(work_item_id bigint)
     RETURNS TABLE (id bigint, from_stage text, to_stage text, "timestamp" timestamptz, time_in_stage interval,
@@ -972,7 +994,8 @@ COMMENT ON VIEW vsm.wip IS
 CREATE FUNCTION vsm._wip_recount(apply boolean) RETURNS TABLE (stage_id bigint, before bigint, after bigint, reserved bigint)
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'vsm__wip_recount';
 COMMENT ON FUNCTION vsm._wip_recount(boolean) IS
-    'Counts the table while others go on, and the counters at the same instant; apply: sets them to what was counted.';
+    'Counts the table while others go on, and the counters at the same instant; apply: sets them to what was counted, which takes '
+    'the rights of the tables'' owner. Errors: 42501.';
 
 CREATE FUNCTION vsm.wip_check()
     RETURNS TABLE (stream text, stage text, counter bigint, table_count bigint, difference bigint, reserved bigint)
@@ -993,7 +1016,9 @@ COMMENT ON FUNCTION vsm.wip_check() IS
 
 CREATE FUNCTION vsm.wip_rebuild()
     RETURNS TABLE (stream text, stage text, counter_before bigint, counter_after bigint)
-    LANGUAGE sql VOLATILE
+    LANGUAGE sql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET row_security = off
 BEGIN ATOMIC
     SELECT s.stream, s.name, r.before, r.after
     FROM vsm._wip_recount(true) r JOIN vsm.stages s ON s.id = r.stage_id
@@ -1055,6 +1080,7 @@ COMMENT ON VIEW vsm._totals_counted IS 'The totals, from the ledger and what it 
 
 CREATE FUNCTION vsm._totals_keep() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET row_security = off
 AS $$
 BEGIN
     IF tg_relid <> 'vsm.stage_transitions'::regclass THEN
@@ -1189,6 +1215,7 @@ COMMENT ON AGGREGATE vsm._latest(text, timestamptz) IS
 CREATE FUNCTION vsm._import_begin(of_stream text, on_error text, importer text) RETURNS text
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
+    SET row_security = off
     SET client_min_messages = warning
 AS $$
 DECLARE
@@ -1580,6 +1607,7 @@ CREATE FUNCTION vsm._import_apply(of_stream text, source text, create_stages boo
     RETURNS vsm.import_result
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
+    SET row_security = off
     SET vsm.recording = off
     SET work_mem = '16MB'           -- memory stays flat; more makes it no faster
     SET jit = off
@@ -2874,9 +2902,6 @@ COMMENT ON FUNCTION vsm.forecast(integer, date, text, text, integer, bigint, int
 -- is not found.  What is called often is plpgsql, which keeps its plans; a function in SQL is planned at every call.
 ------------------------------------------------------------------------------------------------------------------------
 
-CREATE SCHEMA vsm_api;
-COMMENT ON SCHEMA vsm_api IS 'Value streams: work items, their moves through the stages, and the figures of their flow';
-
 CREATE FUNCTION vsm._rfc3339(at timestamptz) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
 RETURN to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
@@ -3143,6 +3168,7 @@ COMMENT ON FUNCTION vsm_api.streams() IS
 -- Like the first work item, which needs no right on the definitions either.
 CREATE FUNCTION vsm_api.prepare() RETURNS json
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET row_security = off
 AS $$
 BEGIN
     PERFORM vsm._seed_default();
@@ -3774,7 +3800,10 @@ CREATE TRIGGER written INSTEAD OF INSERT OR UPDATE OR DELETE ON vsm_api.work_ite
     FOR EACH ROW EXECUTE FUNCTION vsm._shown_item_written();
 
 ------------------------------------------------------------------------------------------------------------------------
--- privileges: PUBLIC has nothing; vsm.grant_access() gives a role what it needs
+-- privileges: nobody but the owner uses the schemas; vsm.grant_access() gives a role what it needs
+--
+-- What runs with the caller's rights is safe for anybody and keeps PUBLIC's right to execute it.  Only what runs with the
+-- owner's rights (SECURITY DEFINER) is granted by name.
 ------------------------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION vsm.grant_access(role regrole, level text) RETURNS void
@@ -3786,63 +3815,36 @@ BEGIN
             USING ERRCODE = 'PT422', DETAIL = 'A level is a set of rights on the extension''s objects.',
                   HINT = 'Give reader, writer or admin.';
     END IF;
-    EXECUTE format('GRANT USAGE ON SCHEMA vsm TO %s', role);
+    IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = 'vsm.work_items'::regclass), 'USAGE') THEN
+        RAISE EXCEPTION 'permission denied to grant access'
+            USING ERRCODE = 'insufficient_privilege', DETAIL = 'It takes the rights of the owner of the tables of vsm.',
+                  HINT = 'Ask the owner, who created the extension.';
+    END IF;
+    EXECUTE format('GRANT USAGE ON SCHEMA vsm, vsm_api TO %s', role);
     EXECUTE format('GRANT SELECT ON vsm.value_streams, vsm.stages, vsm._stages, vsm.work_item_types, vsm.work_items,'
-                   ' vsm.stage_transitions, vsm.wip, vsm.flow_totals, vsm.flow_histograms, vsm.flow_metrics TO %s', role);
-    EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._elapsed_us, vsm._interval_us, vsm._interval, vsm._entered_at, vsm._window,'
-                   ' vsm._completed, vsm._grid, vsm._replay, vsm._completions, vsm._summary, vsm._flow_sums, vsm.history, vsm.cycle_time_days,'
-                   ' vsm.completions, vsm.wip_at, vsm.occupancy, vsm.cumulative_flow, vsm.throughput, vsm.time_in_stage,'
-                   ' vsm.flow_efficiency, vsm.work_item_age, vsm.metrics, vsm.data_quality, vsm.simulate,'
-                   ' vsm._starts, vsm._flow_days, vsm._flow_periods, vsm._wip_now, vsm._recount_row, vsm._wip_recount, vsm.wip_check,'
-                   ' vsm._totals_now, vsm._bucket_bounds TO %s', role);
-    -- these have several forms each
-    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s',
-        (SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc p
-         WHERE p.pronamespace = 'vsm'::regnamespace
-           AND p.proname IN ('percentile_agg', 'rollup', 'approx_percentile', 'approx_percentiles', 'approx_percentile_rank', 'num_vals', 'rel_error', 'mean',
-                             'sum', 'min_val', 'max_val', 'histogram', 'percentile', 'percentiles',
-                             '_sketch_eq', '_sketch_ne', '_sketch_plus', '_sketch_minus')), role);
-    EXECUTE format('GRANT USAGE ON SCHEMA vsm_api TO %s', role);
-    EXECUTE format('GRANT SELECT ON vsm._items_shown, vsm_api.streams, vsm_api.stages, vsm_api.work_items, vsm_api.wip TO %s', role);
-    EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._forecast_days, vsm._forecast_items, vsm._check_forecast, vsm.forecast,'
-                   ' vsm._rfc3339, vsm._hours, vsm._known_stream, vsm._item_not_found, vsm._check_limit,'
-                   ' vsm._shown_window, vsm._lines_shown, vsm._label, vsm._metric_family, vsm._metric_histograms, vsm._html, vsm._html_table,'
-                   ' vsm_api.history, vsm_api.work_item, vsm_api.work_items, vsm_api.stages, vsm_api.types, vsm_api.streams,'
-                   ' vsm_api.metrics, vsm_api.wip, vsm_api.cumulative_flow, vsm_api.occupancy, vsm_api.throughput,'
-                   ' vsm_api.time_in_stage, vsm_api.work_item_age, vsm_api.flow_efficiency, vsm_api.cycle_times, vsm_api.forecast,'
-                   ' vsm_api.version, vsm_api.health, vsm_api.prometheus, vsm_api.report TO %s', role);
+                   ' vsm.stage_transitions, vsm.wip, vsm.flow_totals, vsm.flow_histograms, vsm.flow_metrics,'
+                   ' vsm._items_shown, vsm_api.streams, vsm_api.stages, vsm_api.work_items, vsm_api.wip TO %s', role);
     IF level = 'reader' THEN
         RETURN;
     END IF;
-    EXECUTE format('GRANT INSERT, UPDATE, DELETE ON vsm.work_items TO %s', role);
-    EXECUTE format('GRANT USAGE ON SEQUENCE vsm.work_items_id_seq TO %s', role);
+    EXECUTE format('GRANT INSERT, UPDATE, DELETE ON vsm.work_items, vsm.flow_metrics, vsm_api.work_items TO %s', role);
+    EXECUTE format('GRANT USAGE ON SEQUENCE vsm.work_items_id_seq, vsm.flow_metrics_id_seq TO %s', role);
     EXECUTE format('GRANT SELECT, DELETE ON vsm.import_refusals TO %s', role);
-    EXECUTE format('GRANT INSERT, UPDATE, DELETE ON vsm.flow_metrics TO %s', role);
-    EXECUTE format('GRANT USAGE ON SEQUENCE vsm.flow_metrics_id_seq TO %s', role);
-    EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._stage_id, vsm._require_room, vsm._latest_transition, vsm.create_work_item, vsm.transition,'
-                   ' vsm._import_begin, vsm._import_column, vsm._import_time, vsm._read_time, vsm._import_apply,'
-                   ' vsm.import_events, vsm.import_wide, vsm.refresh_flow_metrics,'
-                   ' vsm._stream_for_item, vsm._stage_not_found, vsm._read_csv, vsm._import_csv, vsm._import_json,'
-                   ' vsm_api.create_work_item, vsm_api.transition, vsm_api.delete_work_item, vsm_api.prepare,'
-                   ' vsm_api.import_begin, vsm_api.import_end, vsm_api.import, vsm_api.import_events TO %s', role);
-    EXECUTE format('GRANT INSERT, UPDATE, DELETE ON vsm_api.work_items TO %s', role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._import_begin, vsm._import_apply, vsm_api.prepare TO %s', role);
     IF level = 'writer' THEN
         RETURN;
     END IF;
-    EXECUTE format('GRANT INSERT, UPDATE, DELETE ON vsm.value_streams, vsm.stages, vsm.work_item_types TO %s', role);
-    EXECUTE format('GRANT INSERT, UPDATE, DELETE ON vsm_api.streams, vsm_api.stages TO %s', role);
+    EXECUTE format('GRANT INSERT, UPDATE, DELETE ON vsm.value_streams, vsm.stages, vsm.work_item_types, vsm_api.streams, vsm_api.stages TO %s', role);
     EXECUTE format('GRANT SELECT ON vsm._totals_kept TO %s', role);
     EXECUTE format('GRANT USAGE ON SEQUENCE vsm.value_streams_id_seq, vsm.stages_id_seq, vsm.work_item_types_id_seq TO %s', role);
-    EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._read_stage_list, vsm._set_stages, vsm._check_commitment_stage,'
-                   ' vsm.define_stream, vsm.wip_rebuild TO %s', role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION vsm.wip_rebuild TO %s', role);
 END $$;
 COMMENT ON FUNCTION vsm.grant_access(regrole, text) IS
     'Gives a role what it needs. reader: tables and figures; writer: also creates, moves, deletes and imports items; admin: also '
-    'defines streams, stages and types. Errors: PT422.';
+    'defines streams, stages and types. Only the tables'' owner may. Errors: PT422, 42501.';
 
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA vsm, vsm_api FROM PUBLIC;
-
--- Everything belongs to who created the extension, who may be no superuser; what runs with the owner's rights has no more.
+-- Tables, views and what runs with the owner's rights belong to who created the extension, who may be no superuser.  All else
+-- stays the superuser's who ran this script: whoever owned it could change what a superuser calls, or what a C function is given.
 DO $$
 DECLARE
     object record;
@@ -3851,23 +3853,12 @@ BEGIN
         SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind, c.oid::regclass::text AS name
         FROM pg_class c WHERE c.relnamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace) AND c.relkind IN ('r', 'v')
         UNION ALL
-        SELECT CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, t.oid::regtype::text
-        FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
-        WHERE t.typnamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace)
-          AND (c.relkind = 'c' OR t.typtype = 'd' OR t.typtype = 'b' AND t.typcategory <> 'A')
-        UNION ALL
-        SELECT 'OPERATOR', o.oid::regoperator::text FROM pg_operator o WHERE o.oprnamespace = 'vsm'::regnamespace
-        UNION ALL
-        SELECT 'OPERATOR CLASS', format('vsm.%I USING hash', c.opcname) FROM pg_opclass c WHERE c.opcnamespace = 'vsm'::regnamespace
-        UNION ALL
-        SELECT 'OPERATOR FAMILY', format('vsm.%I USING hash', f.opfname) FROM pg_opfamily f WHERE f.opfnamespace = 'vsm'::regnamespace
-        UNION ALL
-        SELECT CASE p.prokind WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END,
-               format('%s', p.oid::regprocedure)
-        FROM pg_proc p WHERE p.pronamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace)
-        UNION ALL
-        SELECT 'SCHEMA', 'vsm_api'
+        SELECT 'FUNCTION', p.oid::regprocedure::text
+        FROM pg_proc p WHERE p.pronamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace) AND p.prosecdef
     LOOP
+        IF object.kind = 'FUNCTION' THEN
+            EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', object.name);
+        END IF;
         EXECUTE format('ALTER %s %s OWNER TO @extowner@', object.kind, object.name);
     END LOOP;
 END $$;

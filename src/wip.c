@@ -19,6 +19,8 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -31,6 +33,7 @@
 static void put_counters(ReturnSetInfo *result, Relation items, VsmBoard *board, ArrayType *stages);
 static void put_counted(ReturnSetInfo *result, Relation items, ArrayType *stages);
 static void put_stage(ReturnSetInfo *result, int64 stage_id, int64 wip, bool counter);
+static void require_owner(void);
 static void recount_rows(FunctionCallInfo fcinfo, VsmRecountMode mode);
 
 PG_FUNCTION_INFO_V1(vsm__wip_now);
@@ -60,11 +63,14 @@ vsm__wip_now(PG_FUNCTION_ARGS)
  * vsm._wip_recount(apply boolean) -> setof (stage_id, before, after, reserved)
  *		Count the tables while others go on; apply: and take the result.
  *
- * before and reserved are null of a stage that has no counter.  No rows without counters.
+ * before and reserved are null of a stage that has no counter.  No rows without
+ * counters.  To apply takes the rights of the tables' owner.
  */
 Datum
 vsm__wip_recount(PG_FUNCTION_ARGS)
 {
+	if (PG_GETARG_BOOL(0))
+		require_owner();
 	InitMaterializedSRF(fcinfo, 0);
 	recount_rows(fcinfo, PG_GETARG_BOOL(0) ? VSM_RECOUNT_AGAIN : VSM_RECOUNT_CHECK);
 	PG_RETURN_NULL();
@@ -190,6 +196,21 @@ put_stage(ReturnSetInfo *result, int64 stage_id, int64 wip, bool counter)
 	bool		nulls[3] = {0};
 
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/* Taking over a count changes what limits are checked against. */
+static void
+require_owner(void)
+{
+	Relation	items = vsm_open_items();
+
+	if (!has_privs_of_role(GetUserId(), items->rd_rel->relowner))
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("permission denied to set the counters of work in progress"),
+				errdetail("It takes the rights of the owner of table vsm.work_items."),
+				errhint("Call vsm.wip_rebuild() as a role that has vsm.grant_access(..., 'admin')."));
+	table_close(items, NoLock);
 }
 
 static void

@@ -6,7 +6,6 @@
 BEGIN;
 SET client_min_messages = warning;
 DROP EXTENSION vsm CASCADE;
-DROP SCHEMA IF EXISTS vsm;			-- it would keep its owner; vsm_api goes with the extension
 CREATE ROLE vsm_catalog_owner;
 SELECT format('GRANT CREATE ON DATABASE %I TO vsm_catalog_owner', current_database()) \gexec
 SET ROLE vsm_catalog_owner;
@@ -102,7 +101,7 @@ SELECT results_eq($$
            ('transition',            'f', 'v', 'u', false, false),
            ('wip_at',                'f', 's', 'r', false, false),
            ('wip_check',             'f', 'v', 'u', false, false),
-           ('wip_rebuild',           'f', 'v', 'u', false, false),
+           ('wip_rebuild',           'f', 'v', 'u', false, true),
            ('work_item_age',         'f', 's', 'r', false, false)
     $$, 'every public function has the volatility and parallel label of what it does');
 -- PostgREST runs what is not volatile in a read-only transaction, also by POST
@@ -151,23 +150,31 @@ SELECT is_empty($$
 
 SELECT is(e.extowner::regrole::text, 'vsm_catalog_owner', 'the extension belongs to who created it')
 FROM pg_extension e WHERE e.extname = 'vsm';
-SELECT is(n.nspowner::regrole::text, 'vsm_catalog_owner', 'and so does schema ' || n.nspname)
+SELECT is(n.nspowner::regrole::text, '10'::oid::regrole::text, 'but the superuser owns schema ' || n.nspname || ': nobody puts anything beside its objects')
+FROM pg_namespace n WHERE n.nspname IN ('vsm', 'vsm_api') ORDER BY n.nspname;
+SELECT is(has_schema_privilege('vsm_catalog_owner', n.oid, 'CREATE'), false, 'not even the extension''s owner in ' || n.nspname)
 FROM pg_namespace n WHERE n.nspname IN ('vsm', 'vsm_api') ORDER BY n.nspname;
 SELECT is_empty($$
     SELECT f.object, f.proowner::regrole FROM functions f WHERE f.proowner <> 'vsm_catalog_owner'::regrole AND f.prosecdef
     $$, 'SECURITY DEFINER functions have the rights of the extension''s owner, no superuser''s');
 SELECT is_empty($$
-    SELECT f.object, f.proowner::regrole FROM functions f WHERE f.proowner <> 'vsm_catalog_owner'::regrole
-    UNION ALL
     SELECT r.object, r.relowner::regrole FROM relations r WHERE r.relowner <> 'vsm_catalog_owner'::regrole
+    $$, 'so do tables, views and sequences');
+SELECT is_empty($$
+    SELECT f.object, f.proowner::regrole FROM functions f WHERE f.proowner <> 10 AND NOT f.prosecdef
     UNION ALL
     SELECT m.object, t.typowner::regrole FROM pg_type t JOIN members m ON m.classid = 'pg_type'::regclass AND m.objid = t.oid
-    WHERE t.typowner <> 'vsm_catalog_owner'::regrole
-    $$, 'every function, relation and type belongs to the extension''s owner');
+    LEFT JOIN pg_class c ON c.oid = t.typrelid
+    WHERE t.typowner <> 10 AND coalesce(c.relkind, 'c') = 'c' AND t.typcategory <> 'A'
+    $$, 'what superusers call and what is written in C is the superuser''s: nobody else can change it');
 SELECT is_empty($$
-    SELECT f.object, a.privilege_type
-    FROM functions f CROSS JOIN LATERAL aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a WHERE a.grantee = 0
-    $$, 'PUBLIC can execute no function');
+    SELECT f.object FROM functions f WHERE f.prosecdef AND NOT coalesce(f.proconfig @> ARRAY['row_security=off'], false)
+    $$, 'where a policy would filter what SECURITY DEFINER functions see, they fail');
+SELECT results_eq($$
+    SELECT f.object::text, f.prosecdef
+    FROM functions f CROSS JOIN LATERAL aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a
+    WHERE a.grantee = 0 AND f.prosecdef OR a.grantee <> 0 AND a.grantee <> f.proowner
+    $$, $$ SELECT NULL::text, false WHERE false $$, 'PUBLIC can execute nothing that has the owner''s rights');
 SELECT is_empty($$
     SELECT r.object, a.privilege_type
     FROM relations r

@@ -97,7 +97,7 @@ sub drops_are_refused
 		CREATE VIEW items AS SELECT id, title FROM vsm.work_items;
 	});
 	like(ask($first, 'DROP EXTENSION vsm'), qr/cannot drop extension vsm because other objects depend on it/, 'a view of the user stands on it');
-	like(ask($first, 'DROP SCHEMA vsm'), qr/cannot drop schema vsm because other objects depend on it/, 'nor can its schema be dropped');
+	like(ask($first, 'DROP SCHEMA vsm'), qr/cannot drop schema vsm because extension vsm requires it/, 'nor can its schema be dropped');
 	like(ask($first, "DROP $_"), qr/because extension vsm requires it/, "nor $_")
 		for 'TABLE vsm.stages CASCADE', 'TABLE vsm.stage_transitions', 'FUNCTION vsm._work_item_after() CASCADE';
 	is(ask($first, 'SELECT title FROM items'), 'stays', 'all is as it was');
@@ -153,12 +153,12 @@ sub dropped_and_created_again
 {
 	is(ask($first, q{
 		DROP EXTENSION vsm CASCADE;
-		SELECT count(*) FROM pg_class WHERE relname IN ('figures', 'items') OR relnamespace = 'vsm'::regnamespace;
-		SELECT count(*) FROM pg_proc WHERE pronamespace = 'vsm'::regnamespace;
+		SELECT count(*) FROM pg_class WHERE relname IN ('figures', 'items');
+		SELECT count(*) FROM pg_namespace WHERE nspname ~ '^vsm';
 	}), "0\n0", 'DROP EXTENSION ... CASCADE takes the views with it and leaves nothing');
-	like(ask($_, q{SELECT vsm.create_work_item('nowhere')}), qr/function vsm\.create_work_item\(unknown\) does not exist/, 'without it there is an error')
+	like(ask($_, q{SELECT vsm.create_work_item('nowhere')}), qr/schema "vsm" does not exist/, 'without it there is an error')
 		for $first, $second;
-	like(ask($second, q{EXECUTE move (1, 'Testing')}), qr/function vsm\.transition\(bigint, text\) does not exist/, 'for a prepared statement too');
+	like(ask($second, q{EXECUTE move (1, 'Testing')}), qr/schema "vsm" does not exist/, 'for a prepared statement too');
 
 	is(ask($first, 'CREATE EXTENSION vsm'), '', 'created again in the same session');
 	is(ask($first, $use), used(0), 'which uses it');
