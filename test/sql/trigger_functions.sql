@@ -144,6 +144,16 @@ FROM (VALUES ('RENAME reopened TO again'), ('ALTER backward_moves TYPE text'), (
 CROSS JOIN (VALUES ('INSERT INTO vsm.work_items (title) VALUES (''x'')'), ('UPDATE vsm.work_items SET stage_id = 2'), ('DELETE FROM vsm.work_items'),
                    ('TRUNCATE vsm.work_items')) s (statement)
 CROSS JOIN LATERAL public.changed(c.change, s.statement) r ORDER BY c.change COLLATE "C", s.statement COLLATE "C";
+-- What was found is forgotten when the tables are others.
+BEGIN;
+SET LOCAL client_min_messages = warning;
+DROP EXTENSION vsm CASCADE;
+CREATE EXTENSION vsm;
+SELECT title, stage_id FROM vsm.create_work_item('in the new tables');
+SELECT to_stage_id FROM vsm.transition(1, 'Testing');
+ROLLBACK;
+SELECT to_stage_id FROM vsm.transition(1, 'Development');
+SELECT to_stage_id FROM vsm.transition(1, 'Backlog');
 -- Nulls where there should be none.
 CREATE FUNCTION public.nulled(col text, statement text) RETURNS TABLE (state text, message text) LANGUAGE plpgsql AS $$
 BEGIN
