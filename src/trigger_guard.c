@@ -125,7 +125,7 @@ vsm__refuse_other_table(PG_FUNCTION_ARGS)
 	ereport(ERROR,
 			errcode(ERRCODE_WRONG_OBJECT_TYPE),
 			errmsg("a trigger function of extension vsm cannot be used on table \"%s\"", name ? name : "?"),
-			errdetail("It is made for table vsm.%s.", PG_ARGISNULL(1) ? "?" : text_to_cstring(PG_GETARG_TEXT_PP(1))),
+			errdetail("It is made for %s.", PG_ARGISNULL(1) ? "?" : text_to_cstring(PG_GETARG_TEXT_PP(1))),
 			errhint("Drop the trigger."));
 	PG_RETURN_VOID();
 }
