@@ -17,13 +17,13 @@ DECLARE
     event text;
     level text;
 BEGIN
+    EXECUTE format('CREATE TABLE strange.%I %s', name, shape);
+    EXECUTE format('INSERT INTO strange.%I DEFAULT VALUES', name);
     FOREACH timing IN ARRAY ARRAY['BEFORE', 'AFTER'] LOOP
         FOREACH event IN ARRAY ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'] LOOP
             FOREACH level IN ARRAY ARRAY['ROW', 'STATEMENT'] LOOP
                 CONTINUE WHEN event = 'TRUNCATE' AND level = 'ROW';
                 BEGIN
-                    EXECUTE format('CREATE TABLE strange.%I %s', name, shape);
-                    EXECUTE format('INSERT INTO strange.%I DEFAULT VALUES', name);
                     EXECUTE format('CREATE TRIGGER strange %s %s ON strange.%I FOR EACH %s EXECUTE FUNCTION vsm.%I()',
                                    timing, event, name, level, function);
                     EXECUTE CASE event WHEN 'INSERT' THEN format('INSERT INTO strange.%I DEFAULT VALUES', name)
@@ -43,6 +43,7 @@ BEGIN
             END LOOP;
         END LOOP;
     END LOOP;
+    EXECUTE format('DROP TABLE strange.%I', name);
 END $$;
 CREATE TABLE public.functions AS
 SELECT p.proname::text AS function FROM pg_proc p WHERE p.pronamespace = 'vsm'::regnamespace AND p.prorettype = 'trigger'::regtype
