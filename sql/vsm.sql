@@ -378,7 +378,7 @@ CREATE FUNCTION vsm._value_stream_before() RETURNS trigger
 AS $$
 BEGIN
     IF tg_relid <> 'vsm.value_streams'::regclass THEN
-        PERFORM vsm._refuse_other_table(tg_relid, 'value_streams');
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.value_streams');
     END IF;
     IF new.name = '' THEN
         RAISE EXCEPTION 'the name of a value stream is empty'
@@ -425,7 +425,7 @@ CREATE FUNCTION vsm._value_stream_deleted() RETURNS trigger
 AS $$
 BEGIN
     IF tg_relid <> 'vsm.value_streams'::regclass THEN
-        PERFORM vsm._refuse_other_table(tg_relid, 'value_streams');
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.value_streams');
     END IF;
     PERFORM vsm._hold_items();
     IF EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = old.name) THEN
@@ -446,7 +446,7 @@ CREATE FUNCTION vsm._value_streams_after() RETURNS trigger
 AS $$
 BEGIN
     IF tg_relid <> 'vsm.value_streams'::regclass THEN
-        PERFORM vsm._refuse_other_table(tg_relid, 'value_streams');
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.value_streams');
     END IF;
     IF EXISTS (SELECT FROM before b JOIN changed c USING (id) WHERE c.name <> b.name) THEN
         PERFORM vsm._hold_items();
@@ -469,7 +469,7 @@ CREATE FUNCTION vsm._value_streams_gone() RETURNS trigger
 AS $$
 BEGIN
     IF tg_relid <> 'vsm.value_streams'::regclass THEN
-        PERFORM vsm._refuse_other_table(tg_relid, 'value_streams');
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.value_streams');
     END IF;
     DELETE FROM vsm.stages s USING changed c WHERE s.stream = c.name;
     DELETE FROM vsm.flow_metrics f USING changed c WHERE f.stream = c.name;
@@ -482,7 +482,7 @@ CREATE FUNCTION vsm._stage_before() RETURNS trigger
 AS $$
 BEGIN
     IF tg_relid <> 'vsm.stages'::regclass THEN
-        PERFORM vsm._refuse_other_table(tg_relid, 'stages');
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stages');
     END IF;
     -- a restore, by the owner of the tables and with everything filled in, may come before the streams
     IF tg_op = 'INSERT' AND NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = new.stream)
@@ -533,7 +533,7 @@ CREATE FUNCTION vsm._stage_deleted() RETURNS trigger
 AS $$
 BEGIN
     IF tg_relid <> 'vsm.stages'::regclass THEN
-        PERFORM vsm._refuse_other_table(tg_relid, 'stages');
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stages');
     END IF;
     -- waits for moves under way and holds back new ones, which then see that the stage is gone
     PERFORM vsm._hold_items();
@@ -561,7 +561,7 @@ CREATE FUNCTION vsm._stage_renamed() RETURNS trigger
 AS $$
 BEGIN
     IF tg_relid <> 'vsm.stages'::regclass THEN
-        PERFORM vsm._refuse_other_table(tg_relid, 'stages');
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stages');
     END IF;
     UPDATE vsm.value_streams v SET commitment_stage = new.name
     WHERE v.name = new.stream AND v.commitment_stage = old.name;
@@ -579,7 +579,7 @@ DECLARE
     affected text[];
 BEGIN
     IF tg_relid <> 'vsm.stages'::regclass THEN
-        PERFORM vsm._refuse_other_table(tg_relid, 'stages');
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stages');
     END IF;
     SELECT s.stream, s."order", string_agg(format('"%s"', s.name), ', ' ORDER BY s.id) AS names INTO bad
     FROM vsm.stages s WHERE s.stream IN (SELECT c.stream FROM changed c)
@@ -630,7 +630,7 @@ CREATE FUNCTION vsm._work_item_type_changed() RETURNS trigger
 AS $$
 BEGIN
     IF tg_relid <> 'vsm.work_item_types'::regclass THEN
-        PERFORM vsm._refuse_other_table(tg_relid, 'work_item_types');
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.work_item_types');
     END IF;
     IF tg_op <> 'DELETE' AND new.name = '' THEN
         RAISE EXCEPTION 'the name of a work item type is empty'
@@ -660,7 +660,7 @@ CREATE FUNCTION vsm._definitions_truncated() RETURNS trigger
 AS $$
 BEGIN
     IF tg_relid NOT IN ('vsm.value_streams'::regclass, 'vsm.stages'::regclass, 'vsm.work_item_types'::regclass) THEN
-        PERFORM vsm._refuse_other_table(tg_relid, 'value_streams, vsm.stages or vsm.work_item_types');
+        PERFORM vsm._refuse_other_table(tg_relid, 'tables vsm.value_streams, vsm.stages and vsm.work_item_types');
     END IF;
     IF EXISTS (SELECT FROM vsm.work_items) THEN
         RAISE EXCEPTION 'table "%" defines what work items refer to', tg_table_name
@@ -1084,7 +1084,7 @@ CREATE FUNCTION vsm._totals_keep() RETURNS trigger
 AS $$
 BEGIN
     IF tg_relid <> 'vsm.stage_transitions'::regclass THEN
-        PERFORM vsm._refuse_other_table(tg_relid, 'stage_transitions');
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stage_transitions');
     END IF;
     INSERT INTO vsm._totals_kept (kind, a, b, n, type)
     SELECT o.kind, o.a, o.b, sum(o.n), o.type
@@ -3755,6 +3755,9 @@ DECLARE
     item_id bigint;
     stage_id bigint;
 BEGIN
+    IF tg_relid <> 'vsm_api.work_items'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'view vsm_api.work_items');
+    END IF;
     IF tg_op = 'DELETE' THEN
         DELETE FROM vsm.work_items w WHERE w.id = old.id;
         RETURN CASE WHEN FOUND THEN old END;

@@ -23,12 +23,18 @@ static const int state_columns[] = {
 
 static void require(const ItemRow *row, int column);
 
+/* The row points into itself and to the tuple. */
 void
 vsm_read_row(ItemRow *row, HeapTuple tuple, TupleDesc desc)
 {
 	row->tuple = tuple;
-	row->values = palloc(sizeof(Datum) * (desc->natts + 1));
-	row->nulls = palloc(sizeof(bool) * (desc->natts + 1));
+	row->values = row->own_values;
+	row->nulls = row->own_nulls;
+	if (desc->natts > ITEM_COLUMNS)
+	{
+		row->values = palloc(sizeof(Datum) * (desc->natts + 1));
+		row->nulls = palloc(sizeof(bool) * (desc->natts + 1));
+	}
 	heap_deform_tuple(tuple, desc, row->values + 1, row->nulls + 1);
 }
 

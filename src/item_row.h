@@ -16,6 +16,8 @@ typedef struct ItemRow
 	HeapTuple	tuple;
 	Datum	   *values;			/* by column number; there may be more than ours */
 	bool	   *nulls;
+	Datum		own_values[ITEM_COLUMNS + 1];
+	bool		own_nulls[ITEM_COLUMNS + 1];
 } ItemRow;
 
 extern void vsm_read_row(ItemRow *row, HeapTuple tuple, TupleDesc desc);

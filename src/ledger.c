@@ -298,6 +298,8 @@ fits_definitions(const ItemRow *row)
 {
 	const VsmStage *stage = vsm_stage(DatumGetInt64(row->values[ITEM_STAGE_ID]));
 
+	if (row->nulls[ITEM_STREAM] || row->nulls[ITEM_TYPE])
+		return false;
 	return stage && strcmp(stage->stream, vsm_row_text(row, ITEM_STREAM)) == 0 && vsm_type_known(vsm_row_text(row, ITEM_TYPE));
 }
 
@@ -505,7 +507,7 @@ add_to_totals(const LedgerRow *row, Oid items)
 int64
 vsm_next_ledger_id(void)
 {
-	return nextval_internal(get_relname_relid("stage_transitions_id_seq", get_namespace_oid("vsm", false)), false);
+	return nextval_internal(vsm_relation(VSM_LEDGER_IDS), false);
 }
 
 static void

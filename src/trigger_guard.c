@@ -1,6 +1,6 @@
 /*
  * trigger_guard.c
- *		Which table, and when, a trigger function is made for.
+ *		Our relations, and when a trigger function is made for one of them.
  *
  * Whoever may execute a trigger function can put it on a table of his own, of
  * any shape, and fire it at any event.  Ours read columns by their place, and
@@ -24,8 +24,9 @@
 
 #define TIMING_BITS (TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_INSTEAD)
 
-static const char *const table_names[VSM_TABLES] = {
-	"work_items", "stage_transitions", "_merged_events", "value_streams", "stages", "work_item_types"
+static const char *const names[VSM_RELATIONS] = {
+	"work_items", "stage_transitions", "_merged_events", "value_streams", "stages", "work_item_types",
+	"stage_transitions_id_seq"
 };
 
 static const struct
@@ -50,15 +51,35 @@ static const struct
 	{"backward_moves", INT4OID},
 };
 
-/* Those that have been found in order; invalid: not looked at since they changed. */
-static Oid	known_tables[VSM_TABLES];
+/* Those that have been found; invalid: not looked for since they changed. */
+static Oid	known[VSM_RELATIONS];
 
-static bool is_table(Relation rel, VsmTable table);
+static bool is_table(Relation rel, VsmRelation table);
+static void remember(VsmRelation relation, Oid relid);
 static void check_item_columns(TupleDesc desc);
 static void refuse_table(const TriggerData *trigdata, const VsmTriggerUse *use);
 static void relation_changed(Datum arg, Oid relid);
 
 PG_FUNCTION_INFO_V1(vsm__refuse_other_table);
+
+/* The relation of that name in schema vsm; not for work_items, whose columns are checked first. */
+Oid
+vsm_relation(VsmRelation relation)
+{
+	Assert(relation != VSM_TABLE_ITEMS);
+	if (!OidIsValid(known[relation]))
+	{
+		Oid			relid = get_relname_relid(names[relation], get_namespace_oid("vsm", false));
+
+		if (!OidIsValid(relid))
+			ereport(ERROR,
+					errcode(ERRCODE_UNDEFINED_TABLE),
+					errmsg("relation \"vsm.%s\" does not exist", names[relation]),
+					errhint("Run CREATE EXTENSION vsm in this database."));
+		remember(relation, relid);
+	}
+	return known[relation];
+}
 
 /*
  * vsm_trigger_data
@@ -75,7 +96,7 @@ vsm_trigger_data(FunctionCallInfo fcinfo, const VsmTriggerUse *use)
 				errmsg("function \"vsm.%s\" was not called by a trigger", use->function),
 				errdetail("It is made for %s.", use->when),
 				errhint("Change the table itself; its triggers call the function."));
-	for (VsmTable table = use->first; table <= use->last; table++)
+	for (VsmRelation table = use->first; table <= use->last; table++)
 		if (is_table(trigdata->tg_relation, table))
 		{
 			if ((trigdata->tg_event & TIMING_BITS & ~use->any) == (use->timing & ~use->any) &&
@@ -104,31 +125,36 @@ vsm__refuse_other_table(PG_FUNCTION_ARGS)
 	ereport(ERROR,
 			errcode(ERRCODE_WRONG_OBJECT_TYPE),
 			errmsg("a trigger function of extension vsm cannot be used on table \"%s\"", name ? name : "?"),
-			errdetail("It is made for table vsm.%s.", PG_ARGISNULL(1) ? "?" : text_to_cstring(PG_GETARG_TEXT_PP(1))),
+			errdetail("It is made for %s.", PG_ARGISNULL(1) ? "?" : text_to_cstring(PG_GETARG_TEXT_PP(1))),
 			errhint("Drop the trigger."));
 	PG_RETURN_VOID();
 }
 
 static bool
-is_table(Relation rel, VsmTable table)
+is_table(Relation rel, VsmRelation table)
 {
-	static bool registered = false;
-	Oid			schema;
-
-	if (RelationGetRelid(rel) == known_tables[table])
+	if (RelationGetRelid(rel) == known[table])
 		return true;
-	schema = get_namespace_oid("vsm", true);
-	if (RelationGetNamespace(rel) != schema || strcmp(RelationGetRelationName(rel), table_names[table]) != 0)
+	if (RelationGetNamespace(rel) != get_namespace_oid("vsm", true) ||
+		strcmp(RelationGetRelationName(rel), names[table]) != 0)
 		return false;
 	if (table == VSM_TABLE_ITEMS)
 		check_item_columns(RelationGetDescr(rel));
+	remember(table, RelationGetRelid(rel));
+	return true;
+}
+
+static void
+remember(VsmRelation relation, Oid relid)
+{
+	static bool registered = false;
+
 	if (!registered)
 	{
 		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 		registered = true;
 	}
-	known_tables[table] = RelationGetRelid(rel);
-	return true;
+	known[relation] = relid;
 }
 
 static void
@@ -174,7 +200,7 @@ refuse_table(const TriggerData *trigdata, const VsmTriggerUse *use)
 static void
 relation_changed(Datum arg, Oid relid)
 {
-	for (int i = 0; i < VSM_TABLES; i++)
-		if (relid == InvalidOid || relid == known_tables[i])
-			known_tables[i] = InvalidOid;
+	for (int i = 0; i < VSM_RELATIONS; i++)
+		if (relid == InvalidOid || relid == known[i])
+			known[i] = InvalidOid;
 }

@@ -110,8 +110,8 @@ extern int64 vsm_next_ledger_id(void);
 /* restore.c: who may write rows as they are */
 extern bool vsm_takes_rows_as_they_are(Relation rel);
 
-/* trigger_guard.c: which table, and when, a trigger function is made for */
-typedef enum VsmTable
+/* trigger_guard.c: our relations, and when a trigger function is made for one */
+typedef enum VsmRelation
 {
 	VSM_TABLE_ITEMS,
 	VSM_TABLE_LEDGER,
@@ -119,8 +119,9 @@ typedef enum VsmTable
 	VSM_TABLE_STREAMS,
 	VSM_TABLE_STAGES,
 	VSM_TABLE_TYPES,
-	VSM_TABLES
-} VsmTable;
+	VSM_LEDGER_IDS,				/* the sequence */
+	VSM_RELATIONS
+} VsmRelation;
 
 typedef struct VsmTriggerUse
 {
@@ -129,10 +130,11 @@ typedef struct VsmTriggerUse
 	TriggerEvent timing;		/* bits of TRIGGER_EVENT_ROW, _BEFORE, _INSTEAD, all of them */
 	TriggerEvent any;			/* those of them that do not matter */
 	bool		truncate;		/* for TRUNCATE and nothing else */
-	VsmTable	first;			/* its tables, in the order of VsmTable */
-	VsmTable	last;
+	VsmRelation first;			/* its tables, in the order of VsmRelation */
+	VsmRelation last;
 } VsmTriggerUse;
 
+extern Oid	vsm_relation(VsmRelation relation);
 extern TriggerData *vsm_trigger_data(FunctionCallInfo fcinfo, const VsmTriggerUse *use);
 
 /* Columns of vsm.work_items; columns are only ever appended. */

@@ -305,6 +305,20 @@ DROP TRIGGER keep_out ON vsm.stage_transitions;
 CREATE RULE keep_out AS ON INSERT TO vsm.stage_transitions DO INSTEAD NOTHING;
 INSERT INTO vsm.work_items (title) VALUES ('x');
 DROP RULE keep_out ON vsm.stage_transitions;
+\c -
+-- What stands in the way of a move.
+CREATE RULE keep_out AS ON UPDATE TO vsm.work_items DO INSTEAD NOTHING;
+SELECT vsm.transition(min(id), 'Done') FROM vsm.work_items;
+DROP RULE keep_out ON vsm.work_items;
+-- the server keeps the plan in which the rule left nothing
+\c -
+CREATE TABLE others (what text);
+CREATE RULE also AS ON UPDATE TO vsm.work_items DO ALSO INSERT INTO others VALUES ('moved');
+CREATE RULE also AS ON INSERT TO vsm.stage_transitions DO ALSO INSERT INTO others VALUES ('recorded');
+SELECT to_stage_id = stage('Done') AS done FROM vsm.transition((SELECT min(id) FROM vsm.work_items), 'Done');
+TABLE others;
+DROP RULE also ON vsm.work_items;
+DROP RULE also ON vsm.stage_transitions;
 -- By hand, the ledger is the owner's only where he says so.
 INSERT INTO vsm.stage_transitions (work_item_id, from_stage_id, to_stage_id, "timestamp", recorded_at, actor) SELECT min(id), 1, 2, now(), now(), 'me' FROM vsm.work_items;
 \echo :LAST_ERROR_SQLSTATE
