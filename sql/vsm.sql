@@ -231,8 +231,20 @@ CREATE TABLE vsm.import_refusals (
 ALTER SEQUENCE vsm.import_refusals_id_seq OWNED BY vsm.import_refusals.id;
 COMMENT ON TABLE vsm.import_refusals IS
     'Rows that imports with on_error => ''skip'' left out, and why. Delete them when they are dealt with.';
-ALTER TABLE vsm.import_refusals ENABLE ROW LEVEL SECURITY;
-CREATE POLICY import_refusals_own ON vsm.import_refusals USING (imported_by = current_user);
+
+-- src/stream_access.c says what follows from it for a role.
+CREATE TABLE vsm.stream_access (
+    role name NOT NULL,                 -- a name, since a dump knows no object ids
+    stream text,
+    level text NOT NULL CHECK (level IN ('reader', 'writer', 'admin')),
+    granted_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE NULLS NOT DISTINCT (role, stream)
+);
+COMMENT ON TABLE vsm.stream_access IS
+    'What vsm.grant_access() gave. A role that has rows, its own or those of roles whose rights it has, sees and writes these '
+    'streams only; one that has none is not limited.';
+COMMENT ON COLUMN vsm.stream_access.stream IS 'Name of the stream; null: all streams, also those to come.';
+COMMENT ON COLUMN vsm.stream_access.level IS 'reader: sees the stream; writer: also writes its work items; admin: also defines it.';
 
 -- What the monitoring totals count is in the ledger; what its rows had added before they were deleted or corrected is here.
 CREATE SEQUENCE vsm._totals_kept_id_seq;
@@ -261,11 +273,12 @@ SELECT pg_extension_config_dump('vsm.stage_transitions_id_seq', '');
 SELECT pg_extension_config_dump('vsm._merged_events', '');
 SELECT pg_extension_config_dump('vsm.import_refusals', '');
 SELECT pg_extension_config_dump('vsm.import_refusals_id_seq', '');
+SELECT pg_extension_config_dump('vsm.stream_access', '');
 SELECT pg_extension_config_dump('vsm._totals_kept', '');
 SELECT pg_extension_config_dump('vsm._totals_kept_id_seq', '');
 
 -- A stage with the one thing the flow rules want to know beyond its row: does being in it count as started work?
-CREATE VIEW vsm._stages AS
+CREATE VIEW vsm._stages WITH (security_invoker = true) AS
 SELECT s.id, s.stream, s.name, s."order", s.type, s.category, s.wip_limit, s.retired_at,
        s.category <> 'done'
        AND s."order" >= coalesce(c."order", (SELECT min(a."order") FROM vsm.stages a
@@ -281,7 +294,7 @@ COMMENT ON VIEW vsm._stages IS 'Stages, and whether they stand at or after the c
 
 CREATE FUNCTION vsm._definitions_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__definitions_changed';
-COMMENT ON FUNCTION vsm._definitions_changed() IS 'Tells every session to read streams, stages and types again.';
+COMMENT ON FUNCTION vsm._definitions_changed() IS 'Tells every session to read streams, stages, types and access again.';
 
 CREATE FUNCTION vsm._refuse_other_table(relation oid, made_for text) RETURNS void
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__refuse_other_table';
@@ -456,6 +469,8 @@ BEGIN
         FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND w.stream = b.name;
         UPDATE vsm.flow_metrics f SET stream = c.name
         FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND f.stream = b.name;
+        UPDATE vsm.stream_access a SET stream = c.name
+        FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND a.stream = b.name;
     END IF;
     PERFORM vsm._recompute_items(c.name)
     FROM before b JOIN changed c USING (id) WHERE c.commitment_stage IS DISTINCT FROM b.commitment_stage;
@@ -717,6 +732,12 @@ CREATE TRIGGER definitions_emptied AFTER TRUNCATE ON vsm.work_item_types
 ALTER TABLE vsm.work_item_types ENABLE ALWAYS TRIGGER definitions_changed, ENABLE ALWAYS TRIGGER definitions_emptied;
 CREATE TRIGGER row_followed AFTER INSERT OR UPDATE OR DELETE ON vsm.work_item_types
     FOR EACH ROW EXECUTE FUNCTION vsm._work_item_type_changed();
+
+CREATE TRIGGER definitions_changed AFTER INSERT OR UPDATE OR DELETE ON vsm.stream_access
+    FOR EACH ROW EXECUTE FUNCTION vsm._definitions_changed();
+CREATE TRIGGER definitions_emptied AFTER TRUNCATE ON vsm.stream_access
+    FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_changed();
+ALTER TABLE vsm.stream_access ENABLE ALWAYS TRIGGER definitions_changed, ENABLE ALWAYS TRIGGER definitions_emptied;
 
 CREATE FUNCTION vsm._read_stage_list(stages jsonb)
     RETURNS TABLE (place bigint, name text, category text, wip_limit integer, type text, description text)
@@ -981,7 +1002,7 @@ CREATE FUNCTION vsm._wip_now(stages bigint[]) RETURNS TABLE (stage_id bigint, wi
 COMMENT ON FUNCTION vsm._wip_now(bigint[]) IS
     'Unfinished items in each of these stages, those of this transaction included. source: shared memory or table.';
 
-CREATE VIEW vsm.wip AS
+CREATE VIEW vsm.wip WITH (security_invoker = true) AS
 SELECT s.stream, s.name AS stage, n.wip, s.wip_limit, s.category, s."order", n.source
 FROM vsm._wip_now(ARRAY(SELECT s.id FROM vsm.stages s WHERE s.category <> 'done')) n
 JOIN vsm.stages s ON s.id = n.stage_id
@@ -994,8 +1015,8 @@ COMMENT ON VIEW vsm.wip IS
 CREATE FUNCTION vsm._wip_recount(apply boolean) RETURNS TABLE (stage_id bigint, before bigint, after bigint, reserved bigint)
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'vsm__wip_recount';
 COMMENT ON FUNCTION vsm._wip_recount(boolean) IS
-    'Counts the table while others go on, and the counters at the same instant; apply: sets them to what was counted, which takes '
-    'the rights of the tables'' owner. Errors: 42501.';
+    'Counts the table while others go on, and the counters at the same instant; apply: sets them to what was counted, for '
+    'admins of all streams. Errors: 42501.';
 
 CREATE FUNCTION vsm.wip_check()
     RETURNS TABLE (stream text, stage text, counter bigint, table_count bigint, difference bigint, reserved bigint)
@@ -1016,9 +1037,7 @@ COMMENT ON FUNCTION vsm.wip_check() IS
 
 CREATE FUNCTION vsm.wip_rebuild()
     RETURNS TABLE (stream text, stage text, counter_before bigint, counter_after bigint)
-    LANGUAGE sql VOLATILE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-    SET row_security = off
+    LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     SELECT s.stream, s.name, r.before, r.after
     FROM vsm._wip_recount(true) r JOIN vsm.stages s ON s.id = r.stage_id
@@ -1125,7 +1144,7 @@ CREATE FUNCTION vsm._totals_now() RETURNS TABLE (kind integer, a bigint, b bigin
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__totals_now';
 COMMENT ON FUNCTION vsm._totals_now() IS 'The totals of all committed transactions, at one instant.';
 
-CREATE VIEW vsm.flow_totals AS
+CREATE VIEW vsm.flow_totals WITH (security_invoker = true) AS
 SELECT CASE t.kind WHEN 2 THEN 'work_items_created' WHEN 3 THEN 'stage_transitions' ELSE 'work_items_completed' END AS total,
        s.stream, y.type, f.name AS from_stage, CASE WHEN t.kind <> 2 THEN s.name END AS to_stage, sum(t.n)::bigint AS value
 FROM vsm._totals_now() t
@@ -1140,7 +1159,7 @@ COMMENT ON VIEW vsm.flow_totals IS
     'first) and to_stage, work_items_completed by to_stage. They never fall: deleted items stay counted, a reopened item counts '
     'again when it is finished again, corrected history counts as recorded once more. TRUNCATE starts anew.';
 
-CREATE VIEW vsm.flow_histograms AS
+CREATE VIEW vsm.flow_histograms WITH (security_invoker = true) AS
 WITH totals AS MATERIALIZED (SELECT * FROM vsm._totals_now()),
 series AS (
     SELECT DISTINCT t.kind / 2 * 2 AS kind, t.a FROM totals t WHERE t.kind IN (4, 6, 8))
@@ -1211,11 +1230,21 @@ CREATE AGGREGATE vsm._latest(value text, at timestamptz) (
 COMMENT ON AGGREGATE vsm._latest(text, timestamptz) IS
     'The last text that is neither null nor empty, whatever the order of the rows; where times are equal, the greater bytewise.';
 
+-- What the caller asks for, by src/on_behalf.c: what he may do is looked at there, with his rights and access, and the rest
+-- is done as the owner, by _import_prepare and _import_run.
+CREATE FUNCTION vsm._import_begin(stream text, on_error text) RETURNS text
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__import_begin';
+COMMENT ON FUNCTION vsm._import_begin(text, text) IS
+    'First step of an import: makes pg_temp.vsm_import, for the rows, and returns the stream''s time zone. Errors: PT404, PT422, 42501.';
+CREATE FUNCTION vsm._import_apply(stream text, source text, create_stages boolean, on_error text) RETURNS vsm.import_result
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__import_apply';
+COMMENT ON FUNCTION vsm._import_apply(text, text, boolean, text) IS
+    'Second step of an import: what pg_temp.vsm_import holds. Errors: PT404, PT422, 42501.';
+
 -- Makes ready for an import; returns the stream's time zone.
-CREATE FUNCTION vsm._import_begin(of_stream text, on_error text, importer text) RETURNS text
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+CREATE FUNCTION vsm._import_prepare(of_stream text, on_error text, importer text) RETURNS text
+    LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET row_security = off
     SET client_min_messages = warning
 AS $$
 DECLARE
@@ -1242,7 +1271,7 @@ BEGIN
     EXECUTE format('GRANT INSERT ON pg_temp.vsm_import TO %I', importer);
     RETURN zone;
 END $$;
-COMMENT ON FUNCTION vsm._import_begin(text, text, text) IS 'First step of an import. Errors: PT404, PT422.';
+COMMENT ON FUNCTION vsm._import_prepare(text, text, text) IS 'The owner''s part of vsm._import_begin(). Errors: PT404, PT422.';
 
 -- A column of the source as an expression; NULL for an optional one that is not there.
 CREATE FUNCTION vsm._import_column(source regclass, column_name text, optional boolean DEFAULT false) RETURNS text
@@ -1308,7 +1337,7 @@ CREATE FUNCTION vsm.import_events(source regclass, stream text DEFAULT 'default'
     SET "TimeZone" = 'UTC'
 AS $$
 BEGIN
-    PERFORM set_config('TimeZone', vsm._import_begin(stream, on_error, current_user), true);
+    PERFORM set_config('TimeZone', vsm._import_begin(stream, on_error), true);
     EXECUTE format('INSERT INTO pg_temp.vsm_import SELECT row_number() OVER (%s), %s::text, %s::text, %s, %s::text, %s::text FROM %s s',
                    'ORDER BY ' || nullif(vsm._import_column(source, order_column, order_column IS NULL), 'NULL'),
                    vsm._import_column(source, case_column), vsm._import_column(source, stage_column),
@@ -1352,7 +1381,7 @@ BEGIN
             USING ERRCODE = 'PT422', DETAIL = format('They name %s stages and %s columns.', cardinality(names), cardinality(columns)),
                   HINT = 'Give one stage for each column, in the same order.';
     END IF;
-    PERFORM set_config('TimeZone', vsm._import_begin(stream, on_error, current_user), true);
+    PERFORM set_config('TimeZone', vsm._import_begin(stream, on_error), true);
     SELECT string_agg(format('(%s, %L, %s)', p, names[p], vsm._import_time(source, columns[p])), ', ' ORDER BY p) INTO entries
     FROM generate_subscripts(columns, 1) p;
     -- in the order of the columns, which is the order of the stages and of equal times
@@ -1390,7 +1419,7 @@ COMMENT ON FUNCTION vsm._import_objection(text, text, timestamptz, text, text, b
     'Why a row cannot be imported, or null.';
 
 -- Unknown stages become wait stages before the done stages, unknown types types, in the order of their appearance.
-CREATE FUNCTION vsm._import_add_definitions(of_stream text) RETURNS void
+CREATE FUNCTION vsm._import_add_definitions(of_stream text, create_types boolean) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -1399,7 +1428,7 @@ DECLARE
 BEGIN
     INSERT INTO vsm.work_item_types (name)
     SELECT n.type FROM (SELECT r.type, min(r.ord) AS ord FROM pg_temp.vsm_import r WHERE r.type <> '' GROUP BY 1) n
-    WHERE n.type NOT IN (SELECT t.name FROM vsm.work_item_types t) ORDER BY n.ord;
+    WHERE create_types AND n.type NOT IN (SELECT t.name FROM vsm.work_item_types t) ORDER BY n.ord;
 
     SELECT array_agg(n.stage ORDER BY n.ord) INTO unknown
     FROM (SELECT r.stage, min(r.ord) AS ord FROM pg_temp.vsm_import r WHERE r.stage <> '' GROUP BY 1) n
@@ -1413,7 +1442,7 @@ BEGIN
     INSERT INTO vsm.stages (stream, name, "order", category)
     SELECT of_stream, u.name, first_done + u.place::integer - 1, 'wait' FROM unnest(unknown) WITH ORDINALITY u (name, place);
 END $$;
-COMMENT ON FUNCTION vsm._import_add_definitions(text) IS 'create_stages => true of the imports.';
+COMMENT ON FUNCTION vsm._import_add_definitions(text, boolean) IS 'create_stages => true of the imports.';
 
 -- Takes the rows that cannot be imported out of pg_temp.vsm_import; returns how many.
 CREATE FUNCTION vsm._import_refuse(of_stream text, source text, on_error text) RETURNS bigint
@@ -1603,11 +1632,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._import_write(text) IS 'Writes the ledger and the items of an import.';
 
-CREATE FUNCTION vsm._import_apply(of_stream text, source text, create_stages boolean, on_error text)
+CREATE FUNCTION vsm._import_run(of_stream text, source text, create_stages boolean, on_error text, create_types boolean)
     RETURNS vsm.import_result
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET row_security = off
     SET vsm.recording = off
     SET work_mem = '16MB'           -- memory stays flat; more makes it no faster
     SET jit = off
@@ -1637,12 +1665,7 @@ BEGIN
         RAISE NOTICE '% rows of "%" read', rows, source;
     END IF;
     IF create_stages THEN
-        IF NOT has_table_privilege(vsm._actor(), 'vsm.stages', 'INSERT') THEN
-            RAISE EXCEPTION 'role "%" may not define stages and types', vsm._actor()
-                USING ERRCODE = 'insufficient_privilege', DETAIL = 'It lacks the right to insert into vsm.stages.',
-                      HINT = 'Import without create_stages, or as a role that has vsm.grant_access(..., ''admin'').';
-        END IF;
-        PERFORM vsm._import_add_definitions(of_stream);
+        PERFORM vsm._import_add_definitions(of_stream, create_types);
     END IF;
     refused := vsm._import_refuse(of_stream, source, on_error);
     PERFORM vsm._import_find_items(of_stream);
@@ -1667,8 +1690,7 @@ BEGIN
     END IF;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION vsm._import_apply(text, text, boolean, text) IS
-    'Second step of an import: what pg_temp.vsm_import holds. Errors: PT422.';
+COMMENT ON FUNCTION vsm._import_run(text, text, boolean, text, boolean) IS 'The owner''s part of vsm._import_apply(). Errors: PT422.';
 
 ------------------------------------------------------------------------------------------------------------------------
 -- sketch: percentiles within a relative error, from buckets that merge (src/sketch.c)
@@ -2721,6 +2743,10 @@ COMMENT ON FUNCTION vsm._flow_periods(text, text, date, date, timestamptz, text)
 
 CREATE FUNCTION vsm.refresh_flow_metrics(stream text DEFAULT 'default', since timestamptz DEFAULT '-infinity',
                                          until timestamptz DEFAULT clock_timestamp()) RETURNS bigint
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm_refresh_flow_metrics';
+
+-- By src/on_behalf.c, as the owner: figures of a stream need all of its items.
+CREATE FUNCTION vsm._refresh_flow_metrics(stream text, since timestamptz, until timestamptz) RETURNS bigint
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET jit = off
@@ -2773,10 +2799,11 @@ BEGIN
     END LOOP;
     RETURN written;
 END $$;
+COMMENT ON FUNCTION vsm._refresh_flow_metrics(text, timestamptz, timestamptz) IS 'The owner''s part of vsm.refresh_flow_metrics(). Errors: PT404, PT422.';
 COMMENT ON FUNCTION vsm.refresh_flow_metrics(text, timestamptz, timestamptz) IS
     'Brings vsm.flow_metrics up to date for the days of a window, from the month in which it begins, and for the weeks and '
     'months that hold them; how many rows were written or removed. Figures that have not changed stay untouched, so it may run as '
-    'often as one likes; after late imports, reopening or deletion it is to reach back as far as they do. Errors: PT404, PT422.';
+    'often as one likes; after late imports, reopening or deletion it is to reach back as far as they do. Errors: PT404, PT422, 42501.';
 
 ------------------------------------------------------------------------------------------------------------------------
 -- simulation
@@ -3166,16 +3193,20 @@ COMMENT ON FUNCTION vsm_api.streams() IS
     'The value streams with the names of their stages in order. commitment_stage: null, the first active one. Errors: none.';
 
 -- Like the first work item, which needs no right on the definitions either.
+CREATE FUNCTION vsm._prepare() RETURNS void
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__prepare';
+COMMENT ON FUNCTION vsm._prepare() IS
+    'Defines the default stream and types when there is no stream yet, for whoever may create a work item. Errors: 42501.';
+
 CREATE FUNCTION vsm_api.prepare() RETURNS json
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-    SET row_security = off
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM vsm._seed_default();
+    PERFORM vsm._prepare();
     RETURN vsm_api.streams();
 END $$;
 COMMENT ON FUNCTION vsm_api.prepare() IS
-    'For the start of a service: defines the default stream and types when there is no stream yet, and answers the streams. Errors: none.';
+    'For the start of a service: defines the default stream and types when there is no stream yet, and answers the streams. Errors: 42501.';
 
 -- ---- Figures ----
 
@@ -3803,48 +3834,154 @@ CREATE TRIGGER written INSTEAD OF INSERT OR UPDATE OR DELETE ON vsm_api.work_ite
     FOR EACH ROW EXECUTE FUNCTION vsm._shown_item_written();
 
 ------------------------------------------------------------------------------------------------------------------------
--- privileges: nobody but the owner uses the schemas; vsm.grant_access() gives a role what it needs
+-- access: nobody but the owner uses the schemas; vsm.grant_access() gives a role what it needs, of all streams or of some
 --
--- What runs with the caller's rights is safe for anybody and keeps PUBLIC's right to execute it.  Only what runs with the
--- owner's rights (SECURITY DEFINER) is granted by name.
+-- What runs with the caller's rights is safe for anybody and keeps PUBLIC's right to execute it.  Nothing that has the
+-- owner's rights (SECURITY DEFINER) is granted: triggers call it, and src/on_behalf.c.
+--
+-- Row policies hold a role to its streams, in every query on the tables and in what reads them: functions, views, vsm_api.
+-- Who is not limited by vsm.stream_access passes them with one comparison.
 ------------------------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION vsm.grant_access(role regrole, level text) RETURNS void
+CREATE FUNCTION vsm._may_see(stream text) RETURNS boolean
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__may_see';
+COMMENT ON FUNCTION vsm._may_see(text) IS 'May the current user see the stream? Null: all streams?';
+CREATE FUNCTION vsm._may_see_stage(stage_id bigint) RETURNS boolean
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__may_see_stage';
+COMMENT ON FUNCTION vsm._may_see_stage(bigint) IS 'May the current user see the stream of the stage?';
+CREATE FUNCTION vsm._may_write(stream text) RETURNS boolean
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__may_write';
+COMMENT ON FUNCTION vsm._may_write(text) IS 'May the current user write work items of the stream? Null: of all streams?';
+CREATE FUNCTION vsm._may_define(stream text) RETURNS boolean
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__may_define';
+COMMENT ON FUNCTION vsm._may_define(text) IS 'May the current user define the stream and its stages? Null: all streams, and types?';
+CREATE FUNCTION vsm._has_rights_of(role name) RETURNS boolean
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__has_rights_of';
+COMMENT ON FUNCTION vsm._has_rights_of(name) IS 'Has the current user the rights of that role? False when there is no such role.';
+
+ALTER TABLE vsm.work_items ENABLE ROW LEVEL SECURITY;
+CREATE POLICY streams_seen ON vsm.work_items FOR SELECT USING (vsm._may_see(stream));
+CREATE POLICY streams_added ON vsm.work_items FOR INSERT WITH CHECK (vsm._may_write(stream));
+CREATE POLICY streams_changed ON vsm.work_items FOR UPDATE USING (vsm._may_write(stream));
+CREATE POLICY streams_deleted ON vsm.work_items FOR DELETE USING (vsm._may_write(stream));
+
+ALTER TABLE vsm.stage_transitions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY streams_seen ON vsm.stage_transitions FOR SELECT USING (vsm._may_see_stage(to_stage_id));
+
+ALTER TABLE vsm.import_refusals ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON vsm.import_refusals USING (imported_by = current_user AND vsm._may_see(stream));
+
+ALTER TABLE vsm.flow_metrics ENABLE ROW LEVEL SECURITY;
+CREATE POLICY streams_seen ON vsm.flow_metrics FOR SELECT USING (vsm._may_see(stream));
+CREATE POLICY streams_written ON vsm.flow_metrics USING (vsm._may_write(stream));
+
+ALTER TABLE vsm.value_streams ENABLE ROW LEVEL SECURITY;
+CREATE POLICY streams_seen ON vsm.value_streams FOR SELECT USING (vsm._may_see(name));
+CREATE POLICY streams_written ON vsm.value_streams USING (vsm._may_define(name));
+
+ALTER TABLE vsm.stages ENABLE ROW LEVEL SECURITY;
+CREATE POLICY streams_seen ON vsm.stages FOR SELECT USING (vsm._may_see(stream));
+CREATE POLICY streams_written ON vsm.stages USING (vsm._may_define(stream));
+
+ALTER TABLE vsm.work_item_types ENABLE ROW LEVEL SECURITY;
+CREATE POLICY types_seen ON vsm.work_item_types FOR SELECT USING (true);
+CREATE POLICY types_written ON vsm.work_item_types USING (vsm._may_define(NULL));
+
+ALTER TABLE vsm.stream_access ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON vsm.stream_access FOR SELECT USING (vsm._has_rights_of(role));
+
+ALTER TABLE vsm._totals_kept ENABLE ROW LEVEL SECURITY;
+-- the names of types that are gone are nobody's secret
+CREATE POLICY all_streams ON vsm._totals_kept USING (type IS NOT NULL OR vsm._may_define(NULL));
+
+-- Only the owner, who can grant anyway.
+CREATE FUNCTION vsm._require_owner() RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = 'vsm.work_items'::regclass), 'USAGE') THEN
+        RAISE EXCEPTION 'permission denied to grant access'
+            USING ERRCODE = 'insufficient_privilege', DETAIL = 'It takes the rights of the owner of the tables of vsm.',
+                  HINT = 'Ask the owner, who created the extension.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION vsm._require_owner() IS 'Refuses whoever lacks the rights of the tables'' owner. Errors: 42501.';
+
+-- What a level needs on tables, views and sequences, as GRANT or REVOKE have it.
+CREATE FUNCTION vsm._rights_of_level(level text) RETURNS SETOF text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT r.rights FROM (VALUES
+        ('reader', 'USAGE ON SCHEMA vsm, vsm_api'),
+        ('reader', 'SELECT ON vsm.value_streams, vsm.stages, vsm._stages, vsm.work_item_types, vsm.work_items, vsm.stage_transitions,'
+                   ' vsm.wip, vsm.flow_totals, vsm.flow_histograms, vsm.flow_metrics, vsm.stream_access, vsm._items_shown,'
+                   ' vsm_api.streams, vsm_api.stages, vsm_api.work_items, vsm_api.wip'),
+        ('reader', 'SELECT (type) ON vsm._totals_kept'),
+        ('writer', 'INSERT, UPDATE, DELETE ON vsm.work_items, vsm.flow_metrics, vsm_api.work_items'),
+        ('writer', 'USAGE ON SEQUENCE vsm.work_items_id_seq, vsm.flow_metrics_id_seq'),
+        ('writer', 'SELECT, DELETE ON vsm.import_refusals'),
+        ('admin', 'INSERT, UPDATE, DELETE ON vsm.value_streams, vsm.stages, vsm.work_item_types, vsm_api.streams, vsm_api.stages'),
+        ('admin', 'SELECT ON vsm._totals_kept'),
+        ('admin', 'USAGE ON SEQUENCE vsm.value_streams_id_seq, vsm.stages_id_seq, vsm.work_item_types_id_seq')) r (level, rights)
+    WHERE array_position(ARRAY['reader', 'writer', 'admin'], r.level) <= array_position(ARRAY['reader', 'writer', 'admin'], _rights_of_level.level);
+END;
+COMMENT ON FUNCTION vsm._rights_of_level(text) IS 'Rights that vsm.grant_access() gives at a level: reader, writer or admin.';
+
+CREATE FUNCTION vsm.grant_access(role regrole, level text, stream text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    rights text;
 BEGIN
     IF level IS NULL OR level NOT IN ('reader', 'writer', 'admin') THEN
         RAISE EXCEPTION 'access level "%" is not known', level
             USING ERRCODE = 'PT422', DETAIL = 'A level is a set of rights on the extension''s objects.',
                   HINT = 'Give reader, writer or admin.';
     END IF;
-    IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = 'vsm.work_items'::regclass), 'USAGE') THEN
-        RAISE EXCEPTION 'permission denied to grant access'
-            USING ERRCODE = 'insufficient_privilege', DETAIL = 'It takes the rights of the owner of the tables of vsm.',
-                  HINT = 'Ask the owner, who created the extension.';
+    PERFORM vsm._require_owner();
+    IF stream IS NOT NULL AND NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = grant_access.stream) THEN
+        RAISE EXCEPTION 'stream "%" not found', stream
+            USING ERRCODE = 'PT404', DETAIL = 'There is no stream of that name; names are case-sensitive.',
+                  HINT = 'vsm.define_stream() defines one.';
     END IF;
-    EXECUTE format('GRANT USAGE ON SCHEMA vsm, vsm_api TO %s', role);
-    EXECUTE format('GRANT SELECT ON vsm.value_streams, vsm.stages, vsm._stages, vsm.work_item_types, vsm.work_items,'
-                   ' vsm.stage_transitions, vsm.wip, vsm.flow_totals, vsm.flow_histograms, vsm.flow_metrics,'
-                   ' vsm._items_shown, vsm_api.streams, vsm_api.stages, vsm_api.work_items, vsm_api.wip TO %s', role);
-    IF level = 'reader' THEN
-        RETURN;
-    END IF;
-    EXECUTE format('GRANT INSERT, UPDATE, DELETE ON vsm.work_items, vsm.flow_metrics, vsm_api.work_items TO %s', role);
-    EXECUTE format('GRANT USAGE ON SEQUENCE vsm.work_items_id_seq, vsm.flow_metrics_id_seq TO %s', role);
-    EXECUTE format('GRANT SELECT, DELETE ON vsm.import_refusals TO %s', role);
-    EXECUTE format('GRANT EXECUTE ON FUNCTION vsm._import_begin, vsm._import_apply, vsm_api.prepare TO %s', role);
-    IF level = 'writer' THEN
-        RETURN;
-    END IF;
-    EXECUTE format('GRANT INSERT, UPDATE, DELETE ON vsm.value_streams, vsm.stages, vsm.work_item_types, vsm_api.streams, vsm_api.stages TO %s', role);
-    EXECUTE format('GRANT SELECT ON vsm._totals_kept TO %s', role);
-    EXECUTE format('GRANT USAGE ON SEQUENCE vsm.value_streams_id_seq, vsm.stages_id_seq, vsm.work_item_types_id_seq TO %s', role);
-    EXECUTE format('GRANT EXECUTE ON FUNCTION vsm.wip_rebuild TO %s', role);
+    INSERT INTO vsm.stream_access AS a (role, stream, level)
+    VALUES (pg_get_userbyid(grant_access.role), grant_access.stream, grant_access.level)
+    ON CONFLICT ON CONSTRAINT stream_access_role_stream_key DO UPDATE SET level = excluded.level, granted_at = now()
+    WHERE a.level <> excluded.level;
+    FOR rights IN SELECT vsm._rights_of_level(level) LOOP
+        EXECUTE format('GRANT %s TO %s', rights, role);
+    END LOOP;
 END $$;
-COMMENT ON FUNCTION vsm.grant_access(regrole, text) IS
-    'Gives a role what it needs. reader: tables and figures; writer: also creates, moves, deletes and imports items; admin: also '
-    'defines streams, stages and types. Only the tables'' owner may. Errors: PT422, 42501.';
+COMMENT ON FUNCTION vsm.grant_access(regrole, text, text) IS
+    'Gives a role what it needs. level: reader: tables and figures; writer: also creates, moves, deletes and imports items; admin: '
+    'also defines streams, stages and types. stream: only of that stream (and its stages; types are for admins of all streams); '
+    'several calls give several streams. Null: all streams. Given again for the same stream, the level is the new one. Only the '
+    'tables'' owner may. Errors: PT422 level; PT404 stream; 42501.';
+
+CREATE FUNCTION vsm.revoke_access(role regrole, stream text DEFAULT NULL) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    rights text;
+    left_level text;
+BEGIN
+    PERFORM vsm._require_owner();
+    DELETE FROM vsm.stream_access a
+    WHERE a.role = pg_get_userbyid(revoke_access.role) AND (a.stream = revoke_access.stream OR revoke_access.stream IS NULL);
+    IF NOT FOUND AND stream IS NOT NULL THEN
+        RAISE EXCEPTION 'role "%" has no access of its own to stream "%"', pg_get_userbyid(role), stream
+            USING ERRCODE = 'PT404', DETAIL = 'vsm.stream_access has no such row.',
+                  HINT = 'Where it sees the stream by a grant on all streams or by another role, revoke that.';
+    END IF;
+    SELECT a.level INTO left_level FROM vsm.stream_access a WHERE a.role = pg_get_userbyid(revoke_access.role)
+    ORDER BY array_position(ARRAY['admin', 'writer', 'reader'], a.level) LIMIT 1;
+    FOR rights IN SELECT r FROM vsm._rights_of_level('admin') r EXCEPT SELECT r FROM vsm._rights_of_level(left_level) r LOOP
+        EXECUTE format('REVOKE %s FROM %s', rights, role);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION vsm.revoke_access(regrole, text) IS
+    'Takes back what vsm.grant_access() gave a role: its access to the stream, or with null all of it. What it has by other roles '
+    'it keeps. Only the tables'' owner may. Errors: PT404 the role has no row for the stream; 42501.';
 
 -- Tables, views and what runs with the owner's rights belong to who created the extension, who may be no superuser.  All else
 -- stays the superuser's who ran this script: whoever owned it could change what a superuser calls, or what a C function is given.

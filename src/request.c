@@ -17,6 +17,7 @@
 #include "utils/timestamp.h"
 
 #include "errors.h"
+#include "stream_access.h"
 
 VsmRequest *vsm_request = NULL;
 
@@ -109,11 +110,16 @@ explain_no_move(int64 work_item_id)
 	Datum		argument = Int64GetDatum(work_item_id);
 	Oid			types[1] = {INT8OID};
 	bool		exists;
+	char	   *stream = NULL;
 
 	if (SPI_connect() != SPI_OK_CONNECT ||
-		SPI_execute_with_args("SELECT FROM vsm.work_items WHERE id OPERATOR(pg_catalog.=) $1", 1, types, &argument, NULL, false, 1) != SPI_OK_SELECT)
+		SPI_execute_with_args("SELECT stream FROM vsm.work_items WHERE id OPERATOR(pg_catalog.=) $1", 1, types, &argument, NULL, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not look for work item " INT64_FORMAT, work_item_id);
 	exists = SPI_processed > 0;
+	if (exists)
+		stream = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	if (stream)
+		vsm_require_access(VSM_WRITER, stream);
 	SPI_finish();
 
 	if (exists)

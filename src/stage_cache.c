@@ -1,6 +1,6 @@
 /*
  * stage_cache.c
- *		Definitions of streams, stages and types, cached per backend.
+ *		Definitions of streams, stages and types, and access to streams, cached per backend.
  *
  * A move looks up two stages and nothing else, so the definitions of all
  * streams are read once and kept.  Triggers on the three tables send a relcache
@@ -33,11 +33,12 @@
 
 #include "errors.h"
 #include "owner.h"
+#include "stream_access.h"
 
 /* in the order of the tables' names in definition_tables */
-#define DEFINITION_TABLES 3
+#define DEFINITION_TABLES 4
 static const char *const definition_tables[DEFINITION_TABLES] = {
-	"stages", "value_streams", "work_item_types"
+	"stages", "value_streams", "work_item_types", "stream_access"
 };
 
 typedef struct Definitions
@@ -48,16 +49,21 @@ typedef struct Definitions
 	VsmStage  **by_id;
 	int			ntypes;
 	char	  **types;			/* bytewise */
+	int			ngrants;
+	VsmGrant   *grants;
 } Definitions;
 
 static Definitions *definitions = NULL;
 static bool definitions_valid = false;
+static uint64 definitions_generation = 0;	/* another one each time they are read */
 static Oid	definition_oids[DEFINITION_TABLES];
 
 static Definitions *current_definitions(void);
 static Definitions *read_definitions(void);
 static void read_stages(Definitions *defs);
 static void read_types(Definitions *defs);
+static void read_grants(Definitions *defs);
+static VsmLevel level_of(const char *name);
 static SPITupleTable *run_latest(const char *query);
 static Oid	find_definition_tables(void);
 static VsmCategory category_of(const char *name);
@@ -73,9 +79,9 @@ PG_FUNCTION_INFO_V1(vsm__require_current_snapshot);
 
 /*
  * vsm._definitions_changed() -> trigger
- *		Tells every session that streams, stages or types have changed.
+ *		Tells every session that streams, stages, types or access to streams have changed.
  *
- * After each statement on the three tables.  Transactional: a rollback sends
+ * After each statement on the four tables.  Transactional: a rollback sends
  * nothing to others.
  */
 Datum
@@ -83,11 +89,11 @@ vsm__definitions_changed(PG_FUNCTION_ARGS)
 {
 	static const VsmTriggerUse use = {
 		.function = "_definitions_changed",
-		.when = "AFTER triggers on tables vsm.value_streams, vsm.stages and vsm.work_item_types",
+		.when = "AFTER triggers on tables vsm.value_streams, vsm.stages, vsm.work_item_types and vsm.stream_access",
 		.timing = TRIGGER_EVENT_AFTER,
 		.any = TRIGGER_EVENT_ROW,
 		.first = VSM_TABLE_STREAMS,
-		.last = VSM_TABLE_TYPES
+		.last = VSM_TABLE_ACCESS
 	};
 	TriggerData *trigdata = vsm_trigger_data(fcinfo, &use);
 
@@ -104,7 +110,7 @@ vsm__stage_id(PG_FUNCTION_ARGS)
 {
 	char	   *stream = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	const VsmStage *stage = vsm_stage_named(stream, name);
+	const VsmStage *stage = vsm_may(VSM_READER, stream) ? vsm_stage_named(stream, name) : NULL;
 
 	if (stage == NULL)
 		ereport(ERROR,
@@ -185,6 +191,24 @@ vsm_type_known(const char *type)
 	return bsearch(type, defs->types, defs->ntypes, sizeof(char *), compare_type_key) != NULL;
 }
 
+/* Has any stream been defined? */
+bool
+vsm_any_stage(void)
+{
+	return current_definitions()->nstages > 0;
+}
+
+/* The rows of vsm.stream_access; they stay where they are for as long as generation stays the same. */
+const VsmGrant *
+vsm_grants(int *count, uint64 *generation)
+{
+	Definitions *defs = current_definitions();
+
+	*count = defs->ngrants;
+	*generation = definitions_generation;
+	return defs->grants;
+}
+
 static Definitions *
 current_definitions(void)
 {
@@ -215,6 +239,7 @@ current_definitions(void)
 		if (definitions)
 			MemoryContextDelete(definitions->context);
 		definitions = fresh;
+		definitions_generation++;
 	}
 	return definitions;
 }
@@ -233,6 +258,7 @@ read_definitions(void)
 		elog(ERROR, "SPI_connect failed");
 	read_stages(defs);
 	read_types(defs);
+	read_grants(defs);
 	SPI_finish();
 	vsm_leave_owner(before);
 
@@ -294,6 +320,29 @@ read_types(Definitions *defs)
 	MemoryContextSwitchTo(caller);
 }
 
+static void
+read_grants(Definitions *defs)
+{
+	SPITupleTable *table = run_latest("SELECT role::pg_catalog.text, stream, level FROM vsm.stream_access");
+	MemoryContext caller;
+
+	defs->ngrants = (int) table->numvals;
+	caller = MemoryContextSwitchTo(defs->context);
+	defs->grants = palloc0(sizeof(VsmGrant) * Max(defs->ngrants, 1));
+	for (int i = 0; i < defs->ngrants; i++)
+	{
+		HeapTuple	row = table->vals[i];
+		TupleDesc	desc = table->tupdesc;
+		bool		isnull;
+		Datum		stream = SPI_getbinval(row, desc, 2, &isnull);
+
+		defs->grants[i].stream = isnull ? NULL : TextDatumGetCString(stream);
+		defs->grants[i].role = TextDatumGetCString(SPI_getbinval(row, desc, 1, &isnull));
+		defs->grants[i].level = level_of(TextDatumGetCString(SPI_getbinval(row, desc, 3, &isnull)));
+	}
+	MemoryContextSwitchTo(caller);
+}
+
 static SPITupleTable *
 run_latest(const char *query)
 {
@@ -345,6 +394,20 @@ category_of(const char *name)
 			return VSM_ACTIVE;
 		default:
 			return VSM_DONE;
+	}
+}
+
+static VsmLevel
+level_of(const char *name)
+{
+	switch (name[0])
+	{
+		case 'a':
+			return VSM_ADMIN;
+		case 'w':
+			return VSM_WRITER;
+		default:
+			return VSM_READER;
 	}
 }
 

@@ -31,6 +31,7 @@
 
 #include "counters.h"
 #include "owner.h"
+#include "stream_access.h"
 
 /* Upper bounds of the histograms' buckets, in seconds; the last one is infinite. */
 static const int32 bucket_bounds[] = {3600, 14400, 28800, 86400, 172800, 259200, 604800, 1209600, 2592000};
@@ -228,6 +229,7 @@ put_counted(ReturnSetInfo *result, Relation items)
 	if (SPI_connect() != SPI_OK_CONNECT ||
 		SPI_execute("SELECT kind, a, b, n FROM vsm._totals_counted", true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not count the totals");
+	vsm_leave_owner(before);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		HeapTuple	row = SPI_tuptable->vals[i];
@@ -238,14 +240,16 @@ put_counted(ReturnSetInfo *result, Relation items)
 				  DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull)), DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull)));
 	}
 	SPI_finish();
-	vsm_leave_owner(before);
 }
 
+/* Those of the streams that the user may see. */
 static void
 put_total(ReturnSetInfo *result, int32 kind, int64 a, int64 b, int64 value)
 {
+	int64		stage_id = kind == VSM_MOVED && a == 0 ? b : a;
 	Datum		values[4] = {Int32GetDatum(kind), Int64GetDatum(a), Int64GetDatum(b), Int64GetDatum(value)};
 	bool		nulls[4] = {0};
 
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	if (vsm_may_see_stage(stage_id))
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }

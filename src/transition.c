@@ -33,6 +33,7 @@
 #include "errors.h"
 #include "item_row.h"
 #include "owner.h"
+#include "stream_access.h"
 #include "wip_limit.h"
 
 #define MAX_TITLE_CHARACTERS	500
@@ -91,6 +92,8 @@ place_item(TriggerData *trigdata)
 
 	vsm_require_recording_right(rel);
 	vsm_read_row(&row, trigdata->tg_trigtuple, desc);
+	if (!row.nulls[ITEM_STREAM])
+		vsm_require_access(VSM_WRITER, vsm_row_text(&row, ITEM_STREAM));
 	check_text_columns(&row, NULL, desc);
 
 	if (!row.nulls[ITEM_STAGE_ENTERED_AT])

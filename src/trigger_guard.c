@@ -26,6 +26,7 @@
 
 static const char *const names[VSM_RELATIONS] = {
 	"work_items", "stage_transitions", "_merged_events", "value_streams", "stages", "work_item_types",
+	"stream_access",
 	"stage_transitions_id_seq"
 };
 

@@ -38,6 +38,7 @@ extern const VsmStage *vsm_stage(int64 id);
 extern const VsmStage *vsm_stage_named(const char *stream, const char *name);
 extern const VsmStage *vsm_first_stage(const char *stream);
 extern bool vsm_type_known(const char *type);
+extern bool vsm_any_stage(void);
 
 /* item_state.c: the state of an item as a fold over its moves */
 typedef struct VsmItemState
@@ -119,6 +120,7 @@ typedef enum VsmRelation
 	VSM_TABLE_STREAMS,
 	VSM_TABLE_STAGES,
 	VSM_TABLE_TYPES,
+	VSM_TABLE_ACCESS,
 	VSM_LEDGER_IDS,				/* the sequence */
 	VSM_RELATIONS
 } VsmRelation;

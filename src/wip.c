@@ -29,11 +29,13 @@
 #include "counters.h"
 #include "errors.h"
 #include "owner.h"
+#include "stream_access.h"
 
+static ArrayType *visible_stages(ArrayType *stages);
 static void put_counters(ReturnSetInfo *result, Relation items, VsmBoard *board, ArrayType *stages);
 static void put_counted(ReturnSetInfo *result, Relation items, ArrayType *stages);
 static void put_stage(ReturnSetInfo *result, int64 stage_id, int64 wip, bool counter);
-static void require_owner(void);
+static void require_definer(void);
 static void recount_rows(FunctionCallInfo fcinfo, VsmRecountMode mode);
 
 PG_FUNCTION_INFO_V1(vsm__wip_now);
@@ -46,7 +48,7 @@ PG_FUNCTION_INFO_V1(vsm__wip_recount);
 Datum
 vsm__wip_now(PG_FUNCTION_ARGS)
 {
-	ArrayType  *stages = PG_GETARG_ARRAYTYPE_P(0);
+	ArrayType  *stages = visible_stages(PG_GETARG_ARRAYTYPE_P(0));
 	Relation	items = vsm_open_items();
 	VsmBoard   *board = vsm_board_of(items);
 
@@ -64,13 +66,13 @@ vsm__wip_now(PG_FUNCTION_ARGS)
  *		Count the tables while others go on; apply: and take the result.
  *
  * before and reserved are null of a stage that has no counter.  No rows without
- * counters.  To apply takes the rights of the tables' owner.
+ * counters.  To apply takes an admin's rights.
  */
 Datum
 vsm__wip_recount(PG_FUNCTION_ARGS)
 {
 	if (PG_GETARG_BOOL(0))
-		require_owner();
+		require_definer();
 	InitMaterializedSRF(fcinfo, 0);
 	recount_rows(fcinfo, PG_GETARG_BOOL(0) ? VSM_RECOUNT_AGAIN : VSM_RECOUNT_CHECK);
 	PG_RETURN_NULL();
@@ -112,6 +114,22 @@ vsm_open_items(void)
 				errmsg("table \"vsm.work_items\" does not exist"),
 				errhint("Run CREATE EXTENSION vsm in this database."));
 	return table_open(items, AccessShareLock);
+}
+
+/* Of these stages those whose streams the user may see. */
+static ArrayType *
+visible_stages(ArrayType *stages)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	int			count;
+	int			visible = 0;
+
+	deconstruct_array(stages, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &elements, &nulls, &count);
+	for (int i = 0; i < count; i++)
+		if (!nulls[i] && vsm_may_see_stage(DatumGetInt64(elements[i])))
+			elements[visible++] = elements[i];
+	return construct_array(elements, visible, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
 }
 
 static void
@@ -198,19 +216,18 @@ put_stage(ReturnSetInfo *result, int64 stage_id, int64 wip, bool counter)
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-/* Taking over a count changes what limits are checked against. */
+/* Taking over a count changes what limits are checked against: it is for those who may set them, of all streams. */
 static void
-require_owner(void)
+require_definer(void)
 {
-	Relation	items = vsm_open_items();
+	Oid			stages = get_relname_relid("stages", get_namespace_oid("vsm", false));
 
-	if (!has_privs_of_role(GetUserId(), items->rd_rel->relowner))
+	if (pg_class_aclcheck(stages, GetUserId(), ACL_UPDATE) != ACLCHECK_OK || !vsm_may(VSM_ADMIN, NULL))
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				errmsg("permission denied to set the counters of work in progress"),
-				errdetail("It takes the rights of the owner of table vsm.work_items."),
+				errdetail("It takes the right to update table vsm.stages, for all streams."),
 				errhint("Call vsm.wip_rebuild() as a role that has vsm.grant_access(..., 'admin')."));
-	table_close(items, NoLock);
 }
 
 static void
@@ -234,7 +251,8 @@ recount_rows(FunctionCallInfo fcinfo, VsmRecountMode mode)
 			Int64GetDatum(rows[i].after), Int64GetDatum(rows[i].reserved)};
 			bool		nulls[4] = {false, !has, false, !has};
 
-			tuplestore_putvalues(out->setResult, out->setDesc, values, nulls);
+			if (vsm_may_see_stage(rows[i].key.a))
+				tuplestore_putvalues(out->setResult, out->setDesc, values, nulls);
 		}
 	}
 	table_close(items, NoLock);

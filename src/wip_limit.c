@@ -40,6 +40,7 @@
 #include "counters.h"
 #include "errors.h"
 #include "owner.h"
+#include "stream_access.h"
 #include "wip_limit.h"
 
 int			vsm_wip_limit_action = VSM_LIMIT_REJECT;
@@ -73,7 +74,7 @@ vsm__require_room(PG_FUNCTION_ARGS)
 
 	if (known == NULL || known->wip_limit == 0 || known->retired || entered == PG_GETARG_INT64(1) ||
 		TransactionIdIsValid(PG_GETARG_TRANSACTIONID(0)) || vsm_wip_limit_action != VSM_LIMIT_REJECT ||
-		vsm_request == NULL || vsm_request->has_at || vsm_request->expected_from)
+		vsm_request == NULL || !vsm_may_see_stage(entered) || vsm_request->has_at || vsm_request->expected_from)
 		PG_RETURN_INT64(entered);
 
 	stage = *known;

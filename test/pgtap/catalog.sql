@@ -93,6 +93,7 @@ SELECT results_eq($$
            ('percentiles',           'a', 'i', 's', false, false),
            ('refresh_flow_metrics',  'f', 'v', 'u', false, false),
            ('rel_error',             'f', 'i', 's', true,  false),
+           ('revoke_access',         'f', 'v', 'u', false, false),
            ('rollup',                'a', 'i', 's', false, false),
            ('simulate',              'f', 's', 's', true,  false),
            ('sum',                   'f', 'i', 's', true,  false),
@@ -101,7 +102,7 @@ SELECT results_eq($$
            ('transition',            'f', 'v', 'u', false, false),
            ('wip_at',                'f', 's', 'r', false, false),
            ('wip_check',             'f', 'v', 'u', false, false),
-           ('wip_rebuild',           'f', 'v', 'u', false, true),
+           ('wip_rebuild',           'f', 'v', 'u', false, false),
            ('work_item_age',         'f', 's', 'r', false, false)
     $$, 'every public function has the volatility and parallel label of what it does');
 -- PostgREST runs what is not volatile in a read-only transaction, also by POST
@@ -112,8 +113,10 @@ SELECT results_eq($$
     VALUES ('create_work_item'), ('delete_work_item'), ('import'), ('import_begin'), ('import_end'), ('import_events'), ('prepare'),
            ('prometheus'), ('report'), ('transition'), ('wip')
     $$, 'in vsm_api only what writes or reads shared memory is volatile');
-SELECT results_eq($$SELECT f.object FROM functions f WHERE f.schema = 'vsm_api' AND f.prosecdef$$, $$VALUES ('vsm_api.prepare()')$$,
-                  'and all but what a first item may do too runs with the rights of the caller');
+SELECT is_empty($$SELECT f.object FROM functions f WHERE f.schema = 'vsm_api' AND f.prosecdef$$, 'and all runs with the rights of the caller');
+SELECT is_empty($$
+    SELECT f.object FROM functions f JOIN LATERAL aclexplode(f.proacl) a ON a.grantee <> f.proowner WHERE f.prosecdef
+    $$, 'nothing that has the owner''s rights can be called by anybody else');
 SELECT is_empty($$
     SELECT r.object FROM relations r WHERE r.schema = 'vsm_api' AND NOT coalesce(r.reloptions @> ARRAY['security_invoker=true'], false)
     $$, 'so do its views');

@@ -79,7 +79,8 @@ INSERT INTO calls VALUES
     ('import_events',    'SELECT vsm.import_events(''vsm_t.events'')', 'writer'),
     ('import_wide',      'SELECT vsm.import_wide(''vsm_t.wide'', stages => ARRAY[''Backlog'', ''Production''])', 'writer'),
     ('define_stream',    'SELECT vsm.define_stream(''second'')', 'admin'),
-    ('grant_access',     'SELECT vsm.grant_access(''vsm_t_plain'', ''admin'')', 'owner');
+    ('grant_access',     'SELECT vsm.grant_access(''vsm_t_plain'', ''admin'')', 'owner'),
+    ('revoke_access',    'SELECT vsm.revoke_access(''vsm_t_plain'')', 'owner');
 SELECT set_eq('SELECT function FROM calls', $$
     SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'vsm'::regnamespace AND p.proname !~ '^_'
     $$, 'the test calls every public function');
@@ -334,7 +335,7 @@ SELECT is((SELECT t.actor FROM vsm.work_items w JOIN vsm.stage_transitions t ON 
           'vsm_t_writer', 'the ledger names the role that logged in');
 -- a role may call the steps of an import itself: it signs as itself all the same
 SELECT is(pg_temp.try('vsm_t_writer', s.statement), 'ok', 'a writer takes the steps of an import: ' || s.statement)
-FROM (VALUES (1, $$SELECT vsm._import_begin('default', 'abort', current_user)$$),
+FROM (VALUES (1, $$SELECT vsm._import_begin('default', 'abort')$$),
              (2, $$INSERT INTO pg_temp.vsm_import (ord, case_id, stage, entered_at) VALUES (1, 'F-1', 'Backlog', '2026-01-05')$$),
              (3, $$SELECT vsm._import_apply('default', 'by hand', false, 'abort')$$)) s (place, statement)
 ORDER BY s.place;

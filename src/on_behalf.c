@@ -1,0 +1,193 @@
+/*
+ * on_behalf.c
+ *		What a role asks for and the tables' owner does.
+ *
+ * An import, or a refresh of the figures that are kept, writes where the caller
+ * has no right to, and must see all rows of its stream.  A SECURITY DEFINER
+ * function cannot tell who called it, so what such a caller may do is checked
+ * here, with his rights and his access to the stream, before the owner's part
+ * begins.  That part is PL/pgSQL without rights of its own: called directly it
+ * does what its caller may do, which is nothing.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "errors.h"
+#include "owner.h"
+#include "stream_access.h"
+#include "vsm.h"
+
+static void require_right(const char *table, AclMode right);
+static void require_stream(FunctionCallInfo fcinfo, VsmLevel level);
+static void require_definer(FunctionCallInfo fcinfo);
+static Datum run_as_owner(FunctionCallInfo fcinfo, const char *query, int nargs, Oid *types, Datum *values, const char *nulls);
+static Oid	table_owner(Oid table);
+static Oid	our_table(const char *name);
+static Datum name_of_user(void);
+
+PG_FUNCTION_INFO_V1(vsm__import_begin);
+PG_FUNCTION_INFO_V1(vsm__import_apply);
+PG_FUNCTION_INFO_V1(vsm_refresh_flow_metrics);
+PG_FUNCTION_INFO_V1(vsm__prepare);
+
+/*
+ * vsm._import_begin(stream text, on_error text) -> text
+ *		First step of an import: makes the table for its rows; returns the stream's time zone.
+ *
+ * PT404: stream; PT422: on_error; 42501: no right to create items, or none in that stream.
+ */
+Datum
+vsm__import_begin(PG_FUNCTION_ARGS)
+{
+	Oid			types[3] = {TEXTOID, TEXTOID, TEXTOID};
+	Datum		values[3] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), name_of_user()};
+	char		nulls[4] = {PG_ARGISNULL(0) ? 'n' : ' ', PG_ARGISNULL(1) ? 'n' : ' ', ' ', '\0'};
+
+	require_right("work_items", ACL_INSERT);
+	require_stream(fcinfo, VSM_WRITER);
+	return run_as_owner(fcinfo, "SELECT vsm._import_prepare($1, $2, $3)", 3, types, values, nulls);
+}
+
+/*
+ * vsm._import_apply(stream text, source text, create_stages boolean, on_error text) -> vsm.import_result
+ *		Second step: imports what pg_temp.vsm_import holds.
+ *
+ * create_stages takes the right to define the stream; types it adds for those who may define all streams.
+ */
+Datum
+vsm__import_apply(PG_FUNCTION_ARGS)
+{
+	Oid			types[5] = {TEXTOID, TEXTOID, BOOLOID, TEXTOID, BOOLOID};
+	Datum		values[5] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), PG_GETARG_DATUM(2), PG_GETARG_DATUM(3)};
+	char		nulls[6] = {PG_ARGISNULL(0) ? 'n' : ' ', PG_ARGISNULL(1) ? 'n' : ' ', PG_ARGISNULL(2) ? 'n' : ' ',
+	PG_ARGISNULL(3) ? 'n' : ' ', ' ', '\0'};
+
+	require_right("work_items", ACL_INSERT);
+	require_stream(fcinfo, VSM_WRITER);
+	if (!PG_ARGISNULL(2) && PG_GETARG_BOOL(2))
+		require_definer(fcinfo);
+	values[4] = BoolGetDatum(vsm_may(VSM_ADMIN, NULL));
+	return run_as_owner(fcinfo, "SELECT vsm._import_run($1, $2, $3, $4, $5)", 5, types, values, nulls);
+}
+
+/* vsm.refresh_flow_metrics(stream text, since timestamptz, until timestamptz) -> bigint: rows written or removed */
+Datum
+vsm_refresh_flow_metrics(PG_FUNCTION_ARGS)
+{
+	Oid			types[3] = {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	Datum		values[3] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), PG_GETARG_DATUM(2)};
+	char		nulls[4] = {PG_ARGISNULL(0) ? 'n' : ' ', PG_ARGISNULL(1) ? 'n' : ' ', PG_ARGISNULL(2) ? 'n' : ' ', '\0'};
+
+	require_right("flow_metrics", ACL_INSERT);
+	require_stream(fcinfo, VSM_WRITER);
+	return run_as_owner(fcinfo, "SELECT vsm._refresh_flow_metrics($1, $2, $3)", 3, types, values, nulls);
+}
+
+/* vsm._prepare() -> void: the default stream when there is no stream, as the first item would make it */
+Datum
+vsm__prepare(PG_FUNCTION_ARGS)
+{
+	if (!vsm_any_stage())
+	{
+		require_right("work_items", ACL_INSERT);
+		(void) run_as_owner(fcinfo, "SELECT vsm._seed_default()", 0, NULL, NULL, NULL);
+	}
+	PG_RETURN_VOID();
+}
+
+/* What the caller may do with one of our tables. */
+static void
+require_right(const char *table, AclMode right)
+{
+	AclResult	result = pg_class_aclcheck(our_table(table), GetUserId(), right);
+
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_TABLE, table);
+}
+
+/* The first argument is the stream; without one the owner's part says what is missing. */
+static void
+require_stream(FunctionCallInfo fcinfo, VsmLevel level)
+{
+	if (!PG_ARGISNULL(0))
+		vsm_require_access(level, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+}
+
+static void
+require_definer(FunctionCallInfo fcinfo)
+{
+	const char *user = GetUserNameFromId(GetUserId(), false);
+
+	if (pg_class_aclcheck(our_table("stages"), GetUserId(), ACL_INSERT) != ACLCHECK_OK)
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("role \"%s\" may not define stages and types", user),
+				errdetail("It lacks the right to insert into vsm.stages."),
+				errhint("Import without create_stages, or as a role that has vsm.grant_access(..., 'admin')."));
+	require_stream(fcinfo, VSM_ADMIN);
+}
+
+/* The query's one value; SQL null too. */
+static Datum
+run_as_owner(FunctionCallInfo fcinfo, const char *query, int nargs, Oid *types, Datum *values, const char *nulls)
+{
+	VsmOwner	before = vsm_become_owner(table_owner(our_table("work_items")));
+	Datum		result;
+	Form_pg_attribute attribute;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute_with_args(query, nargs, types, values, nulls, false, 0) != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "could not run \"%s\"", query);
+	attribute = TupleDescAttr(SPI_tuptable->tupdesc, 0);
+	result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &fcinfo->isnull);
+	if (!fcinfo->isnull && attribute->atttypid != VOIDOID)
+		result = SPI_datumTransfer(result, attribute->attbyval, attribute->attlen);
+	SPI_finish();
+	vsm_leave_owner(before);
+	return result;
+}
+
+static Oid
+our_table(const char *name)
+{
+	Oid			table = get_relname_relid(name, get_namespace_oid("vsm", false));
+
+	if (!OidIsValid(table))
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_TABLE),
+				errmsg("table \"vsm.%s\" does not exist", name),
+				errhint("Run CREATE EXTENSION vsm in this database."));
+	return table;
+}
+
+static Oid
+table_owner(Oid table)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", table);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+static Datum
+name_of_user(void)
+{
+	return CStringGetTextDatum(GetUserNameFromId(GetUserId(), false));
+}

@@ -1,0 +1,262 @@
+/*
+ * stream_access.c
+ *		Which streams a role may see, write and define.
+ *
+ * vsm.stream_access has a row for each grant of vsm.grant_access(): role,
+ * stream (null: all) and level.  A role is limited to the streams of its rows,
+ * its own and those of roles whose rights it has.  One without any row is not
+ * limited: what it may do is what it was granted on the tables.  Nor are those
+ * whom row security does not hold: superusers, roles with BYPASSRLS, and
+ * whoever has the rights of the tables' owner.
+ *
+ * Row policies ask here for each row, so what follows for a role is kept until
+ * the rows or the memberships change.  The answers are about the current user
+ * and nobody else, so anybody may ask.
+ */
+#include "stream_access.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "errors.h"
+#include "vsm.h"
+
+typedef struct Access
+{
+	Oid			role;			/* key */
+	bool		limited;
+	VsmLevel	all;			/* on every stream */
+	int			count;			/* of the grants on single streams */
+	const VsmGrant **grants;
+} Access;
+
+static MemoryContext access_context = NULL;
+static HTAB *accesses = NULL;	/* by role */
+static Access *last_access = NULL;	/* in it, of the role that asked last */
+static uint64 accesses_generation = 0;	/* of the rows they follow from */
+static bool roles_changed = true;
+
+static const Access *access_of_user(void);
+static void forget_accesses(void);
+static void find_access(Access *access, const VsmGrant *grants, int count);
+static bool passes_row_security(Oid role);
+static void memberships_changed(Datum arg, int cache, uint32 hash);
+static const char *text_argument(FunctionCallInfo fcinfo, int n);
+
+PG_FUNCTION_INFO_V1(vsm__may_see);
+PG_FUNCTION_INFO_V1(vsm__may_see_stage);
+PG_FUNCTION_INFO_V1(vsm__may_write);
+PG_FUNCTION_INFO_V1(vsm__may_define);
+PG_FUNCTION_INFO_V1(vsm__has_rights_of);
+
+/* vsm._may_see(stream text) -> boolean; null: every stream */
+Datum
+vsm__may_see(PG_FUNCTION_ARGS)
+{
+	const Access *access = access_of_user();
+
+	if (!access->limited || access->all >= VSM_READER)
+		PG_RETURN_BOOL(true);
+	PG_RETURN_BOOL(vsm_may(VSM_READER, text_argument(fcinfo, 0)));
+}
+
+/* vsm._may_see_stage(stage_id bigint) -> boolean: may the user see the stage's stream? */
+Datum
+vsm__may_see_stage(PG_FUNCTION_ARGS)
+{
+	const Access *access = access_of_user();
+
+	if (!access->limited || access->all >= VSM_READER)
+		PG_RETURN_BOOL(true);
+	PG_RETURN_BOOL(!PG_ARGISNULL(0) && vsm_may_see_stage(PG_GETARG_INT64(0)));
+}
+
+/* vsm._may_write(stream text) -> boolean; null: every stream */
+Datum
+vsm__may_write(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(vsm_may(VSM_WRITER, text_argument(fcinfo, 0)));
+}
+
+/* vsm._may_define(stream text) -> boolean; null: every stream, and types */
+Datum
+vsm__may_define(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(vsm_may(VSM_ADMIN, text_argument(fcinfo, 0)));
+}
+
+/* vsm._has_rights_of(role name) -> boolean; false when there is no such role */
+Datum
+vsm__has_rights_of(PG_FUNCTION_ARGS)
+{
+	Oid			role = PG_ARGISNULL(0) ? InvalidOid : get_role_oid(NameStr(*PG_GETARG_NAME(0)), true);
+
+	PG_RETURN_BOOL(OidIsValid(role) && has_privs_of_role(GetUserId(), role));
+}
+
+static const char *
+text_argument(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+/*
+ * vsm_may
+ *		Has the current user that level of access to the stream?  NULL: to all streams.
+ */
+bool
+vsm_may(VsmLevel level, const char *stream)
+{
+	const Access *access = access_of_user();
+
+	if (!access->limited || access->all >= level)
+		return true;
+	for (int i = 0; stream && i < access->count; i++)
+		if (access->grants[i]->level >= level && strcmp(access->grants[i]->stream, stream) == 0)
+			return true;
+	return false;
+}
+
+/* A stage that is not defined is nobody's: who is limited does not see it. */
+bool
+vsm_may_see_stage(int64 stage_id)
+{
+	const Access *access = access_of_user();
+	const VsmStage *stage;
+
+	if (!access->limited || access->all >= VSM_READER)
+		return true;
+	stage = vsm_stage(stage_id);
+	return stage && vsm_may(VSM_READER, stage->stream);
+}
+
+/*
+ * vsm_require_access
+ *		Raise the error of a stream that the current user may not write or define.
+ *
+ * One that he may not even see is said not to be there, as the tables do.
+ */
+void
+vsm_require_access(VsmLevel level, const char *stream)
+{
+	if (vsm_may(level, stream))
+		return;
+	if (!vsm_may(VSM_READER, stream))
+		ereport(ERROR,
+				errcode(VSM_NOT_FOUND),
+				errmsg("stream \"%s\" not found", stream),
+				errdetail("There is no stream of that name; names are case-sensitive."),
+				errhint("vsm.value_streams has the streams that you may see."));
+	ereport(ERROR,
+			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			errmsg("permission denied for stream \"%s\"", stream),
+			level == VSM_ADMIN ? errdetail("Role \"%s\" may not define it.", GetUserNameFromId(GetUserId(), false))
+							   : errdetail("Role \"%s\" may see its work items and not change them.", GetUserNameFromId(GetUserId(), false)),
+			errhint("Ask for vsm.grant_access(role, '%s', stream).", level == VSM_ADMIN ? "admin" : "writer"));
+}
+
+static const Access *
+access_of_user(void)
+{
+	Oid			role = GetUserId();
+	uint64		generation;
+	int			count;
+	const VsmGrant *grants = vsm_grants(&count, &generation);
+	Access	   *access;
+	bool		found;
+
+	if (roles_changed || generation != accesses_generation)
+	{
+		forget_accesses();
+		accesses_generation = generation;
+	}
+	if (last_access && last_access->role == role)
+		return last_access;
+	access = hash_search(accesses, &role, HASH_FIND, NULL);
+	if (access == NULL)
+	{
+		Access		fresh = {.role = role};
+
+		/* looks into catalogs, so an error or an invalidation may come in between */
+		find_access(&fresh, grants, count);
+		access = hash_search(accesses, &role, HASH_ENTER, &found);
+		*access = fresh;
+	}
+	/* a membership that changed meanwhile: this answer is as good as one a moment before, and not kept */
+	last_access = roles_changed ? NULL : access;
+	return access;
+}
+
+static void
+forget_accesses(void)
+{
+	HASHCTL		info = {.keysize = sizeof(Oid), .entrysize = sizeof(Access)};
+
+	if (access_context == NULL)
+	{
+		access_context = AllocSetContextCreate(CacheMemoryContext, "vsm stream access", ALLOCSET_SMALL_SIZES);
+		CacheRegisterSyscacheCallback(AUTHOID, memberships_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(AUTHMEMMEMROLE, memberships_changed, (Datum) 0);
+	}
+	MemoryContextReset(access_context);
+	last_access = NULL;
+	info.hcxt = access_context;
+	accesses = hash_create("vsm stream access", 16, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	roles_changed = false;
+}
+
+static void
+find_access(Access *access, const VsmGrant *grants, int count)
+{
+	if (count == 0 || passes_row_security(access->role))
+		return;
+	access->grants = MemoryContextAlloc(access_context, sizeof(VsmGrant *) * count);
+	for (int i = 0; i < count; i++)
+	{
+		Oid			role = get_role_oid(grants[i].role, true);
+
+		if (!OidIsValid(role) || !has_privs_of_role(access->role, role))
+			continue;
+		access->limited = true;
+		if (grants[i].stream == NULL)
+			access->all = Max(access->all, grants[i].level);
+		else
+			access->grants[access->count++] = &grants[i];
+	}
+}
+
+/* As the server's check_enable_rls() sees the owner's tables. */
+static bool
+passes_row_security(Oid role)
+{
+	Oid			items = get_relname_relid("work_items", get_namespace_oid("vsm", false));
+	HeapTuple	tuple;
+	Oid			owner = InvalidOid;
+
+	if (has_bypassrls_privilege(role))
+		return true;
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(items));
+	if (HeapTupleIsValid(tuple))
+	{
+		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+		ReleaseSysCache(tuple);
+	}
+	return OidIsValid(owner) && has_privs_of_role(role, owner);
+}
+
+/* Syscache callback: only marks, since it may come at any time. */
+static void
+memberships_changed(Datum arg, int cache, uint32 hash)
+{
+	roles_changed = true;
+}
