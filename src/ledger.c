@@ -72,6 +72,7 @@ static void record_insert(TriggerData *trigdata);
 static void record_update(TriggerData *trigdata);
 static void forget_item(TriggerData *trigdata);
 static bool fits_definitions(const ItemRow *row);
+static bool has_known_type(const ItemRow *row);
 static void set_decision(LedgerRow *row, const VsmDecision *decision);
 static void set_completion(LedgerRow *row, const VsmItemState *state);
 static int32 enter(Relation items, int64 stage_id);
@@ -265,7 +266,7 @@ record_update(TriggerData *trigdata)
 	vsm_row_state(&after, &new);
 	row.work_item_id = vsm_row_id(&new);
 	same_item = row.work_item_id == vsm_row_id(&old) && vsm_same_text(&old, &new, ITEM_STREAM) &&
-		(vsm_same_text(&old, &new, ITEM_TYPE) || fits_definitions(&new));
+		(vsm_same_text(&old, &new, ITEM_TYPE) || has_known_type(&new));
 	if (same_item && memcmp(&before, &after, sizeof(VsmItemState)) == 0)
 		return;
 	if (!same_item || before.stage_id == after.stage_id ||
@@ -298,9 +299,14 @@ fits_definitions(const ItemRow *row)
 {
 	const VsmStage *stage = vsm_stage(DatumGetInt64(row->values[ITEM_STAGE_ID]));
 
-	if (row->nulls[ITEM_STREAM] || row->nulls[ITEM_TYPE])
-		return false;
-	return stage && strcmp(stage->stream, vsm_row_text(row, ITEM_STREAM)) == 0 && vsm_type_known(vsm_row_text(row, ITEM_TYPE));
+	return stage && !row->nulls[ITEM_STREAM] && strcmp(stage->stream, vsm_row_text(row, ITEM_STREAM)) == 0 &&
+		has_known_type(row);
+}
+
+static bool
+has_known_type(const ItemRow *row)
+{
+	return !row->nulls[ITEM_TYPE] && vsm_type_known(vsm_row_text(row, ITEM_TYPE));
 }
 
 static void
@@ -439,7 +445,7 @@ record(const LedgerRow *row, Relation items, HeapTuple stored)
 		forget_rows_before(items, row->work_item_id, row->id + 1);
 }
 
-/* Those of an item of that id that was created anew have later ids. */
+/* An item of that id may have been created anew; its rows have later ids. */
 static void
 forget_rows_before(Relation items, int64 work_item_id, int64 ledger_id)
 {
@@ -447,10 +453,12 @@ forget_rows_before(Relation items, int64 work_item_id, int64 ledger_id)
 	Datum		arguments[2] = {Int64GetDatum(work_item_id), Int64GetDatum(ledger_id)};
 
 	run_unrecorded(&plan,
-				   "WITH merged AS (DELETE FROM vsm._merged_events"
-				   " WHERE work_item_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.<) $2)"
-				   " DELETE FROM vsm.stage_transitions"
-				   " WHERE work_item_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.<) $2",
+				   "WITH old AS (SELECT CASE WHEN EXISTS (SELECT FROM vsm.work_items WHERE id OPERATOR(pg_catalog.=) $1)"
+				   " THEN $2 ELSE 9223372036854775807 END AS bound),"
+				   " merged AS (DELETE FROM vsm._merged_events e USING old"
+				   " WHERE e.work_item_id OPERATOR(pg_catalog.=) $1 AND e.id OPERATOR(pg_catalog.<) old.bound)"
+				   " DELETE FROM vsm.stage_transitions t USING old"
+				   " WHERE t.work_item_id OPERATOR(pg_catalog.=) $1 AND t.id OPERATOR(pg_catalog.<) old.bound",
 				   items->rd_rel->relowner, 2, arguments);
 }
 

@@ -187,7 +187,22 @@ ALTER TRIGGER aaa ON vsm.work_items RENAME TO zzz;
 UPDATE vsm.work_items SET title = 'item';
 DELETE FROM vsm.work_items;
 SELECT * FROM told();
+-- Others put in meanwhile, and a sequence that a restore has left behind: nothing stays of what is gone.
+CREATE FUNCTION put_in() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO vsm.work_items (title) VALUES ('anew');
+    RETURN NULL;
+END $$;
 DROP TRIGGER zzz ON vsm.work_items;
+CREATE TRIGGER aaa AFTER DELETE ON vsm.work_items FOR EACH ROW WHEN (old.title <> 'anew') EXECUTE FUNCTION put_in();
+UPDATE vsm.work_items SET title = 'item';
+BEGIN;
+SELECT setval('vsm.stage_transitions_id_seq', 1) AS behind \gset
+DELETE FROM vsm.work_items;
+SELECT setval('vsm.stage_transitions_id_seq', 1000000) AS ahead \gset
+COMMIT;
+SELECT * FROM told();
+DROP TRIGGER aaa ON vsm.work_items;
 DELETE FROM vsm.work_items;
 
 -- ---- BEFORE triggers that change what was decided ----
