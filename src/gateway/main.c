@@ -56,8 +56,9 @@ main(int argc, char **argv)
 	fflush(stdout);
 	vsm_notify("READY=1");
 
-	while ((signal_number = wait_for_signal(&signals, 1000)) == 0)
-		vsm_http_sweep();
+	do
+		signal_number = wait_for_signal(&signals, 3600 * 1000);
+	while (signal_number == 0);
 	vsm_log(LOG_LEVEL_INFO, "stopping", "\"signal\":%d", signal_number);
 	vsm_notify("STOPPING=1");
 	drain(&signals);
