@@ -10,7 +10,7 @@
  * answers what it does refuse in HTML; behind this file it finds nothing to refuse.
  *
  *	 line       method SP target SP HTTP/1.0 or HTTP/1.1 CRLF
- *	 field      name ":" [blanks] value [blanks] CRLF
+ *	 field      name ":" [blanks] value [blanks] CRLF; no blanks behind the values that count here
  *	 body       Content-Length bytes, or chunks: size [";" anything] CRLF bytes CRLF,
  *	            ended by one of size 0, fields, CRLF
  *
@@ -333,7 +333,11 @@ end_value(Framing *framing)
 {
 	const Refusal *refusal = NULL;
 
-	if (framing->field == FIELD_HOST)
+	/* libmicrohttpd takes blanks at the end for a part of the value. */
+	if (framing->spaced && framing->field != FIELD_OTHER)
+		refusal = framing->field == FIELD_HOST ? &bad_host : framing->field == FIELD_LENGTH ? &bad_length
+																							: &bad_field;
+	else if (framing->field == FIELD_HOST)
 	{
 		refusal = framing->has_host ? &two_hosts : NULL;
 		framing->has_host = true;
