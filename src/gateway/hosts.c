@@ -37,7 +37,7 @@ vsm_host_is_ours(const char *host)
 	if ((vsm_options_auth() && vsm_options.allowed_hosts == NULL) || host == NULL)
 		return true;
 	name = name_of(host);
-	ours = name != NULL && (is_address(name) || strcasecmp(name, "localhost") == 0 || strcasecmp(name, vsm_options.host) == 0 || is_allowed(name));
+	ours = name != NULL && (is_address(name) || (host[0] != '[' && (strcasecmp(name, "localhost") == 0 || strcasecmp(name, vsm_options.host) == 0 || is_allowed(name))));
 	free(name);
 	return ours;
 }

@@ -3,7 +3,7 @@
  *		vsm-gateway: the REST interface of vsm.
  *
  *	main thread		starts, waits for signals, ends
- *	working thread	clients (http.c, handle.c, answer.c) and the database (pool.c, connection.c)
+ *	working thread	clients (clients.c, framing.c, http.c, handle.c, answer.c) and the database (pool.c, connection.c)
  *
  * SIGTERM and SIGINT: no new clients; requests that run are finished, for
  * --drain-timeout at most; then the program ends with status 0.
