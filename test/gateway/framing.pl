@@ -7,6 +7,8 @@ use warnings;
 
 use Cpanel::JSON::XS ();
 use FindBin;
+use IPC::Run;
+use PostgreSQL::Test::Utils;
 use Test::More;
 
 use lib $FindBin::RealBin;
@@ -35,6 +37,7 @@ targets();
 order();
 versions();
 text();
+tls();
 mutations();
 
 is($node->safe_psql('postgres', "SELECT count(*) FROM vsm.work_items WHERE title = 'smuggled'"), 0, 'no request behind a refused one was served');
@@ -231,6 +234,20 @@ sub text
 	($got) = $raw->answers("GET /live HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: x%0d%0aSet-Cookie:a\r\nOrigin: http://a%0d%0aX: y\r\nConnection: close$end");
 	like($got->{headers}{'x-request-id'}, qr/^[0-9a-f]{16}$/, 'a request id with other characters does not come back');
 	unlike($gw->log, qr/Set-Cookie|a\\?"b/, 'nor into the log');
+	return;
+}
+
+sub tls
+{
+	my ($key, $certificate) = map { file($_) } qw(tls.key tls.crt);
+	system_or_bail(qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout), $key, '-out', $certificate);
+	my $https = Service->start($node, options => [ '--tls-cert', $certificate, '--tls-key', $key ]);
+	my ($out, $errors) = ('', '');
+	my $in = "GET /live HTTP/1.1\r\nHost: localhost${end}GET /live HTTP/1.1\r\nHost : localhost$end$hidden";
+	IPC::Run::run([ qw(openssl s_client -quiet -connect), "127.0.0.1:$https->{port}" ], '<', \$in, '>', \$out, '2>', \$errors, IPC::Run::timeout(60));
+	is(join(' ', map { $_->{status} } RawHttp::parse($out)), '200 400', 'behind TLS the same is refused');
+	my $status = $https->stop;
+	is($status, 0, 'and the gateway ends well');
 	return;
 }
 
