@@ -120,7 +120,7 @@ uninstall: uninstall-gateway
 gateway: $(GATEWAY)		## the REST gateway, build/vsm-gateway
 
 $(GATEWAY): $(GATEWAY_SOURCES:src/gateway/%.c=$(GATEWAY_BUILD)/%.o) $(GATEWAY_BUILD)/assets.o
-	$(GATEWAY_CC) $(GATEWAY_FLAGS) -o $@ $^ $(shell pkg-config --libs $(GATEWAY_LIBS))
+	$(GATEWAY_CC) $(GATEWAY_FLAGS) -o $@ $^ $(shell pkg-config --libs $(GATEWAY_LIBS)) -ldl
 else
 gateway:
 	@echo >&2 "vsm-gateway needs the development files of $(GATEWAY_LIBS)."
