@@ -120,7 +120,7 @@ uninstall: uninstall-gateway
 gateway: $(GATEWAY)		## the REST gateway, build/vsm-gateway
 
 $(GATEWAY): $(GATEWAY_SOURCES:src/gateway/%.c=$(GATEWAY_BUILD)/%.o) $(GATEWAY_BUILD)/assets.o
-	$(GATEWAY_CC) $(GATEWAY_FLAGS) -o $@ $^ $(shell pkg-config --libs $(GATEWAY_LIBS))
+	$(GATEWAY_CC) $(GATEWAY_FLAGS) -o $@ $^ $(shell pkg-config --libs $(GATEWAY_LIBS)) -ldl
 else
 gateway:
 	@echo >&2 "vsm-gateway needs the development files of $(GATEWAY_LIBS)."
@@ -155,7 +155,7 @@ $(GATEWAY_BUILD)/flags: FORCE
 
 # What is parsed before a request is known to be good, and clang's fuzzer; FUZZ_SECONDS of it.
 FUZZ_SECONDS = 20
-FUZZ_SOURCES = test/gateway/fuzz/parsing.c $(foreach f,kinds query routes rows text values,src/gateway/$(f).c)
+FUZZ_SOURCES = test/gateway/fuzz/parsing.c $(foreach f,framing kinds query routes rows text values,src/gateway/$(f).c)
 
 fuzz:			## feed the gateway's parsers with nonsense for FUZZ_SECONDS
 	@mkdir -p build/fuzz/found

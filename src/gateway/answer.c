@@ -12,7 +12,7 @@
 
 #define JSON_TYPE "application/json"
 
-static enum MHD_Result queue(Request *request, int status, const char *type, struct MHD_Response *response);
+static enum MHD_Result queue(Request *request, int status, const char *type, size_t length, struct MHD_Response *response);
 static void add_cors(Request *request, struct MHD_Response *response);
 static double quality(const char *accept, const char *type);
 static void clear_result(void *result);
@@ -35,14 +35,14 @@ vsm_answer(Request *request, int status, const char *type, Text *body)
 	size_t		length = body->length;
 
 	*body = (Text){0};
-	return queue(request, status, type,
+	return queue(request, status, type, length,
 				 MHD_create_response_from_buffer_with_free_callback(length, bytes == NULL ? vsm_alloc(1) : bytes, free));
 }
 
 enum MHD_Result
 vsm_answer_constant(Request *request, int status, const char *type, const char *body, size_t length)
 {
-	return queue(request, status, type,
+	return queue(request, status, type, length,
 				 MHD_create_response_from_buffer(length, (void *) (uintptr_t) body, MHD_RESPMEM_PERSISTENT));
 }
 
@@ -50,8 +50,10 @@ vsm_answer_constant(Request *request, int status, const char *type, const char *
 enum MHD_Result
 vsm_answer_result(Request *request, int status, PGresult *result)
 {
-	return queue(request, status, JSON_TYPE,
-				 MHD_create_response_from_buffer_with_free_callback_cls((size_t) PQgetlength(result, 0, 0), PQgetvalue(result, 0, 0),
+	size_t		length = (size_t) PQgetlength(result, 0, 0);
+
+	return queue(request, status, JSON_TYPE, length,
+				 MHD_create_response_from_buffer_with_free_callback_cls(length, PQgetvalue(result, 0, 0),
 																		clear_result, result));
 }
 
@@ -105,7 +107,7 @@ vsm_answer_unavailable(Request *request, const char *detail)
 
 /* type NULL: an answer without a body. */
 static enum MHD_Result
-queue(Request *request, int status, const char *type, struct MHD_Response *response)
+queue(Request *request, int status, const char *type, size_t length, struct MHD_Response *response)
 {
 	enum MHD_Result result;
 
@@ -122,6 +124,8 @@ queue(Request *request, int status, const char *type, struct MHD_Response *respo
 	if (request->last || vsm_http_draining())
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	request->status = status;
+	request->answered_us = vsm_now_us();
+	request->answer_bytes = length;
 	result = MHD_queue_response(request->client, (unsigned int) status, response);
 	MHD_destroy_response(response);
 	return result;

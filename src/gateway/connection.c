@@ -325,7 +325,10 @@ step_succeeded(Connection *connection, Step step, PGresult *result)
 		job->result = result;
 		return;
 	}
-	if (step == STEP_TIMEOUT)
+	/* One that may not make the default stream is not told so by an error, which the server would log. */
+	if (step == STEP_SESSION && PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "f") == 0)
+		connection->n_steps = 1;
+	else if (step == STEP_TIMEOUT)
 		connection->timeout_class = (int) job->class;
 	else if (step == STEP_PREPARE)
 		connection->prepared[job->statement->id] = true;

@@ -20,8 +20,8 @@ typedef enum ConnectionState
 /* A round trip, or in a pipeline a part of one. */
 typedef enum Step
 {
-	STEP_SESSION,				/* time zone and the like, once */
-	STEP_DEFAULTS,				/* the default stream, when there is none yet; a role that may not is no fault */
+	STEP_SESSION,				/* time zone and the like, once; tells whether the next step may be taken */
+	STEP_DEFAULTS,				/* the default stream, when there is none yet */
 	STEP_TIMEOUT,
 	STEP_BEGIN,
 	STEP_SETTINGS,

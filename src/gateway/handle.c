@@ -2,7 +2,7 @@
  * handle.c
  *		What is to be done for a request, and what to say when it is done.
  *
- * Refusals come in this order: path, method, origin, token, content type, size,
+ * Refusals come in this order: host, path, method, origin, token, content type, size,
  * JSON, values.  What can be refused before the body is there is decided at once,
  * and said when the client has sent it, so that no reset connection swallows the
  * answer.
@@ -17,6 +17,7 @@
 
 #include "docs.h"
 #include "errors.h"
+#include "hosts.h"
 #include "openapi.h"
 #include "options.h"
 #include "pool.h"
@@ -25,7 +26,9 @@
 #define MAX_UNWANTED (64 * 1024 * 1024)	/* of a refused body that is still listened to */
 #define LOST_WRITE "The connection to the database broke; whether the request took effect is unknown"
 
+static void refuse_host(Request *request);
 static void refuse_path(Request *request);
+static void say_all_methods(Request *request);
 static void refuse_method(Request *request);
 static void say_allow(Request *request);
 static void refuse_origin(Request *request);
@@ -51,11 +54,16 @@ static enum MHD_Result say_outcome(Request *request, Job *job);
 void
 vsm_handle_begin(Request *request)
 {
+	const char *length = vsm_request_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
 	bool		unsafe;
 
 	request->match = vsm_route_match(request->method, request->target, request->path_length);
 	unsafe = request->match.route != NULL && request->match.route->writes;
-	if (request->match.path == NULL)
+	if (!vsm_host_is_ours(request->host != NULL ? request->host : vsm_request_header(request, MHD_HTTP_HEADER_HOST)))
+		request->refuse = refuse_host;
+	else if (strcmp(request->method, "OPTIONS") == 0 && strcmp(request->target, "*") == 0)
+		request->refuse = say_all_methods;
+	else if (request->match.path == NULL)
 		request->refuse = refuse_path;
 	else if (strcmp(request->method, "OPTIONS") == 0)
 		request->refuse = say_allow;
@@ -73,6 +81,23 @@ vsm_handle_begin(Request *request)
 		else if (request->match.route->handling == HANDLE_IMPORT)
 			begin_import(request);
 	}
+	request->too_long = length != NULL && strtoull(length, NULL, 10) > MAX_UNWANTED;
+	if (request->too_long && request->refuse == NULL && request->match.route->handling != HANDLE_IMPORT)
+		request->refuse = refuse_size;
+}
+
+static void
+refuse_host(Request *request)
+{
+	vsm_answer_error(request, 421, "PT421", "Use localhost or an address, or allow the name with --allowed-host.",
+					 "The Host header names another host");
+}
+
+static void
+say_all_methods(Request *request)
+{
+	vsm_answer_header(request, "Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS");
+	vsm_answer_constant(request, 204, NULL, "", 0);
 }
 
 static void
@@ -135,7 +160,7 @@ static bool
 origin_is_ours(Request *request)
 {
 	const char *origin = vsm_request_header(request, "Origin");
-	const char *host = vsm_request_header(request, MHD_HTTP_HEADER_HOST);
+	const char *host = request->host != NULL ? request->host : vsm_request_header(request, MHD_HTTP_HEADER_HOST);
 	const char *origin_host = origin == NULL ? NULL : strstr(origin, "://");
 
 	if (origin == NULL)
@@ -195,7 +220,7 @@ vsm_handle_receive(Request *request, const char *bytes, size_t *length)
 	else if (request->received > MAX_UNWANTED)
 		return false;
 	*length = 0;
-	return vsm_now_us() - request->started_us < (int64_t) vsm_options.body_timeout_s * 1000000;
+	return true;
 }
 
 enum MHD_Result

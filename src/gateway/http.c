@@ -6,17 +6,13 @@
  * vsm_http_run() whenever a client has something or a job is done.  A request that
  * needs the database is suspended until its job is done, so nothing here waits.
  *
- * libmicrohttpd leaves clients that are silent.  Those that send their headers or
- * bodies drop by drop are left by vsm_http_sweep(), which the main thread calls
- * every second: it shuts the socket down, and the working thread finds it closed.
- * The lock covers the list of clients, whose times both threads read.
+ * What comes from a client passes clients.c first.
  */
 #include "http.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,22 +20,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "clients.h"
 #include "log.h"
 #include "options.h"
 #include "request.h"
 #include "stats.h"
 
 #define BACKLOG 1024
-#define LEAST_ROOM 512			/* that a connection's memory must have beside the request line */
-
-typedef struct Client
-{
-	struct Client *next;
-	struct Client **place;		/* that points to this one */
-	int			socket;
-	int64_t		waiting_us;		/* since when for the next request's headers; 0: they are there */
-	Request    *request;		/* that was begun and not ended */
-} Client;
+#define ROOM_PER_FIELD 96		/* in a connection's memory, where libmicrohttpd notes a header */
+#define ROOM_FOR_ANSWER 8192
+#define REFUSED_AT_A_TIME 64	/* connections beyond the limit that are told so */
+#define SWEEP_MS 500
 
 static struct
 {
@@ -49,14 +40,14 @@ static struct
 	atomic_bool draining;
 	bool		quiet;			/* the listening socket was closed */
 	atomic_int	running;
-	atomic_int	clients;
-	pthread_mutex_t lock;
-	Client	   *list;
-} http = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	int64_t		swept_us;
+} http;
 
 static void note_url(void);
+static size_t memory_of_connection(void);
 static void fail_to_start(const char *what, const char *why);
 static void *begin_request(void *unused, const char *target, struct MHD_Connection *client);
+static void take_target(Request *request, const char *target);
 static void hide_query(const char *query);
 static size_t leave_escapes(void *unused, struct MHD_Connection *client, char *text);
 static enum MHD_Result handle(void *unused, struct MHD_Connection *client, const char *url, const char *method,
@@ -64,11 +55,7 @@ static enum MHD_Result handle(void *unused, struct MHD_Connection *client, const
 static void take_headers(Request *request, const char *method);
 static void take_id(Request *request, const char *given);
 static void end_request(void *unused, struct MHD_Connection *client, void **context, enum MHD_RequestTerminationCode how);
-static void free_request(Request *request);
 static void log_request(const Request *request, int64_t duration_us);
-static void note_client(void *unused, struct MHD_Connection *client, void **context, enum MHD_ConnectionNotificationCode what);
-static Client *client_of(struct MHD_Connection *client);
-static void note_waiting(struct MHD_Connection *client, bool waiting);
 static void log_message(void *unused, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 
 /* ---- Start and end ---- */
@@ -146,15 +133,28 @@ vsm_http_start(void)
 								   MHD_OPTION_URI_LOG_CALLBACK, begin_request, NULL,
 								   MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL,
 								   MHD_OPTION_NOTIFY_COMPLETED, end_request, NULL,
-								   MHD_OPTION_NOTIFY_CONNECTION, note_client, NULL,
-								   MHD_OPTION_CONNECTION_LIMIT, (unsigned int) vsm_options.max_connections,
-								   MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int) vsm_options.idle_timeout_s,
-								   MHD_OPTION_CONNECTION_MEMORY_LIMIT, vsm_options.max_header_bytes,
+								   MHD_OPTION_NOTIFY_CONNECTION, vsm_client_notify, NULL,
+								   MHD_OPTION_CONNECTION_LIMIT, (unsigned int) (vsm_options.max_connections + REFUSED_AT_A_TIME),
+								   MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int) (vsm_options.idle_timeout_s + 2),
+								   MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory_of_connection(),
 								   MHD_OPTION_STRICT_FOR_CLIENT, 1,
 								   MHD_OPTION_ARRAY, tls,
 								   MHD_OPTION_END);
 	if (http.daemon == NULL)
 		fail_to_start("http", "libmicrohttpd does not start; its reason is in the lines above");
+}
+
+/*
+ * memory_of_connection
+ *		So much that libmicrohttpd never refuses what framing.c lets pass.
+ *
+ * One half of it takes what was read, the other what was found in that, and the
+ * headers of the answer.  What is not used is not resident.
+ */
+static size_t
+memory_of_connection(void)
+{
+	return 2 * (vsm_options.max_header_bytes + MAX_FIELDS * ROOM_PER_FIELD + ROOM_FOR_ANSWER);
 }
 
 /* Readable when a client has something. */
@@ -170,15 +170,17 @@ vsm_http_timeout_ms(void)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
-	if (MHD_get_timeout(http.daemon, &ms) != MHD_YES)
+	if (vsm_clients_count() == 0)
 		return -1;
-	return ms > INT32_MAX ? INT32_MAX : (int) ms;
+	return MHD_get_timeout(http.daemon, &ms) == MHD_YES && ms < SWEEP_MS ? (int) ms : SWEEP_MS;
 }
 
 /* Serve whoever is ready, also those whose job is done. */
 void
 vsm_http_run(void)
 {
+	int64_t		now_us = vsm_now_us();
+
 	if (http.draining && !http.quiet)
 	{
 		MHD_socket	socket = MHD_quiesce_daemon(http.daemon);
@@ -186,6 +188,11 @@ vsm_http_run(void)
 		http.quiet = true;
 		if (socket != MHD_INVALID_SOCKET)
 			close(socket);
+	}
+	if (now_us - http.swept_us >= SWEEP_MS * 1000)
+	{
+		http.swept_us = now_us;
+		vsm_clients_sweep(now_us);
 	}
 	MHD_run(http.daemon);
 }
@@ -210,12 +217,6 @@ vsm_http_running(void)
 	return http.running;
 }
 
-int
-vsm_http_clients(void)
-{
-	return http.clients;
-}
-
 /* No request may wait for the database any more. */
 void
 vsm_http_stop(void)
@@ -235,26 +236,40 @@ begin_request(void *unused, const char *target, struct MHD_Connection *client)
 
 	(void) unused;
 	request->client = client;
-	request->target = vsm_copy(target);
+	take_target(request, target);
 	query = strchr(request->target, '?');
 	request->path_length = query == NULL ? strlen(request->target) : (size_t) (query - request->target);
 	request->query = query == NULL ? "" : query + 1;
 	request->started_us = vsm_now_us();
 	http.running++;
-	client_of(client)->request = request;
-	hide_query(target + request->path_length);
-	/* Nor would it find room for that one. */
-	if (strlen(target) + LEAST_ROOM > vsm_options.max_header_bytes)
-		shutdown(client_of(client)->socket, SHUT_RDWR);
+	vsm_client_of(client)->request = request;
+	hide_query(target + strcspn(target, "?"));
 	return request;
+}
+
+/* Of http://host/path the host counts, whatever the Host header says (RFC 9112, section 3.2.2). */
+static void
+take_target(Request *request, const char *target)
+{
+	const char *host = target[0] == '/' ? NULL : strstr(target, "://");
+	size_t		length;
+
+	if (host == NULL)
+	{
+		request->target = vsm_copy(target);
+		return;
+	}
+	host += 3;
+	length = strcspn(host, "/?");
+	request->host = vsm_copy_n(host, length);
+	request->target = host[length] == '/' ? vsm_copy(host + length) : vsm_format("/%s", host + length);
 }
 
 /*
  * hide_query
  *		Leave libmicrohttpd one parameter to parse at most; query.c parses them all.
  *
- * It would put each parameter into the connection's memory, and when 0.9.75 has
- * filled that it neither answers nor closes.  The text is its own buffer.
+ * It would put each parameter into the connection's memory.  The text is its own buffer.
  */
 static void
 hide_query(const char *query)
@@ -285,6 +300,9 @@ handle(void *unused, struct MHD_Connection *client, const char *url, const char 
 	(void) version;
 	if (!request->begun)
 	{
+		/* A library that does not read by clients.c is not to be trusted with requests. */
+		if (vsm_client_of(client)->framing.started == 0)
+			fail_to_start("http", "libmicrohttpd reads by unknown functions");
 		take_headers(request, method);
 		return MHD_YES;
 	}
@@ -305,11 +323,10 @@ take_headers(Request *request, const char *method)
 
 	request->begun = true;
 	request->method = method;
-	note_waiting(request->client, false);
 	take_id(request, vsm_request_header(request, "X-Request-Id"));
 	vsm_handle_begin(request);
-	/* Whoever asks before sending a body need not send it in vain. */
-	if (request->refuse != NULL && expect != NULL)
+	/* Whoever asks before sending a body, or will never come to its end, need not send it in vain. */
+	if (request->refuse != NULL && (expect != NULL || request->too_long))
 	{
 		request->last = true;
 		request->refuse(request);
@@ -353,14 +370,13 @@ end_request(void *unused, struct MHD_Connection *client, void **context, enum MH
 		vsm_stats_count(request->match.path, request->method, request->status, duration_us);
 		log_request(request, duration_us);
 	}
-	note_waiting(client, true);
-	client_of(client)->request = NULL;
-	free_request(request);
+	vsm_request_free(request);
 	*context = NULL;
+	vsm_client_ended(vsm_client_of(client));
 }
 
-static void
-free_request(Request *request)
+void
+vsm_request_free(Request *request)
 {
 	if (request->import != NULL)
 		vsm_import_release(request->import);
@@ -373,6 +389,7 @@ free_request(Request *request)
 	for (int i = 0; i < request->n_headers; i++)
 		free(request->headers[i].value);
 	free(request->target);
+	free(request->host);
 	free(request);
 	http.running--;
 }
@@ -392,79 +409,7 @@ log_request(const Request *request, int64_t duration_us)
 	vsm_text_free(&method);
 }
 
-/* ---- Clients ---- */
-
-static void
-note_client(void *unused, struct MHD_Connection *client, void **context, enum MHD_ConnectionNotificationCode what)
-{
-	Client	   *noted = *context;
-
-	(void) unused;
-	pthread_mutex_lock(&http.lock);
-	if (what == MHD_CONNECTION_NOTIFY_STARTED)
-	{
-		noted = vsm_alloc(sizeof *noted);
-		noted->socket = MHD_get_connection_info(client, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-		noted->waiting_us = vsm_now_us();
-		noted->next = http.list;
-		noted->place = &http.list;
-		if (noted->next != NULL)
-			noted->next->place = &noted->next;
-		http.list = noted;
-		*context = noted;
-		http.clients++;
-	}
-	else if (noted != NULL)
-	{
-		*noted->place = noted->next;
-		if (noted->next != NULL)
-			noted->next->place = noted->place;
-		/* One that libmicrohttpd refused by itself: it does not say that it ended. */
-		if (noted->request != NULL)
-			free_request(noted->request);
-		free(noted);
-		*context = NULL;
-		http.clients--;
-	}
-	pthread_mutex_unlock(&http.lock);
-}
-
-static Client *
-client_of(struct MHD_Connection *client)
-{
-	return MHD_get_connection_info(client, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-}
-
-static void
-note_waiting(struct MHD_Connection *client, bool waiting)
-{
-	Client	   *noted = client_of(client);
-
-	pthread_mutex_lock(&http.lock);
-	if (noted != NULL)
-		noted->waiting_us = waiting ? vsm_now_us() : 0;
-	pthread_mutex_unlock(&http.lock);
-}
-
-/*
- * vsm_http_sweep
- *		Leave clients whose headers have been coming for too long.
- *
- * One that waits for longer than the idle timeout cannot be idle, or libmicrohttpd
- * would have left it: it must be sending drops.
- */
-void
-vsm_http_sweep(void)
-{
-	int64_t		limit_us = ((int64_t) vsm_options.idle_timeout_s + vsm_options.body_timeout_s) * 1000000;
-	int64_t		now_us = vsm_now_us();
-
-	pthread_mutex_lock(&http.lock);
-	for (Client *client = http.list; client != NULL; client = client->next)
-		if (client->waiting_us != 0 && now_us - client->waiting_us > limit_us)
-			shutdown(client->socket, SHUT_RDWR);
-	pthread_mutex_unlock(&http.lock);
-}
+/* ---- Log ---- */
 
 static void
 log_message(void *unused, const char *format, va_list arguments)

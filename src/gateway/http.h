@@ -13,10 +13,8 @@ extern const char *vsm_http_url(void);
 extern int	vsm_http_fd(void);
 extern int	vsm_http_timeout_ms(void);
 extern void vsm_http_run(void);
-extern void vsm_http_sweep(void);
 extern void vsm_http_drain(void);
 extern int	vsm_http_running(void);
-extern int	vsm_http_clients(void);
 extern void vsm_http_stop(void);
 
 #endif

@@ -114,6 +114,13 @@ vsm_import_end(Import *import)
 	return false;
 }
 
+/* Is it the database's turn, and not the client's? */
+bool
+vsm_import_waits(const Import *import)
+{
+	return import->suspended;
+}
+
 /* Nothing of it is to stay in the database. */
 void
 vsm_import_abandon(Import *import)

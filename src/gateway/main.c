@@ -3,7 +3,7 @@
  *		vsm-gateway: the REST interface of vsm.
  *
  *	main thread		starts, waits for signals, ends
- *	working thread	clients (http.c, handle.c, answer.c) and the database (pool.c, connection.c)
+ *	working thread	clients (clients.c, framing.c, http.c, handle.c, answer.c) and the database (pool.c, connection.c)
  *
  * SIGTERM and SIGINT: no new clients; requests that run are finished, for
  * --drain-timeout at most; then the program ends with status 0.
@@ -56,8 +56,9 @@ main(int argc, char **argv)
 	fflush(stdout);
 	vsm_notify("READY=1");
 
-	while ((signal_number = wait_for_signal(&signals, 1000)) == 0)
-		vsm_http_sweep();
+	do
+		signal_number = wait_for_signal(&signals, 3600 * 1000);
+	while (signal_number == 0);
 	vsm_log(LOG_LEVEL_INFO, "stopping", "\"signal\":%d", signal_number);
 	vsm_notify("STOPPING=1");
 	drain(&signals);

@@ -250,7 +250,7 @@ responses(const Route *route)
 
 	snprintf(status, sizeof status, "%d", route->status == 0 ? 200 : route->status);
 	json_object_set_new(list, status, success(route));
-	json_object_set_new(list, "4XX", json_pack("{ss}", "description", "The request is no HTTP, or its headers are too large"));
+	json_object_set_new(list, "4XX", json_pack("{ss}", "description", "The request is malformed HTTP, too large or too slow, or names another host"));
 	if (route->handling == HANDLE_ASSET || route->handling == HANDLE_DOCS || route->handling == HANDLE_ROOT)
 		json_object_set_new(list, "304", json_pack("{ss}", "description", "What the client has, by If-None-Match, is still the same"));
 	if (route->handling == HANDLE_READY)

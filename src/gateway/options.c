@@ -23,6 +23,7 @@
 typedef enum Take
 {
 	TAKE_TEXT,
+	TAKE_LIST,					/* texts by commas; each further one is added */
 	TAKE_SECRET,				/* text that no message may repeat */
 	TAKE_FILE,					/* the contents of a file */
 	TAKE_SECRET_FILE,			/* the same without the newline at its end */
@@ -53,7 +54,9 @@ Options vsm_options = {
 	.statement_timeout_ms = {5000, 30000, 600000},
 	.max_connections = 1000,
 	.idle_timeout_s = 20,
+	.header_timeout_s = 10,
 	.body_timeout_s = 30,
+	.min_rate = 1024,
 	.max_body_bytes = 1024 * 1024,
 	.max_header_bytes = 16 * 1024,
 	.drain_timeout_s = 10,
@@ -71,8 +74,11 @@ static const Option options[] = {
 	{"slow-timeout", "MS", TAKE_NUMBER, &vsm_options.statement_timeout_ms[CLASS_SLOW], 1, 3600000, "statement_timeout of flow figures (30000)"},
 	{"import-timeout", "MS", TAKE_NUMBER, &vsm_options.statement_timeout_ms[CLASS_IMPORT], 1, 86400000, "statement_timeout of imports (600000)"},
 	{"max-connections", "N", TAKE_NUMBER, &vsm_options.max_connections, 1, 100000, "clients at a time (1000)"},
+	{"max-connections-per-address", "N", TAKE_NUMBER, &vsm_options.max_address_connections, 1, 100000, "of these (half of them; all behind a proxy)"},
 	{"idle-timeout", "S", TAKE_NUMBER, &vsm_options.idle_timeout_s, 1, 86400, "until a silent client is left (20)"},
-	{"body-timeout", "S", TAKE_NUMBER, &vsm_options.body_timeout_s, 1, 86400, "for a request to arrive, imports excepted (30)"},
+	{"header-timeout", "S", TAKE_NUMBER, &vsm_options.header_timeout_s, 1, 86400, "for a request's headers to arrive (10)"},
+	{"body-timeout", "S", TAKE_NUMBER, &vsm_options.body_timeout_s, 1, 86400, "for its body to arrive, imports excepted (30)"},
+	{"min-rate", "N", TAKE_NUMBER, &vsm_options.min_rate, 1, 1 << 20, "bytes a second that an import must send, or the reader of an answer take (1024)"},
 	{"max-body-bytes", "N", TAKE_SIZE, &vsm_options.max_body_bytes, 1, 1L << 30, "of a JSON body (1048576)"},
 	{"max-header-bytes", "N", TAKE_SIZE, &vsm_options.max_header_bytes, 4096, 1L << 20, "of request line and headers (16384)"},
 	{"drain-timeout", "S", TAKE_NUMBER, &vsm_options.drain_timeout_s, 0, 3600, "for running requests to end after SIGTERM (10)"},
@@ -83,6 +89,7 @@ static const Option options[] = {
 	{"jwt-aud", "TEXT", TAKE_TEXT, &vsm_options.jwt_audience, 0, 0, "audience that tokens must name"},
 	{"jwt-role-claim", "PATH", TAKE_TEXT, &vsm_options.jwt_role_claim, 0, 0, "claim that names the database role, such as role or app.role (role)"},
 	{"anonymous-role", "ROLE", TAKE_TEXT, &vsm_options.anonymous_role, 0, 0, "database role of requests without a token"},
+	{"allowed-host", "NAME", TAKE_LIST, &vsm_options.allowed_hosts, 0, 0, "host name of this service beside localhost and --host, also several; * for any"},
 	{"cors-origin", "ORIGINS", TAKE_TEXT, &vsm_options.cors_origins, 0, 0, "origins of pages that may call this, by commas; * for all (none)"},
 	{"tls-cert", "FILE", TAKE_FILE, &vsm_options.tls_certificate, 0, 0, "serve https: certificate chain, PEM"},
 	{"tls-key", "FILE", TAKE_FILE, &vsm_options.tls_key, 0, 0, "its key, PEM"},
@@ -97,6 +104,7 @@ static const Option options[] = {
 static void read_environment(void);
 static void read_arguments(int argc, char **argv);
 static void take(const Option *option, const char *value);
+static void add_to_list(char **list, const char *value);
 static long number_of(const Option *option, const char *value);
 static char *contents_of(const Option *option, const char *path);
 static void check(void);
@@ -110,6 +118,8 @@ vsm_options_read(int argc, char **argv)
 	read_environment();
 	read_arguments(argc, argv);
 	check();
+	if (vsm_options.max_address_connections == 0)
+		vsm_options.max_address_connections = (vsm_options.max_connections + 1) / 2;
 	vsm_options.conninfo = vsm_conninfo_from_environment();
 }
 
@@ -181,6 +191,9 @@ take(const Option *option, const char *value)
 		case TAKE_SECRET:
 			*(char **) option->target = vsm_copy(value);
 			break;
+		case TAKE_LIST:
+			add_to_list(option->target, value);
+			break;
 		case TAKE_FILE:
 		case TAKE_SECRET_FILE:
 			*(char **) option->target = contents_of(option, value);
@@ -205,6 +218,15 @@ take(const Option *option, const char *value)
 				refuse("--%s is all, errors or none", option->name);
 			break;
 	}
+}
+
+static void
+add_to_list(char **list, const char *value)
+{
+	char	   *longer = *list == NULL ? vsm_copy(value) : vsm_format("%s,%s", *list, value);
+
+	free(*list);
+	*list = longer;
 }
 
 static long
@@ -258,7 +280,7 @@ check(void)
 		refuse("--anonymous-role and --jwt-aud need --jwt-secret-file or --jwt-public-key-file");
 	if (!vsm_options_auth() && !vsm_options.insecure && !is_loopback(vsm_options.host))
 		refuse("without tokens it listens on loopback addresses only\n"
-			   "Hint: give --jwt-secret-file or --jwt-public-key-file, or --insecure behind a proxy that checks its users");
+			   "Hint: give --jwt-secret-file or --jwt-public-key-file, or --insecure and --allowed-host behind a proxy that checks its users");
 	if ((vsm_options.tls_certificate == NULL) != (vsm_options.tls_key == NULL))
 		refuse("--tls-cert and --tls-key belong together");
 }
@@ -284,10 +306,10 @@ help(void)
 
 		snprintf(left, sizeof left, "--%s%s%s", options[i].name, options[i].argument ? "=" : "",
 				 options[i].argument ? options[i].argument : "");
-		printf("  %-28s  %s\n", left, options[i].about);
+		printf("  %-33s  %s\n", left, options[i].about);
 	}
-	puts("  --help                        show this help\n"
-		 "  --version                     show the version\n\n"
+	puts("  --help                             show this help\n"
+		 "  --version                          show the version\n\n"
 		 "Environment:\n"
 		 "  DATABASE_URL                  the database, as postgresql://USER@HOST/NAME or any libpq connection string\n"
 		 "  DATABASE_HOST, DATABASE_PORT, DATABASE_NAME, DATABASE_USER, DATABASE_PASSWORD\n"

@@ -31,8 +31,11 @@ typedef struct Options
 	int			statement_timeout_ms[N_CLASSES];
 
 	int			max_connections;
+	int			max_address_connections;
 	int			idle_timeout_s;
+	int			header_timeout_s;
 	int			body_timeout_s;
+	int			min_rate;		/* bytes a second */
 	size_t		max_body_bytes;
 	size_t		max_header_bytes;
 	int			drain_timeout_s;
@@ -43,6 +46,7 @@ typedef struct Options
 	const char *jwt_role_claim;
 	const char *anonymous_role;
 
+	char	   *allowed_hosts;	/* separated by commas, or *; NULL: none but our own */
 	const char *cors_origins;	/* separated by commas, or *; NULL: none */
 	char	   *tls_certificate;
 	char	   *tls_key;

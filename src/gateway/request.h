@@ -41,6 +41,7 @@ typedef struct Request
 {
 	struct MHD_Connection *client;
 	char	   *target;			/* path and query as they came */
+	char	   *host;			/* of a target http://host/path; NULL: that of the Host header counts */
 	size_t		path_length;
 	const char *query;			/* in target; "" when there is none */
 	const char *method;
@@ -48,6 +49,7 @@ typedef struct Request
 	int64_t		started_us;
 	bool		begun;			/* its headers are there */
 	bool		last;			/* close the connection after it */
+	bool		too_long;		/* its body, by what it says itself, to be heard out */
 	Match		match;
 	Identity	who;
 
@@ -65,6 +67,8 @@ typedef struct Request
 	Header		headers[MAX_HEADERS];	/* of the answer */
 	int			n_headers;
 	int			status;			/* 0: none yet */
+	int64_t		answered_us;	/* when that was decided */
+	size_t		answer_bytes;
 } Request;
 
 /* handle.c */
@@ -84,6 +88,7 @@ extern void vsm_answer_header(Request *request, const char *name, const char *va
 extern bool vsm_accepts_rather(Request *request, const char *type, const char *other);
 
 /* http.c */
+extern void vsm_request_free(Request *request);
 extern const char *vsm_request_header(Request *request, const char *name);
 extern bool vsm_http_draining(void);
 

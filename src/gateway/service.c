@@ -22,7 +22,7 @@ vsm_say_health(Request *request)
 	if (request->job.outcome == OUTCOME_ERROR)
 		vsm_log_text(LOG_LEVEL_WARNING, "health_failed", "reason", PQresultErrorMessage(request->job.result));
 	vsm_text_addf(&body, "{\"status\":\"%s\",\"service\":\"" SERVICE "\",\"version\":\"" VSM_VERSION "\",\"database_connected\":%s}",
-				  request->job.outcome == OUTCOME_ROWS || (up && request->who.role == NULL && vsm_options_auth()) ? "UP" : "DEGRADED",
+				  request->job.outcome == OUTCOME_ROWS ? "UP" : "DEGRADED",
 				  up ? "true" : "false");
 	return vsm_answer(request, 200, "application/json", &body);
 }
@@ -30,7 +30,7 @@ vsm_say_health(Request *request)
 enum MHD_Result
 vsm_say_ready(Request *request)
 {
-	bool		ready = request->job.outcome == OUTCOME_ROWS || (request->job.outcome == OUTCOME_ERROR && vsm_options_auth());
+	bool		ready = request->job.outcome == OUTCOME_ROWS;
 
 	if (ready && !vsm_http_draining())
 		return vsm_answer_constant(request, 200, "application/json", "{\"status\":\"READY\"}", strlen("{\"status\":\"READY\"}"));

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients.h"
 #include "http.h"
 #include "options.h"
 #include "pool.h"
@@ -98,7 +99,7 @@ vsm_stats_write(Text *text, bool database_up)
 	family(text, "vsm_requests_in_flight", "gauge", "Requests that have no answer yet.");
 	vsm_text_addf(text, "vsm_requests_in_flight %d\n", vsm_http_running());
 	family(text, "vsm_clients", "gauge", "Open client connections.");
-	vsm_text_addf(text, "vsm_clients %d\n", vsm_http_clients());
+	vsm_text_addf(text, "vsm_clients %d\n", vsm_clients_count());
 	family(text, "vsm_pool_connections", "gauge", "Connections to the database, by state.");
 	vsm_text_addf(text, "vsm_pool_connections{state=\"idle\"} %d\nvsm_pool_connections{state=\"busy\"} %d\nvsm_pool_connections{state=\"down\"} %d\n",
 				  pool.idle, pool.busy, pool.down);

@@ -61,7 +61,11 @@ vsm_step_send(Connection *connection, Step step)
 	switch (step)
 	{
 		case STEP_SESSION:
-			return PQsendQuery(pg, "SELECT set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO', false),"
+			/* By the catalogs, since a regprocedure in a schema that one may not use is an error. */
+			return PQsendQuery(pg, "SELECT EXISTS (SELECT FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace"
+							   " WHERE n.nspname = 'vsm_api' AND p.proname = 'prepare' AND p.pronargs = 0"
+							   " AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')),"
+							   " set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO', false),"
 							   " set_config('IntervalStyle', 'postgres', false)");
 		case STEP_DEFAULTS:
 			return PQsendQuery(pg, "SELECT vsm_api.prepare()");

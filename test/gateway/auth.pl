@@ -26,6 +26,7 @@ $node->safe_psql('postgres', q{
 my $url = url($node) =~ s/user=[^&]*/user=gate/r;
 
 hs256();
+quiet_server();
 anonymous();
 rs256();
 
@@ -123,6 +124,23 @@ sub hs256
 	is($gw->get($_)->{status}, 200, "$_ needs no token") for qw(/live /ready /api/v1/health);
 	unlike($gw->log, qr/\Q$secret\E|eyJ/, 'neither the secret nor a token is in the log');
 	$gw->finish;
+	return;
+}
+
+# A session that does only what it may leaves no error in the server's log, nor do the probes.
+sub quiet_server
+{
+	my $before = -s $node->logfile;
+	my $gw = Service->start($node, url => $url, options => [ '--jwt-secret', $secret ]);
+	my $in = time + 3600;
+	is($gw->eventually('/ready', 200)->{status}, 200, 'with tokens it is ready');
+	is($gw->get('/api/v1/health')->{json}{status}, 'UP', 'and health says UP');
+	status_is(try_token($gw, 'GET', hs(qq({"role":"app_reader","exp":$in}))), 200, 'a reader reads');
+	status_is(try_token($gw, 'POST', hs(qq({"role":"app_writer","exp":$in}))), 201, 'a writer writes');
+	is($gw->get('/metrics', authorization => 'Bearer ' . hs(qq({"role":"app_reader","exp":$in})))->{status}, 200, 'the figures are scraped');
+	$gw->finish;
+	my @errors = grep { /\b(ERROR|FATAL|WARNING):/ } split /\n/, substr slurp_file($node->logfile), $before;
+	is(join("\n", @errors), '', "and the server's log has no error of it");
 	return;
 }
 

@@ -144,7 +144,7 @@ sub cut_off
 {
 	my $before = $node->safe_psql('postgres', 'SELECT count(*) FROM vsm.stage_transitions');
 	my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $gw->{port}, Proto => 'tcp') // die "connect: $!";
-	syswrite $socket, "POST /api/v1/import HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n";
+	syswrite $socket, "POST /api/v1/import HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n";
 	my $part = "case_id,stage,entered_at\n" . join '', map { "D-$_,Backlog,2026-01-05\n" } 1 .. 1000;
 	syswrite $socket, sprintf "%x\r\n%s\r\n", length $part, $part;
 	close $socket;

@@ -24,7 +24,7 @@ sub run
 
 my ($status, $out, $errors) = run([ '--help' ]);
 is($status, 0, '--help');
-like($out, qr/--$_\b/, "names --$_") for qw(host port pool-size max-body-bytes jwt-secret jwt-public-key-file jwt-aud anonymous-role version);
+like($out, qr/--$_\b/, "names --$_") for qw(host port pool-size max-body-bytes jwt-secret jwt-public-key-file jwt-aud anonymous-role allowed-host max-connections-per-address header-timeout min-rate version);
 like($out, qr/DATABASE_URL/, 'and DATABASE_URL');
 ($status, $out) = run([ '--version' ]);
 is($status, 0, '--version');

@@ -110,9 +110,9 @@ sub malformed
 	refused('bytes at random', answer_to(join('', map { chr(($_ * 7919) % 256) } 1 .. 2000) . $end, 1));
 	refused('a TLS greeting', answer_to("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" . "\0" x 200, 1));
 	refused('no version', answer_to("GET /api/v1/stages$end", 1), qr/^(4\d\d|closed|200)$/);
-	refused('a version of the future', answer_to("GET /api/v1/stages HTTP/9.9\r\nHost: x$end", 1), qr/^(4\d\d|505|closed)$/);
+	refused('a version of the future', answer_to("GET /api/v1/stages HTTP/9.9\r\nHost: localhost$end", 1), qr/^(4\d\d|505|closed)$/);
 	refused('no Host', answer_to("GET /api/v1/stages HTTP/1.1$end", 1));
-	refused('a header without a colon', answer_to("GET /api/v1/stages HTTP/1.1\r\nHost: x\r\nnonsense$end", 1));
+	refused('a header without a colon', answer_to("GET /api/v1/stages HTTP/1.1\r\nHost: localhost\r\nnonsense$end", 1));
 	refused('a body shorter than its length', answer_to(request_text('POST /api/v1/work-items', '{"title":', 'Content-Type: application/json', 'Content-Length: 1000'), 1));
 	refused('a length below zero', answer_to(request_text('POST /api/v1/work-items', '{}', 'Content-Type: application/json', 'Content-Length: -1'), 1));
 	refused('a length that is none', answer_to(request_text('POST /api/v1/work-items', '{}', 'Content-Type: application/json', 'Content-Length: two'), 1));
@@ -122,7 +122,7 @@ sub malformed
 	refused('a chunk of enormous size', answer_to(request_text('POST /api/v1/work-items', "ffffffffffffffff\r\n{}", 'Content-Type: application/json', 'Transfer-Encoding: chunked'), 1));
 	my $chunks = join '', map { sprintf "%x\r\n%s\r\n", length, $_ } '{"title', '":"chunked","type":"bug"}', '';
 	is(status(answer_to(request_text('POST /api/v1/work-items', $chunks, 'Content-Type: application/json', 'Transfer-Encoding: chunked'))), 201, 'whole chunks are a body');
-	my $two = answer_to("GET /api/v1/health HTTP/1.1\r\nHost: x\r\n\r\n" . request_text('GET /live'));
+	my $two = answer_to("GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n" . request_text('GET /live'));
 	is(scalar(() = $two =~ m{HTTP/1\.1 200 }g), 2, 'two requests in one packet are two answers');
 	still_works('after malformed requests');
 	return;
@@ -145,7 +145,7 @@ sub bodies
 {
 	my $before = $gw->memory_kb('VmRSS');
 	refused('a body of 60 MB', answer_to(json_text('POST /api/v1/work-items', '{"title":"' . 'x' x 60_000_000 . '","type":"bug"}'), 1), qr/^(413|closed)$/);
-	refused('a body that only says so', answer_to(request_text('POST /api/v1/work-items', '', 'Content-Type: application/json', 'Content-Length: 99999999999'), 1), qr/^(413|closed)$/);
+	refused('a body that only says so', answer_to(request_text('POST /api/v1/work-items', '', 'Content-Type: application/json', 'Content-Length: 99999999999'), $_), $_ ? qr/^400$/ : qr/^413$/) for 0, 1;
 	cmp_ok($gw->memory_kb('VmRSS') - $before, '<', 16 * 1024, 'they are not held in memory (kB)');
 	refused('100,000 levels of arrays', answer_to(json_text('POST /api/v1/work-items', '[' x 100_000)), qr/^4(13|22)$/);
 	refused('and of objects in a field', answer_to(json_text('POST /api/v1/work-items', '{"title":' . '{"a":' x 100_000 . '1' . '}' x 100_000 . '}')), qr/^4(13|22)$/);
@@ -201,7 +201,7 @@ sub idle
 {
 	my @silent = map { connection() } 1 .. 100;
 	my @halfway = map { connection() } 1 .. 100;
-	syswrite $_, "POST /api/v1/work-items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 40\r\n\r\n{" for @halfway;
+	syswrite $_, "POST /api/v1/work-items HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 40\r\n\r\n{" for @halfway;
 	my $served = grep { $gw->get("/api/v1/work-items/$id/history")->{status} == 200 } 1 .. 100;
 	is($served, 100, 'a working connection beside 200 idle ones has all its answers');
 	my $fresh = status(answer_to(request_text('GET /api/v1/stages')));
@@ -242,12 +242,12 @@ sub lingering
 {
 	my $ours = $gw;
 	$gw = Service->start($node, options => [ qw(--idle-timeout 1 --body-timeout 1) ]);
-	my @lingering = (connection(), map { my $socket = connection(); syswrite $socket, $_; $socket } 'GET', "GET /live HTTP/1.1\r\nHost: x\r\n",
-		"POST /api/v1/work-items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 40\r\n\r\n{");
+	my @lingering = (connection(), map { my $socket = connection(); syswrite $socket, $_; $socket } 'GET', "GET /live HTTP/1.1\r\nHost: localhost\r\n",
+		"POST /api/v1/work-items HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 40\r\n\r\n{");
 	like(status(all_of($_)), qr/^(408|4\d\d|closed)$/, 'a client that lingers is left') for @lingering;
 	# drop by drop, never idle
 	my $drops = connection();
-	syswrite $drops, "POST /api/v1/work-items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{";
+	syswrite $drops, "POST /api/v1/work-items HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{";
 	local $SIG{PIPE} = 'IGNORE';
 	my $waiting = seconds_left(60);
 	my $left;

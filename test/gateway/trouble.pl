@@ -89,7 +89,7 @@ sub ask
 	my ($gw, $line, $body) = @_;
 	my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $gw->{port}, Proto => 'tcp') // die "connect: $!";
 	my $more = defined $body ? "Content-Type: application/json\r\nContent-Length: " . length($body) . "\r\n" : '';
-	syswrite $socket, "$line HTTP/1.1\r\nHost: x\r\nConnection: close\r\n$more\r\n" . ($body // '');
+	syswrite $socket, "$line HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n$more\r\n" . ($body // '');
 	return $socket;
 }
 
@@ -234,7 +234,7 @@ sub drains
 	$gw->signal('TERM');
 	ok(until_true(sub {
 		my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $gw->{port}, Proto => 'tcp') // return 1;
-		syswrite $socket, "GET /ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+		syswrite $socket, "GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 		return has_answer($socket, 1) && answer($socket) !~ /^HTTP\S+ 200/;
 	}), 'after SIGTERM no new request is served');
 	is(waiting_queries(), 1, 'while the move goes on');
