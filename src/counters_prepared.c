@@ -127,7 +127,7 @@ vsm_prepared_add_old(VsmBoard *board)
 							  " WHERE r.pid IS NULL AND x.pid IS NULL"
 							  " AND r.locktype OPERATOR(pg_catalog.=) 'relation' AND r.relation OPERATOR(pg_catalog.=) $1"
 							  " AND r.database OPERATOR(pg_catalog.=) $2"
-							  " AND r.mode NOT IN ('AccessShareLock', 'RowShareLock')"
+							  " AND r.mode OPERATOR(pg_catalog.<>) 'AccessShareLock' AND r.mode OPERATOR(pg_catalog.<>) 'RowShareLock'"
 							  " AND x.locktype OPERATOR(pg_catalog.=) 'transactionid' AND x.transactionid IS NOT NULL",
 							  2, types, values, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not list the prepared transactions");
