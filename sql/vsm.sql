@@ -1094,8 +1094,10 @@ FROM (SELECT o.kind, o.a, o.b, o.n
                                         g.cycle_ms, g.lead_ms) o
       UNION ALL
       SELECT k.kind, k.a, k.b, k.n FROM vsm._totals_kept k WHERE k.n <> 0) u
+WHERE EXISTS (SELECT FROM vsm.stages s WHERE s.id = CASE u.kind WHEN 3 THEN u.b ELSE u.a END)
+  AND (u.kind <> 3 OR u.a = 0 OR EXISTS (SELECT FROM vsm.stages s WHERE s.id = u.a))
 GROUP BY 1, 2, 3;
-COMMENT ON VIEW vsm._totals_counted IS 'The totals, from the ledger and what it had held.';
+COMMENT ON VIEW vsm._totals_counted IS 'The totals of stages that are defined, from the ledger and what it had held.';
 
 CREATE FUNCTION vsm._totals_keep() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -45,6 +45,13 @@
 #define VSM_INTERVAL_NOT_FINITE(interval) false
 #endif
 
+/* The oldest transaction whose outcome pg_xact knows; under XactTruncationLock. */
+#if PG_VERSION_NUM >= 170000
+#define VSM_OLDEST_CLOG_XID (TransamVariables->oldestClogXid)
+#else
+#define VSM_OLDEST_CLOG_XID (ShmemVariableCache->oldestClogXid)
+#endif
+
 /* Memory that all backends of the server find by its name, without preloading; NULL: there is no such thing. */
 #if PG_VERSION_NUM >= 170000
 #include "storage/dsm_registry.h"
