@@ -3736,6 +3736,60 @@ CREATE TRIGGER written INSTEAD OF INSERT OR UPDATE OR DELETE ON vsm_api.work_ite
     FOR EACH ROW EXECUTE FUNCTION vsm._shown_item_written();
 
 ------------------------------------------------------------------------------------------------------------------------
+-- shape: what a dump could not carry is refused, or warned of (src/shape.c)
+--
+-- The functions are left to the superuser who runs this script: an event trigger runs in everybody's sessions, so whoever
+-- owned its function would have the rights of every superuser who changes a definition.
+------------------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE vsm._shape (
+    relation text NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    PRIMARY KEY (relation, kind, name)
+);
+COMMENT ON TABLE vsm._shape IS
+    'Indexes, constraints and triggers of the extension''s tables that are its own; any other is its user''s. In no dump.';
+
+CREATE FUNCTION vsm._shape_kept() RETURNS event_trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__shape_kept';
+COMMENT ON FUNCTION vsm._shape_kept() IS 'Refuses changes of the extension''s objects that a dump would lose rows by, and warns of others it will not carry.';
+
+CREATE FUNCTION vsm._shape_dropped() RETURNS event_trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__shape_dropped';
+COMMENT ON FUNCTION vsm._shape_dropped() IS 'Refuses to drop what belongs to the extension''s tables.';
+
+-- These tags only, so that other commands pay nothing.
+CREATE EVENT TRIGGER vsm_shape ON ddl_command_end
+    WHEN TAG IN ('ALTER TABLE', 'ALTER INDEX', 'ALTER VIEW', 'ALTER SEQUENCE', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER SCHEMA',
+                 'ALTER FOREIGN TABLE', 'ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER AGGREGATE', 'ALTER OPERATOR', 'ALTER TRIGGER',
+                 'ALTER POLICY', 'ALTER RULE', 'ALTER STATISTICS', 'ALTER EXTENSION', 'CREATE TABLE', 'CREATE FOREIGN TABLE',
+                 'CREATE INDEX', 'CREATE TRIGGER', 'CREATE POLICY', 'CREATE RULE', 'CREATE STATISTICS', 'CREATE VIEW',
+                 'CREATE FUNCTION', 'CREATE AGGREGATE', 'CREATE SCHEMA')
+    EXECUTE FUNCTION vsm._shape_kept();
+COMMENT ON EVENT TRIGGER vsm_shape IS
+    'The shape of extension vsm''s objects is its own. A superuser who knows better disables it: ALTER EVENT TRIGGER vsm_shape DISABLE.';
+CREATE EVENT TRIGGER vsm_shape_dropped ON sql_drop EXECUTE FUNCTION vsm._shape_dropped();
+COMMENT ON EVENT TRIGGER vsm_shape_dropped IS 'As vsm_shape, for what is dropped.';
+
+-- The last of what makes objects; an upgrade script that makes some ends with this, too.
+INSERT INTO vsm._shape (relation, kind, name)
+SELECT c.relname, p.kind, p.name
+FROM pg_catalog.pg_depend d
+JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'vsm'
+JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'r'
+CROSS JOIN LATERAL (
+    SELECT 'index', x.relname
+    FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid
+    UNION ALL
+    SELECT 'constraint', n.conname FROM pg_catalog.pg_constraint n WHERE n.conrelid = c.oid
+    UNION ALL
+    SELECT 'trigger', t.tgname FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) p (kind, name)
+WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+  AND d.deptype = 'e'
+ON CONFLICT DO NOTHING;
+
+------------------------------------------------------------------------------------------------------------------------
 -- privileges: PUBLIC has nothing; vsm.grant_access() gives a role what it needs
 ------------------------------------------------------------------------------------------------------------------------
 
@@ -3827,6 +3881,7 @@ BEGIN
         SELECT CASE p.prokind WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END,
                format('%s', p.oid::regprocedure)
         FROM pg_proc p WHERE p.pronamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace)
+          AND p.prorettype <> 'event_trigger'::regtype
         UNION ALL
         SELECT 'SCHEMA', 'vsm_api'
     LOOP
