@@ -38,7 +38,9 @@
 #define VSM_CASE_CONSTRAINT_RECURSE
 #define VSM_CASE_DROP_CONSTRAINT_RECURSE
 #else
-#define VSM_CASE_CONSTRAINT_RECURSE case AT_AddConstraintRecurse: case AT_ValidateConstraintRecurse:
+#define VSM_CASE_CONSTRAINT_RECURSE \
+	case AT_AddConstraintRecurse: \
+	case AT_ValidateConstraintRecurse:
 #define VSM_CASE_DROP_CONSTRAINT_RECURSE case AT_DropConstraintRecurse:
 #endif
 

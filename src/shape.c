@@ -107,12 +107,12 @@ static ShapeVerdict judge_part(const CollectedCommand *command, const ShapeHome 
 static ShapeVerdict judge_alter_table(const CollectedCommand *command, const ShapeHome *home, char **object);
 static ShapeVerdict judge_subcommand(const AlterTableCmd *subcommand);
 static bool has_member_parent(Oid relation, const ShapeHome *home);
+static bool has_member_child(Oid relation, const ShapeHome *home);
 static void judge_dropped(TupleTableSlot *slot, const ShapeHome *home);
 static Oid relation_of(const ObjectAddress *address, const char **kind, char **name);
-static HeapTuple catalog_row(Oid catalog, Oid index, AttrNumber key, Oid oid, Relation *rel, SysScanDesc *scan);
 static bool is_member(Oid classid, Oid objid, const ShapeHome *home);
 static bool is_own_part(const ShapeHome *home, const char *relation, const char *kind, const char *name);
-static Oid named_relation(const ArrayType *names, char **part);
+static Oid named_relation(const ArrayType *names, Oid *schema, char **part);
 static void refuse(ShapeVerdict verdict, const char *object);
 static void warn(const char *object);
 
@@ -285,7 +285,8 @@ judge_simple(const CollectedCommand *command, const ShapeHome *home, char **obje
 		return SHAPE_KEPT;
 	*object = getObjectDescription(address, true);
 	return IsA(command->parsetree, RenameStmt) || IsA(command->parsetree, AlterObjectSchemaStmt)
-		? SHAPE_REFUSED_OWN : SHAPE_FORGOTTEN;
+			   ? SHAPE_REFUSED_OWN
+			   : SHAPE_FORGOTTEN;
 }
 
 /* A table, view, sequence or composite type, other than by ALTER TABLE's actions. */
@@ -315,7 +316,7 @@ judge_sequence(const Node *parsetree)
 
 	if (!IsA(parsetree, AlterSeqStmt))
 		return SHAPE_FORGOTTEN;
-	foreach (cell, ((const AlterSeqStmt *) parsetree)->options)
+	foreach(cell, ((const AlterSeqStmt *) parsetree)->options)
 		if (strcmp(lfirst_node(DefElem, cell)->defname, "restart") != 0)
 			return SHAPE_FORGOTTEN;
 	return SHAPE_KEPT;
@@ -354,7 +355,7 @@ judge_alter_table(const CollectedCommand *command, const ShapeHome *home, char *
 		member = is_member(RelationRelationId, relation, home);
 	*object = psprintf("\"%s\"", get_rel_name(relation));
 
-	foreach (cell, command->d.alterTable.subcmds)
+	foreach(cell, command->d.alterTable.subcmds)
 	{
 		const CollectedATSubcmd *collected = lfirst(cell);
 		const AlterTableCmd *subcommand = castNode(AlterTableCmd, collected->parsetree);
@@ -362,8 +363,8 @@ judge_alter_table(const CollectedCommand *command, const ShapeHome *home, char *
 
 		if (member)
 			verdict = relkind == RELKIND_RELATION ? judge_subcommand(subcommand) : SHAPE_FORGOTTEN;
-		else if ((subcommand->subtype == AT_AddInherit || subcommand->subtype == AT_AttachPartition) &&
-				 is_member(RelationRelationId, collected->address.objectId, home))
+		else if ((subcommand->subtype == AT_AddInherit && has_member_parent(relation, home)) ||
+				 (subcommand->subtype == AT_AttachPartition && has_member_child(relation, home)))
 			verdict = SHAPE_REFUSED_INHERITANCE;
 		worst = Max(worst, verdict);
 	}
@@ -440,7 +441,7 @@ judge_subcommand(const AlterTableCmd *subcommand)
 	}
 }
 
-/* CREATE TABLE ... INHERITS, of a table of ours? */
+/* Does the relation inherit from a table of ours? */
 static bool
 has_member_parent(Oid relation, const ShapeHome *home)
 {
@@ -459,6 +460,18 @@ has_member_parent(Oid relation, const ShapeHome *home)
 	return found;
 }
 
+/* Is a table of ours a partition of the relation? */
+static bool
+has_member_child(Oid relation, const ShapeHome *home)
+{
+	ListCell   *cell;
+
+	foreach(cell, find_inheritance_children(relation, NoLock))
+		if (is_member(RelationRelationId, lfirst_oid(cell), home))
+			return true;
+	return false;
+}
+
 /* A dropped object, by what the server remembers of it: it is in no catalog any more, but its table is. */
 static void
 judge_dropped(TupleTableSlot *slot, const ShapeHome *home)
@@ -470,6 +483,7 @@ judge_dropped(TupleTableSlot *slot, const ShapeHome *home)
 	char	   *part = NULL;
 	char	   *kind;
 	Datum		names;
+	Oid			schema;
 	Oid			relation;
 	bool		no_names;
 
@@ -480,12 +494,12 @@ judge_dropped(TupleTableSlot *slot, const ShapeHome *home)
 	if (no_names)
 		return;
 	kind = TextDatumGetCString(slot_getattr(slot, DROPPED_TYPE, &isnull));
-	relation = named_relation(DatumGetArrayTypeP(names), &part);
+	relation = named_relation(DatumGetArrayTypeP(names), &schema, &part);
 
 	if (classid == RelationRelationId && column == 0)
 	{
-		/* the last of its names is its own, and which table it was on is not told */
-		if (strcmp(kind, "index") == 0 && is_own_part(home, NULL, kind, part))
+		/* its names are its schema's and its own; which table it was on is not told */
+		if (strcmp(kind, "index") == 0 && schema == home->schema && is_own_part(home, NULL, kind, part))
 			refuse(SHAPE_REFUSED_OWN, psprintf("index \"%s\"", part));
 		return;
 	}
@@ -506,81 +520,56 @@ judge_dropped(TupleTableSlot *slot, const ShapeHome *home)
 static Oid
 relation_of(const ObjectAddress *address, const char **kind, char **name)
 {
-	Oid			relation = InvalidOid;
-	Relation	rel;
-	SysScanDesc scan;
-	HeapTuple	tuple = NULL;
-
-	switch (address->classId)
+	static const struct
 	{
-		case RelationRelationId:
-			*kind = "index";
-			*name = get_rel_name(address->objectId);
-			return IndexGetRelation(address->objectId, true);
-		case TriggerRelationId:
-			*kind = "trigger";
-			tuple = catalog_row(TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid, address->objectId, &rel, &scan);
-			if (tuple)
-			{
-				relation = ((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid;
-				*name = pstrdup(NameStr(((Form_pg_trigger) GETSTRUCT(tuple))->tgname));
-			}
-			break;
-		case ConstraintRelationId:
-			*kind = "constraint";
-			tuple = catalog_row(ConstraintRelationId, ConstraintOidIndexId, Anum_pg_constraint_oid, address->objectId, &rel, &scan);
-			if (tuple)
-			{
-				relation = ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid;
-				*name = pstrdup(NameStr(((Form_pg_constraint) GETSTRUCT(tuple))->conname));
-			}
-			break;
-		case PolicyRelationId:
-			*kind = "policy";
-			tuple = catalog_row(PolicyRelationId, PolicyOidIndexId, Anum_pg_policy_oid, address->objectId, &rel, &scan);
-			if (tuple)
-			{
-				relation = ((Form_pg_policy) GETSTRUCT(tuple))->polrelid;
-				*name = pstrdup(NameStr(((Form_pg_policy) GETSTRUCT(tuple))->polname));
-			}
-			break;
-		case RewriteRelationId:
-			*kind = "rule";
-			tuple = catalog_row(RewriteRelationId, RewriteOidIndexId, Anum_pg_rewrite_oid, address->objectId, &rel, &scan);
-			if (tuple)
-			{
-				relation = ((Form_pg_rewrite) GETSTRUCT(tuple))->ev_class;
-				*name = pstrdup(NameStr(((Form_pg_rewrite) GETSTRUCT(tuple))->rulename));
-			}
-			break;
-		case StatisticExtRelationId:
-			*kind = "statistics";
-			tuple = catalog_row(StatisticExtRelationId, StatisticExtOidIndexId, Anum_pg_statistic_ext_oid, address->objectId,
-								&rel, &scan);
-			if (tuple)
-			{
-				relation = ((Form_pg_statistic_ext) GETSTRUCT(tuple))->stxrelid;
-				*name = pstrdup(NameStr(((Form_pg_statistic_ext) GETSTRUCT(tuple))->stxname));
-			}
-			break;
-		default:
-			return InvalidOid;
+		Oid			catalog;
+		Oid			index;		/* of its OIDs */
+		AttrNumber	oid;
+		AttrNumber	relation;
+		AttrNumber	name;
+		const char *kind;
+	}			catalogs[] = {
+		{TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid, Anum_pg_trigger_tgrelid, Anum_pg_trigger_tgname, "trigger"},
+		{ConstraintRelationId, ConstraintOidIndexId, Anum_pg_constraint_oid, Anum_pg_constraint_conrelid, Anum_pg_constraint_conname,
+		"constraint"},
+		{PolicyRelationId, PolicyOidIndexId, Anum_pg_policy_oid, Anum_pg_policy_polrelid, Anum_pg_policy_polname, "policy"},
+		{RewriteRelationId, RewriteOidIndexId, Anum_pg_rewrite_oid, Anum_pg_rewrite_ev_class, Anum_pg_rewrite_rulename, "rule"},
+		{StatisticExtRelationId, StatisticExtOidIndexId, Anum_pg_statistic_ext_oid, Anum_pg_statistic_ext_stxrelid,
+		Anum_pg_statistic_ext_stxname, "statistics"},
+	};
+
+	if (address->classId == RelationRelationId)
+	{
+		*kind = "index";
+		*name = get_rel_name(address->objectId);
+		return IndexGetRelation(address->objectId, true);
 	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return relation;
-}
+	for (int i = 0; i < (int) lengthof(catalogs); i++)
+	{
+		Relation	catalog;
+		ScanKeyData key;
+		SysScanDesc scan;
+		HeapTuple	tuple;
+		bool		isnull;
+		Oid			relation = InvalidOid;
 
-/* The row of a catalog with that OID, or NULL; valid until the caller ends the scan. */
-static HeapTuple
-catalog_row(Oid catalog, Oid index, AttrNumber key, Oid oid, Relation *rel, SysScanDesc *scan)
-{
-	ScanKeyData with_oid;
-
-	*rel = table_open(catalog, AccessShareLock);
-	ScanKeyInit(&with_oid, key, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(oid));
-	*scan = systable_beginscan(*rel, index, true, NULL, 1, &with_oid);
-	return systable_getnext(*scan);
+		if (address->classId != catalogs[i].catalog)
+			continue;
+		catalog = table_open(catalogs[i].catalog, AccessShareLock);
+		ScanKeyInit(&key, catalogs[i].oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(address->objectId));
+		scan = systable_beginscan(catalog, catalogs[i].index, true, NULL, 1, &key);
+		tuple = systable_getnext(scan);
+		if (HeapTupleIsValid(tuple))
+		{
+			relation = DatumGetObjectId(heap_getattr(tuple, catalogs[i].relation, RelationGetDescr(catalog), &isnull));
+			*kind = catalogs[i].kind;
+			*name = pstrdup(NameStr(*DatumGetName(heap_getattr(tuple, catalogs[i].name, RelationGetDescr(catalog), &isnull))));
+		}
+		systable_endscan(scan);
+		table_close(catalog, AccessShareLock);
+		return relation;
+	}
+	return InvalidOid;
 }
 
 static bool
@@ -627,19 +616,18 @@ is_own_part(const ShapeHome *home, const char *relation, const char *kind, const
 
 /* The relation of {schema, relation, part}, and the last name. */
 static Oid
-named_relation(const ArrayType *names, char **part)
+named_relation(const ArrayType *names, Oid *schema, char **part)
 {
 	Datum	   *elements;
 	bool	   *nulls;
 	int			n;
-	Oid			schema;
 
 	deconstruct_array(unconstify(ArrayType *, names), TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &n);
 	*part = n > 0 && !nulls[n - 1] ? TextDatumGetCString(elements[n - 1]) : pstrdup("");
-	if (n < 3 || nulls[0] || nulls[1])
+	*schema = n > 0 && !nulls[0] ? get_namespace_oid(TextDatumGetCString(elements[0]), true) : InvalidOid;
+	if (!OidIsValid(*schema) || n < 3 || nulls[1])
 		return InvalidOid;
-	schema = get_namespace_oid(TextDatumGetCString(elements[0]), true);
-	return OidIsValid(schema) ? get_relname_relid(TextDatumGetCString(elements[1]), schema) : InvalidOid;
+	return get_relname_relid(TextDatumGetCString(elements[1]), *schema);
 }
 
 static void
