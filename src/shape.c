@@ -378,6 +378,7 @@ judge_subcommand(const AlterTableCmd *subcommand)
 	switch (subcommand->subtype)
 	{
 		/* as a restore with --disable-triggers does; the promises end there, not the rows */
+		case AT_SetLogged:
 		case AT_EnableTrig:
 		case AT_EnableAlwaysTrig:
 		case AT_EnableReplicaTrig:
@@ -407,7 +408,6 @@ judge_subcommand(const AlterTableCmd *subcommand)
 		case AT_ReplicaIdentity:
 		case AT_SetAccessMethod:
 		case AT_SetCompression:
-		case AT_SetLogged:
 		case AT_SetOptions:
 		case AT_ResetOptions:
 		case AT_SetRelOptions:
@@ -416,6 +416,7 @@ judge_subcommand(const AlterTableCmd *subcommand)
 		case AT_SetStatistics:
 		case AT_SetStorage:
 		case AT_SetTableSpace:
+		case AT_SetUnLogged:
 			return SHAPE_FORGOTTEN;
 
 		case AT_EnableRowSecurity:
@@ -432,9 +433,6 @@ judge_subcommand(const AlterTableCmd *subcommand)
 		case AT_AddOf:
 		case AT_DropOf:
 			return SHAPE_REFUSED_INHERITANCE;
-
-		case AT_SetUnLogged:	/* a crash would empty it */
-			return SHAPE_REFUSED_OWN;
 
 		default:
 			return SHAPE_REFUSED_COLUMN;
