@@ -158,6 +158,7 @@ for my $role ('keeper', $superuser)
 
 prices();
 allowed_changes_survive();
+lost_rows_are_told_of();
 restores_in_spite_of_it();
 
 $node->stop;
@@ -310,6 +311,27 @@ sub contents
 		SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname IN ('vsm', 'side') AND c.relkind = 'r' ORDER BY c.oid::regclass::text});
 	return $node->safe_psql($db, join '', map { "SELECT '$_ ' || count(*) || ' ' || coalesce(md5(string_agg(t::text, ' ' ORDER BY t::text)), '') FROM $_ t;\n" } @tables);
+}
+
+# A dump whose work items cannot be loaded, as those of a table with a column more: the copy says so.
+sub lost_rows_are_told_of
+{
+	$node->safe_psql('postgres', 'CREATE DATABASE lossy; CREATE DATABASE lost');
+	$node->safe_psql('lossy', q{
+		CREATE EXTENSION vsm;
+		SELECT vsm.create_work_item('item ' || n) FROM generate_series(1, 7) n;
+		ALTER EVENT TRIGGER vsm_shape DISABLE;
+		ALTER TABLE vsm.work_items ADD COLUMN team text;
+	});
+	$node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/lossy", 'lossy' ], 'pg_dump of a table with a column of the user\'s');
+	my ($out, $errors) = run_command([ 'pg_restore', '-d', $node->connstr('lost'), "$dir/lossy" ]);
+	like($errors, qr/column "team" of relation "work_items" does not exist/, 'its restore fails');
+	is($node->safe_psql('lost', 'SELECT (SELECT count(*) FROM vsm.work_items), (SELECT count(*) FROM vsm.stage_transitions)'), '0|7', 'and loses the items');
+	is($node->safe_psql('lost', q{SELECT items, meaning ~ 'restore again' FROM vsm.data_quality() WHERE finding = 'no_item'}), '7|t',
+		'vsm.data_quality counts them and says what to do');
+	like(errors_of($superuser, 'SELECT vsm_api.health()', 'lost'), qr/rows are lost.*no work items.*restore again/s, 'and vsm_api.health() is not well');
+	is($node->safe_psql('lossy', q{SELECT sum(items) FROM vsm.data_quality() WHERE finding IN ('no_item', 'no_stream')}), 0, 'while the source is');
+	return;
 }
 
 # A restore with disabled triggers; one where the extension is already; a superuser who knows better; the extension's end.
