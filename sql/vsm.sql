@@ -3815,15 +3815,6 @@ CREATE TRIGGER written INSTEAD OF INSERT OR UPDATE OR DELETE ON vsm_api.work_ite
 -- owned its function would have the rights of every superuser who changes a definition.
 ------------------------------------------------------------------------------------------------------------------------
 
-CREATE TABLE vsm._shape (
-    relation text NOT NULL,
-    kind text NOT NULL,
-    name text NOT NULL,
-    PRIMARY KEY (relation, kind, name)
-);
-COMMENT ON TABLE vsm._shape IS
-    'Indexes, constraints and triggers of the extension''s tables that are its own; any other is its user''s. In no dump.';
-
 CREATE FUNCTION vsm._shape_kept() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__shape_kept';
 COMMENT ON FUNCTION vsm._shape_kept() IS 'Refuses changes of the extension''s objects that a dump would lose rows by, and warns of others it will not carry.';
@@ -3834,7 +3825,8 @@ COMMENT ON FUNCTION vsm._shape_dropped() IS 'Refuses to drop what belongs to the
 
 -- These tags only, so that other commands pay nothing.
 CREATE EVENT TRIGGER vsm_shape ON ddl_command_end
-    WHEN TAG IN ('ALTER TABLE', 'ALTER INDEX', 'ALTER VIEW', 'ALTER SEQUENCE', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER SCHEMA',
+    WHEN TAG IN ('ALTER TABLE', 'ALTER INDEX', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER SEQUENCE', 'ALTER TYPE', 'ALTER DOMAIN',
+                 'ALTER SCHEMA',
                  'ALTER FOREIGN TABLE', 'ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER AGGREGATE', 'ALTER OPERATOR', 'ALTER TRIGGER',
                  'ALTER POLICY', 'ALTER RULE', 'ALTER STATISTICS', 'ALTER EXTENSION', 'CREATE TABLE', 'CREATE FOREIGN TABLE',
                  'CREATE INDEX', 'CREATE TRIGGER', 'CREATE POLICY', 'CREATE RULE', 'CREATE STATISTICS', 'CREATE VIEW',
@@ -3845,9 +3837,10 @@ COMMENT ON EVENT TRIGGER vsm_shape IS
 CREATE EVENT TRIGGER vsm_shape_dropped ON sql_drop EXECUTE FUNCTION vsm._shape_dropped();
 COMMENT ON EVENT TRIGGER vsm_shape_dropped IS 'As vsm_shape, for what is dropped.';
 
--- The last of what makes objects; an upgrade script that makes some ends with this, too.
-INSERT INTO vsm._shape (relation, kind, name)
-SELECT c.relname, p.kind, p.name
+-- The last of what makes objects; an upgrade script that makes some ends with REFRESH MATERIALIZED VIEW vsm._shape.  As a table, it would be
+-- part of a publication of the schema.  It is left to the superuser, too.
+CREATE MATERIALIZED VIEW vsm._shape AS
+SELECT c.relname::text AS relation, p.kind, p.name::text AS name
 FROM pg_catalog.pg_depend d
 JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'vsm'
 JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'r'
@@ -3859,8 +3852,9 @@ CROSS JOIN LATERAL (
     UNION ALL
     SELECT 'trigger', t.tgname FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) p (kind, name)
 WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
-  AND d.deptype = 'e'
-ON CONFLICT DO NOTHING;
+  AND d.deptype = 'e';
+COMMENT ON MATERIALIZED VIEW vsm._shape IS
+    'Indexes, constraints and triggers of the extension''s tables that are its own, as CREATE EXTENSION made them; any other is its user''s.';
 
 ------------------------------------------------------------------------------------------------------------------------
 -- privileges: PUBLIC has nothing; vsm.grant_access() gives a role what it needs

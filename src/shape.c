@@ -11,8 +11,8 @@
  *
  * What is the extension's is asked of pg_depend, never of a name.  Indexes,
  * constraints, triggers and policies are no members of their own: the install
- * script lists its own in vsm._shape, whatever else a table of ours has is its
- * user's.  That table is no part of dumps, since CREATE EXTENSION fills it.
+ * script lists its own in the materialized view vsm._shape, whatever else a
+ * table of ours has is its user's.
  *
  * The scripts of extensions may change everything (ALTER EXTENSION ... UPDATE),
  * and so may pg_upgrade, which makes each object by itself.  A superuser who

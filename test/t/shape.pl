@@ -159,6 +159,7 @@ for my $role ('keeper', $superuser)
 prices();
 allowed_changes_survive();
 lost_rows_are_told_of();
+schema_is_published();
 restores_in_spite_of_it();
 
 $node->stop;
@@ -201,6 +202,9 @@ sub others
 		'DROP INDEX CONCURRENTLY vsm.work_items_open' => $own,
 		'ALTER TABLE vsm.stages ALTER CONSTRAINT stages_stream_order_key NOT DEFERRABLE' => qr/is not a foreign key/,
 		'ALTER VIEW vsm.wip RENAME TO extra' => $own,
+		'REFRESH MATERIALIZED VIEW vsm._shape' => $role eq $superuser ? $silent : qr/must be owner/,
+		'ALTER MATERIALIZED VIEW vsm._shape RENAME TO extra' => qr/must be owner|$own/,
+		'DROP MATERIALIZED VIEW vsm._shape' => qr/must be owner|requires it/,
 		'ALTER TABLE vsm.wip SET SCHEMA side' => $own,
 		'ALTER VIEW vsm.wip SET (security_barrier = true)' => $warned,
 		'CREATE OR REPLACE VIEW vsm_api.wip WITH (security_invoker = true) AS SELECT w.stream, w.stage, w."order", w.category, w.wip, w.wip_limit, w.source FROM vsm.wip w' => $warned,
@@ -331,6 +335,28 @@ sub lost_rows_are_told_of
 		'vsm.data_quality counts them and says what to do');
 	like(errors_of($superuser, 'SELECT vsm_api.health()', 'lost'), qr/rows are lost.*no work items.*restore again/s, 'and vsm_api.health() is not well');
 	is($node->safe_psql('lossy', q{SELECT sum(items) FROM vsm.data_quality() WHERE finding IN ('no_item', 'no_stream')}), 0, 'while the source is');
+	return;
+}
+
+# All of the schema by logical replication; the subscriber has the extension, and nothing in its tables.
+sub schema_is_published
+{
+	my $port = $node->port;
+	my $host = $node->host;
+	$node->safe_psql('postgres', 'CREATE DATABASE subscriber');
+	is(errors_of($superuser, q{CREATE EXTENSION vsm}, 'subscriber'), '', 'a subscriber');
+	is(errors_of($superuser, q{CREATE PUBLICATION everything FOR TABLES IN SCHEMA vsm}), '', 'a publication of the schema is nothing to warn of');
+	$node->safe_psql('kept', q{SELECT pg_create_logical_replication_slot('everything', 'pgoutput')});
+	is(errors_of($superuser, qq{CREATE SUBSCRIPTION everything CONNECTION 'host=$host port=$port dbname=kept user=$superuser' PUBLICATION everything
+		WITH (create_slot = false, slot_name = 'everything')}, 'subscriber'), '', 'and its subscription');
+	ok($node->poll_query_until('subscriber', q{SELECT count(*) > 5 AND bool_and(srsubstate = 'r') FROM pg_subscription_rel}), 'every table is copied');
+	as('keeper', q{SELECT vsm.create_work_item('after the copy')});
+	$node->wait_for_catchup('everything') or 1;
+	is($node->safe_psql('subscriber', 'SELECT count(*) FROM vsm.work_items'), $node->safe_psql('kept', 'SELECT count(*) FROM vsm.work_items'), 'with every row');
+	is($node->safe_psql('subscriber', q{SELECT sum(items) FROM vsm.data_quality() WHERE finding IN ('no_item', 'no_ledger', 'no_stream')}), 0, 'and nothing is missing');
+	$node->safe_psql('subscriber', 'ALTER SUBSCRIPTION everything DISABLE; ALTER SUBSCRIPTION everything SET (slot_name = NONE); DROP SUBSCRIPTION everything');
+	$node->poll_query_until('kept', q{SELECT count(*) = 0 FROM pg_replication_slots WHERE active});
+	$node->safe_psql('kept', q{SELECT pg_drop_replication_slot('everything'); DROP PUBLICATION everything});
 	return;
 }
 
