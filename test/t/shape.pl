@@ -15,8 +15,7 @@ use lib $FindBin::RealBin;
 
 my $dir = PostgreSQL::Test::Utils::tempdir();
 my $node = PostgreSQL::Test::Cluster->new('shape');
-$node->init(extra => [ '--encoding=UTF8', '--no-locale' ]);
-$node->append_conf('postgresql.conf', "wal_level = logical\n");
+$node->init(allows_streaming => 'logical', extra => [ '--encoding=UTF8', '--no-locale' ]);
 $node->start;
 my $superuser = $node->safe_psql('postgres', 'SELECT current_user');
 my $version = $node->safe_psql('postgres', 'SHOW server_version_num') / 10000;
@@ -351,8 +350,8 @@ sub schema_is_published
 		WITH (create_slot = false, slot_name = 'everything')}, 'subscriber'), '', 'and its subscription');
 	ok($node->poll_query_until('subscriber', q{SELECT count(*) > 5 AND bool_and(srsubstate = 'r') FROM pg_subscription_rel}), 'every table is copied');
 	as('keeper', q{SELECT vsm.create_work_item('after the copy')});
-	$node->wait_for_catchup('everything') or 1;
-	is($node->safe_psql('subscriber', 'SELECT count(*) FROM vsm.work_items'), $node->safe_psql('kept', 'SELECT count(*) FROM vsm.work_items'), 'with every row');
+	my $items = $node->safe_psql('kept', 'SELECT count(*) FROM vsm.work_items');
+	ok($node->poll_query_until('subscriber', "SELECT count(*) = $items FROM vsm.work_items"), 'with every row');
 	is($node->safe_psql('subscriber', q{SELECT sum(items) FROM vsm.data_quality() WHERE finding IN ('no_item', 'no_ledger', 'no_stream')}), 0, 'and nothing is missing');
 	$node->safe_psql('subscriber', 'ALTER SUBSCRIPTION everything DISABLE; ALTER SUBSCRIPTION everything SET (slot_name = NONE); DROP SUBSCRIPTION everything');
 	$node->poll_query_until('kept', q{SELECT count(*) = 0 FROM pg_replication_slots WHERE active});
