@@ -250,6 +250,7 @@ put_total(ReturnSetInfo *result, int32 kind, int64 a, int64 b, int64 value)
 	Datum		values[4] = {Int32GetDatum(kind), Int64GetDatum(a), Int64GetDatum(b), Int64GetDatum(value)};
 	bool		nulls[4] = {0};
 
-	if (vsm_may_see_stage(stage_id))
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	if (!vsm_may_see_stage(stage_id))
+		return;
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
