@@ -95,7 +95,7 @@ vsm_require_list(const ArrayType *array, Oid type, int least, int most, const ch
 	if (*count < least || *count > most)
 		ereport(ERROR,
 				errcode(VSM_UNPROCESSABLE),
-				errmsg("%s have the wrong number", what),
+				errmsg("%s are too few or too many", what),
 				errdetail("The array has %d elements.", *count),
 				errhint("Give an array of %d to %d elements.", least, most));
 	if (array_contains_nulls((ArrayType *) array))

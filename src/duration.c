@@ -14,7 +14,10 @@
 #include "utils/timestamp.h"
 
 #include "arguments.h"
+#include "compat.h"
 #include "errors.h"
+
+pg_noreturn static void refuse_times(TimestampTz from, TimestampTz until);
 
 PG_FUNCTION_INFO_V1(vsm__elapsed_us);
 PG_FUNCTION_INFO_V1(vsm__interval_us);
@@ -66,11 +69,20 @@ vsm_elapsed_us(TimestampTz from, TimestampTz until)
 
 	if (unlikely(TIMESTAMP_NOT_FINITE(from) || TIMESTAMP_NOT_FINITE(until) ||
 				 pg_sub_s64_overflow(until, from, &us)))
-		ereport(ERROR,
-				errcode(VSM_UNPROCESSABLE),
-				errmsg("elapsed time needs two finite times"),
-				errhint("Give the window's bounds as points in time."));
+		refuse_times(from, until);
 	return us;
+}
+
+static void
+refuse_times(TimestampTz from, TimestampTz until)
+{
+	char	   *first = pstrdup(timestamptz_to_str(from));
+
+	ereport(ERROR,
+			errcode(VSM_UNPROCESSABLE),
+			errmsg("elapsed time needs two finite times, less than 292,000 years apart"),
+			errdetail("They are %s and %s.", first, timestamptz_to_str(until)),
+			errhint("Give the window's bounds as points in time."));
 }
 
 Interval *

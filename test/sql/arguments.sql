@@ -51,7 +51,7 @@ SELECT vsm._completions(1, 'infinity', 1, 'episodes');
 SELECT vsm._replay(1, NULL, 1);
 SELECT vsm._replay(1, now(), NULL);
 SELECT vsm._replay(1, '-infinity', 1);
-SELECT vsm._replay(1, at, 1) FROM unnest('{4714-01-01 BC, 294276-01-01}'::timestamptz[]) at;
+SELECT vsm._replay(1, at, 1) FROM unnest('{4713-01-01 BC, 294276-01-01}'::timestamptz[]) at;
 SELECT vsm._sequence(1, now(), true) FROM generate_series(1, 0);
 SELECT vsm._sequence(NULL, now(), true);
 SELECT vsm._sequence(1, now(), NULL);
@@ -59,14 +59,6 @@ SELECT vsm._sequence(1, 'infinity', true);
 SELECT vsm._latest(NULL, NULL), vsm._latest('x', NULL), vsm._latest('', 'infinity');
 SELECT vsm._summary(1, NULL);
 SELECT vsm._summary(NULL, true), vsm._summary(9223372036854775807, false);
--- parts of aggregates, by themselves
-SELECT vsm._sequence_step(NULL), vsm._replay_state(NULL), vsm._completions_array(NULL), vsm._latest_value(NULL), vsm._flow_sums_row(NULL);
-SELECT vsm._replay_state(vsm._replay_step(NULL, 1, now(), 1));
-SELECT vsm._summary_row(vsm._summary_step(NULL, 1, true));
-SELECT vsm._sequence_step(vsm._sequence_next(NULL, 1, now(), true));
-SELECT vsm._latest_value(vsm._latest_step(NULL, 'x', now()));
-SELECT vsm._percentile_finish(vsm._percentiles_step(NULL, 1.0::float8, 0.5), 1, 0.5);
-SELECT vsm._percentile_finish(vsm._percentiles_combine(NULL, NULL), 1.0::float8, 0.5);
 \echo :LAST_ERROR_SQLSTATE
 
 -- ---- Figures ----
@@ -88,14 +80,14 @@ SELECT sums(bound => NULL);
 SELECT sums(exact => NULL);
 SELECT sums(active => '178000000 years');
 SELECT sums(bound => 'infinity', completed_at => 'infinity');
-SELECT vsm._elapsed_us('4714-01-01 BC', '294276-12-31');
+SELECT vsm._elapsed_us('4713-01-01 BC', '294276-12-31');
 SELECT vsm._elapsed_us('-infinity', now());
 SELECT vsm._interval_us('178000000 years');
 SELECT vsm._interval(9223372036854775807), vsm._interval(-9223372036854775808), vsm._bucket(9223372036854775807), vsm._bucket(-9223372036854775808);
 SELECT vsm._entered_at('infinity', '1 day');
-SELECT vsm._entered_at('4714-01-01 BC', '100000 years');
+SELECT vsm._entered_at('4713-01-01 BC', '100000 years');
 SELECT vsm._entered_at('2024-01-01', '-200000 years'), vsm._entered_at('2024-01-01', '-292000 years');
-SELECT vsm.simulate(days => 36500, until => '4714-01-01 BC');
+SELECT vsm.simulate(days => 36500, until => '4713-01-01 BC');
 SELECT vsm.simulate(items => 2147483647);
 SELECT count(*) > 0 AS far FROM vsm.simulate(items => 3, days => 1, until => '294276-12-31');
 -- a column that lost its NOT NULL
@@ -104,7 +96,8 @@ ALTER TABLE vsm.work_items ALTER COLUMN active_time DROP NOT NULL;
 SET vsm.recording = off;
 UPDATE vsm.work_items SET active_time = NULL;
 RESET vsm.recording;
-SELECT finished FROM vsm.metrics();
+SELECT cycle_time_n FROM vsm.metrics();
+\echo :LAST_ERROR_SQLSTATE
 
 -- ---- Sketches ----
 SELECT vsm._sketch_add(NULL::vsm.sketch, 1.0);
@@ -127,11 +120,10 @@ SELECT begins_with_zeros(0);
 SELECT vsm.approx_percentiles(array_fill(0.5::float8, ARRAY[10001]), vsm.percentile_agg(1.0::float8));
 SELECT vsm.percentiles(1.0::float8, array_fill(0.5::float8, ARRAY[10001]));
 SELECT vsm.approx_percentile('NaN', vsm.percentile_agg(1.0::float8));
-SELECT vsm.sum('1 0.01 negative=74000:9223372036854775807'::vsm.sketch);
 SELECT vsm.sum('1 0.0001 negative=7300000:4000000000000000000 positive=7300000:4000000000000000000'::vsm.interval_sketch);
 SET statement_timeout = '100ms';
 SELECT vsm.sum('1 0.0001 positive=0:7000000*1'::vsm.sketch);
-SELECT vsm.approx_percentiles(array_fill(1::float8, ARRAY[10000]), '1 0.0001 positive=0:7000000*1');
+SELECT vsm.approx_percentiles(array_fill(1::float8, ARRAY[10000]), '1 0.0001 positive=0:7000000*1'::vsm.sketch);
 SELECT count(*) FROM vsm.histogram('1 0.0001 positive=0:7000000*1'::vsm.sketch);
 RESET statement_timeout;
 

@@ -2,8 +2,9 @@
 #
 # Every function and aggregate of the schemas vsm and vsm_api that a role may execute is called with arguments made for the types
 # of its parameters: by itself, over rows, as a window aggregate, and as a part of an aggregate that the role makes.  They come from
-# pg_proc, so a new function is swept without an edit here, and none is left out; a parameter of type internal gets a null, since
-# SQL has no other value of it.  Each call is rolled back.
+# pg_proc, so a new function is swept without an edit here.  Left out are those with a parameter of type internal: SQL has no
+# value of it, not even a null, and only a superuser can make an aggregate over them; they run under vsm's aggregates, which are
+# swept.  Each call is rolled back.
 #
 # SWEEP_SEED tries other arguments, SWEEP_BATCHES more of them.  A batch depends on nothing but the seed, its function, role and number.
 
@@ -17,7 +18,7 @@ use Time::HiRes qw(time);
 
 my $seed = $ENV{SWEEP_SEED} // 20240331;
 my $batches = $ENV{SWEEP_BATCHES} // 3;
-my $timeout_s = 2;
+my $timeout_s = 1;
 my $late_s = 3;			# how much later than the timeout a call may end
 my @roles = qw(sweep_reader sweep_writer sweep_admin sweep_owner);
 
@@ -55,7 +56,12 @@ my $began = time;
 sweep($_) for @roles;
 diag(sprintf('%.0f seconds', time - $began));
 
-my ($calls) = $node->safe_psql('sweep', 'SELECT sum(calls) FROM public.batches');
+# What the parser refuses does not count, and is rare.
+my ($calls, $refused) = split /\|/, $node->safe_psql('sweep', q{
+	SELECT sum(calls), sum((SELECT sum(value::integer) FROM jsonb_each_text(states) WHERE key LIKE '42%' AND key NOT IN ('42501', '42809')))
+	FROM public.batches});
+$calls -= $refused;
+cmp_ok($refused, '<', $calls / 20, 'nearly all calls are well formed');
 diag($node->safe_psql('sweep', q{
 	SELECT format('%s: %s calls of %s functions, %s answered', caller, sum(calls), count(DISTINCT function), sum(answered))
 	FROM public.batches GROUP BY caller ORDER BY caller}));
@@ -95,7 +101,7 @@ sub sweep
 		stdout => \$out, stderr => \$err, on_error_die => 0, on_error_stop => 0, extra_params => [ '-U', $role ]);
 
 	is($status, 0, "$role: the session goes on") or diag(substr($err, -2000), "\n", crashes());
-	is($err, '', "$role: no batch fails");
+	is($err =~ s/^.*ERROR:  canceling statement due to statement timeout\n(CONTEXT:.*\n)?//mgr, '', "$role: no batch fails for another reason than time");
 	$node->poll_query_until('postgres', 'SELECT true');
 }
 
@@ -110,8 +116,8 @@ sub sweeper
 	return <<'SQL';
 CREATE TABLE public.quality_before AS SELECT * FROM vsm.data_quality();
 CREATE TABLE public.targets AS
-	SELECT p.oid::regprocedure::text AS function, p.oid, p.prokind AS kind, p.proretset AS many, p.prorettype AS result, ARRAY(SELECT unnest(p.proargtypes)) AS types
-	FROM pg_proc p WHERE p.pronamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace);
+	SELECT p.oid::regprocedure::text AS function, p.oid, p.prokind AS kind, p.proretset AS many, p.proisstrict AS skips_nulls, p.prorettype AS result, ARRAY(SELECT unnest(p.proargtypes)) AS types
+	FROM pg_proc p WHERE p.pronamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace) AND 'internal'::regtype <> ALL (p.proargtypes);
 CREATE TABLE public.batches (caller name DEFAULT current_user, function text, batch integer, calls integer, answered integer, states jsonb);
 CREATE TABLE public.faults (caller name DEFAULT current_user, function text, sqlstate text, message text, call text, took interval);
 GRANT SELECT ON public.targets TO PUBLIC;
@@ -129,7 +135,7 @@ DECLARE
 	value text;
 BEGIN
 	SELECT * INTO STRICT t FROM pg_type WHERE oid = type;
-	IF random() < 0.07 OR t.typname = 'internal' THEN
+	IF random() < 0.07 THEN
 		RETURN 'NULL::' || name;
 	END IF;
 	IF t.typelem <> 0 AND t.typlen = -1 THEN
@@ -153,7 +159,7 @@ BEGIN
 			IF t.typname = 'int8' AND random() < 0.3 THEN
 				value := public.one_of('9223372036854775807', '-9223372036854775808', '4294967296');
 			END IF;
-			RETURN format('%s (%L)', name, CASE WHEN t.typname = 'int2' THEN (value::numeric % 32768)::text ELSE value END);
+			value := CASE WHEN t.typname = 'int2' THEN (value::numeric % 32768)::text ELSE value END;
 		WHEN 'float4', 'float8', 'numeric' THEN
 			value := public.one_of('0', '-0', '1', '-1', '0.5', '0.85', '0.01', '0.0001', '0.2', '1e-3', '1e30', '-1e30', '3600', 'NaN', 'Infinity', '-Infinity');
 			IF t.typname = 'float8' AND random() < 0.3 THEN
@@ -167,7 +173,7 @@ BEGIN
 			value := public.one_of('', ' ', 'default', 'default', 'default', 'Größe ✓', 'Größe ✓', 'nowhere', 'Backlog', 'Development', 'Production', 'Work', 'Café', 'bug', 'feature', 'day', 'week', 'month',
 				'span_last', 'episodes', 'sum_active', 'span_first_last', 'abort', 'skip', 'reject', 'UTC', 'Europe/Berlin', 'Nowhere/Land', 'reader', 'admin', 'sweep_reader', 'sweep_owner',
 				'public.events', 'vsm.work_items', 'case_id', 'stage', 'entered_at', 'id', '1', '-1', 'infinity', '2024-02-01', '294276-12-31', 'NaN', '%', '_', '\', '"', '''; --', 'null', '[]', '{}',
-				E'a\nb\tc', '1 0.01 zero=3 positive=51234:2', '1 0.0001 positive=0:7000000*1', 'active', 'wait', 'done', 'json', 'created_at', 'SIM-000001');
+				E'a\nb\tc', '1 0.01 zero=3 positive=51234:2', '1 0.0001 positive=0:100000*1', 'active', 'wait', 'done', 'json', 'created_at', 'SIM-000001');
 		WHEN 'timestamptz', 'timestamp', 'date' THEN
 			value := public.one_of('now', 'today', 'tomorrow', 'infinity', '-infinity', '1970-01-01', '1969-12-31', '2000-01-01', '2024-01-15', '2024-02-01', '2024-02-29', '2024-03-01', '0001-01-01 BC',
 				'4713-01-01 BC', '294276-12-31', '9999-12-31');
@@ -187,10 +193,10 @@ BEGIN
 				'[{"case_id": "1", "stage": "Backlog", "entered_at": "2024-01-01"}]', '[{"case_id": "1", "stage": "Work", "entered_at": "infinity"}]', '[{"case_id": 1, "stage": {}, "entered_at": []}]',
 				'[{"id": "1", "Backlog": "2024-01-01", "Done": "x"}]', '"\u00e9\ud83d\ude00"');
 		WHEN 'sketch', 'interval_sketch' THEN
-			value := public.one_of('1 0.01', '1 0.01 zero=1', '1 0.01 positive=5253:1', '1 0.01 positive=5253:3,1', '1 0.01 negative=10:1 zero=3 positive=5253:2,0*7,1', '1 0.02 positive=100:1',
+			value := public.one_of('1 0.01', '1 0.01 zero=1', '1 0.01 positive=5253:1', '1 0.01 positive=5253:3,1', '1 0.01 zero=3 negative=10:1 positive=5253:2,0*7,1', '1 0.02 positive=100:1',
 				'1 0.01 zero=9223372036854775807', '1 0.01 positive=5253:9223372036854775807', '1 0.01 positive=0:9223372036854775807', '1 0.2', '1 0.2 positive=3400:1',
 				'1 0.01 negative=73000:4000000000000000000 positive=73000:4000000000000000000');
-			IF random() < 0.05 THEN
+			IF random() < 0.01 THEN
 				value := '1 0.0001 positive=0:7000000*1';
 			END IF;
 		WHEN 'bytea' THEN value := public.one_of('\x', '\x00', '\x01ff', '\x0100000000000000000000');
@@ -242,21 +248,21 @@ DECLARE
 	source CONSTANT text := public.rows_of(types);
 	arguments text := (SELECT coalesce(string_agg('a' || i, ', ' ORDER BY i), '*') FROM generate_series(1, cardinality(types)) i);
 BEGIN
-	RETURN format(CASE floor(random() * 14)
-		WHEN 0 THEN 'SELECT %1$s(%2$s)::text FROM %3$s'
-		WHEN 1 THEN 'SELECT %1$s(%2$s) FILTER (WHERE n %% 2 = 0)::text FROM %3$s'
-		WHEN 2 THEN 'SELECT %1$s(DISTINCT %2$s)::text FROM %3$s'
-		WHEN 3 THEN 'SELECT %1$s(%2$s ORDER BY n DESC)::text, %1$s(%2$s ORDER BY n DESC) IS NULL FROM %3$s'
-		WHEN 4 THEN 'SELECT n %% 2, %1$s(%2$s)::text FROM %3$s GROUP BY ROLLUP (1)'
-		WHEN 5 THEN 'SELECT (%1$s(%2$s) OVER (ORDER BY n ROWS 1 PRECEDING))::text FROM %3$s'
-		WHEN 6 THEN 'SELECT (%1$s(%2$s) OVER (ORDER BY n ROWS UNBOUNDED PRECEDING))::text FROM %3$s'
-		WHEN 7 THEN 'SELECT (%1$s(%2$s) OVER ())::text FROM %3$s'
-		WHEN 8 THEN 'SELECT (%1$s(%2$s) OVER (ORDER BY n ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING))::text FROM %3$s'
-		WHEN 9 THEN 'SELECT (%1$s(%2$s) OVER (ORDER BY n ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING))::text FROM %3$s'
-		WHEN 10 THEN 'SELECT (%1$s(%2$s) FILTER (WHERE n <> 2) OVER (ORDER BY n ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING))::text FROM %3$s'
-		WHEN 11 THEN 'SELECT (%1$s(%2$s) OVER w)::text, (%1$s(%2$s) OVER w) IS NULL FROM %3$s WINDOW w AS (ORDER BY n GROUPS 1 PRECEDING EXCLUDE CURRENT ROW)'
-		WHEN 12 THEN 'SELECT (%1$s(%2$s) OVER (PARTITION BY n %% 2 ORDER BY n RANGE BETWEEN 2 PRECEDING AND 2 FOLLOWING))::text FROM %3$s'
-		ELSE 'SELECT x::text FROM (SELECT %1$s(%2$s) AS x, n FROM %3$s GROUP BY n) y, generate_series(1, 2)' END, name, arguments, source);
+	RETURN format(CASE CASE WHEN types = '{}' THEN 5 ELSE floor(random() * 14) END
+		WHEN 0 THEN 'SELECT concat(%1$s(%2$s)) FROM %3$s'
+		WHEN 1 THEN 'SELECT concat(%1$s(%2$s) FILTER (WHERE n %% 2 = 0)) FROM %3$s'
+		WHEN 2 THEN 'SELECT concat(%1$s(DISTINCT %2$s)) FROM %3$s'
+		WHEN 3 THEN 'SELECT concat(%1$s(%2$s ORDER BY n DESC)), %1$s(%2$s ORDER BY n DESC) IS NULL FROM %3$s'
+		WHEN 4 THEN 'SELECT n %% 2, concat(%1$s(%2$s)) FROM %3$s GROUP BY ROLLUP (1)'
+		WHEN 5 THEN 'SELECT concat(%1$s(%2$s) OVER (ORDER BY n ROWS 1 PRECEDING)) FROM %3$s'
+		WHEN 6 THEN 'SELECT concat(%1$s(%2$s) OVER (ORDER BY n ROWS UNBOUNDED PRECEDING)) FROM %3$s'
+		WHEN 7 THEN 'SELECT concat(%1$s(%2$s) OVER ()) FROM %3$s'
+		WHEN 8 THEN 'SELECT concat(%1$s(%2$s) OVER (ORDER BY n ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)) FROM %3$s'
+		WHEN 9 THEN 'SELECT concat(%1$s(%2$s) OVER (ORDER BY n ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING)) FROM %3$s'
+		WHEN 10 THEN 'SELECT concat(%1$s(%2$s) FILTER (WHERE n <> 2) OVER (ORDER BY n ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING)) FROM %3$s'
+		WHEN 11 THEN 'SELECT concat(%1$s(%2$s) OVER w), (%1$s(%2$s) OVER w) IS NULL FROM %3$s WINDOW w AS (ORDER BY n GROUPS 1 PRECEDING EXCLUDE CURRENT ROW)'
+		WHEN 12 THEN 'SELECT concat(%1$s(%2$s) OVER (PARTITION BY n %% 2 ORDER BY n RANGE BETWEEN 2 PRECEDING AND 2 FOLLOWING)) FROM %3$s'
+		ELSE 'SELECT concat(x) FROM (SELECT %1$s(%2$s) AS x, n FROM %3$s GROUP BY n) y, generate_series(1, 2)' END, name, arguments, source);
 END $$;
 
 -- What is run, perhaps in two statements.
@@ -275,7 +281,14 @@ BEGIN
 		AND t.result NOT IN ('internal'::regtype, 'cstring'::regtype, 'trigger'::regtype) THEN
 		others := ARRAY(SELECT format('%I.%I', n.nspname, p.proname) FROM public.targets o JOIN pg_proc p ON p.oid = o.oid JOIN pg_namespace n ON n.oid = p.pronamespace
 						WHERE o.types = t.types AND o.result = t.result AND NOT o.many AND o.kind = 'f' AND has_function_privilege(o.oid, 'EXECUTE') ORDER BY o.function);
-		own := CASE WHEN random() < 0.3 THEN ', INITCOND = ' || quote_literal(trim('''' FROM split_part(public.argument(t.result), '::', 1))) ELSE '' END ||
+		IF random() < 0.3 OR (t.skips_nulls AND t.types[2] IS DISTINCT FROM t.types[1]) THEN
+			BEGIN
+				EXECUTE format('SELECT concat(%s)', public.argument(t.result)) INTO own;
+			EXCEPTION WHEN OTHERS THEN
+				own := '';
+			END;
+		END IF;
+		own := coalesce(', INITCOND = ' || quote_literal(own), '') ||
 			CASE WHEN random() < 0.6 THEN format(', MSFUNC = %s, MINVFUNC = %s, MSTYPE = %s', name, public.one_of(VARIADIC others), format_type(t.result, NULL)) ELSE '' END;
 		RETURN ARRAY[format('CREATE AGGREGATE pg_temp.own(%s) (SFUNC = %s, STYPE = %s%s)',
 							coalesce((SELECT string_agg(format_type(a, NULL), ', ' ORDER BY o) FROM unnest(t.types[2:]) WITH ORDINALITY u (a, o)), '*'), name, format_type(t.result, NULL), own),
@@ -295,13 +308,13 @@ BEGIN
 	ELSIF t.result IN ('void'::regtype, 'trigger'::regtype, 'internal'::regtype, 'event_trigger'::regtype) THEN
 		RETURN ARRAY[format('SELECT %s(%s)', name, arguments)];
 	END IF;
-	RETURN ARRAY[format('SELECT x::text FROM %s(%s) x', name, arguments)];
+	RETURN ARRAY[format('SELECT concat(x) FROM %s(%s) x', name, arguments)];
 END $$;
 
 CREATE FUNCTION public.sweep(function_name text, batch_number integer, seed bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	t public.targets;
-	many CONSTANT integer := 8;
+	many CONSTANT integer := 11;
 	ncalls integer := 0;
 	nanswered integer := 0;
 	counts jsonb := '{}';
@@ -331,14 +344,14 @@ BEGIN
 				VALUES (function_name, state, message, left(array_to_string(statements, '; '), 5000), clock_timestamp() - began);
 			WHEN OTHERS THEN
 				GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
-				IF state LIKE 'XX%' OR clock_timestamp() - began > '2 s' THEN
+				IF state LIKE 'XX%' OR state LIKE '42%' OR state = '22P02' OR clock_timestamp() - began > '1 s' THEN
 					INSERT INTO public.faults (function, sqlstate, message, call, took)
 					VALUES (function_name, state, message, left(array_to_string(statements, '; '), 5000), clock_timestamp() - began);
 				END IF;
 		END;
 		nanswered := nanswered + (state = 'SWEEP')::integer;
 		counts := counts || jsonb_build_object(state, coalesce((counts ->> state)::integer, 0) + 1);
-		EXIT WHEN state = '57014';		-- the statement's timeout is used up
+		EXIT WHEN clock_timestamp() > statement_timestamp() + interval '0.3 s';		-- the rest of the statement's timeout is for one call
 	END LOOP;
 	INSERT INTO public.batches (function, batch, calls, answered, states) VALUES (function_name, batch_number, ncalls, nanswered, counts);
 END $$;
