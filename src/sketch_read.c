@@ -228,15 +228,15 @@ sum(FunctionCallInfo fcinfo, MakeValue make)
 static double
 sum_of(const VsmSketch *sketch)
 {
-	double		sum = 0;
+	double		total = 0;
 	VsmSketchCursor cursor;
 
 	for (vsm_sketch_begin(&cursor, sketch); vsm_sketch_next(&cursor);)
 	{
 		CHECK_FOR_INTERRUPTS();
-		vsm_sketch_add_to_sum(&cursor, &sum);
+		vsm_sketch_add_to_sum(&cursor, &total);
 	}
-	return sum;
+	return total;
 }
 
 /* vsm.min_val(sketch) -> float8: no value is smaller */
