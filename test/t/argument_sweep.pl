@@ -84,7 +84,7 @@ diag($node->safe_psql('sweep', q{
 	SELECT format('cancelled: %s times %s, after %s at most', count(*), function, max(took)) FROM public.faults WHERE sqlstate = '57014' GROUP BY function ORDER BY function}));
 
 is($node->safe_psql('sweep', 'SELECT count(*) FROM vsm.wip_check() WHERE difference <> 0'), 0, 'the counters are right');
-is($node->safe_psql('sweep', 'SELECT * FROM vsm.data_quality()'), $node->safe_psql('sweep', 'SELECT * FROM public.quality_before'), 'and the data as good as before');
+is($node->safe_psql('sweep', 'SELECT * FROM public.quality'), $node->safe_psql('sweep', 'SELECT * FROM public.quality_before'), 'and the data as good as before');
 unlike(slurp_file($node->logfile), qr/terminated by signal|PANIC|TRAP:/, 'the server has not crashed');
 
 $node->stop;
@@ -115,7 +115,8 @@ sub crashes
 sub sweeper
 {
 	return <<'SQL';
-CREATE TABLE public.quality_before AS SELECT * FROM vsm.data_quality();
+CREATE VIEW public.quality AS SELECT s.name, q.* FROM vsm.value_streams s, vsm.data_quality(s.name) q ORDER BY s.name, q.finding;
+CREATE TABLE public.quality_before AS SELECT * FROM public.quality;
 CREATE TABLE public.targets AS
 	SELECT p.oid::regprocedure::text AS function, p.oid, p.prokind AS kind, p.proretset AS many, p.proisstrict AS skips_nulls, p.prorettype AS result, ARRAY(SELECT unnest(p.proargtypes)) AS types
 	FROM pg_proc p WHERE p.pronamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace) AND 'internal'::regtype <> ALL (p.proargtypes);
