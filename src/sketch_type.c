@@ -133,6 +133,7 @@ allocate(const VsmSketchShape *shape)
 	size_t		size = vsm_sketch_size(shape);
 	VsmSketch  *sketch;
 
+	CHECK_FOR_INTERRUPTS();		/* it may take millions of cells to fill */
 	if (size > MaxAllocSize)
 		ereport(ERROR,
 				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
