@@ -26,13 +26,17 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "arguments.h"
 #include "counters.h"
 #include "errors.h"
 #include "owner.h"
 #include "stream_access.h"
 
-static ArrayType *visible_stages(ArrayType *stages);
-static void put_counters(ReturnSetInfo *result, Relation items, VsmBoard *board, ArrayType *stages);
+/* Far more than anybody defines; their counters are read at one instant, under a lock. */
+#define MAX_ASKED		100000
+
+static ArrayType *visible_stages(const int64 *ids, int *count);
+static void put_counters(ReturnSetInfo *result, Relation items, VsmBoard *board, const int64 *ids, int count);
 static void put_counted(ReturnSetInfo *result, Relation items, ArrayType *stages);
 static void put_stage(ReturnSetInfo *result, int64 stage_id, int64 wip, bool counter);
 static void require_definer(void);
@@ -48,13 +52,16 @@ PG_FUNCTION_INFO_V1(vsm__wip_recount);
 Datum
 vsm__wip_now(PG_FUNCTION_ARGS)
 {
-	ArrayType  *stages = visible_stages(PG_GETARG_ARRAYTYPE_P(0));
+	int			count;
+	const int64 *asked = vsm_require_list(PG_GETARG_ARRAYTYPE_P(0), INT8OID, 0, MAX_ASKED, "the stages", &count);
+	ArrayType  *stages = visible_stages(asked, &count);
+	const int64 *ids = (const int64 *) ARR_DATA_PTR(stages);
 	Relation	items = vsm_open_items();
 	VsmBoard   *board = vsm_board_of(items);
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (board)
-		put_counters((ReturnSetInfo *) fcinfo->resultinfo, items, board, stages);
+		put_counters((ReturnSetInfo *) fcinfo->resultinfo, items, board, ids, count);
 	else
 		put_counted((ReturnSetInfo *) fcinfo->resultinfo, items, stages);
 	table_close(items, NoLock);
@@ -116,27 +123,23 @@ vsm_open_items(void)
 	return table_open(items, AccessShareLock);
 }
 
-/* Of these stages those whose streams the user may see. */
+/* Of these stages those whose streams the user may see; count: before and after. */
 static ArrayType *
-visible_stages(ArrayType *stages)
+visible_stages(const int64 *ids, int *count)
 {
-	Datum	   *elements;
-	bool	   *nulls;
-	int			count;
+	Datum	   *elements = palloc(sizeof(Datum) * Max(*count, 1));
 	int			visible = 0;
 
-	deconstruct_array(stages, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &elements, &nulls, &count);
-	for (int i = 0; i < count; i++)
-		if (!nulls[i] && vsm_may_see_stage(DatumGetInt64(elements[i])))
-			elements[visible++] = elements[i];
+	for (int i = 0; i < *count; i++)
+		if (vsm_may_see_stage(ids[i]))
+			elements[visible++] = Int64GetDatum(ids[i]);
+	*count = visible;
 	return construct_array(elements, visible, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
 }
 
 static void
-put_counters(ReturnSetInfo *result, Relation items, VsmBoard *board, ArrayType *stages)
+put_counters(ReturnSetInfo *result, Relation items, VsmBoard *board, const int64 *ids, int count)
 {
-	int			count = ArrayGetNItems(ARR_NDIM(stages), ARR_DIMS(stages));
-	int64	   *ids = (int64 *) ARR_DATA_PTR(stages);
 	VsmCounter **counters = palloc0(sizeof(VsmCounter *) * Max(count, 1));
 	int32	   *committed = palloc0(sizeof(int32) * Max(count, 1));
 	int64	   *without = palloc(sizeof(int64) * Max(count, 1));
@@ -144,7 +147,10 @@ put_counters(ReturnSetInfo *result, Relation items, VsmBoard *board, ArrayType *
 	int32		reserved;
 
 	for (int i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		counters[i] = vsm_wip_counter(items, ids[i]);
+	}
 
 	/* all at one instant between two commits */
 	LWLockAcquire(&board->lock, LW_EXCLUSIVE);

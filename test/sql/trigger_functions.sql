@@ -1,6 +1,9 @@
 -- A trigger function of the extension works on the table that it is made for, as the extension made it, and nowhere else.
 \set SHOW_CONTEXT never
 CREATE EXTENSION vsm;
+-- what they refuse is what a superuser could still do
+ALTER EVENT TRIGGER vsm_shape DISABLE;
+ALTER EVENT TRIGGER vsm_shape_dropped DISABLE;
 SELECT name FROM vsm.define_stream('default');
 SELECT title FROM vsm.create_work_item('item');
 -- A role that may execute them all, and has tables of his own.
