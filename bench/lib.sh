@@ -108,10 +108,11 @@ bench_stream()
 		{ cluster_fail "stages have other ids than names"; exit 1; }
 }
 
-# Rows with their state filled in are taken as they are.  An item's only move so far put it where it is.
+# With vsm.recording = off, rows with their state filled in are taken as they are.  An item's only move so far put it where it is.
 bench_fill()
 {
 	sql -v items="$1" <<-'SQL' || exit
+		SET vsm.recording = off;
 		INSERT INTO vsm.work_items (id, stream, external_id, title, created_at, updated_at, stage_id, stage_entered_at,
 		                            started_at, active_time, wait_time, reopened, backward_moves)
 		SELECT n, 'bench', 'CASE-' || n, 'Item number ' || n || ' of the benchmark', at, at, 1 + n % 5, at,

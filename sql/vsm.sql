@@ -270,6 +270,11 @@ CREATE FUNCTION vsm._definitions_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__definitions_changed';
 COMMENT ON FUNCTION vsm._definitions_changed() IS 'Tells every session to read streams, stages and types again.';
 
+CREATE FUNCTION vsm._refuse_other_table(relation oid, made_for text) RETURNS void
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__refuse_other_table';
+COMMENT ON FUNCTION vsm._refuse_other_table(oid, text) IS
+    'Raises the error of a trigger function that is used on another table than the one it is made for. Errors: 42809.';
+
 CREATE FUNCTION vsm._stage_id(stream text, stage text) RETURNS bigint
     LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__stage_id';
 COMMENT ON FUNCTION vsm._stage_id(text, text) IS 'Id of a stage by its exact name. Errors: PT404.';
@@ -358,6 +363,9 @@ CREATE FUNCTION vsm._value_stream_before() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF tg_relid <> 'vsm.value_streams'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.value_streams');
+    END IF;
     IF new.name = '' THEN
         RAISE EXCEPTION 'the name of a value stream is empty'
             USING ERRCODE = 'PT422', DETAIL = 'A stream is referred to by its name.',
@@ -401,6 +409,9 @@ CREATE FUNCTION vsm._value_stream_deleted() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF tg_relid <> 'vsm.value_streams'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.value_streams');
+    END IF;
     PERFORM vsm._hold_items();
     IF EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = old.name) THEN
         RAISE EXCEPTION 'stream "%" has work items', old.name
@@ -418,6 +429,9 @@ CREATE FUNCTION vsm._value_streams_after() RETURNS trigger
     SET vsm.recording = off
 AS $$
 BEGIN
+    IF tg_relid <> 'vsm.value_streams'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.value_streams');
+    END IF;
     IF EXISTS (SELECT FROM before b JOIN changed c USING (id) WHERE c.name <> b.name) THEN
         PERFORM vsm._hold_items();
         UPDATE vsm.stages s SET stream = c.name
@@ -437,6 +451,9 @@ CREATE FUNCTION vsm._value_streams_gone() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF tg_relid <> 'vsm.value_streams'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.value_streams');
+    END IF;
     DELETE FROM vsm.stages s USING changed c WHERE s.stream = c.name;
     DELETE FROM vsm.flow_metrics f USING changed c WHERE f.stream = c.name;
     RETURN NULL;
@@ -447,6 +464,9 @@ CREATE FUNCTION vsm._stage_before() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF tg_relid <> 'vsm.stages'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stages');
+    END IF;
     -- a restore, by the owner of the tables and with everything filled in, may come before the streams
     IF tg_op = 'INSERT' AND NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = new.stream)
        AND (new.type IS NULL OR NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = tg_relid), 'USAGE')) THEN
@@ -494,6 +514,9 @@ CREATE FUNCTION vsm._stage_deleted() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF tg_relid <> 'vsm.stages'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stages');
+    END IF;
     -- waits for moves under way and holds back new ones, which then see that the stage is gone
     PERFORM vsm._hold_items();
     -- of a stream that is dropped nothing is left, not even the totals
@@ -518,6 +541,9 @@ CREATE FUNCTION vsm._stage_renamed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF tg_relid <> 'vsm.stages'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stages');
+    END IF;
     UPDATE vsm.value_streams v SET commitment_stage = new.name
     WHERE v.name = new.stream AND v.commitment_stage = old.name;
     RETURN NULL;
@@ -532,6 +558,9 @@ DECLARE
     bad record;
     affected text[];
 BEGIN
+    IF tg_relid <> 'vsm.stages'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stages');
+    END IF;
     SELECT s.stream, s."order", string_agg(format('"%s"', s.name), ', ' ORDER BY s.id) AS names INTO bad
     FROM vsm.stages s WHERE s.stream IN (SELECT c.stream FROM changed c)
     GROUP BY 1, 2 HAVING count(*) > 1 LIMIT 1;
@@ -579,6 +608,9 @@ CREATE FUNCTION vsm._work_item_type_changed() RETURNS trigger
     SET vsm.recording = off
 AS $$
 BEGIN
+    IF tg_relid <> 'vsm.work_item_types'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.work_item_types');
+    END IF;
     IF tg_op <> 'DELETE' AND new.name = '' THEN
         RAISE EXCEPTION 'the name of a work item type is empty'
             USING ERRCODE = 'PT422', DETAIL = 'A type is referred to by its name.',
@@ -605,6 +637,9 @@ CREATE FUNCTION vsm._definitions_truncated() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF tg_relid NOT IN ('vsm.value_streams'::regclass, 'vsm.stages'::regclass, 'vsm.work_item_types'::regclass) THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'tables vsm.value_streams, vsm.stages and vsm.work_item_types');
+    END IF;
     IF EXISTS (SELECT FROM vsm.work_items) THEN
         RAISE EXCEPTION 'table "%" defines what work items refer to', tg_table_name
             USING ERRCODE = 'PT409', DETAIL = 'There are work items.', HINT = 'Truncate vsm.work_items first, or delete single rows.';
@@ -826,7 +861,7 @@ COMMENT ON FUNCTION vsm._actor() IS
     'The role that a move or import is put down to: the one that logged in or was SET, whoever''s function it runs.';
 
 -- by name the last BEFORE trigger, so that it sees what others decided
-CREATE TRIGGER zz_vsm_move BEFORE INSERT OR UPDATE ON vsm.work_items
+CREATE TRIGGER zz_vsm_move BEFORE INSERT OR UPDATE OR DELETE ON vsm.work_items
     FOR EACH ROW EXECUTE FUNCTION vsm._work_item_before();
 CREATE TRIGGER vsm_record_insert AFTER INSERT ON vsm.work_items
     FOR EACH ROW EXECUTE FUNCTION vsm._work_item_after();
@@ -1022,6 +1057,9 @@ CREATE FUNCTION vsm._totals_keep() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF tg_relid <> 'vsm.stage_transitions'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stage_transitions');
+    END IF;
     INSERT INTO vsm._totals_kept (kind, a, b, n, type)
     SELECT o.kind, o.a, o.b, sum(o.n), o.type
     FROM (SELECT t.from_stage_id, t.to_stage_id, t.type, vsm._bucket(vsm._interval_us(t.time_in_stage)) AS stay,
@@ -3691,6 +3729,9 @@ DECLARE
     item_id bigint;
     stage_id bigint;
 BEGIN
+    IF tg_relid <> 'vsm_api.work_items'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'view vsm_api.work_items');
+    END IF;
     IF tg_op = 'DELETE' THEN
         DELETE FROM vsm.work_items w WHERE w.id = old.id;
         RETURN CASE WHEN FOUND THEN old END;

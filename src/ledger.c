@@ -9,16 +9,26 @@
  * to be right: whoever changes an item holds its row lock, and only these
  * triggers and the import write here.
  *
- * The guard on the ledger lets the owner insert (a restore does), and anything
- * else only with vsm.recording = off.
+ * A row that was stored is recorded if it is what the BEFORE trigger decided
+ * (decisions.c), taken as it is when the owner says so (restore.c), and refused
+ * else.  Between the two triggers, triggers and functions of the user's may have
+ * moved the item on, deleted it, or made it anew: each change is recorded by
+ * itself, with a ledger id in the order of the decisions.  The row of an item
+ * that is gone meanwhile is written and removed, so that the totals count it.
+ *
+ * The guard on the ledger takes rows from the owner when he restores a dump, and
+ * anything else only with vsm.recording = off.
  */
 #include "vsm.h"
 
 #include "access/htup_details.h"
+#include "access/tableam.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "executor/spi.h"
+#include "executor/tuptable.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -26,16 +36,23 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "counters.h"
 #include "errors.h"
+#include "item_row.h"
 #include "wip_limit.h"
+
+/* The trigger that decides what is stored. */
+#define BEFORE_TRIGGER "zz_vsm_move"
 
 /* A row to write. */
 typedef struct LedgerRow
 {
+	int64		id;
 	int64		work_item_id;
+	const VsmRequest *request;	/* that the move answers, or NULL */
 	bool		first;			/* the item's first entry: from nowhere */
 	int64		from_stage_id;
 	int64		to_stage_id;
@@ -53,15 +70,22 @@ static bool own_statement = false;
 static void record_insert(TriggerData *trigdata);
 static void record_update(TriggerData *trigdata);
 static void forget_item(TriggerData *trigdata);
-static void set_completion(LedgerRow *row, HeapTuple tuple, TupleDesc desc);
-static int64 counted_in(HeapTuple tuple, TupleDesc desc);
+static bool fits_definitions(const ItemRow *row);
+static bool has_known_type(const ItemRow *row);
+static void set_decision(LedgerRow *row, const VsmDecision *decision);
+static void set_completion(LedgerRow *row, const VsmItemState *state);
 static int32 enter(Relation items, int64 stage_id);
 static bool is_replica(void);
+static void refuse_other_row(const TriggerData *trigdata, int64 work_item_id);
+static const char *later_triggers(const TriggerData *trigdata);
+static bool is_gone(Relation items, HeapTuple stored);
+static void record(const LedgerRow *row, Relation items, HeapTuple stored);
+static void forget_rows_before(Relation items, int64 work_item_id, int64 ledger_id);
 static void write_row(const LedgerRow *row, Relation items);
 static void add_to_totals(const LedgerRow *row, Oid items);
-static int64 insert_row(const LedgerRow *row, TimestampTz recorded_at, const char *reason, const char *actor);
+static void insert_row(const LedgerRow *row, TimestampTz recorded_at, const char *reason, const char *actor);
+static void refuse_lost_row(int64 work_item_id);
 static void run_unrecorded(SPIPlanPtr *plan, const char *query, Oid owner, int nargs, Datum *arguments);
-static int64 get_int64(HeapTuple tuple, int column, TupleDesc desc);
 
 PG_FUNCTION_INFO_V1(vsm__work_item_after);
 PG_FUNCTION_INFO_V1(vsm__work_items_truncated);
@@ -72,11 +96,15 @@ PG_FUNCTION_INFO_V1(vsm__actor);
 Datum
 vsm__work_item_after(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	static const VsmTriggerUse use = {
+		.function = "_work_item_after",
+		.when = "AFTER row triggers on table vsm.work_items",
+		.timing = TRIGGER_EVENT_AFTER | TRIGGER_EVENT_ROW,
+		.first = VSM_TABLE_ITEMS,
+		.last = VSM_TABLE_ITEMS
+	};
+	TriggerData *trigdata = vsm_trigger_data(fcinfo, &use);
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigdata->tg_event) ||
-		!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
-		elog(ERROR, "not called as an AFTER row trigger");
 	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
 		record_insert(trigdata);
 	else if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
@@ -90,11 +118,17 @@ vsm__work_item_after(PG_FUNCTION_ARGS)
 Datum
 vsm__work_items_truncated(PG_FUNCTION_ARGS)
 {
+	static const VsmTriggerUse use = {
+		.function = "_work_items_truncated",
+		.when = "AFTER TRUNCATE triggers on table vsm.work_items",
+		.timing = TRIGGER_EVENT_AFTER,
+		.truncate = true,
+		.first = VSM_TABLE_ITEMS,
+		.last = VSM_TABLE_ITEMS
+	};
 	static SPIPlanPtr plan = NULL;
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerData *trigdata = vsm_trigger_data(fcinfo, &use);
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		elog(ERROR, "not called by trigger manager");
 	vsm_count_truncated(RelationGetRelid(trigdata->tg_relation));
 	vsm_count_unknown(RelationGetRelid(trigdata->tg_relation));
 	if (is_replica())
@@ -117,13 +151,17 @@ vsm__work_items_truncated(PG_FUNCTION_ARGS)
 Datum
 vsm__ledger_guard(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-	Relation	rel;
+	static const VsmTriggerUse use = {
+		.function = "_ledger_guard",
+		.when = "BEFORE statement triggers on tables vsm.stage_transitions and vsm._merged_events",
+		.timing = TRIGGER_EVENT_BEFORE,
+		.first = VSM_TABLE_LEDGER,
+		.last = VSM_TABLE_MERGED
+	};
+	TriggerData *trigdata = vsm_trigger_data(fcinfo, &use);
+	Relation	rel = trigdata->tg_relation;
 	bool		ledger;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		elog(ERROR, "not called by trigger manager");
-	rel = trigdata->tg_relation;
 	ledger = strcmp(RelationGetRelationName(rel), "stage_transitions") == 0;
 	if (ledger && own_statement)
 	{
@@ -133,8 +171,7 @@ vsm__ledger_guard(PG_FUNCTION_ARGS)
 	}
 	vsm_require_recording_right(rel);
 	if (!vsm_recording ||
-		(TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) &&
-		 has_privs_of_role(GetUserId(), rel->rd_rel->relowner)))
+		(TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) && vsm_takes_rows_as_they_are(rel)))
 	{
 		if (ledger)
 			vsm_count_unknown(get_relname_relid("work_items", RelationGetNamespace(rel)));
@@ -145,8 +182,11 @@ vsm__ledger_guard(PG_FUNCTION_ARGS)
 			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			errmsg("the ledger \"%s\" is append-only", RelationGetRelationName(rel)),
 			errdetail("Its rows are written when work items are created, moved, deleted or imported."),
-			errhint("Move an item with vsm.transition(), bring past moves in with vsm.import_events(), "
-					"or delete the work item."),
+			has_privs_of_role(GetUserId(), rel->rd_rel->relowner)
+				? errhint("Move an item with vsm.transition(), bring past moves in with vsm.import_events(), "
+					  "or delete the work item; to repair the ledger, set vsm.recording = off.")
+				: errhint("Move an item with vsm.transition(), bring past moves in with vsm.import_events(), "
+					  "or delete the work item."),
 			errtable(rel));
 }
 
@@ -161,26 +201,39 @@ static void
 record_insert(TriggerData *trigdata)
 {
 	Relation	items = trigdata->tg_relation;
-	TupleDesc	desc = RelationGetDescr(items);
-	HeapTuple	tuple = trigdata->tg_trigtuple;
-	int64		counted = counted_in(tuple, desc);
-	bool		isnull;
 	LedgerRow	row = {.first = true, .cycle_us = -1, .lead_us = -1};
+	ItemRow		stored;
+	VsmItemState state;
+	VsmDecision decision;
+	int64		counted;
 
-	row.work_item_id = get_int64(tuple, ITEM_ID, desc);
-	if (is_replica() || !vsm_live_insert_take(row.work_item_id, tuple))
+	vsm_read_row(&stored, trigdata->tg_trigtuple, RelationGetDescr(items));
+	counted = vsm_row_counted_in(&stored);
+	if (is_replica() || (!vsm_row_has_state(&stored) && vsm_takes_rows_as_they_are(items)))
 	{
 		vsm_wip_changed(items, 0, counted);
 		return;
 	}
+	vsm_row_state(&state, &stored);
+	row.work_item_id = vsm_row_id(&stored);
+	if (!vsm_decision_take(VSM_DECIDED_INSERT, row.work_item_id, &state, &decision))
+	{
+		if (!vsm_takes_rows_as_they_are(items))
+			refuse_other_row(trigdata, row.work_item_id);
+		vsm_wip_changed(items, 0, counted);
+		return;
+	}
+	if (!fits_definitions(&stored))
+		refuse_other_row(trigdata, row.work_item_id);
+	set_decision(&row, &decision);
 	row.wip_breach = enter(items, counted);
 	vsm_wip_changed(items, 0, counted);
-	row.to_stage_id = get_int64(tuple, ITEM_STAGE_ID, desc);
-	row.at = get_int64(tuple, ITEM_STAGE_ENTERED_AT, desc);
-	row.type = TextDatumGetCString(heap_getattr(tuple, ITEM_TYPE, desc, &isnull));
+	row.to_stage_id = state.stage_id;
+	row.at = state.stage_entered_at;
+	row.type = vsm_row_text(&stored, ITEM_TYPE);
 	if (counted == 0)
-		set_completion(&row, tuple, desc);
-	write_row(&row, items);
+		set_completion(&row, &state);
+	record(&row, items, trigdata->tg_trigtuple);
 }
 
 /* Looks whether the stage differs itself: the server would parse a WHEN clause anew for each statement. */
@@ -188,49 +241,87 @@ static void
 record_update(TriggerData *trigdata)
 {
 	Relation	items = trigdata->tg_relation;
-	TupleDesc	desc = RelationGetDescr(items);
-	HeapTuple	old = trigdata->tg_trigtuple;
-	HeapTuple	new = trigdata->tg_newtuple;
-	int64		left = counted_in(old, desc);
-	int64		entered = counted_in(new, desc);
 	LedgerRow	row = {.cycle_us = -1, .lead_us = -1};
+	ItemRow		old;
+	ItemRow		new;
+	VsmItemState before;
+	VsmItemState after;
+	VsmDecision decision;
+	bool		same_item;
+	int64		left;
+	int64		entered;
 
-	row.from_stage_id = get_int64(old, ITEM_STAGE_ID, desc);
-	row.to_stage_id = get_int64(new, ITEM_STAGE_ID, desc);
-	if (!vsm_recording || is_replica() || row.from_stage_id == row.to_stage_id)
+	vsm_read_row(&old, trigdata->tg_trigtuple, RelationGetDescr(items));
+	vsm_read_row(&new, trigdata->tg_newtuple, RelationGetDescr(items));
+	left = vsm_row_counted_in(&old);
+	entered = vsm_row_counted_in(&new);
+	if (is_replica() || (!(vsm_row_has_state(&old) && vsm_row_has_state(&new)) &&
+						 !vsm_recording && vsm_takes_rows_as_they_are(items)))
 	{
 		vsm_wip_changed(items, left, entered);
 		return;
 	}
+	vsm_row_state(&before, &old);
+	vsm_row_state(&after, &new);
+	row.work_item_id = vsm_row_id(&new);
+	same_item = row.work_item_id == vsm_row_id(&old) && vsm_same_text(&old, &new, ITEM_STREAM) &&
+		(vsm_same_text(&old, &new, ITEM_TYPE) || has_known_type(&new));
+	if (same_item && memcmp(&before, &after, sizeof(VsmItemState)) == 0)
+		return;
+	if (!same_item || before.stage_id == after.stage_id ||
+		!vsm_decision_take(VSM_DECIDED_MOVE, row.work_item_id, &after, &decision))
+	{
+		/* vsm.recording may have been set since the row was stored */
+		vsm_require_recording_right(items);
+		if (vsm_recording)
+			refuse_other_row(trigdata, row.work_item_id);
+		vsm_wip_changed(items, left, entered);
+		return;
+	}
+	set_decision(&row, &decision);
 	/* what is to be refused was, before the row was stored */
 	if (vsm_wip_limit_action != VSM_LIMIT_REJECT)
 		row.wip_breach = enter(items, entered);
 	vsm_wip_changed(items, left, entered);
-	row.work_item_id = get_int64(new, ITEM_ID, desc);
-	row.at = get_int64(new, ITEM_STAGE_ENTERED_AT, desc);
-	row.time_in_stage_us = row.at - get_int64(old, ITEM_STAGE_ENTERED_AT, desc);
+	row.from_stage_id = before.stage_id;
+	row.to_stage_id = after.stage_id;
+	row.at = after.stage_entered_at;
+	row.time_in_stage_us = row.at - before.stage_entered_at;
 	if (left != 0 && entered == 0)
-		set_completion(&row, new, desc);
-	write_row(&row, items);
+		set_completion(&row, &after);
+	record(&row, items, trigdata->tg_newtuple);
+}
+
+/* Is the item in a stage of its stream, and of a type that is defined?  So it was when it was decided upon. */
+static bool
+fits_definitions(const ItemRow *row)
+{
+	const VsmStage *stage = vsm_stage(DatumGetInt64(row->values[ITEM_STAGE_ID]));
+
+	return stage && !row->nulls[ITEM_STREAM] && strcmp(stage->stream, vsm_row_text(row, ITEM_STREAM)) == 0 &&
+		has_known_type(row);
+}
+
+static bool
+has_known_type(const ItemRow *row)
+{
+	return !row->nulls[ITEM_TYPE] && vsm_type_known(vsm_row_text(row, ITEM_TYPE));
+}
+
+static void
+set_decision(LedgerRow *row, const VsmDecision *decision)
+{
+	row->id = decision->ledger_id;
+	row->request = decision->request;
 }
 
 /* The item is finished now: how long did it take, by the rule span_first_last? */
 static void
-set_completion(LedgerRow *row, HeapTuple tuple, TupleDesc desc)
+set_completion(LedgerRow *row, const VsmItemState *state)
 {
-	bool		isnull;
-	Datum		started_at = heap_getattr(tuple, ITEM_STARTED_AT, desc, &isnull);
-
-	row->lead_us = row->at - get_int64(tuple, ITEM_CREATED_AT, desc);
-	if (!isnull)
-		row->cycle_us = row->at - DatumGetTimestampTz(started_at);
-}
-
-/* The stage in which an item counts as work in progress; 0: it is finished. */
-static int64
-counted_in(HeapTuple tuple, TupleDesc desc)
-{
-	return heap_attisnull(tuple, ITEM_COMPLETED_AT, desc) ? get_int64(tuple, ITEM_STAGE_ID, desc) : 0;
+	row->lead_us = row->at - state->created_at;
+	if (state->started_at != DT_NOBEGIN)
+		row->cycle_us = row->at - state->started_at;
 }
 
 /* Returns the number of items that break the stage's limit; else 0. */
@@ -253,17 +344,121 @@ static void
 forget_item(TriggerData *trigdata)
 {
 	static SPIPlanPtr plan = NULL;
-	Datum		id = Int64GetDatum(get_int64(trigdata->tg_trigtuple, ITEM_ID,
-											 RelationGetDescr(trigdata->tg_relation)));
+	Relation	items = trigdata->tg_relation;
+	ItemRow		old;
+	VsmItemState state;
+	VsmDecision decision;
+	Datum		id;
 
-	vsm_wip_changed(trigdata->tg_relation, counted_in(trigdata->tg_trigtuple, RelationGetDescr(trigdata->tg_relation)), 0);
+	vsm_read_row(&old, trigdata->tg_trigtuple, RelationGetDescr(items));
+	vsm_wip_changed(items, vsm_row_counted_in(&old), 0);
 	if (is_replica())
 		return;
-	vsm_require_recording_right(trigdata->tg_relation);
+	vsm_require_recording_right(items);
+	id = Int64GetDatum(vsm_row_id(&old));
+	if (vsm_row_has_state(&old))
+	{
+		vsm_row_state(&state, &old);
+		if (vsm_decision_take(VSM_DECIDED_DELETE, vsm_row_id(&old), &state, &decision) &&
+			vsm_decided_insert_since(decision.ledger_id))
+		{
+			/* an item of that id may be there again */
+			forget_rows_before(items, vsm_row_id(&old), decision.ledger_id);
+			return;
+		}
+	}
 	run_unrecorded(&plan,
 				   "WITH merged AS (DELETE FROM vsm._merged_events WHERE work_item_id = $1)"
 				   " DELETE FROM vsm.stage_transitions WHERE work_item_id = $1",
 				   trigdata->tg_relation->rd_rel->relowner, 1, &id);
+}
+
+/*
+ * refuse_other_row
+ *		The stored row is not what the BEFORE trigger decided.
+ */
+static void
+refuse_other_row(const TriggerData *trigdata, int64 work_item_id)
+{
+	const char *later = later_triggers(trigdata);
+
+	ereport(ERROR,
+			errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			errmsg("work item " INT64_FORMAT " was changed after its state had been decided", work_item_id),
+			later ? errdetail("A trigger that fires after \"%s\" has changed the stage or another column that is checked: %s.", BEFORE_TRIGGER, later)
+				  : errdetail("Trigger \"%s\" has not decided what is stored; it may be disabled.", BEFORE_TRIGGER),
+			later ? errhint("Give the trigger a name that sorts before \"%s\".", BEFORE_TRIGGER)
+				  : errhint("Enable the trigger; to write rows as they are, without recording, set vsm.recording = off."),
+			errtable(trigdata->tg_relation));
+}
+
+/* Names of the BEFORE row triggers that fire after ours, or NULL. */
+static const char *
+later_triggers(const TriggerData *trigdata)
+{
+	const TriggerDesc *triggers = trigdata->tg_relation->trigdesc;
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (TRIGGER_FOR_ROW(trigger->tgtype) && TRIGGER_FOR_BEFORE(trigger->tgtype) &&
+			strcmp(trigger->tgname, BEFORE_TRIGGER) > 0)
+			appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "", trigger->tgname);
+	}
+	return names.len > 0 ? names.data : NULL;
+}
+
+/*
+ * is_gone
+ *		Has this transaction deleted the item since it stored this version of its row?
+ *
+ * An UPDATE leaves a newer version, which is looked for; a lock leaves this one.
+ */
+static bool
+is_gone(Relation items, HeapTuple stored)
+{
+	ItemPointerData place = stored->t_self;
+	TableScanDesc scan;
+	TupleTableSlot *slot;
+	bool		there;
+
+	if ((stored->t_data->t_infomask & HEAP_XMAX_INVALID) || HEAP_XMAX_IS_LOCKED_ONLY(stored->t_data->t_infomask))
+		return false;
+	scan = table_beginscan_tid(items, SnapshotSelf);
+	table_tuple_get_latest_tid(scan, &place);
+	table_endscan(scan);
+	slot = table_slot_create(items, NULL);
+	there = table_tuple_fetch_row_version(items, &place, SnapshotSelf, slot);
+	ExecDropSingleTupleTableSlot(slot);
+	return !there;
+}
+
+static void
+record(const LedgerRow *row, Relation items, HeapTuple stored)
+{
+	write_row(row, items);
+	if (is_gone(items, stored))
+		forget_rows_before(items, row->work_item_id, row->id + 1);
+}
+
+/* An item of that id may have been created anew; its rows have later ids. */
+static void
+forget_rows_before(Relation items, int64 work_item_id, int64 ledger_id)
+{
+	static SPIPlanPtr plan = NULL;
+	Datum		arguments[2] = {Int64GetDatum(work_item_id), Int64GetDatum(ledger_id)};
+
+	run_unrecorded(&plan,
+				   "WITH old AS (SELECT CASE WHEN EXISTS (SELECT FROM vsm.work_items WHERE id OPERATOR(pg_catalog.=) $1)"
+				   " THEN $2 ELSE 9223372036854775807 END AS bound),"
+				   " merged AS (DELETE FROM vsm._merged_events e USING old"
+				   " WHERE e.work_item_id OPERATOR(pg_catalog.=) $1 AND e.id OPERATOR(pg_catalog.<) old.bound)"
+				   " DELETE FROM vsm.stage_transitions t USING old"
+				   " WHERE t.work_item_id OPERATOR(pg_catalog.=) $1 AND t.id OPERATOR(pg_catalog.<) old.bound",
+				   items->rd_rel->relowner, 2, arguments);
 }
 
 static void
@@ -273,20 +468,19 @@ write_row(const LedgerRow *row, Relation items)
 	const char *actor = GetUserNameFromId(GetOuterUserId(), false);
 	TimestampTz recorded_at = GetCurrentTimestamp();
 	VsmIdentity before;
-	int64		id;
 
-	if (request && (request->work_item_id != row->work_item_id || !request->seen || request->recorded))
+	if (request && (request != row->request || request->work_item_id != row->work_item_id || request->recorded))
 		request = NULL;
 
 	before = vsm_become(items->rd_rel->relowner);
-	id = insert_row(row, recorded_at, request ? request->reason : NULL, actor);
+	insert_row(row, recorded_at, request ? request->reason : NULL, actor);
 	vsm_become_again(before);
 	add_to_totals(row, RelationGetRelid(items));
 
 	if (request == NULL)
 		return;
 	request->recorded = true;
-	request->id = id;
+	request->id = row->id;
 	request->from_stage_id = row->from_stage_id;
 	request->to_stage_id = row->to_stage_id;
 	request->at = row->at;
@@ -311,22 +505,28 @@ add_to_totals(const LedgerRow *row, Oid items)
 }
 
 /*
- * insert_row
- *		Store the row; returns its id.
+ * vsm_next_ledger_id
+ *		Draw the id of a ledger row, as the column's default would.
  *
- * The id is drawn here, as the column's default would, because RETURNING costs
- * more than the rest of the statement's overhead.
+ * Not by the statement that stores the row: ids are to be in the order of the
+ * decisions, and RETURNING costs more than the rest of the statement's overhead.
  */
-static int64
+int64
+vsm_next_ledger_id(void)
+{
+	return nextval_internal(vsm_relation(VSM_LEDGER_IDS), false);
+}
+
+static void
 insert_row(const LedgerRow *row, TimestampTz recorded_at, const char *reason, const char *actor)
 {
 	static SPIPlanPtr plan = NULL;
 	char		nulls[LEDGER_COLUMNS + 1] = "             ";
 	Datum		values[LEDGER_COLUMNS];
-	int64		id = nextval_internal(get_relname_relid("stage_transitions_id_seq", get_namespace_oid("vsm", false)), false);
+	int			result = 0;
 
 	values[0] = Int64GetDatum(row->work_item_id);
-	values[1] = Int64GetDatum(id);
+	values[1] = Int64GetDatum(row->id);
 	values[2] = Int64GetDatum(row->from_stage_id);
 	values[3] = Int64GetDatum(row->to_stage_id);
 	values[4] = TimestampTzGetDatum(row->at);
@@ -381,16 +581,26 @@ insert_row(const LedgerRow *row, TimestampTz recorded_at, const char *reason, co
 	PG_TRY();
 	{
 		own_statement = true;
-		if (SPI_execute_plan(plan, values, nulls, false, 0) != SPI_OK_INSERT)
-			elog(ERROR, "could not write the ledger row: %s", SPI_result_code_string(SPI_result));
+		result = SPI_execute_plan(plan, values, nulls, false, 0);
 	}
 	PG_FINALLY();
 	{
 		own_statement = false;
 	}
 	PG_END_TRY();
+	if (result != SPI_OK_INSERT || SPI_processed != 1)
+		refuse_lost_row(row->work_item_id);
 	SPI_finish();
-	return id;
+}
+
+static void
+refuse_lost_row(int64 work_item_id)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			errmsg("the ledger row of work item " INT64_FORMAT " was not stored", work_item_id),
+			errdetail("A trigger or rule on vsm.stage_transitions kept it out."),
+			errhint("Look at the triggers and rules that were added to the table."));
 }
 
 /* As the owner and with vsm.recording = off for as long as it takes, errors included. */
@@ -399,7 +609,7 @@ run_unrecorded(SPIPlanPtr *plan, const char *query, Oid owner, int nargs, Datum 
 {
 	VsmIdentity before = vsm_become(owner);
 	int			nest = NewGUCNestLevel();
-	Oid			types[1] = {INT8OID};
+	Oid			types[2] = {INT8OID, INT8OID};
 
 	Assert(nargs <= (int) lengthof(types));
 	(void) set_config_option("vsm.recording", "off", PGC_USERSET, PGC_S_SESSION,
@@ -426,15 +636,4 @@ run_unrecorded(SPIPlanPtr *plan, const char *query, Oid owner, int nargs, Datum 
 	SPI_finish();
 	AtEOXact_GUC(true, nest);
 	vsm_become_again(before);
-}
-
-static int64
-get_int64(HeapTuple tuple, int column, TupleDesc desc)
-{
-	bool		isnull;
-	Datum		value = heap_getattr(tuple, column, desc, &isnull);
-
-	if (isnull)
-		elog(ERROR, "column %d of a work item is null", column);
-	return DatumGetInt64(value);
 }

@@ -78,6 +78,7 @@ run_request(int64 work_item_id, text *to_stage)
 {
 	static SPIPlanPtr plan = NULL;
 	Datum		values[2] = {Int64GetDatum(work_item_id), PointerGetDatum(to_stage)};
+	int			result;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
@@ -91,8 +92,10 @@ run_request(int64 work_item_id, text *to_stage)
 		if (plan == NULL || SPI_keepplan(plan) != 0)
 			elog(ERROR, "could not prepare the move: %s", SPI_result_code_string(SPI_result));
 	}
-	if (SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_UPDATE)
-		elog(ERROR, "could not run the move: %s", SPI_result_code_string(SPI_result));
+	/* a rule may have made another statement of it, or none */
+	result = SPI_execute_plan(plan, values, NULL, false, 0);
+	if (result < 0)
+		elog(ERROR, "could not run the move: %s", SPI_result_code_string(result));
 	SPI_finish();
 
 	if (!vsm_request->recorded && !vsm_request->stays)
@@ -117,8 +120,8 @@ explain_no_move(int64 work_item_id)
 		ereport(ERROR,
 				errcode(VSM_CONFLICT),
 				errmsg("work item " INT64_FORMAT " was not moved", work_item_id),
-				errdetail("A trigger or policy on vsm.work_items kept the row as it was."),
-				errhint("Look at the triggers and policies that were added to the table."));
+				errdetail("A trigger, rule or policy on vsm.work_items kept the row as it was."),
+				errhint("Look at the triggers, rules and policies that were added to the table."));
 	ereport(ERROR,
 			errcode(VSM_NOT_FOUND),
 			errmsg("work item " INT64_FORMAT " not found", work_item_id),

@@ -80,10 +80,16 @@ PG_FUNCTION_INFO_V1(vsm__require_current_snapshot);
 Datum
 vsm__definitions_changed(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	static const VsmTriggerUse use = {
+		.function = "_definitions_changed",
+		.when = "AFTER triggers on tables vsm.value_streams, vsm.stages and vsm.work_item_types",
+		.timing = TRIGGER_EVENT_AFTER,
+		.any = TRIGGER_EVENT_ROW,
+		.first = VSM_TABLE_STREAMS,
+		.last = VSM_TABLE_TYPES
+	};
+	TriggerData *trigdata = vsm_trigger_data(fcinfo, &use);
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		elog(ERROR, "not called by trigger manager");
 	CacheInvalidateRelcache(trigdata->tg_relation);
 	return PointerGetDatum(NULL);
 }

@@ -119,8 +119,16 @@ vsm__totals_now(PG_FUNCTION_ARGS)
 Datum
 vsm__totals_unknown(PG_FUNCTION_ARGS)
 {
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		elog(ERROR, "not called by trigger manager");
+	static const VsmTriggerUse use = {
+		.function = "_totals_unknown",
+		.when = "AFTER triggers on table vsm.stage_transitions",
+		.timing = TRIGGER_EVENT_AFTER,
+		.any = TRIGGER_EVENT_ROW,
+		.first = VSM_TABLE_LEDGER,
+		.last = VSM_TABLE_LEDGER
+	};
+
+	(void) vsm_trigger_data(fcinfo, &use);
 	vsm_count_unknown(get_relname_relid("work_items", get_namespace_oid("vsm", false)));
 	return PointerGetDatum(NULL);
 }

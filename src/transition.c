@@ -8,8 +8,11 @@
  * row is written by the AFTER trigger (ledger.c), once the row is stored.
  *
  * Taken as they are, and recorded nowhere: rows inserted with their state
- * filled in by the owner of the tables (restore, copy), and whatever the owner
- * writes with vsm.recording = off (repairs after an import).
+ * filled in by the owner of the tables when he restores a dump, and whatever he
+ * writes with vsm.recording = off (repairs, imports); see restore.c.
+ *
+ * What is decided is noted (decisions.c).  The AFTER trigger compares it with
+ * what was stored, since BEFORE triggers that fire later may change the row.
  *
  * What an UPDATE cannot say (time, reason, expected stage) vsm.transition()
  * hands over in vsm_request (request.c).
@@ -17,7 +20,6 @@
 #include "vsm.h"
 
 #include "access/htup_details.h"
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -29,26 +31,20 @@
 #include "utils/timestamp.h"
 
 #include "errors.h"
+#include "item_row.h"
 #include "wip_limit.h"
 
 #define MAX_TITLE_CHARACTERS	500
 #define MAX_AHEAD_US			(5 * USECS_PER_MINUTE)
 
-/* A row as the triggers see it: values that do not move while it is looked at. */
-typedef struct ItemRow
-{
-	HeapTuple	tuple;
-	Datum	   *values;			/* by column number; there may be more than ours */
-	bool	   *nulls;
-} ItemRow;
-
 static HeapTuple place_item(TriggerData *trigdata);
 static HeapTuple change_item(TriggerData *trigdata);
+static HeapTuple delete_item(TriggerData *trigdata);
 static VsmRequest *request_for(const ItemRow *old);
 static HeapTuple move_item(Relation rel, VsmRequest *request, ItemRow *old, ItemRow *new);
-static void read_row(ItemRow *row, HeapTuple tuple, TupleDesc desc);
 static bool same_column(const ItemRow *old, const ItemRow *new, int column, TupleDesc desc);
 static void refuse_computed_columns(const ItemRow *old, const ItemRow *new, Relation rel);
+static void refuse_state(Relation rel);
 static void refuse_computed_column(Relation rel, int column);
 static void check_text_columns(const ItemRow *row, const ItemRow *old, TupleDesc desc);
 static void check_title(const ItemRow *row);
@@ -58,24 +54,27 @@ static void seed_default(Oid owner);
 static void check_expected_stage(const VsmRequest *request, const VsmStage *from);
 static TimestampTz time_of_move(const VsmRequest *request, TimestampTz last, TimestampTz now, int64 work_item_id);
 static void check_not_ahead(TimestampTz at, TimestampTz now);
-static void state_from_row(VsmItemState *state, const ItemRow *row);
-static HeapTuple row_with_state(ItemRow *row, const VsmItemState *state, TimestampTz now, TupleDesc desc);
-static char *row_text(const ItemRow *row, int column);
 
 PG_FUNCTION_INFO_V1(vsm__work_item_before);
 
-/* vsm._work_item_before() -> trigger: BEFORE INSERT OR UPDATE, for each row, last by name */
+/* vsm._work_item_before() -> trigger: BEFORE INSERT OR UPDATE OR DELETE, for each row, last by name */
 Datum
 vsm__work_item_before(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	static const VsmTriggerUse use = {
+		.function = "_work_item_before",
+		.when = "BEFORE row triggers on table vsm.work_items",
+		.timing = TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW,
+		.first = VSM_TABLE_ITEMS,
+		.last = VSM_TABLE_ITEMS
+	};
+	TriggerData *trigdata = vsm_trigger_data(fcinfo, &use);
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigdata->tg_event) ||
-		!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
-		elog(ERROR, "not called as a BEFORE row trigger");
 	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
 		return PointerGetDatum(place_item(trigdata));
-	return PointerGetDatum(change_item(trigdata));
+	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
+		return PointerGetDatum(change_item(trigdata));
+	return PointerGetDatum(delete_item(trigdata));
 }
 
 /* A new item: as it is when its state came with it, else in its first stage. */
@@ -90,13 +89,13 @@ place_item(TriggerData *trigdata)
 	ItemRow		row;
 
 	vsm_require_recording_right(rel);
-	read_row(&row, trigdata->tg_trigtuple, desc);
+	vsm_read_row(&row, trigdata->tg_trigtuple, desc);
 	check_text_columns(&row, NULL, desc);
 
 	if (!row.nulls[ITEM_STAGE_ENTERED_AT])
 	{
-		if (!has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
-			refuse_computed_column(rel, ITEM_STAGE_ENTERED_AT);
+		if (!vsm_takes_rows_as_they_are(rel))
+			refuse_state(rel);
 		return trigdata->tg_trigtuple;
 	}
 	for (int column = ITEM_STARTED_AT; column <= ITEM_BACKWARD_MOVES; column++)
@@ -109,10 +108,10 @@ place_item(TriggerData *trigdata)
 	stage = stage_to_enter(&row, rel->rd_rel->relowner);
 	vsm_state_create(&state, stage,
 					 row.nulls[ITEM_CREATED_AT] ? now : DatumGetTimestampTz(row.values[ITEM_CREATED_AT]));
-	check_type(row_text(&row, ITEM_TYPE));
+	check_type(vsm_row_text(&row, ITEM_TYPE));
 	if (!row.nulls[ITEM_ID])
-		vsm_live_insert_note(DatumGetInt64(row.values[ITEM_ID]));
-	return row_with_state(&row, &state, now, desc);
+		vsm_decide(VSM_DECIDED_INSERT, vsm_row_id(&row), &state, NULL);
+	return vsm_row_with_state(&row, &state, now, desc);
 }
 
 /* A changed item: columns users may change, then the move if there is one. */
@@ -130,19 +129,35 @@ change_item(TriggerData *trigdata)
 	if (!vsm_recording)
 		return trigdata->tg_newtuple;
 
-	read_row(&old, trigdata->tg_trigtuple, desc);
-	read_row(&new, trigdata->tg_newtuple, desc);
+	vsm_read_row(&old, trigdata->tg_trigtuple, desc);
+	vsm_read_row(&new, trigdata->tg_newtuple, desc);
 	refuse_computed_columns(&old, &new, rel);
 	check_text_columns(&new, &old, desc);
 	if (!new.nulls[ITEM_TYPE] && !same_column(&old, &new, ITEM_TYPE, desc))
-		check_type(row_text(&new, ITEM_TYPE));
+		check_type(vsm_row_text(&new, ITEM_TYPE));
 
 	request = request_for(&old);
 	if (request || !same_column(&old, &new, ITEM_STAGE_ID, desc))
 		return move_item(rel, request, &old, &new);
 
-	state_from_row(&state, &new);
-	return row_with_state(&new, &state, GetCurrentTimestamp(), desc);
+	vsm_row_state(&state, &new);
+	return vsm_row_with_state(&new, &state, GetCurrentTimestamp(), desc);
+}
+
+/* An item that goes: what the ledger has of it up to now goes too. */
+static HeapTuple
+delete_item(TriggerData *trigdata)
+{
+	ItemRow		row;
+	VsmItemState state;
+
+	vsm_require_recording_right(trigdata->tg_relation);
+	vsm_read_row(&row, trigdata->tg_trigtuple, RelationGetDescr(trigdata->tg_relation));
+	if (!vsm_row_has_state(&row))
+		return trigdata->tg_trigtuple;
+	vsm_row_state(&state, &row);
+	vsm_decide(VSM_DECIDED_DELETE, vsm_row_id(&row), &state, NULL);
+	return trigdata->tg_trigtuple;
 }
 
 /* The request that this row change answers: the first one of its item. */
@@ -150,7 +165,7 @@ static VsmRequest *
 request_for(const ItemRow *old)
 {
 	if (vsm_request == NULL || vsm_request->seen ||
-		vsm_request->work_item_id != DatumGetInt64(old->values[ITEM_ID]))
+		vsm_request->work_item_id != vsm_row_id(old))
 		return NULL;
 	vsm_request->seen = true;
 	return vsm_request;
@@ -160,7 +175,7 @@ request_for(const ItemRow *old)
 static HeapTuple
 move_item(Relation rel, VsmRequest *request, ItemRow *old, ItemRow *new)
 {
-	int64		work_item_id = DatumGetInt64(old->values[ITEM_ID]);
+	int64		work_item_id = vsm_row_id(old);
 	TimestampTz now = GetCurrentTimestamp();
 	const VsmStage *known;
 	VsmStage	from;
@@ -168,12 +183,13 @@ move_item(Relation rel, VsmRequest *request, ItemRow *old, ItemRow *new)
 	VsmItemState state;
 	TimestampTz at;
 
-	known = vsm_stage(DatumGetInt64(old->values[ITEM_STAGE_ID]));
+	vsm_row_state(&state, old);
+	known = vsm_stage(state.stage_id);
 	if (known == NULL)
 		ereport(ERROR,
 				errcode(VSM_NOT_FOUND),
 				errmsg("work item " INT64_FORMAT " is in a stage that is not defined", work_item_id),
-				errdetail("Stage " INT64_FORMAT " is not in vsm.stages.", DatumGetInt64(old->values[ITEM_STAGE_ID])),
+				errdetail("Stage " INT64_FORMAT " is not in vsm.stages.", state.stage_id),
 				errhint("Restore vsm.stages; vsm.data_quality() lists such items."));
 	from = *known;
 	if (request && request->expected_from)
@@ -186,28 +202,12 @@ move_item(Relation rel, VsmRequest *request, ItemRow *old, ItemRow *new)
 	}
 	to = *stage_to_enter(new, rel->rd_rel->relowner);
 
-	state_from_row(&state, old);
 	at = time_of_move(request, state.stage_entered_at, now, work_item_id);
 	if (to.category != VSM_DONE && vsm_wip_limit_action == VSM_LIMIT_REJECT)
 		(void) vsm_wip_enter(rel, &to, false);
 	vsm_state_move(&state, &from, &to, at);
-	return row_with_state(new, &state, now, RelationGetDescr(rel));
-}
-
-static void
-read_row(ItemRow *row, HeapTuple tuple, TupleDesc desc)
-{
-	if (desc->natts < ITEM_COLUMNS)
-		ereport(ERROR,
-				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("the tables of extension vsm are older than its library"),
-				errhint("Run \"ALTER EXTENSION vsm UPDATE\"."));
-	Assert(strcmp(NameStr(TupleDescAttr(desc, ITEM_BACKWARD_MOVES - 1)->attname), "backward_moves") == 0);
-
-	row->tuple = tuple;
-	row->values = palloc(sizeof(Datum) * (desc->natts + 1));
-	row->nulls = palloc(sizeof(bool) * (desc->natts + 1));
-	heap_deform_tuple(tuple, desc, row->values + 1, row->nulls + 1);
+	vsm_decide(VSM_DECIDED_MOVE, work_item_id, &state, request);
+	return vsm_row_with_state(new, &state, now, RelationGetDescr(rel));
 }
 
 static bool
@@ -233,6 +233,21 @@ refuse_computed_columns(const ItemRow *old, const ItemRow *new, Relation rel)
 	for (int i = 0; i < (int) lengthof(computed); i++)
 		if (!same_column(old, new, computed[i], RelationGetDescr(rel)))
 			refuse_computed_column(rel, computed[i]);
+}
+
+/* A row that comes with its state filled in would have no history. */
+static void
+refuse_state(Relation rel)
+{
+	if (!has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
+		refuse_computed_column(rel, ITEM_STAGE_ENTERED_AT);
+	ereport(ERROR,
+			errcode(VSM_UNPROCESSABLE),
+			errmsg("a work item cannot come with its state filled in"),
+			errdetail("It would have no history: the ledger has a row for each move that is made or imported."),
+			errhint("Leave out the columns from stage_entered_at on, or import the moves with vsm.import_events(); "
+					"to store the row as it is, without history, set vsm.recording = off."),
+			errtablecol(rel, ITEM_STAGE_ENTERED_AT));
 }
 
 static void
@@ -316,7 +331,7 @@ check_type(const char *type)
 static const VsmStage *
 stage_to_enter(const ItemRow *row, Oid owner)
 {
-	char	   *stream = row_text(row, ITEM_STREAM);
+	char	   *stream = vsm_row_text(row, ITEM_STREAM);
 	const VsmStage *stage;
 
 	if (row->nulls[ITEM_STAGE_ID])
@@ -430,55 +445,4 @@ check_not_ahead(TimestampTz at, TimestampTz now)
 			errmsg("the time of a move lies in the future"),
 			errdetail("The time given is %s; the server's clock shows %s.", timestamptz_to_str(at), now_text),
 			errhint("Give a time at most 5 minutes ahead, or none for now."));
-}
-
-static void
-state_from_row(VsmItemState *state, const ItemRow *row)
-{
-	state->stage_id = DatumGetInt64(row->values[ITEM_STAGE_ID]);
-	state->created_at = DatumGetTimestampTz(row->values[ITEM_CREATED_AT]);
-	state->stage_entered_at = DatumGetTimestampTz(row->values[ITEM_STAGE_ENTERED_AT]);
-	state->started_at = row->nulls[ITEM_STARTED_AT] ? DT_NOBEGIN : DatumGetTimestampTz(row->values[ITEM_STARTED_AT]);
-	state->completed_at = row->nulls[ITEM_COMPLETED_AT] ? DT_NOBEGIN : DatumGetTimestampTz(row->values[ITEM_COMPLETED_AT]);
-	state->active_us = vsm_interval_us(DatumGetIntervalP(row->values[ITEM_ACTIVE_TIME]));
-	state->wait_us = vsm_interval_us(DatumGetIntervalP(row->values[ITEM_WAIT_TIME]));
-	state->reopened = DatumGetInt32(row->values[ITEM_REOPENED]);
-	state->backward_moves = DatumGetInt32(row->values[ITEM_BACKWARD_MOVES]);
-}
-
-static HeapTuple
-row_with_state(ItemRow *row, const VsmItemState *state, TimestampTz now, TupleDesc desc)
-{
-	static int	columns[] = {
-		ITEM_CREATED_AT, ITEM_UPDATED_AT, ITEM_STAGE_ID, ITEM_STAGE_ENTERED_AT, ITEM_STARTED_AT,
-		ITEM_COMPLETED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME, ITEM_REOPENED, ITEM_BACKWARD_MOVES
-	};
-	Datum		values[lengthof(columns)];
-	bool		nulls[lengthof(columns)] = {0};
-
-	values[0] = TimestampTzGetDatum(state->created_at);
-	values[1] = TimestampTzGetDatum(now);
-	values[2] = Int64GetDatum(state->stage_id);
-	values[3] = TimestampTzGetDatum(state->stage_entered_at);
-	values[4] = TimestampTzGetDatum(state->started_at);
-	nulls[4] = state->started_at == DT_NOBEGIN;
-	values[5] = TimestampTzGetDatum(state->completed_at);
-	nulls[5] = state->completed_at == DT_NOBEGIN;
-	values[6] = IntervalPGetDatum(vsm_interval(state->active_us));
-	values[7] = IntervalPGetDatum(vsm_interval(state->wait_us));
-	values[8] = Int32GetDatum(state->reopened);
-	values[9] = Int32GetDatum(state->backward_moves);
-	return heap_modify_tuple_by_cols(row->tuple, desc, lengthof(columns), columns, values, nulls);
-}
-
-static char *
-row_text(const ItemRow *row, int column)
-{
-	if (row->nulls[column])
-		ereport(ERROR,
-				errcode(VSM_UNPROCESSABLE),
-				errmsg("a work item needs a %s", column == ITEM_STREAM ? "stream" : "type"),
-				errdetail("The value given is null."),
-				errhint("Leave the column out to get its default."));
-	return TextDatumGetCString(row->values[column]);
 }

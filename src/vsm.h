@@ -96,9 +96,56 @@ typedef struct VsmRequest
 
 extern VsmRequest *vsm_request;
 
-/* live_inserts.c: which inserted rows the ledger has to note */
-extern void vsm_live_insert_note(int64 work_item_id);
-extern bool vsm_live_insert_take(int64 work_item_id, HeapTuple tuple);
+/* decisions.c: what the BEFORE trigger decided, until the AFTER trigger records it */
+typedef enum VsmDecided
+{
+	VSM_DECIDED_INSERT,
+	VSM_DECIDED_MOVE,
+	VSM_DECIDED_DELETE
+} VsmDecided;
+
+typedef struct VsmDecision
+{
+	int64		ledger_id;		/* of the row to be */
+	const VsmRequest *request;	/* that it answers, or NULL */
+} VsmDecision;
+
+extern void vsm_decide(VsmDecided what, int64 work_item_id, const VsmItemState *state, const VsmRequest *request);
+extern bool vsm_decision_take(VsmDecided what, int64 work_item_id, const VsmItemState *state, VsmDecision *decision);
+extern bool vsm_decided_insert_since(int64 ledger_id);
+
+/* ledger.c */
+extern int64 vsm_next_ledger_id(void);
+
+/* restore.c: who may write rows as they are */
+extern bool vsm_takes_rows_as_they_are(Relation rel);
+
+/* trigger_guard.c: our relations, and when a trigger function is made for one */
+typedef enum VsmRelation
+{
+	VSM_TABLE_ITEMS,
+	VSM_TABLE_LEDGER,
+	VSM_TABLE_MERGED,
+	VSM_TABLE_STREAMS,
+	VSM_TABLE_STAGES,
+	VSM_TABLE_TYPES,
+	VSM_LEDGER_IDS,				/* the sequence */
+	VSM_RELATIONS
+} VsmRelation;
+
+typedef struct VsmTriggerUse
+{
+	const char *function;		/* its name in schema vsm */
+	const char *when;			/* in words */
+	TriggerEvent timing;		/* bits of TRIGGER_EVENT_ROW, _BEFORE, _INSTEAD, all of them */
+	TriggerEvent any;			/* those of them that do not matter */
+	bool		truncate;		/* for TRUNCATE and nothing else */
+	VsmRelation first;			/* its tables, in the order of VsmRelation */
+	VsmRelation last;
+} VsmTriggerUse;
+
+extern Oid	vsm_relation(VsmRelation relation);
+extern TriggerData *vsm_trigger_data(FunctionCallInfo fcinfo, const VsmTriggerUse *use);
 
 /* Columns of vsm.work_items; columns are only ever appended. */
 enum

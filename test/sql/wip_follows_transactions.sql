@@ -277,7 +277,9 @@ RESET session_replication_role;
 SELECT * FROM wip();
 -- So do rows with their state filled in, and repairs by the owner.
 DELETE FROM vsm.work_items;
+SET vsm.recording = off;
 INSERT INTO vsm.work_items SELECT * FROM copy;
+RESET vsm.recording;
 SELECT * FROM wip();
 SET vsm.recording = off;
 UPDATE vsm.work_items SET stage_id = stage('Deployment') WHERE title = 'c';

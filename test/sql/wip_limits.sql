@@ -211,10 +211,14 @@ SELECT message, detail FROM try('SELECT vsm.transition(item($$l$$), $$Review$$)'
 SELECT message, detail FROM try('SELECT vsm.transition(item($$I-2$$), $$Inbox$$)');
 CREATE TABLE copy AS SELECT * FROM vsm.work_items WHERE title = 'l';
 UPDATE copy SET id = id + 1000, title = 'restored', external_id = NULL, stage_id = stage('Wait');
+SET vsm.recording = off;
 INSERT INTO vsm.work_items SELECT * FROM copy;
+RESET vsm.recording;
 UPDATE copy SET id = id + 1000;
 SELECT message, detail FROM try('SELECT vsm.transition(item($$l$$), $$Wait$$)');
+SET vsm.recording = off;
 INSERT INTO vsm.work_items SELECT * FROM copy;
+RESET vsm.recording;
 BEGIN;
 SET LOCAL session_replication_role = replica;
 UPDATE vsm.work_items SET stage_id = stage('Wait') WHERE title IN ('m', 'n');

@@ -1,0 +1,141 @@
+/*
+ * item_row.c
+ *		A row of vsm.work_items as the triggers see it.
+ *
+ * The columns' places and types have been checked when the table was first
+ * seen (trigger_guard.c).  That a column is not null has not: BEFORE triggers
+ * run before the constraints are looked at, and the owner may drop them.
+ */
+#include "vsm.h"
+
+#include "access/htup_details.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/timestamp.h"
+
+#include "errors.h"
+#include "item_row.h"
+
+static const int state_columns[] = {
+	ITEM_STAGE_ID, ITEM_CREATED_AT, ITEM_STAGE_ENTERED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME,
+	ITEM_REOPENED, ITEM_BACKWARD_MOVES
+};
+
+static void require(const ItemRow *row, int column);
+
+/* The row points into itself and to the tuple. */
+void
+vsm_read_row(ItemRow *row, HeapTuple tuple, TupleDesc desc)
+{
+	row->tuple = tuple;
+	row->values = row->own_values;
+	row->nulls = row->own_nulls;
+	if (desc->natts > ITEM_COLUMNS)
+	{
+		row->values = palloc(sizeof(Datum) * (desc->natts + 1));
+		row->nulls = palloc(sizeof(bool) * (desc->natts + 1));
+	}
+	heap_deform_tuple(tuple, desc, row->values + 1, row->nulls + 1);
+}
+
+int64
+vsm_row_id(const ItemRow *row)
+{
+	require(row, ITEM_ID);
+	return DatumGetInt64(row->values[ITEM_ID]);
+}
+
+/* The stage in which an item counts as work in progress; 0: none, or it is finished. */
+int64
+vsm_row_counted_in(const ItemRow *row)
+{
+	return row->nulls[ITEM_COMPLETED_AT] && !row->nulls[ITEM_STAGE_ID] ? DatumGetInt64(row->values[ITEM_STAGE_ID]) : 0;
+}
+
+/* Is there all that vsm_row_state() needs? */
+bool
+vsm_row_has_state(const ItemRow *row)
+{
+	for (int i = 0; i < (int) lengthof(state_columns); i++)
+		if (row->nulls[state_columns[i]])
+			return false;
+	return true;
+}
+
+void
+vsm_row_state(VsmItemState *state, const ItemRow *row)
+{
+	for (int i = 0; i < (int) lengthof(state_columns); i++)
+		require(row, state_columns[i]);
+	state->stage_id = DatumGetInt64(row->values[ITEM_STAGE_ID]);
+	state->created_at = DatumGetTimestampTz(row->values[ITEM_CREATED_AT]);
+	state->stage_entered_at = DatumGetTimestampTz(row->values[ITEM_STAGE_ENTERED_AT]);
+	state->started_at = row->nulls[ITEM_STARTED_AT] ? DT_NOBEGIN : DatumGetTimestampTz(row->values[ITEM_STARTED_AT]);
+	state->completed_at = row->nulls[ITEM_COMPLETED_AT] ? DT_NOBEGIN : DatumGetTimestampTz(row->values[ITEM_COMPLETED_AT]);
+	state->active_us = vsm_interval_us(DatumGetIntervalP(row->values[ITEM_ACTIVE_TIME]));
+	state->wait_us = vsm_interval_us(DatumGetIntervalP(row->values[ITEM_WAIT_TIME]));
+	state->reopened = DatumGetInt32(row->values[ITEM_REOPENED]);
+	state->backward_moves = DatumGetInt32(row->values[ITEM_BACKWARD_MOVES]);
+}
+
+bool
+vsm_same_text(const ItemRow *old, const ItemRow *new, int column)
+{
+	if (old->nulls[column] || new->nulls[column])
+		return old->nulls[column] == new->nulls[column];
+	return datum_image_eq(old->values[column], new->values[column], false, -1);
+}
+
+char *
+vsm_row_text(const ItemRow *row, int column)
+{
+	if (row->nulls[column])
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("a work item needs a %s", column == ITEM_STREAM ? "stream" : "type"),
+				errdetail("The value given is null."),
+				errhint("Leave the column out to get its default."));
+	return TextDatumGetCString(row->values[column]);
+}
+
+HeapTuple
+vsm_row_with_state(ItemRow *row, const VsmItemState *state, TimestampTz now, TupleDesc desc)
+{
+	static int	columns[] = {
+		ITEM_CREATED_AT, ITEM_UPDATED_AT, ITEM_STAGE_ID, ITEM_STAGE_ENTERED_AT, ITEM_STARTED_AT,
+		ITEM_COMPLETED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME, ITEM_REOPENED, ITEM_BACKWARD_MOVES
+	};
+	Datum		values[lengthof(columns)];
+	bool		nulls[lengthof(columns)] = {0};
+
+	values[0] = TimestampTzGetDatum(state->created_at);
+	values[1] = TimestampTzGetDatum(now);
+	values[2] = Int64GetDatum(state->stage_id);
+	values[3] = TimestampTzGetDatum(state->stage_entered_at);
+	values[4] = TimestampTzGetDatum(state->started_at);
+	nulls[4] = state->started_at == DT_NOBEGIN;
+	values[5] = TimestampTzGetDatum(state->completed_at);
+	nulls[5] = state->completed_at == DT_NOBEGIN;
+	values[6] = IntervalPGetDatum(vsm_interval(state->active_us));
+	values[7] = IntervalPGetDatum(vsm_interval(state->wait_us));
+	values[8] = Int32GetDatum(state->reopened);
+	values[9] = Int32GetDatum(state->backward_moves);
+	return heap_modify_tuple_by_cols(row->tuple, desc, lengthof(columns), columns, values, nulls);
+}
+
+static void
+require(const ItemRow *row, int column)
+{
+	static const char *const names[ITEM_COLUMNS + 1] = {
+		[ITEM_ID] = "id", [ITEM_CREATED_AT] = "created_at", [ITEM_STAGE_ID] = "stage_id", [ITEM_STAGE_ENTERED_AT] = "stage_entered_at", [ITEM_ACTIVE_TIME] = "active_time", [ITEM_WAIT_TIME] = "wait_time", [ITEM_REOPENED] = "reopened", [ITEM_BACKWARD_MOVES] = "backward_moves"
+	};
+
+	if (!row->nulls[column])
+		return;
+	ereport(ERROR,
+			errcode(ERRCODE_NOT_NULL_VIOLATION),
+			errmsg("column \"%s\" of a work item is null", names[column]),
+			errdetail("The state of an item cannot be known without it."),
+			errhint("Fill it in with vsm.recording = off, and set the column NOT NULL again."),
+			err_generic_string(PG_DIAG_COLUMN_NAME, names[column]));
+}
