@@ -13,7 +13,11 @@
 #include "fmgr.h"
 #include "utils/timestamp.h"
 
+#include "arguments.h"
+#include "compat.h"
 #include "errors.h"
+
+pg_noreturn static void refuse_times(TimestampTz from, TimestampTz until);
 
 PG_FUNCTION_INFO_V1(vsm__elapsed_us);
 PG_FUNCTION_INFO_V1(vsm__interval_us);
@@ -24,17 +28,7 @@ PG_FUNCTION_INFO_V1(vsm__entered_at);
 Datum
 vsm__elapsed_us(PG_FUNCTION_ARGS)
 {
-	TimestampTz from = PG_GETARG_TIMESTAMPTZ(0);
-	TimestampTz until = PG_GETARG_TIMESTAMPTZ(1);
-	int64		us;
-
-	if (TIMESTAMP_NOT_FINITE(from) || TIMESTAMP_NOT_FINITE(until) ||
-		pg_sub_s64_overflow(until, from, &us))
-		ereport(ERROR,
-				errcode(VSM_UNPROCESSABLE),
-				errmsg("elapsed time needs two finite times"),
-				errhint("Give the window's bounds as points in time."));
-	PG_RETURN_INT64(us);
+	PG_RETURN_INT64(vsm_elapsed_us(PG_GETARG_TIMESTAMPTZ(0), PG_GETARG_TIMESTAMPTZ(1)));
 }
 
 /* vsm._interval_us(interval) -> bigint: microseconds, a day 24 hours, a month 30 days */
@@ -55,7 +49,40 @@ vsm__interval(PG_FUNCTION_ARGS)
 Datum
 vsm__entered_at(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TIMESTAMPTZ(PG_GETARG_TIMESTAMPTZ(0) - vsm_interval_us(PG_GETARG_INTERVAL_P(1)));
+	TimestampTz left_at = vsm_require_finite(PG_GETARG_TIMESTAMPTZ(0), "the end of a visit");
+	TimestampTz entered_at;
+
+	if (pg_sub_s64_overflow(left_at, vsm_interval_us(PG_GETARG_INTERVAL_P(1)), &entered_at) || !IS_VALID_TIMESTAMP(entered_at))
+		ereport(ERROR,
+				errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				errmsg("timestamp out of range"),
+				errdetail("A visit that ended at %s and took so long began at no time that PostgreSQL can tell.", timestamptz_to_str(left_at)),
+				errhint("Give the time spent in the stage."));
+	PG_RETURN_TIMESTAMPTZ(entered_at);
+}
+
+/* Both are finite, or else refused. */
+int64
+vsm_elapsed_us(TimestampTz from, TimestampTz until)
+{
+	int64		us;
+
+	if (unlikely(TIMESTAMP_NOT_FINITE(from) || TIMESTAMP_NOT_FINITE(until) ||
+				 pg_sub_s64_overflow(until, from, &us)))
+		refuse_times(from, until);
+	return us;
+}
+
+static void
+refuse_times(TimestampTz from, TimestampTz until)
+{
+	char	   *first = pstrdup(timestamptz_to_str(from));
+
+	ereport(ERROR,
+			errcode(VSM_UNPROCESSABLE),
+			errmsg("elapsed time needs two finite times, less than 292,000 years apart"),
+			errdetail("They are %s and %s.", first, timestamptz_to_str(until)),
+			errhint("Give the window's bounds as points in time."));
 }
 
 Interval *
@@ -79,6 +106,8 @@ vsm_interval_us(const Interval *interval)
 		pg_add_s64_overflow(us, interval->time, &us))
 		ereport(ERROR,
 				errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				errmsg("interval out of range"));
+				errmsg("interval out of range"),
+				errdetail("A duration has as many microseconds as bigint counts."),
+				errhint("Give a duration of less than 290,000 years."));
 	return us;
 }

@@ -22,7 +22,10 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
+#include "arguments.h"
 #include "summary.h"
+
+#define MOST_IDS	((int) (MaxAllocSize / sizeof(Datum)))	/* of an array */
 
 typedef struct Ids
 {
@@ -69,6 +72,25 @@ enum
 	ARG_EXACT
 };
 
+/* What the errors call them; those without a name may be null. */
+static const char *const required[] = {
+	[ARG_ID] = "the id of a work item",
+	[ARG_STAGE_ID] = "the stage of a work item",
+	[ARG_CREATED_AT] = "created_at of a work item",
+	[ARG_STAGE_ENTERED_AT] = "stage_entered_at of a work item",
+	[ARG_ACTIVE_TIME] = "active_time of a work item",
+	[ARG_WAIT_TIME] = "wait_time of a work item",
+	[ARG_REOPENED] = "reopened of a work item",
+	[ARG_BACKWARD_MOVES] = "backward_moves of a work item",
+	[ARG_SINCE] = "the start of the window",
+	[ARG_BOUND] = "the end of the window",
+	[ARG_WIP_SINCE] = "the start of WIP",
+	[ARG_WIP_UNTIL] = "the end of WIP",
+	[ARG_LESS_DONE] = "less_done",
+	[ARG_EXACT] = "exact",
+};
+
+static inline void require_arguments(FunctionCallInfo fcinfo);
 static void count_finished(FlowSums *sums, FunctionCallInfo fcinfo, TimestampTz completed_at);
 static void count_wip(FlowSums *sums, FunctionCallInfo fcinfo, bool open, TimestampTz completed_at);
 static void count_moves(FlowSums *sums, FunctionCallInfo fcinfo);
@@ -84,13 +106,13 @@ Datum
 vsm__flow_sums_step(PG_FUNCTION_ARGS)
 {
 	FlowSums   *sums = PG_ARGISNULL(0) ? NULL : (FlowSums *) PG_GETARG_POINTER(0);
+	MemoryContext context = vsm_require_aggregate(fcinfo);
 	bool		open = PG_ARGISNULL(ARG_COMPLETED_AT);
 	TimestampTz completed_at = open ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(ARG_COMPLETED_AT);
-	TimestampTz created_at = PG_GETARG_TIMESTAMPTZ(ARG_CREATED_AT);
-	MemoryContext context;
+	TimestampTz created_at;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "called outside an aggregate");
+	require_arguments(fcinfo);
+	created_at = PG_GETARG_TIMESTAMPTZ(ARG_CREATED_AT);
 	if (sums == NULL)
 	{
 		sums = MemoryContextAllocZero(context, sizeof(FlowSums));
@@ -136,6 +158,14 @@ vsm__flow_sums_row(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
+static inline void
+require_arguments(FunctionCallInfo fcinfo)
+{
+	for (int argument = 1; argument < (int) lengthof(required); argument++)
+		if (required[argument])
+			vsm_require_given(fcinfo, argument, required[argument]);
+}
+
 /* By the rules span_first_last and, less the time in done stages, sum_active. */
 static void
 count_finished(FlowSums *sums, FunctionCallInfo fcinfo, TimestampTz completed_at)
@@ -145,11 +175,11 @@ count_finished(FlowSums *sums, FunctionCallInfo fcinfo, TimestampTz completed_at
 
 	sums->active_us += active_us;
 	sums->wait_us += wait_us;
-	vsm_durations_add(&sums->lead, completed_at - PG_GETARG_TIMESTAMPTZ(ARG_CREATED_AT));
+	vsm_durations_add(&sums->lead, vsm_elapsed_us(PG_GETARG_TIMESTAMPTZ(ARG_CREATED_AT), completed_at));
 	if (!PG_ARGISNULL(ARG_STARTED_AT))
 		vsm_durations_add(&sums->cycle,
 						  PG_GETARG_BOOL(ARG_LESS_DONE) ? active_us + wait_us
-														: completed_at - PG_GETARG_TIMESTAMPTZ(ARG_STARTED_AT));
+														: vsm_elapsed_us(PG_GETARG_TIMESTAMPTZ(ARG_STARTED_AT), completed_at));
 }
 
 /* WIP now, and the item's part of the area under the curve. */
@@ -168,7 +198,7 @@ count_wip(FlowSums *sums, FunctionCallInfo fcinfo, bool open, TimestampTz comple
 			sums->started++;
 	}
 	if (until > from)
-		sums->wip_us += until - from;
+		sums->wip_us += vsm_elapsed_us(from, until);
 }
 
 static void
@@ -200,6 +230,12 @@ add_id(FlowSums *sums, Ids *ids, int64 id)
 	}
 	else if (ids->count == ids->size)
 	{
+		if (ids->count > MOST_IDS)
+			ereport(ERROR,
+					errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					errmsg("a window cuts too many work items"),
+					errdetail("An array can hold %d of them.", MOST_IDS),
+					errhint("Choose a window that cuts fewer, or one stream or type."));
 		ids->size *= 2;
 		ids->ids = repalloc_huge(ids->ids, sizeof(Datum) * ids->size);
 	}
@@ -212,13 +248,14 @@ id_array(const Ids *ids)
 	return PointerGetDatum(construct_array(ids->ids, ids->count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
-/* The server has no function for it: in seconds and microseconds. */
+/* The server has no function for it: in two parts, both of which fit in 64 bits for as many rows as there can be. */
 static Datum
 numeric_datum(int128 value)
 {
-	Numeric		seconds = int64_to_numeric((int64) (value / USECS_PER_SEC));
-	Numeric		rest = int64_to_numeric((int64) (value % USECS_PER_SEC));
-	Datum		us = DirectFunctionCall2(numeric_mul, NumericGetDatum(seconds), NumericGetDatum(int64_to_numeric(USECS_PER_SEC)));
+	const int64 part = INT64CONST(1000000000000000000);
+	Numeric		parts = int64_to_numeric((int64) (value / part));
+	Numeric		rest = int64_to_numeric((int64) (value % part));
+	Datum		us = DirectFunctionCall2(numeric_mul, NumericGetDatum(parts), NumericGetDatum(int64_to_numeric(part)));
 
 	return DirectFunctionCall2(numeric_add, us, NumericGetDatum(rest));
 }

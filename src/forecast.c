@@ -21,24 +21,31 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 
+#include "arguments.h"
+
 #define HORIZON_DAYS	3653	/* ten years: a trial that takes longer has no date */
 #define BEYOND			(HORIZON_DAYS + 1)
+#define MAX_TRIALS		1000000
+#define MAX_ITEMS		PG_INT32_MAX	/* of a day, so that the sum over the days stays within bigint */
+#define MAX_LEVELS		100
 
-/* What is drawn from, and how often. */
+/* What is drawn from, and how often; and the confidences asked for. */
 typedef struct Trials
 {
 	const int64 *samples;		/* items finished, of each day of the past */
 	int			nsamples;
 	int			count;
 	pg_prng_state random;
+	const int32 *levels;		/* in percent */
+	int			nlevels;
 } Trials;
 
-static void begin_trials(Trials *trials, ArrayType *samples, int32 count, int64 seed);
+static void begin_trials(Trials *trials, FunctionCallInfo fcinfo);
 static int64 draw(Trials *trials);
 static int64 days_for(Trials *trials, int64 items);
 static int64 items_in(Trials *trials, int32 days);
-static Datum kept_by(int64 *outcomes, int count, ArrayType *confidences, bool more_is_better);
-static int	compare_outcomes(const void *a, const void *b);
+static Datum kept_by(int64 *outcomes, const Trials *trials, bool more_is_better);
+static int	compare_outcomes(const void *a, const void *b, void *arg);
 
 PG_FUNCTION_INFO_V1(vsm__forecast_days);
 PG_FUNCTION_INFO_V1(vsm__forecast_items);
@@ -53,15 +60,15 @@ PG_FUNCTION_INFO_V1(vsm__forecast_items);
 Datum
 vsm__forecast_days(PG_FUNCTION_ARGS)
 {
-	int64		items = PG_GETARG_INT32(1);
+	int64		items = vsm_require_between(PG_GETARG_INT32(1), 1, MAX_ITEMS, "the number of items");
 	Trials		trials;
 	int64	   *outcomes;
 
-	begin_trials(&trials, PG_GETARG_ARRAYTYPE_P(0), PG_GETARG_INT32(3), PG_GETARG_INT64(4));
+	begin_trials(&trials, fcinfo);
 	outcomes = palloc(sizeof(int64) * trials.count);
 	for (int i = 0; i < trials.count; i++)
 		outcomes[i] = days_for(&trials, items);
-	return kept_by(outcomes, trials.count, PG_GETARG_ARRAYTYPE_P(2), false);
+	return kept_by(outcomes, &trials, false);
 }
 
 /*
@@ -73,27 +80,29 @@ vsm__forecast_days(PG_FUNCTION_ARGS)
 Datum
 vsm__forecast_items(PG_FUNCTION_ARGS)
 {
-	int32		days = PG_GETARG_INT32(1);
+	int32		days = (int32) vsm_require_between(PG_GETARG_INT32(1), 1, HORIZON_DAYS, "the number of days");
 	Trials		trials;
 	int64	   *outcomes;
 
-	begin_trials(&trials, PG_GETARG_ARRAYTYPE_P(0), PG_GETARG_INT32(3), PG_GETARG_INT64(4));
+	begin_trials(&trials, fcinfo);
 	outcomes = palloc(sizeof(int64) * trials.count);
 	for (int i = 0; i < trials.count; i++)
 		outcomes[i] = items_in(&trials, days);
-	return kept_by(outcomes, trials.count, PG_GETARG_ARRAYTYPE_P(2), true);
+	return kept_by(outcomes, &trials, true);
 }
 
-/* The SQL functions are private: their arguments have been checked. */
+/* The arguments that both functions have: samples, confidences, trials and seed. */
 static void
-begin_trials(Trials *trials, ArrayType *samples, int32 count, int64 seed)
+begin_trials(Trials *trials, FunctionCallInfo fcinfo)
 {
-	if (ARR_NDIM(samples) != 1 || ARR_HASNULL(samples) || ARR_ELEMTYPE(samples) != INT8OID || count < 1)
-		elog(ERROR, "a forecast needs samples and trials");
-	trials->samples = (const int64 *) ARR_DATA_PTR(samples);
-	trials->nsamples = ARR_DIMS(samples)[0];
-	trials->count = count;
-	pg_prng_seed(&trials->random, (uint64) seed);
+	trials->samples = vsm_require_list(PG_GETARG_ARRAYTYPE_P(0), INT8OID, 1, HORIZON_DAYS, "the samples of a forecast", &trials->nsamples);
+	for (int i = 0; i < trials->nsamples; i++)
+		(void) vsm_require_between(trials->samples[i], 0, MAX_ITEMS, "a sample of a forecast");
+	trials->levels = vsm_require_list(PG_GETARG_ARRAYTYPE_P(2), INT4OID, 1, MAX_LEVELS, "the confidences of a forecast", &trials->nlevels);
+	for (int i = 0; i < trials->nlevels; i++)
+		(void) vsm_require_between(trials->levels[i], 1, 100, "a confidence in percent");
+	trials->count = (int) vsm_require_between(PG_GETARG_INT32(3), 1, MAX_TRIALS, "the number of trials");
+	pg_prng_seed(&trials->random, (uint64) PG_GETARG_INT64(4));
 }
 
 /* A day of the past.  The bias of the multiplication is below samples / 2^32. */
@@ -139,18 +148,18 @@ items_in(Trials *trials, int32 days)
  * percentile_disc().  Sorts the outcomes.
  */
 static Datum
-kept_by(int64 *outcomes, int count, ArrayType *confidences, bool more_is_better)
+kept_by(int64 *outcomes, const Trials *trials, bool more_is_better)
 {
-	int			nlevels = ARR_DIMS(confidences)[0];
-	const int32 *levels = (const int32 *) ARR_DATA_PTR(confidences);
+	int			count = trials->count;
+	int			nlevels = trials->nlevels;
 	Datum	   *values = palloc(sizeof(Datum) * nlevels);
 	bool	   *nulls = palloc(sizeof(bool) * nlevels);
 	int			lower_bound = 1;
 
-	qsort(outcomes, count, sizeof(int64), compare_outcomes);
+	qsort_interruptible(outcomes, count, sizeof(int64), compare_outcomes, NULL);
 	for (int i = 0; i < nlevels; i++)
 	{
-		int64		rank = ((int64) count * levels[i] + 99) / 100;
+		int64		rank = ((int64) count * trials->levels[i] + 99) / 100;
 		int64		outcome = outcomes[more_is_better ? count - rank : rank - 1];
 
 		Assert(rank >= 1 && rank <= count);
@@ -162,7 +171,7 @@ kept_by(int64 *outcomes, int count, ArrayType *confidences, bool more_is_better)
 }
 
 static int
-compare_outcomes(const void *a, const void *b)
+compare_outcomes(const void *a, const void *b, void *arg)
 {
 	int64		left = *(const int64 *) a;
 	int64		right = *(const int64 *) b;

@@ -23,6 +23,8 @@
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
+#include "arguments.h"
+
 typedef struct Sequence
 {
 	int			moves;			/* so far */
@@ -69,14 +71,18 @@ PG_FUNCTION_INFO_V1(vsm__latest_value);
 Datum
 vsm__sequence_next(PG_FUNCTION_ARGS)
 {
+	MemoryContext context = vsm_require_aggregate(fcinfo);
 	Sequence   *sequence;
-	int64		stage_id = PG_GETARG_INT64(1);
-	TimestampTz at = PG_GETARG_TIMESTAMPTZ(2);
-	bool		is_new = PG_GETARG_BOOL(3);
-	MemoryContext context;
+	int64		stage_id;
+	TimestampTz at;
+	bool		is_new;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "called outside an aggregate");
+	vsm_require_given(fcinfo, 1, "the stage of an event");
+	vsm_require_given(fcinfo, 2, "the time of an event");
+	vsm_require_given(fcinfo, 3, "whether an event is new");
+	stage_id = PG_GETARG_INT64(1);
+	at = vsm_require_finite(PG_GETARG_TIMESTAMPTZ(2), "the time of an event");
+	is_new = PG_GETARG_BOOL(3);
 	sequence = PG_ARGISNULL(0) ? new_sequence(context) : (Sequence *) PG_GETARG_POINTER(0);
 
 	if (at != sequence->instant)
@@ -92,7 +98,7 @@ vsm__sequence_next(PG_FUNCTION_ARGS)
 
 	sequence->first = sequence->moves == 0;
 	sequence->from_stage_id = sequence->stage_id;
-	sequence->time_in_stage_us = at - sequence->entered_at;
+	sequence->time_in_stage_us = sequence->first ? 0 : vsm_elapsed_us(sequence->entered_at, at);
 	sequence->keep = sequence->first || stage_id != sequence->stage_id;
 	if (sequence->keep)
 	{
@@ -104,17 +110,21 @@ vsm__sequence_next(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(sequence);
 }
 
-/* vsm._sequence(...) -> vsm._sequence_step: final function */
+/* vsm._sequence(...) -> vsm._sequence_step: final function; null without events */
 Datum
 vsm__sequence_step(PG_FUNCTION_ARGS)
 {
-	Sequence   *sequence = (Sequence *) PG_GETARG_POINTER(0);
+	Sequence   *sequence = PG_ARGISNULL(0) ? NULL : (Sequence *) PG_GETARG_POINTER(0);
 	TupleDesc	desc = fcinfo->flinfo->fn_extra;
-	const VsmItemState *state = &sequence->state;
-	bool		finishes = sequence->keep && sequence->finishes;
+	const VsmItemState *state;
+	bool		finishes;
 	Datum		values[6];
 	bool		nulls[6] = {0};
 
+	if (sequence == NULL)
+		PG_RETURN_NULL();
+	state = &sequence->state;
+	finishes = sequence->keep && sequence->finishes;
 	if (desc == NULL)
 	{
 		MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
@@ -131,9 +141,9 @@ vsm__sequence_step(PG_FUNCTION_ARGS)
 	nulls[2] = nulls[3] = sequence->first;
 	values[3] = sequence->first ? (Datum) 0 : IntervalPGetDatum(vsm_interval(sequence->time_in_stage_us));
 	nulls[4] = !finishes || state->started_at == DT_NOBEGIN;
-	values[4] = nulls[4] ? (Datum) 0 : IntervalPGetDatum(vsm_interval(state->completed_at - state->started_at));
+	values[4] = nulls[4] ? (Datum) 0 : IntervalPGetDatum(vsm_interval(vsm_elapsed_us(state->started_at, state->completed_at)));
 	nulls[5] = !finishes;
-	values[5] = nulls[5] ? (Datum) 0 : IntervalPGetDatum(vsm_interval(state->completed_at - state->created_at));
+	values[5] = nulls[5] ? (Datum) 0 : IntervalPGetDatum(vsm_interval(vsm_elapsed_us(state->created_at, state->completed_at)));
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }
 
@@ -143,13 +153,11 @@ vsm__latest_step(PG_FUNCTION_ARGS)
 {
 	Latest	   *latest = PG_ARGISNULL(0) ? NULL : (Latest *) PG_GETARG_POINTER(0);
 	TimestampTz at = PG_ARGISNULL(2) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(2);
-	MemoryContext context;
+	MemoryContext context = vsm_require_aggregate(fcinfo);
 	MemoryContext caller;
 	text	   *value;
 	int			order;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "called outside an aggregate");
 	if (latest == NULL)
 		latest = MemoryContextAllocZero(context, sizeof(Latest));
 	if (PG_ARGISNULL(1))
@@ -229,7 +237,7 @@ add_to_instant(Sequence *sequence, int64 stage_id)
 	if (sequence->count == sequence->size)
 	{
 		sequence->size *= 2;
-		sequence->stages = repalloc(sequence->stages, sizeof(int64) * sequence->size);
+		sequence->stages = repalloc_huge(sequence->stages, sizeof(int64) * sequence->size);
 	}
 	sequence->stages[sequence->count++] = stage_id;
 }

@@ -23,7 +23,10 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+#include "arguments.h"
 #include "errors.h"
+
+#define MOST_COMPLETIONS	5000000	/* some 100 bytes each in an array, which 1 GB limits */
 
 typedef struct Move
 {
@@ -34,10 +37,10 @@ typedef struct Move
 
 typedef struct Moves
 {
-	int			count;
-	int			size;
+	int64		count;
+	int64		size;
 	Move	   *moves;
-	char	   *rule;			/* of vsm._completions */
+	const struct Rule *rule;	/* of vsm._completions */
 } Moves;
 
 /* A completion by one of the reopen rules of the reference. */
@@ -48,13 +51,30 @@ typedef struct Completion
 	int64		cycle_us;
 } Completion;
 
+/* The reopen rules. */
+typedef struct Rule
+{
+	const char *name;
+	bool		last_run;		/* see last_completion() */
+	bool		less_done;
+	bool		episodes;
+} Rule;
+
+static const Rule rules[] = {
+	{.name = "span_first_last"},
+	{.name = "span_last", .last_run = true},
+	{.name = "sum_active", .less_done = true},
+	{.name = "episodes", .episodes = true},
+};
+
 static Moves *collect_move(FunctionCallInfo fcinfo);
 static void sort_moves(Moves *moves);
-static int	compare_moves(const void *a, const void *b);
+static int	compare_moves(const void *a, const void *b, void *arg);
 static bool replay(const Moves *moves, VsmItemState *state);
-static int	completions(const Moves *moves, Completion *found);
-static int	last_completion(const Moves *moves, bool last_run, bool less_done, Completion *found);
-static int	episode_completions(const Moves *moves, Completion *found);
+static const Rule *rule_named(const text *name);
+static int64 completions(const Moves *moves, Completion *found);
+static int64 last_completion(const Moves *moves, Completion *found);
+static int64 episode_completions(const Moves *moves, Completion *found);
 static bool find_stage(const Move *move, VsmStage *stage);
 static void set_completion(Completion *completion, TimestampTz created_at, const VsmItemState *span);
 static Datum state_datum(const VsmItemState *state, TupleDesc desc);
@@ -91,7 +111,7 @@ vsm_state_create(VsmItemState *state, const VsmStage *first, TimestampTz at)
 void
 vsm_state_move(VsmItemState *state, const VsmStage *from, const VsmStage *to, TimestampTz at)
 {
-	int64		stay_us = at - state->stage_entered_at;
+	int64		stay_us = vsm_elapsed_us(state->stage_entered_at, at);
 
 	if (state->started_at != DT_NOBEGIN)
 	{
@@ -147,14 +167,18 @@ Datum
 vsm__completions_step(PG_FUNCTION_ARGS)
 {
 	Moves	   *moves = collect_move(fcinfo);
+	const Rule *rule;
 
+	vsm_require_given(fcinfo, 4, "the reopen rule");
+	rule = rule_named(PG_GETARG_TEXT_PP(4));
 	if (moves->rule == NULL)
-	{
-		MemoryContext aggregate;
-
-		(void) AggCheckCallContext(fcinfo, &aggregate);
-		moves->rule = MemoryContextStrdup(aggregate, TextDatumGetCString(PG_GETARG_DATUM(4)));
-	}
+		moves->rule = rule;
+	if (moves->rule != rule)
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("the reopen rule changes within an item"),
+				errdetail("It is %s for some moves and %s for others.", moves->rule->name, rule->name),
+				errhint("Give the same rule for all moves of an item."));
 	PG_RETURN_POINTER(moves);
 }
 
@@ -172,37 +196,46 @@ vsm__completions_array(PG_FUNCTION_ARGS)
 	Datum	   *elements;
 	Oid			row_type = get_element_type(get_fn_expr_rettype(fcinfo->flinfo));
 	TupleDesc	desc;
-	int			count;
+	int64		count;
 
 	if (moves == NULL)
 		PG_RETURN_NULL();
 	if (!OidIsValid(row_type))
 		elog(ERROR, "return type must be an array of rows");
 
-	found = palloc(sizeof(Completion) * moves->count);
+	found = palloc_extended(sizeof(Completion) * moves->count, MCXT_ALLOC_HUGE);
 	count = completions(moves, found);
 	if (count == 0)
 		PG_RETURN_NULL();
+	if (count > MOST_COMPLETIONS)
+		ereport(ERROR,
+				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("an item has too many completions"),
+				errdetail("It has " INT64_FORMAT "; an array can hold %d of them.", count, MOST_COMPLETIONS),
+				errhint("Use another reopen rule than episodes."));
 
 	desc = lookup_rowtype_tupdesc(row_type, -1);
 	elements = palloc(sizeof(Datum) * count);
 	for (int i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		elements[i] = completion_datum(&found[i], desc);
+	}
 	ReleaseTupleDesc(desc);
-	PG_RETURN_ARRAYTYPE_P(construct_array(elements, count, row_type, -1, false, TYPALIGN_DOUBLE));
+	PG_RETURN_ARRAYTYPE_P(construct_array(elements, (int) count, row_type, -1, false, TYPALIGN_DOUBLE));
 }
 
 static Moves *
 collect_move(FunctionCallInfo fcinfo)
 {
 	Moves	   *moves = PG_ARGISNULL(0) ? NULL : (Moves *) PG_GETARG_POINTER(0);
-	MemoryContext aggregate;
+	MemoryContext aggregate = vsm_require_aggregate(fcinfo);
 	Move	   *move;
 
-	if (!AggCheckCallContext(fcinfo, &aggregate))
-		elog(ERROR, "called outside an aggregate");
-	if (PG_ARGISNULL(1) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
-		elog(ERROR, "a move needs a stage, a time and an id");
+	vsm_require_given(fcinfo, 1, "the stage of a move");
+	vsm_require_given(fcinfo, 2, "the time of a move");
+	vsm_require_given(fcinfo, 3, "the id of a move");
+	(void) vsm_require_finite(PG_GETARG_TIMESTAMPTZ(2), "the time of a move");
 
 	if (moves == NULL)
 	{
@@ -226,11 +259,11 @@ collect_move(FunctionCallInfo fcinfo)
 static void
 sort_moves(Moves *moves)
 {
-	qsort(moves->moves, moves->count, sizeof(Move), compare_moves);
+	qsort_interruptible(moves->moves, moves->count, sizeof(Move), compare_moves, NULL);
 }
 
 static int
-compare_moves(const void *a, const void *b)
+compare_moves(const void *a, const void *b, void *arg)
 {
 	const Move *left = a;
 	const Move *right = b;
@@ -248,7 +281,7 @@ replay(const Moves *moves, VsmItemState *state)
 	VsmStage	to;
 
 	sort_moves((Moves *) moves);
-	for (int i = 0; i < moves->count; i++)
+	for (int64 i = 0; i < moves->count; i++)
 	{
 		const Move *move = &moves->moves[i];
 
@@ -263,22 +296,24 @@ replay(const Moves *moves, VsmItemState *state)
 	return moves->count > 0;
 }
 
-static int
+static const Rule *
+rule_named(const text *name)
+{
+	for (int i = 0; i < (int) lengthof(rules); i++)
+		if (strlen(rules[i].name) == VARSIZE_ANY_EXHDR(name) &&
+			memcmp(rules[i].name, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)) == 0)
+			return &rules[i];
+	ereport(ERROR,
+			errcode(VSM_UNPROCESSABLE),
+			errmsg("reopen rule \"%s\" is not known", text_to_cstring(name)),
+			errhint("The rules are span_first_last, span_last, sum_active and episodes."));
+}
+
+static int64
 completions(const Moves *moves, Completion *found)
 {
 	sort_moves((Moves *) moves);
-	if (strcmp(moves->rule, "span_first_last") == 0)
-		return last_completion(moves, false, false, found);
-	if (strcmp(moves->rule, "sum_active") == 0)
-		return last_completion(moves, false, true, found);
-	if (strcmp(moves->rule, "span_last") == 0)
-		return last_completion(moves, true, false, found);
-	if (strcmp(moves->rule, "episodes") == 0)
-		return episode_completions(moves, found);
-	ereport(ERROR,
-			errcode(VSM_UNPROCESSABLE),
-			errmsg("reopen rule \"%s\" is not known", moves->rule),
-			errhint("The rules are span_first_last, span_last, sum_active and episodes."));
+	return moves->rule->episodes ? episode_completions(moves, found) : last_completion(moves, found);
 }
 
 /*
@@ -289,8 +324,8 @@ completions(const Moves *moves, Completion *found)
  * began, and there is none when "done" was entered from elsewhere.
  * less_done: the time in done stages in between is left out.
  */
-static int
-last_completion(const Moves *moves, bool last_run, bool less_done, Completion *found)
+static int64
+last_completion(const Moves *moves, Completion *found)
 {
 	VsmItemState whole = {0};
 	VsmItemState run = {0};
@@ -299,7 +334,7 @@ last_completion(const Moves *moves, bool last_run, bool less_done, Completion *f
 	VsmStage	from = {0};
 	VsmStage	to;
 
-	for (int i = 0; i < moves->count; i++)
+	for (int64 i = 0; i < moves->count; i++)
 	{
 		TimestampTz at = moves->moves[i].at;
 
@@ -322,8 +357,8 @@ last_completion(const Moves *moves, bool last_run, bool less_done, Completion *f
 	if (whole.completed_at == DT_NOBEGIN)
 		return 0;
 
-	set_completion(found, whole.created_at, last_run ? &finished : &whole);
-	if (less_done)
+	set_completion(found, whole.created_at, moves->rule->last_run ? &finished : &whole);
+	if (moves->rule->less_done)
 		found->cycle_us = whole.active_us + whole.wait_us;
 	return 1;
 }
@@ -335,15 +370,15 @@ last_completion(const Moves *moves, bool last_run, bool less_done, Completion *f
  * What follows a completion is a new item, created by the move that left
  * "done", so it starts with the first started stage after it.
  */
-static int
+static int64
 episode_completions(const Moves *moves, Completion *found)
 {
 	VsmItemState episode = {0};
 	VsmStage	from = {0};
 	VsmStage	to;
-	int			count = 0;
+	int64		count = 0;
 
-	for (int i = 0; i < moves->count; i++)
+	for (int64 i = 0; i < moves->count; i++)
 	{
 		TimestampTz at = moves->moves[i].at;
 
@@ -364,7 +399,10 @@ episode_completions(const Moves *moves, Completion *found)
 static bool
 find_stage(const Move *move, VsmStage *stage)
 {
-	const VsmStage *known = vsm_stage(move->to_stage_id);
+	const VsmStage *known;
+
+	CHECK_FOR_INTERRUPTS();
+	known = vsm_stage(move->to_stage_id);
 
 	if (known == NULL)
 		return false;

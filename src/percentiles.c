@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "arguments.h"
 #include "compat.h"
 #include "errors.h"
 #include "values.h"
@@ -117,8 +118,7 @@ state_to_add(FunctionCallInfo fcinfo, bool intervals)
 			refuse_other_fractions();
 		return state;
 	}
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "called outside an aggregate");
+	context = vsm_require_aggregate(fcinfo);
 	state = new_state(fcinfo, context, intervals);
 	state->one = get_fn_expr_argtype(fcinfo->flinfo, 2) != FLOAT8ARRAYOID;
 	state->no_fractions = PG_ARGISNULL(2);
@@ -168,6 +168,7 @@ check_fractions(ArrayType *fractions)
 	bool	   *nulls;
 	int			count;
 
+	vsm_require_few_fractions(fractions);
 	deconstruct_array(fractions, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &values, &nulls, &count);
 	for (int i = 0; i < count; i++)
 		if (!nulls[i])
@@ -207,10 +208,8 @@ vsm__percentiles_combine(PG_FUNCTION_ARGS)
 {
 	Percentiles *state = PG_ARGISNULL(0) ? NULL : (Percentiles *) PG_GETARG_POINTER(0);
 	Percentiles *other = PG_ARGISNULL(1) ? NULL : (Percentiles *) PG_GETARG_POINTER(1);
-	MemoryContext context;
+	MemoryContext context = vsm_require_aggregate(fcinfo);
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "called outside an aggregate");
 	if (other == NULL)
 	{
 		if (state == NULL)
@@ -275,12 +274,13 @@ vsm__percentiles_serialize(PG_FUNCTION_ARGS)
 Datum
 vsm__percentiles_deserialize(PG_FUNCTION_ARGS)
 {
-	char	   *bytes = (char *) PG_GETARG_BYTEA_P(0);
-	Percentiles *state = palloc0(sizeof(Percentiles));
+	char	   *bytes;
+	Percentiles *state;
 	Message		message;
 
-	if (!AggCheckCallContext(fcinfo, NULL))
-		elog(ERROR, "called outside an aggregate");
+	(void) vsm_require_aggregate(fcinfo);
+	bytes = (char *) PG_GETARG_BYTEA_P(0);
+	state = palloc0(sizeof(Percentiles));
 	memcpy(&message, bytes, sizeof(Message));
 	state->no_fractions = message.no_fractions;
 	state->one = message.one;

@@ -218,7 +218,10 @@ vsm_simulate(PG_FUNCTION_ARGS)
 	sim.since = sim.until - days * DAY;
 	sim.slots = (int64) days * HOURS_PER_DAY;
 	for (int64 slot = 0; slot < sim.slots; slot++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		sim.total += weigh_slot(&sim, slot);
+	}
 	sim.slot_weight = weigh_slot(&sim, 0);
 
 	begin_output(&out, fcinfo);

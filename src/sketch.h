@@ -74,6 +74,7 @@ extern bool vsm_sketch_subtract(VsmSketch *sketch, const VsmSketch *other);
 extern double vsm_sketch_percentile(const VsmSketch *sketch, double fraction);
 extern uint64_t vsm_sketch_rank(const VsmSketch *sketch, double value);
 extern double vsm_sketch_sum(const VsmSketch *sketch);
+extern void vsm_sketch_add_to_sum(const VsmSketchCursor *cursor, double *sum);
 extern bool vsm_sketch_equal(const VsmSketch *a, const VsmSketch *b);
 
 extern void vsm_sketch_begin(VsmSketchCursor *cursor, const VsmSketch *sketch);

@@ -18,14 +18,18 @@
 #include "nodes/execnodes.h"
 #include "utils/builtins.h"
 
+#include "arguments.h"
 #include "compat.h"
 #include "errors.h"
 
 static VsmSketch *state_of(FunctionCallInfo fcinfo);
 static VsmSketch *first_state(FunctionCallInfo fcinfo);
 static void require_aggregate(FunctionCallInfo fcinfo);
-static void require_state_error(FunctionCallInfo fcinfo, const VsmSketch *state);
+static VsmSketch *with_error(FunctionCallInfo fcinfo, VsmSketch *state);
+static double rel_error_of(FunctionCallInfo fcinfo);
+static Datum unchanged(FunctionCallInfo fcinfo);
 static Datum take_out(FunctionCallInfo fcinfo, double value);
+pg_noreturn static void refuse_removal(void);
 pg_noreturn static void refuse_value(double value);
 
 PG_FUNCTION_INFO_V1(vsm__sketch_add_float8);
@@ -44,11 +48,7 @@ vsm__sketch_add_float8(PG_FUNCTION_ARGS)
 	double		value;
 
 	if (PG_ARGISNULL(1))
-	{
-		if (PG_ARGISNULL(0))
-			PG_RETURN_NULL();
-		return PG_GETARG_DATUM(0);
-	}
+		return unchanged(fcinfo);
 	value = PG_GETARG_FLOAT8(1);
 	if (unlikely(isnan(value) || isinf(value)))
 		refuse_value(value);
@@ -60,11 +60,7 @@ Datum
 vsm__sketch_add_interval(PG_FUNCTION_ARGS)
 {
 	if (PG_ARGISNULL(1))
-	{
-		if (PG_ARGISNULL(0))
-			PG_RETURN_NULL();
-		return PG_GETARG_DATUM(0);
-	}
+		return unchanged(fcinfo);
 	return PointerGetDatum(vsm_sketch_added(state_of(fcinfo), vsm_sketch_seconds(PG_GETARG_INTERVAL_P(1))));
 }
 
@@ -79,18 +75,14 @@ state_of(FunctionCallInfo fcinfo)
 	state = (VsmSketch *) PG_GETARG_POINTER(0);
 	if (unlikely(VARATT_IS_EXTENDED(state)))
 		state = (VsmSketch *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(0));
-	if (PG_NARGS() > 2)
-		require_state_error(fcinfo, state);
-	return state;
+	return PG_NARGS() > 2 ? with_error(fcinfo, state) : state;
 }
 
 static VsmSketch *
 first_state(FunctionCallInfo fcinfo)
 {
-	double		rel_error = VSM_SKETCH_DEFAULT_ERROR;
+	double		rel_error = rel_error_of(fcinfo);
 
-	if (PG_NARGS() > 2 && !PG_ARGISNULL(2))
-		rel_error = PG_GETARG_FLOAT8(2);
 	if (!(rel_error >= VSM_SKETCH_MIN_ERROR && rel_error <= VSM_SKETCH_MAX_ERROR))
 		ereport(ERROR,
 				errcode(VSM_UNPROCESSABLE),
@@ -105,20 +97,48 @@ static inline void
 require_aggregate(FunctionCallInfo fcinfo)
 {
 	if (unlikely(fcinfo->context == NULL || !(IsA(fcinfo->context, AggState) || IsA(fcinfo->context, WindowAggState))))
-		elog(ERROR, "called outside an aggregate");
+		vsm_refuse_call(fcinfo);
 }
 
-static void
-require_state_error(FunctionCallInfo fcinfo, const VsmSketch *state)
+/* A row without a value has no say, so the relative error is that of the first value; a frame may have lost all it had. */
+static VsmSketch *
+with_error(FunctionCallInfo fcinfo, VsmSketch *state)
 {
-	double		rel_error = PG_ARGISNULL(2) ? VSM_SKETCH_DEFAULT_ERROR : PG_GETARG_FLOAT8(2);
+	double		rel_error = rel_error_of(fcinfo);
 
-	if (unlikely(rel_error != state->rel_error))
+	if (likely(rel_error == state->rel_error))
+		return state;
+	if (state->count > 0)
 		ereport(ERROR,
 				errcode(VSM_UNPROCESSABLE),
 				errmsg("the relative error changes within a sketch"),
 				errdetail("It is %g for some rows and %g for others.", state->rel_error, rel_error),
 				errhint("Give one rel_error for all rows of a group."));
+	return first_state(fcinfo);
+}
+
+static double
+rel_error_of(FunctionCallInfo fcinfo)
+{
+	return PG_NARGS() > 2 && !PG_ARGISNULL(2) ? PG_GETARG_FLOAT8(2) : VSM_SKETCH_DEFAULT_ERROR;
+}
+
+/*
+ * unchanged
+ *		The state after a null: as it was.
+ *
+ * A frame that moves must have one also when it begins with nulls: the server
+ * takes no value away from a state that is null.
+ */
+static Datum
+unchanged(FunctionCallInfo fcinfo)
+{
+	require_aggregate(fcinfo);
+	if (!PG_ARGISNULL(0))
+		return PG_GETARG_DATUM(0);
+	if (IsA(fcinfo->context, WindowAggState))
+		return PointerGetDatum(vsm_sketch_empty(VSM_SKETCH_DEFAULT_ERROR));
+	PG_RETURN_NULL();
 }
 
 /* vsm._sketch_remove(state, value float8 [, rel_error float8]): inverse transition function */
@@ -126,7 +146,7 @@ Datum
 vsm__sketch_remove_float8(PG_FUNCTION_ARGS)
 {
 	if (PG_ARGISNULL(1))
-		return PG_GETARG_DATUM(0);
+		return unchanged(fcinfo);
 	return take_out(fcinfo, PG_GETARG_FLOAT8(1));
 }
 
@@ -135,7 +155,7 @@ Datum
 vsm__sketch_remove_interval(PG_FUNCTION_ARGS)
 {
 	if (PG_ARGISNULL(1))
-		return PG_GETARG_DATUM(0);
+		return unchanged(fcinfo);
 	return take_out(fcinfo, vsm_sketch_seconds(PG_GETARG_INTERVAL_P(1)));
 }
 
@@ -145,7 +165,7 @@ take_out(FunctionCallInfo fcinfo, double value)
 	VsmSketch  *state = state_of(fcinfo);
 
 	if (!vsm_sketch_remove(state, value))
-		elog(ERROR, "%g is not in the sketch", value);
+		refuse_removal();
 	return PointerGetDatum(state);
 }
 
@@ -175,8 +195,19 @@ vsm__sketch_uncombine(PG_FUNCTION_ARGS)
 
 	(void) vsm_sketch_of(PointerGetDatum(state));
 	if (!vsm_sketch_subtract(state, VSM_GETARG_SKETCH(1)))
-		elog(ERROR, "the sketch is not part of the state");
+		refuse_removal();
 	return PointerGetDatum(state);
+}
+
+/* The server takes away only what it has given, unless a function is not as immutable as it says, or the aggregate is another. */
+static void
+refuse_removal(void)
+{
+	ereport(ERROR,
+			errcode(VSM_UNPROCESSABLE),
+			errmsg("cannot take values from a sketch that were never added to it"),
+			errdetail("A value that leaves the frame of a window is not the one that entered it."),
+			errhint("Use functions that are truly immutable in the argument of the aggregate."));
 }
 
 /* vsm._sketch_finish(state) -> sketch: final function of rollup() */

@@ -27,7 +27,7 @@ extern Interval *vsm_sketch_interval(double seconds);
 static inline VsmSketch *
 vsm_sketch_added(VsmSketch *sketch, double value)
 {
-	return likely(vsm_sketch_add(sketch, value)) ? sketch : vsm_sketch_larger(sketch, value);
+	return likely(sketch->count < PG_INT64_MAX && vsm_sketch_add(sketch, value)) ? sketch : vsm_sketch_larger(sketch, value);
 }
 
 /* The argument is not null. */

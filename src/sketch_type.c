@@ -25,6 +25,7 @@
 #include "common/shortest_dec.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -46,6 +47,7 @@ static void read_buckets(Reader *reader, int32 last, VsmBuckets *buckets, uint64
 static bool skip_word(Reader *reader, const char *word);
 static uint64 read_number(Reader *reader, uint64 most);
 static double read_rel_error(Reader *reader);
+pg_noreturn static void refuse_more_values(void);
 pg_noreturn static void refuse_text(const Reader *reader, const char *wanted);
 static VsmSketch *from_counts(double rel_error, uint64 zeros, const VsmBuckets *buckets, uint64 *const *counts);
 
@@ -100,9 +102,13 @@ vsm_sketch_with_shape(const VsmSketch *sketch, const VsmSketchShape *shape)
 VsmSketch *
 vsm_sketch_larger(const VsmSketch *sketch, double value)
 {
-	VsmSketchShape shape = vsm_sketch_shape_to_add(sketch, value);
-	VsmSketch  *larger = vsm_sketch_with_shape(sketch, &shape);
+	VsmSketchShape shape;
+	VsmSketch  *larger;
 
+	if (sketch->count >= PG_INT64_MAX)
+		refuse_more_values();
+	shape = vsm_sketch_shape_to_add(sketch, value);
+	larger = vsm_sketch_with_shape(sketch, &shape);
 	if (!vsm_sketch_add(larger, value))
 		elog(ERROR, "no room for %g in a sketch", value);
 	return larger;
@@ -127,6 +133,7 @@ allocate(const VsmSketchShape *shape)
 	size_t		size = vsm_sketch_size(shape);
 	VsmSketch  *sketch;
 
+	CHECK_FOR_INTERRUPTS();		/* it may take millions of cells to fill */
 	if (size > MaxAllocSize)
 		ereport(ERROR,
 				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -179,6 +186,7 @@ write_buckets(StringInfo out, const VsmSketch *sketch, bool negative)
 	{
 		uint64		count = vsm_sketch_cell(sketch, negative, i);
 
+		CHECK_FOR_INTERRUPTS();
 		for (next = i + 1; next < buckets->cells && vsm_sketch_cell(sketch, negative, next) == count;)
 			next++;
 		if (next - i > 1)
@@ -319,10 +327,7 @@ from_counts(double rel_error, uint64 zeros, const VsmBuckets *buckets, uint64 *c
 		{
 			highest = Max(highest, counts[store][i]);
 			if (counts[store][i] > PG_INT64_MAX - total)
-				ereport(ERROR,
-						errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-						errmsg("a sketch holds too many values"),
-						errdetail("It can hold as many as bigint counts."));
+				refuse_more_values();
 			total += counts[store][i];
 		}
 	shape.width = vsm_sketch_width_for(highest);
@@ -479,10 +484,17 @@ void
 vsm_sketch_require_countable(const VsmSketch *a, const VsmSketch *b)
 {
 	if (a->count > PG_INT64_MAX - b->count)
-		ereport(ERROR,
-				errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				errmsg("a sketch holds too many values"),
-				errdetail("It can hold as many as bigint counts."));
+		refuse_more_values();
+}
+
+static void
+refuse_more_values(void)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			errmsg("a sketch holds too many values"),
+			errdetail("It can hold as many as bigint counts."),
+			errhint("Keep the values in several sketches."));
 }
 
 /* ---- Units of vsm.interval_sketch ---- */
@@ -516,11 +528,12 @@ vsm_sketch_interval(double seconds)
 	if (fabs(us) < (double) PG_INT64_MAX)
 		return vsm_interval((int64) us);
 	months = trunc(seconds / (DAYS_PER_MONTH * SECS_PER_DAY));
-	if (fabs(months) >= (double) PG_INT32_MAX)
+	if (!(fabs(months) < (double) PG_INT32_MAX))	/* NaN too: a sum of great values of both signs */
 		ereport(ERROR,
 				errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				errmsg("interval out of range"),
-				errdetail("The value is %g seconds.", seconds));
+				errdetail("The value is %g seconds.", seconds),
+				errhint("Keep such values as seconds, in a vsm.sketch."));
 	result = vsm_interval((int64) rint((seconds - months * DAYS_PER_MONTH * SECS_PER_DAY) * USECS_PER_SEC));
 	result->month = (int32) months;
 	return result;

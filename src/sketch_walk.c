@@ -66,8 +66,15 @@ vsm_sketch_sum(const VsmSketch *sketch)
 	VsmSketchCursor cursor;
 
 	for (vsm_sketch_begin(&cursor, sketch); vsm_sketch_next(&cursor);)
-		sum += value_of(&cursor) * (double) cursor.count;
+		vsm_sketch_add_to_sum(&cursor, &sum);
 	return sum;
+}
+
+/* The values of one bucket, for a caller who walks himself. */
+void
+vsm_sketch_add_to_sum(const VsmSketchCursor *cursor, double *sum)
+{
+	*sum += value_of(cursor) * (double) cursor->count;
 }
 
 /* Before the first bucket. */

@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+#include "arguments.h"
 #include "vsm.h"
 
 static const double fractions[] = {0.5, 0.7, 0.85, 0.95};
@@ -36,10 +37,9 @@ Datum
 vsm__summary_step(PG_FUNCTION_ARGS)
 {
 	VsmDurations *durations = PG_ARGISNULL(0) ? NULL : (VsmDurations *) PG_GETARG_POINTER(0);
-	MemoryContext context;
+	MemoryContext context = vsm_require_aggregate(fcinfo);
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "called outside an aggregate");
+	vsm_require_given(fcinfo, 2, "exact");
 	if (durations == NULL)
 	{
 		durations = MemoryContextAlloc(context, sizeof(VsmDurations));

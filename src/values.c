@@ -44,7 +44,7 @@ vsm_float8_of_key(uint64 key)
 	return value;
 }
 
-/* Of a percentile. */
+/* A fraction that names a percentile. */
 double
 vsm_require_fraction(double fraction)
 {
@@ -54,6 +54,20 @@ vsm_require_fraction(double fraction)
 				errmsg("percentile %g is not between 0 and 1", fraction),
 				errhint("Give it as a fraction: 0.85 for the 85th percentile."));
 	return fraction;
+}
+
+/* Of any shape and with nulls; but each one takes memory and a look. */
+void
+vsm_require_few_fractions(const ArrayType *fractions)
+{
+	int			count = ArrayGetNItems(ARR_NDIM(fractions), ARR_DIMS(fractions));
+
+	if (count > VSM_MOST_FRACTIONS)
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("there are too many percentiles"),
+				errdetail("The array has %d elements.", count),
+				errhint("Ask for %d at a time at most.", VSM_MOST_FRACTIONS));
 }
 
 /* ---- Keeping them ---- */

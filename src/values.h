@@ -12,7 +12,10 @@
 #include "fmgr.h"
 #include "storage/buffile.h"
 #include "storage/fileset.h"
+#include "utils/array.h"
 #include "utils/timestamp.h"
+
+#define VSM_MOST_FRACTIONS	10000	/* asked for at once */
 
 /* What the values of one aggregate take together, in all its groups; in bytes. */
 typedef struct VsmValuesBudget
@@ -76,6 +79,7 @@ extern void vsm_values_end(VsmPieces *pieces);
 extern uint64 vsm_float8_key(double value);
 extern double vsm_float8_of_key(uint64 key);
 extern double vsm_require_fraction(double fraction);
+extern void vsm_require_few_fractions(const ArrayType *fractions);
 
 static inline Size
 vsm_value_size(const VsmValues *values)

@@ -177,6 +177,7 @@ search(VsmValues *values, const Range *range)
 	{
 		int64		nth = range->ranks[i] - range->before;
 
+		CHECK_FOR_INTERRUPTS();
 		select_nth(values, range->picked, below, range->npicked - 1, nth);
 		memcpy(range->found + i * size, (char *) range->picked + nth * size, size);
 		below = nth;

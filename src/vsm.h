@@ -69,6 +69,7 @@ extern void vsm_state_move(VsmItemState *state, const VsmStage *from, const VsmS
 /* duration.c: elapsed time, a day always 24 hours */
 extern Interval *vsm_interval(int64 us);
 extern int64 vsm_interval_us(const Interval *interval);
+extern int64 vsm_elapsed_us(TimestampTz from, TimestampTz until);
 
 /* request.c: a move asked for by vsm.transition(), seen by the triggers */
 typedef struct VsmRequest

@@ -19,15 +19,20 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "arguments.h"
 #include "counters.h"
 #include "errors.h"
 
-static void put_counters(ReturnSetInfo *result, Relation items, VsmBoard *board, ArrayType *stages);
+/* Far more than anybody defines; their counters are read at one instant, under a lock. */
+#define MAX_ASKED		100000
+
+static void put_counters(ReturnSetInfo *result, Relation items, VsmBoard *board, const int64 *ids, int count);
 static void put_counted(ReturnSetInfo *result, Relation items, ArrayType *stages);
 static void put_stage(ReturnSetInfo *result, int64 stage_id, int64 wip, bool counter);
 static void recount_rows(FunctionCallInfo fcinfo, VsmRecountMode mode);
@@ -43,12 +48,14 @@ Datum
 vsm__wip_now(PG_FUNCTION_ARGS)
 {
 	ArrayType  *stages = PG_GETARG_ARRAYTYPE_P(0);
+	int			count;
+	const int64 *ids = vsm_require_list(stages, INT8OID, 0, MAX_ASKED, "the stages", &count);
 	Relation	items = vsm_open_items();
 	VsmBoard   *board = vsm_board_of(items);
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (board)
-		put_counters((ReturnSetInfo *) fcinfo->resultinfo, items, board, stages);
+		put_counters((ReturnSetInfo *) fcinfo->resultinfo, items, board, ids, count);
 	else
 		put_counted((ReturnSetInfo *) fcinfo->resultinfo, items, stages);
 	table_close(items, NoLock);
@@ -108,10 +115,8 @@ vsm_open_items(void)
 }
 
 static void
-put_counters(ReturnSetInfo *result, Relation items, VsmBoard *board, ArrayType *stages)
+put_counters(ReturnSetInfo *result, Relation items, VsmBoard *board, const int64 *ids, int count)
 {
-	int			count = ArrayGetNItems(ARR_NDIM(stages), ARR_DIMS(stages));
-	int64	   *ids = (int64 *) ARR_DATA_PTR(stages);
 	VsmCounter **counters = palloc0(sizeof(VsmCounter *) * Max(count, 1));
 	int32	   *committed = palloc0(sizeof(int32) * Max(count, 1));
 	int64	   *without = palloc(sizeof(int64) * Max(count, 1));
@@ -119,7 +124,10 @@ put_counters(ReturnSetInfo *result, Relation items, VsmBoard *board, ArrayType *
 	int32		reserved;
 
 	for (int i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		counters[i] = vsm_wip_counter(items, ids[i]);
+	}
 
 	/* all at one instant between two commits */
 	LWLockAcquire(&board->lock, LW_EXCLUSIVE);
