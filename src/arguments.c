@@ -41,14 +41,13 @@ vsm_refuse_call(FunctionCallInfo fcinfo)
 }
 
 void
-vsm_require_given(FunctionCallInfo fcinfo, int argument, const char *what)
+vsm_refuse_null(int argument, const char *what)
 {
-	if (unlikely(PG_ARGISNULL(argument)))
-		ereport(ERROR,
-				errcode(VSM_UNPROCESSABLE),
-				errmsg("%s cannot be null", what),
-				errdetail("Argument %d of the aggregate is null.", argument),
-				errhint("Leave such rows out, or give a value."));
+	ereport(ERROR,
+			errcode(VSM_UNPROCESSABLE),
+			errmsg("%s cannot be null", what),
+			errdetail("Argument %d of the aggregate is null.", argument),
+			errhint("Leave such rows out, or give a value."));
 }
 
 int64
@@ -63,16 +62,14 @@ vsm_require_between(int64 value, int64 least, int64 most, const char *what)
 	return value;
 }
 
-TimestampTz
-vsm_require_finite(TimestampTz at, const char *what)
+void
+vsm_refuse_infinite(TimestampTz at, const char *what)
 {
-	if (unlikely(TIMESTAMP_NOT_FINITE(at)))
-		ereport(ERROR,
-				errcode(VSM_UNPROCESSABLE),
-				errmsg("%s cannot be infinite", what),
-				errdetail("It is %s.", at == DT_NOBEGIN ? "-infinity" : "infinity"),
-				errhint("Give a point in time."));
-	return at;
+	ereport(ERROR,
+			errcode(VSM_UNPROCESSABLE),
+			errmsg("%s cannot be infinite", what),
+			errdetail("It is %s.", at == DT_NOBEGIN ? "-infinity" : "infinity"),
+			errhint("Give a point in time."));
 }
 
 /*

@@ -22,10 +22,26 @@
 #include "compat.h"
 
 extern MemoryContext vsm_require_aggregate(FunctionCallInfo fcinfo);
-extern void vsm_require_given(FunctionCallInfo fcinfo, int argument, const char *what);
 extern int64 vsm_require_between(int64 value, int64 least, int64 most, const char *what);
-extern TimestampTz vsm_require_finite(TimestampTz at, const char *what);
 extern const void *vsm_require_list(const ArrayType *array, Oid type, int least, int most, const char *what, int *count);
 pg_noreturn extern void vsm_refuse_call(FunctionCallInfo fcinfo);
+pg_noreturn extern void vsm_refuse_null(int argument, const char *what);
+pg_noreturn extern void vsm_refuse_infinite(TimestampTz at, const char *what);
+
+/* For aggregates, whose transition functions cannot be STRICT; these two are asked for each row. */
+static inline void
+vsm_require_given(FunctionCallInfo fcinfo, int argument, const char *what)
+{
+	if (unlikely(PG_ARGISNULL(argument)))
+		vsm_refuse_null(argument, what);
+}
+
+static inline TimestampTz
+vsm_require_finite(TimestampTz at, const char *what)
+{
+	if (unlikely(TIMESTAMP_NOT_FINITE(at)))
+		vsm_refuse_infinite(at, what);
+	return at;
+}
 
 #endif							/* VSM_ARGUMENTS_H */
