@@ -112,6 +112,7 @@ vsm__stage_id(PG_FUNCTION_ARGS)
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	const VsmStage *stage = vsm_may(VSM_READER, stream) ? vsm_stage_named(stream, name) : NULL;
 
+	vsm_require_reading(definition_oids[0]);
 	if (stage == NULL)
 		ereport(ERROR,
 				errcode(VSM_NOT_FOUND),

@@ -26,6 +26,7 @@ typedef struct VsmGrant
 
 extern bool vsm_may(VsmLevel level, const char *stream);
 extern bool vsm_may_see_stage(int64 stage_id);
+extern void vsm_require_reading(Oid table);
 extern void vsm_require_access(VsmLevel level, const char *stream);
 
 /* stage_cache.c */
