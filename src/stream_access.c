@@ -66,7 +66,8 @@ static bool roles_changed = true;
 static Oid	asked_tables[KEPT_TABLES];	/* of whose rights anything is kept */
 static int	nasked_tables = 0;
 
-static Access *access_of_user(void);
+static inline Access *access_of_user(void);
+static Access *look_up_access(Oid role);
 static bool may_on_table(FunctionCallInfo fcinfo, VsmLevel level, AclMode rights);
 static bool has_right(Access *access, Oid table, AclMode rights);
 static AclMode rights_on_table(Oid table, Oid role);
@@ -276,10 +277,19 @@ vsm_require_access(VsmLevel level, const char *stream)
 			errhint("Ask for vsm.grant_access(role, '%s', stream).", level == VSM_ADMIN ? "admin" : "writer"));
 }
 
-static Access *
+/* Asked for each row: a few comparisons while nothing has changed. */
+static inline Access *
 access_of_user(void)
 {
-	Oid			role = GetUserId();
+	if (last_access && last_access->role == GetUserId() && !roles_changed && vsm_definitions_valid &&
+		accesses_generation == vsm_definitions_generation)
+		return last_access;
+	return look_up_access(GetUserId());
+}
+
+static Access *
+look_up_access(Oid role)
+{
 	uint64		generation;
 	int			count;
 	const VsmGrant *grants = vsm_grants(&count, &generation);
@@ -291,8 +301,6 @@ access_of_user(void)
 		forget_accesses();
 		accesses_generation = generation;
 	}
-	if (last_access && last_access->role == role)
-		return last_access;
 	access = hash_search(accesses, &role, HASH_FIND, NULL);
 	if (access == NULL)
 	{

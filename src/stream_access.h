@@ -30,6 +30,8 @@ extern void vsm_require_reading(Oid table);
 extern void vsm_require_access(VsmLevel level, const char *stream);
 
 /* stage_cache.c */
+extern bool vsm_definitions_valid;
+extern uint64 vsm_definitions_generation;
 extern const VsmGrant *vsm_grants(int *count, uint64 *generation);
 
 #endif							/* VSM_STREAM_ACCESS_H */
