@@ -110,9 +110,11 @@ vsm__stage_id(PG_FUNCTION_ARGS)
 {
 	char	   *stream = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	const VsmStage *stage = vsm_may(VSM_READER, stream) ? vsm_stage_named(stream, name) : NULL;
+	const VsmStage *stage;
 
+	(void) current_definitions();
 	vsm_require_reading(definition_oids[0]);
+	stage = vsm_may(VSM_READER, stream) ? vsm_stage_named(stream, name) : NULL;
 	if (stage == NULL)
 		ereport(ERROR,
 				errcode(VSM_NOT_FOUND),

@@ -21,6 +21,7 @@
 #include "stream_access.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "fmgr.h"
@@ -63,6 +64,7 @@ static HTAB *accesses = NULL;	/* by role */
 static Access *last_access = NULL;	/* in it, of the role that asked last */
 static uint64 accesses_generation = 0;	/* of the rows they follow from */
 static bool roles_changed = true;
+static TimestampTz news_heard_at = 0;	/* start of the statement that last asked what others have changed */
 static Oid	asked_tables[KEPT_TABLES];	/* of whose rights anything is kept */
 static int	nasked_tables = 0;
 
@@ -277,10 +279,21 @@ vsm_require_access(VsmLevel level, const char *stream)
 			errhint("Ask for vsm.grant_access(role, '%s', stream).", level == VSM_ADMIN ? "admin" : "writer"));
 }
 
-/* Asked for each row: a few comparisons while nothing has changed. */
+/*
+ * access_of_user
+ *		Asked for each row: a few comparisons while nothing has changed.
+ *
+ * A transaction that holds its locks already gets no news of what others
+ * committed, so each statement asks for them once.
+ */
 static inline Access *
 access_of_user(void)
 {
+	if (news_heard_at != GetCurrentStatementStartTimestamp())
+	{
+		news_heard_at = GetCurrentStatementStartTimestamp();
+		AcceptInvalidationMessages();
+	}
 	if (last_access && last_access->role == GetUserId() && !roles_changed && vsm_definitions_valid &&
 		accesses_generation == vsm_definitions_generation)
 		return last_access;
