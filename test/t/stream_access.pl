@@ -40,7 +40,9 @@ sub access
 			q{SELECT string_agg(DISTINCT stream, ',' ORDER BY stream) FROM vsm.wip},
 			q{SELECT stream FROM vsm.create_work_item('new', stream => 'secret')},
 			q{SELECT stream FROM vsm.create_work_item('new', stream => 'mine')},
-			q{UPDATE vsm.stages SET wip_limit = 7})
+			q{UPDATE vsm.stages SET wip_limit = 7},
+			q{COPY vsm.work_items (stream) TO STDOUT},
+			q{COPY vsm.work_items (title, stream) FROM STDIN})
 		{
 			my ($out, $errors) = ('', '');
 			$node->psql($db, "BEGIN; $query; ROLLBACK;", stdout => \$out, stderr => \$errors, extra_params => [ '-U', $role ]);
@@ -71,6 +73,7 @@ for my $owner ($superuser, 'Db Owner')
 	like($before, qr/^reader: .*: mine,secret$/m, "$who: a reader of all streams sees them");
 	like($before, qr/^Limited Writer: SELECT string_agg\S* .*work_items: mine$/m, "$who: a renamed stream keeps its writer");
 	like($before, qr/^Limited Writer: .*'secret'\): stream "secret" not found$/m, "$who: who does not see the other");
+	like($before, qr/^Limited Writer: COPY \S+ \(stream\) TO STDOUT: mine\n(?!secret|mine)/m, "$who: by COPY neither");
 	like($before, qr/^member: SELECT string_agg\S* .*wip: mine$/m, "$who: nor does a member of its readers");
 	like($before, qr/^gone: SELECT count\S* .*: 0$/m, "$who: whose last stream is deleted sees nothing");
 	like($before, qr/^gone: .*'mine'\): stream "mine" not found$/m, "$who: and writes nothing");
