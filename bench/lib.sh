@@ -9,6 +9,7 @@
 #					each server is the one of its PGHOST
 #	bench_stream				stream bench: six stages, named by their ids
 #	bench_fill ITEMS			that many open items in it, spread evenly over the stages that are not done
+#	bench_role LEVEL			a role that has this access, whose name is then in mover; none without LEVEL
 #	bench_count				have the counters and totals counted: from then on each commit keeps them
 #	say TEXT ...				progress, on stderr
 #	sql COMMAND ... | sql <file		psql that stops at errors, prints bare values
@@ -125,6 +126,16 @@ bench_fill()
 		CHECKPOINT;
 	SQL
 	bench_count
+}
+
+bench_role()
+{
+	mover=${1:+bench_mover}
+	[ -n "$1" ] || return 0
+	sql -v level="$1" <<-'SQL' || exit
+		CREATE ROLE bench_mover LOGIN;
+		SELECT vsm.grant_access('bench_mover', :'level') AS granted \gset
+	SQL
 }
 
 bench_count()					# also of a vsm that has none of these

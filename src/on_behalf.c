@@ -95,11 +95,11 @@ vsm_refresh_flow_metrics(PG_FUNCTION_ARGS)
 	return run_as_owner(fcinfo, "SELECT vsm._refresh_flow_metrics($1, $2, $3)", 3, types, values, nulls);
 }
 
-/* vsm._prepare() -> void: the default stream when there is no stream, as the first item would make it */
+/* vsm._prepare() -> void: the default stream when there is no stream, as the first item in it would make it */
 Datum
 vsm__prepare(PG_FUNCTION_ARGS)
 {
-	if (!vsm_any_stage())
+	if (!vsm_any_stage() && vsm_may(VSM_WRITER, "default"))
 	{
 		require_right("work_items", ACL_INSERT);
 		(void) run_as_owner(fcinfo, "SELECT vsm._seed_default()", 0, NULL, NULL, NULL);

@@ -54,8 +54,8 @@ typedef struct Definitions
 } Definitions;
 
 static Definitions *definitions = NULL;
-static bool definitions_valid = false;
-static uint64 definitions_generation = 0;	/* another one each time they are read */
+bool		vsm_definitions_valid = false;
+uint64		vsm_definitions_generation = 0;	/* another one each time they are read */
 static Oid	definition_oids[DEFINITION_TABLES];
 
 static Definitions *current_definitions(void);
@@ -110,8 +110,11 @@ vsm__stage_id(PG_FUNCTION_ARGS)
 {
 	char	   *stream = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	const VsmStage *stage = vsm_may(VSM_READER, stream) ? vsm_stage_named(stream, name) : NULL;
+	const VsmStage *stage;
 
+	(void) current_definitions();
+	vsm_require_reading(definition_oids[0]);
+	stage = vsm_may(VSM_READER, stream) ? vsm_stage_named(stream, name) : NULL;
 	if (stage == NULL)
 		ereport(ERROR,
 				errcode(VSM_NOT_FOUND),
@@ -205,7 +208,7 @@ vsm_grants(int *count, uint64 *generation)
 	Definitions *defs = current_definitions();
 
 	*count = defs->ngrants;
-	*generation = definitions_generation;
+	*generation = vsm_definitions_generation;
 	return defs->grants;
 }
 
@@ -221,25 +224,25 @@ current_definitions(void)
 	}
 
 	/* An invalidation may arrive while we read: then read once more. */
-	while (!definitions_valid)
+	while (!vsm_definitions_valid)
 	{
 		Definitions *fresh;
 
-		definitions_valid = true;
+		vsm_definitions_valid = true;
 		PG_TRY();
 		{
 			fresh = read_definitions();
 		}
 		PG_CATCH();
 		{
-			definitions_valid = false;
+			vsm_definitions_valid = false;
 			PG_RE_THROW();
 		}
 		PG_END_TRY();
 		if (definitions)
 			MemoryContextDelete(definitions->context);
 		definitions = fresh;
-		definitions_generation++;
+		vsm_definitions_generation++;
 	}
 	return definitions;
 }
@@ -416,10 +419,10 @@ static void
 definitions_changed(Datum arg, Oid relid)
 {
 	if (relid == InvalidOid)
-		definitions_valid = false;
+		vsm_definitions_valid = false;
 	for (int i = 0; i < DEFINITION_TABLES; i++)
 		if (relid == definition_oids[i])
-			definitions_valid = false;
+			vsm_definitions_valid = false;
 }
 
 static int

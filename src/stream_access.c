@@ -9,6 +9,11 @@
  * whom row security does not hold: superusers, roles with BYPASSRLS, and
  * whoever has the rights of the tables' owner.
  *
+ * In a view, rights on the tables are those of the view's owner, but the role
+ * that is asked about here is who reads the view.  A limited role must not be
+ * able to lend its rights to one without rows, for whom they would be rights on
+ * all streams.  So who has no row needs the right on the table himself.
+ *
  * Row policies ask here for each row, so what follows for a role is kept until
  * the rows or the memberships change.  The answers are about the current user
  * and nobody else, so anybody may ask.
@@ -16,6 +21,7 @@
 #include "stream_access.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "fmgr.h"
@@ -31,13 +37,26 @@
 #include "errors.h"
 #include "vsm.h"
 
+/* SELECT, INSERT, UPDATE and DELETE, as far as the role has them, on the table or on any of its columns. */
+typedef struct TableRights
+{
+	Oid			table;
+	AclMode		rights;
+} TableRights;
+
+#define KEPT_TABLES 12			/* more than have policies */
+#define ACL_WRITE (ACL_INSERT | ACL_UPDATE | ACL_DELETE)
+
 typedef struct Access
 {
 	Oid			role;			/* key */
 	bool		limited;
+	bool		exempt;			/* from row security */
 	VsmLevel	all;			/* on every stream */
 	int			count;			/* of the grants on single streams */
 	const VsmGrant **grants;
+	int			ntables;
+	TableRights tables[KEPT_TABLES];	/* those asked about, of a role that is not limited */
 } Access;
 
 static MemoryContext access_context = NULL;
@@ -45,13 +64,22 @@ static HTAB *accesses = NULL;	/* by role */
 static Access *last_access = NULL;	/* in it, of the role that asked last */
 static uint64 accesses_generation = 0;	/* of the rows they follow from */
 static bool roles_changed = true;
+static TimestampTz news_heard_at = 0;	/* start of the statement that last asked what others have changed */
+static Oid	asked_tables[KEPT_TABLES];	/* of whose rights anything is kept */
+static int	nasked_tables = 0;
 
-static const Access *access_of_user(void);
+static inline Access *access_of_user(void);
+static Access *look_up_access(Oid role);
+static bool may_on_table(FunctionCallInfo fcinfo, VsmLevel level, AclMode rights);
+static bool has_right(Access *access, Oid table, AclMode rights);
+static AclMode rights_on_table(Oid table, Oid role);
+static bool watch_table(Oid table);
+static void refuse_borrowed_right(Oid table);
 static void forget_accesses(void);
 static void find_access(Access *access, const VsmGrant *grants, int count);
 static bool passes_row_security(Oid role);
 static void memberships_changed(Datum arg, int cache, uint32 hash);
-static const char *text_argument(FunctionCallInfo fcinfo, int n);
+static void relation_changed(Datum arg, Oid relid);
 
 PG_FUNCTION_INFO_V1(vsm__may_see);
 PG_FUNCTION_INFO_V1(vsm__may_see_stage);
@@ -59,40 +87,40 @@ PG_FUNCTION_INFO_V1(vsm__may_write);
 PG_FUNCTION_INFO_V1(vsm__may_define);
 PG_FUNCTION_INFO_V1(vsm__has_rights_of);
 
-/* vsm._may_see(stream text) -> boolean; null: every stream */
+/* vsm._may_see(stream text, on_table regclass) -> boolean; stream null: every stream */
 Datum
 vsm__may_see(PG_FUNCTION_ARGS)
 {
-	const Access *access = access_of_user();
-
-	if (!access->limited || access->all >= VSM_READER)
-		PG_RETURN_BOOL(true);
-	PG_RETURN_BOOL(vsm_may(VSM_READER, text_argument(fcinfo, 0)));
+	PG_RETURN_BOOL(may_on_table(fcinfo, VSM_READER, ACL_SELECT));
 }
 
-/* vsm._may_see_stage(stage_id bigint) -> boolean: may the user see the stage's stream? */
+/* vsm._may_see_stage(stage_id bigint, on_table regclass) -> boolean: may the user see the stage's stream? */
 Datum
 vsm__may_see_stage(PG_FUNCTION_ARGS)
 {
-	const Access *access = access_of_user();
+	Access	   *access = access_of_user();
 
-	if (!access->limited || access->all >= VSM_READER)
-		PG_RETURN_BOOL(true);
-	PG_RETURN_BOOL(!PG_ARGISNULL(0) && vsm_may_see_stage(PG_GETARG_INT64(0)));
+	if (access->all >= VSM_READER || PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_BOOL(access->all >= VSM_READER);
+	if (access->limited)
+		PG_RETURN_BOOL(vsm_may_see_stage(PG_GETARG_INT64(0)));
+	if (!has_right(access, PG_GETARG_OID(1), ACL_SELECT))
+		refuse_borrowed_right(PG_GETARG_OID(1));
+	PG_RETURN_BOOL(true);
 }
 
-/* vsm._may_write(stream text) -> boolean; null: every stream */
+/* vsm._may_write(stream text, on_table regclass) -> boolean; stream null: every stream */
 Datum
 vsm__may_write(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(vsm_may(VSM_WRITER, text_argument(fcinfo, 0)));
+	PG_RETURN_BOOL(may_on_table(fcinfo, VSM_WRITER, ACL_WRITE));
 }
 
-/* vsm._may_define(stream text) -> boolean; null: every stream, and types */
+/* vsm._may_define(stream text, on_table regclass) -> boolean; stream null: every stream, and types */
 Datum
 vsm__may_define(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(vsm_may(VSM_ADMIN, text_argument(fcinfo, 0)));
+	PG_RETURN_BOOL(may_on_table(fcinfo, VSM_ADMIN, ACL_WRITE));
 }
 
 /* vsm._has_rights_of(role name) -> boolean; false when there is no such role */
@@ -104,10 +132,78 @@ vsm__has_rights_of(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(OidIsValid(role) && has_privs_of_role(GetUserId(), role));
 }
 
-static const char *
-text_argument(FunctionCallInfo fcinfo, int n)
+/* Of a row policy: the stream is argument 0, the table argument 1. */
+static bool
+may_on_table(FunctionCallInfo fcinfo, VsmLevel level, AclMode rights)
 {
-	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
+	Access	   *access = access_of_user();
+
+	if (access->all >= level)
+		return true;
+	if (access->limited)
+		return !PG_ARGISNULL(0) && vsm_may(level, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	if (PG_ARGISNULL(1))
+		return false;
+	if (!has_right(access, PG_GETARG_OID(1), rights))
+		refuse_borrowed_right(PG_GETARG_OID(1));
+	return true;
+}
+
+/* Has the role any of these rights on the table or on a column of it? */
+static bool
+has_right(Access *access, Oid table, AclMode rights)
+{
+	AclMode		has;
+
+	if (access->exempt)
+		return true;
+	for (int i = 0; i < access->ntables; i++)
+		if (access->tables[i].table == table)
+			return (access->tables[i].rights & rights) != 0;
+	has = rights_on_table(table, access->role);
+	/* what was looked up while rights changed is not kept, nor is that of tables which are not ours */
+	if (!roles_changed && access->ntables < KEPT_TABLES && watch_table(table))
+		access->tables[access->ntables++] = (TableRights){.table = table, .rights = has};
+	return (has & rights) != 0;
+}
+
+static AclMode
+rights_on_table(Oid table, Oid role)
+{
+	AclMode		has;
+
+	has = pg_class_aclmask(table, role, ACL_SELECT | ACL_WRITE, ACLMASK_ALL);
+	for (AclMode right = ACL_INSERT; right <= ACL_UPDATE; right <<= 1)
+		if ((has & right) == 0 && pg_attribute_aclcheck_all(table, role, right, ACLMASK_ANY) == ACLCHECK_OK)
+			has |= right;
+	return has;
+}
+
+/* Relation changes are told of these; false when there is no place for it. */
+static bool
+watch_table(Oid table)
+{
+	for (int i = 0; i < nasked_tables; i++)
+		if (asked_tables[i] == table)
+			return true;
+	if (nasked_tables == KEPT_TABLES)
+		return false;
+	asked_tables[nasked_tables++] = table;
+	return true;
+}
+
+/* Only in a view of somebody else's does one come to a table on which one has no right. */
+static void
+refuse_borrowed_right(Oid table)
+{
+	char	   *user = GetUserNameFromId(GetUserId(), false);
+	char	   *name = get_rel_name(table);
+
+	ereport(ERROR,
+			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			errmsg("permission denied for table %s", name ? name : "of vsm"),
+			errdetail("Role \"%s\" uses it through a view of another role and has no right on it itself.", user),
+			errhint("Ask for vsm.grant_access(role, level, stream), or let the owner of the table own the view."));
 }
 
 /*
@@ -127,7 +223,12 @@ vsm_may(VsmLevel level, const char *stream)
 	return false;
 }
 
-/* A stage that is not defined is nobody's: who is limited does not see it. */
+/*
+ * vsm_may_see_stage
+ *		Has the current user access to the stage's stream, for what is no row of a table: counters.
+ *
+ * A stage that is not defined is nobody's: who is limited does not see it.
+ */
 bool
 vsm_may_see_stage(int64 stage_id)
 {
@@ -138,6 +239,19 @@ vsm_may_see_stage(int64 stage_id)
 		return true;
 	stage = vsm_stage(stage_id);
 	return stage && vsm_may(VSM_READER, stage->stream);
+}
+
+/*
+ * vsm_require_reading
+ *		Raise the error of a role that has no access to any stream and no right to read the table.
+ */
+void
+vsm_require_reading(Oid table)
+{
+	Access	   *access = access_of_user();
+
+	if (!access->limited && !has_right(access, table, ACL_SELECT))
+		refuse_borrowed_right(table);
 }
 
 /*
@@ -165,10 +279,30 @@ vsm_require_access(VsmLevel level, const char *stream)
 			errhint("Ask for vsm.grant_access(role, '%s', stream).", level == VSM_ADMIN ? "admin" : "writer"));
 }
 
-static const Access *
+/*
+ * access_of_user
+ *		Asked for each row: a few comparisons while nothing has changed.
+ *
+ * A transaction that holds its locks already gets no news of what others
+ * committed, so each statement asks for them once.
+ */
+static inline Access *
 access_of_user(void)
 {
-	Oid			role = GetUserId();
+	if (news_heard_at != GetCurrentStatementStartTimestamp())
+	{
+		news_heard_at = GetCurrentStatementStartTimestamp();
+		AcceptInvalidationMessages();
+	}
+	if (last_access && last_access->role == GetUserId() && !roles_changed && vsm_definitions_valid &&
+		accesses_generation == vsm_definitions_generation)
+		return last_access;
+	return look_up_access(GetUserId());
+}
+
+static Access *
+look_up_access(Oid role)
+{
 	uint64		generation;
 	int			count;
 	const VsmGrant *grants = vsm_grants(&count, &generation);
@@ -180,8 +314,6 @@ access_of_user(void)
 		forget_accesses();
 		accesses_generation = generation;
 	}
-	if (last_access && last_access->role == role)
-		return last_access;
 	access = hash_search(accesses, &role, HASH_FIND, NULL);
 	if (access == NULL)
 	{
@@ -207,6 +339,7 @@ forget_accesses(void)
 		access_context = AllocSetContextCreate(CacheMemoryContext, "vsm stream access", ALLOCSET_SMALL_SIZES);
 		CacheRegisterSyscacheCallback(AUTHOID, memberships_changed, (Datum) 0);
 		CacheRegisterSyscacheCallback(AUTHMEMMEMROLE, memberships_changed, (Datum) 0);
+		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 	}
 	MemoryContextReset(access_context);
 	last_access = NULL;
@@ -218,7 +351,10 @@ forget_accesses(void)
 static void
 find_access(Access *access, const VsmGrant *grants, int count)
 {
-	if (count == 0 || passes_row_security(access->role))
+	access->exempt = passes_row_security(access->role);
+	if (access->exempt)
+		access->all = VSM_ADMIN;
+	if (count == 0 || access->exempt)
 		return;
 	access->grants = MemoryContextAlloc(access_context, sizeof(VsmGrant *) * count);
 	for (int i = 0; i < count; i++)
@@ -259,4 +395,15 @@ static void
 memberships_changed(Datum arg, int cache, uint32 hash)
 {
 	roles_changed = true;
+}
+
+/* Relcache callback, of a GRANT or REVOKE too. */
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	if (!OidIsValid(relid))
+		roles_changed = true;
+	for (int i = 0; i < nasked_tables; i++)
+		if (asked_tables[i] == relid)
+			roles_changed = true;
 }

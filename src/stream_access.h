@@ -26,9 +26,12 @@ typedef struct VsmGrant
 
 extern bool vsm_may(VsmLevel level, const char *stream);
 extern bool vsm_may_see_stage(int64 stage_id);
+extern void vsm_require_reading(Oid table);
 extern void vsm_require_access(VsmLevel level, const char *stream);
 
 /* stage_cache.c */
+extern bool vsm_definitions_valid;
+extern uint64 vsm_definitions_generation;
 extern const VsmGrant *vsm_grants(int *count, uint64 *generation);
 
 #endif							/* VSM_STREAM_ACCESS_H */

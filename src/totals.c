@@ -88,6 +88,7 @@ vsm__totals_now(PG_FUNCTION_ARGS)
 	VsmBoard   *board = vsm_board_of(items);
 	int			count;
 
+	vsm_require_reading(RelationGetRelid(items));
 	if (vsm_has_new_storage(ledger) || vsm_has_new_storage(kept))
 		board = NULL;
 

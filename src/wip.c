@@ -59,6 +59,7 @@ vsm__wip_now(PG_FUNCTION_ARGS)
 	Relation	items = vsm_open_items();
 	VsmBoard   *board = vsm_board_of(items);
 
+	vsm_require_reading(RelationGetRelid(items));
 	InitMaterializedSRF(fcinfo, 0);
 	if (board)
 		put_counters((ReturnSetInfo *) fcinfo->resultinfo, items, board, ids, count);
@@ -245,6 +246,7 @@ recount_rows(FunctionCallInfo fcinfo, VsmRecountMode mode)
 	VsmRecounted *rows;
 	int			count;
 
+	vsm_require_reading(RelationGetRelid(items));
 	if (board && !board->sets[VSM_SET_WIP].ready)
 		(void) vsm_recount(items, board, VSM_SET_WIP, VSM_RECOUNT_FIRST, &count);
 	if (board)

@@ -66,6 +66,7 @@ Datum
 vsm__require_room(PG_FUNCTION_ARGS)
 {
 	int64		entered = PG_GETARG_INT64(2);
+	bool		visible = vsm_may_see_stage(entered);	/* first: it may read the definitions anew */
 	const VsmStage *known = vsm_stage(entered);
 	VsmStage	stage;
 	Relation	items;
@@ -74,7 +75,7 @@ vsm__require_room(PG_FUNCTION_ARGS)
 
 	if (known == NULL || known->wip_limit == 0 || known->retired || entered == PG_GETARG_INT64(1) ||
 		TransactionIdIsValid(PG_GETARG_TRANSACTIONID(0)) || vsm_wip_limit_action != VSM_LIMIT_REJECT ||
-		vsm_request == NULL || !vsm_may_see_stage(entered) || vsm_request->has_at || vsm_request->expected_from)
+		vsm_request == NULL || !visible || vsm_request->has_at || vsm_request->expected_from)
 		PG_RETURN_INT64(entered);
 
 	stage = *known;
