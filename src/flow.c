@@ -22,6 +22,7 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
+#include "stream_access.h"
 #include "summary.h"
 
 typedef struct Ids
@@ -161,7 +162,7 @@ count_wip(FlowSums *sums, FunctionCallInfo fcinfo, bool open, TimestampTz comple
 
 	if (open)
 	{
-		const VsmStage *stage = vsm_stage(PG_GETARG_INT64(ARG_STAGE_ID));
+		const VsmStage *stage = vsm_visible_stage(PG_GETARG_INT64(ARG_STAGE_ID));
 
 		sums->open++;
 		if (stage && stage->started)

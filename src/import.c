@@ -23,6 +23,8 @@
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
+#include "stream_access.h"
+
 typedef struct Sequence
 {
 	int			moves;			/* so far */
@@ -198,7 +200,7 @@ new_sequence(MemoryContext context)
 static void
 follow_state(Sequence *sequence)
 {
-	const VsmStage *to = vsm_stage(sequence->stage_id);
+	const VsmStage *to = vsm_visible_stage(sequence->stage_id);
 
 	sequence->known = to && (sequence->first || sequence->known);
 	sequence->finishes = false;

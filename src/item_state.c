@@ -24,6 +24,7 @@
 #include "utils/typcache.h"
 
 #include "errors.h"
+#include "stream_access.h"
 
 typedef struct Move
 {
@@ -364,7 +365,7 @@ episode_completions(const Moves *moves, Completion *found)
 static bool
 find_stage(const Move *move, VsmStage *stage)
 {
-	const VsmStage *known = vsm_stage(move->to_stage_id);
+	const VsmStage *known = vsm_visible_stage(move->to_stage_id);
 
 	if (known == NULL)
 		return false;
