@@ -23,6 +23,7 @@
 #include "utils/timestamp.h"
 
 #include "arguments.h"
+#include "stream_access.h"
 #include "summary.h"
 
 #define MOST_IDS	((int) (MaxAllocSize / sizeof(Datum)))	/* of an array */
@@ -191,7 +192,7 @@ count_wip(FlowSums *sums, FunctionCallInfo fcinfo, bool open, TimestampTz comple
 
 	if (open)
 	{
-		const VsmStage *stage = vsm_stage(PG_GETARG_INT64(ARG_STAGE_ID));
+		const VsmStage *stage = vsm_visible_stage(PG_GETARG_INT64(ARG_STAGE_ID));
 
 		sums->open++;
 		if (stage && stage->started)

@@ -25,6 +25,7 @@
 
 #include "arguments.h"
 #include "errors.h"
+#include "stream_access.h"
 
 #define MOST_COMPLETIONS	5000000	/* some 100 bytes each in an array, which 1 GB limits */
 
@@ -402,7 +403,7 @@ find_stage(const Move *move, VsmStage *stage)
 	const VsmStage *known;
 
 	CHECK_FOR_INTERRUPTS();
-	known = vsm_stage(move->to_stage_id);
+	known = vsm_visible_stage(move->to_stage_id);
 
 	if (known == NULL)
 		return false;

@@ -241,6 +241,13 @@ vsm_may_see_stage(int64 stage_id)
 	return stage && vsm_may(VSM_READER, stage->stream);
 }
 
+/* The stage, as if those of other streams were not defined: for what is told ids by its caller. */
+const VsmStage *
+vsm_visible_stage(int64 stage_id)
+{
+	return vsm_may_see_stage(stage_id) ? vsm_stage(stage_id) : NULL;
+}
+
 /*
  * vsm_require_reading
  *		Raise the error of a role that has no access to any stream and no right to read the table.

@@ -7,6 +7,8 @@
 
 #include "postgres.h"
 
+#include "vsm.h"
+
 /* Each includes the ones before it. */
 typedef enum VsmLevel
 {
@@ -26,6 +28,7 @@ typedef struct VsmGrant
 
 extern bool vsm_may(VsmLevel level, const char *stream);
 extern bool vsm_may_see_stage(int64 stage_id);
+extern const VsmStage *vsm_visible_stage(int64 stage_id);
 extern void vsm_require_reading(Oid table);
 extern void vsm_require_access(VsmLevel level, const char *stream);
 

@@ -360,7 +360,7 @@ stage_to_enter(const ItemRow *row, Oid owner)
 	{
 		int64		id = DatumGetInt64(row->values[ITEM_STAGE_ID]);
 
-		stage = vsm_stage(id);
+		stage = vsm_visible_stage(id);
 		if (stage == NULL || strcmp(stage->stream, stream) != 0)
 			ereport(ERROR,
 					errcode(VSM_NOT_FOUND),
