@@ -248,9 +248,12 @@ static void
 put_total(ReturnSetInfo *result, int32 kind, int64 a, int64 b, int64 value)
 {
 	int64		stage_id = kind == VSM_MOVED && a == 0 ? b : a;
-	Datum		values[4] = {Int32GetDatum(kind), Int64GetDatum(a), Int64GetDatum(b), Int64GetDatum(value)};
-	bool		nulls[4] = {0};
 
 	if (vsm_may_see_stage(stage_id))
+	{
+		Datum		values[4] = {Int32GetDatum(kind), Int64GetDatum(a), Int64GetDatum(b), Int64GetDatum(value)};
+		bool		nulls[4] = {0};
+
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
 }
