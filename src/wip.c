@@ -40,6 +40,7 @@ static void put_counters(ReturnSetInfo *result, Relation items, VsmBoard *board,
 static void put_counted(ReturnSetInfo *result, Relation items, ArrayType *stages);
 static void put_stage(ReturnSetInfo *result, int64 stage_id, int64 wip, bool counter);
 static void require_definer(void);
+static void put_recounted(ReturnSetInfo *out, const VsmRecounted *row);
 static void recount_rows(FunctionCallInfo fcinfo, VsmRecountMode mode);
 
 PG_FUNCTION_INFO_V1(vsm__wip_now);
@@ -238,6 +239,17 @@ require_definer(void)
 }
 
 static void
+put_recounted(ReturnSetInfo *out, const VsmRecounted *row)
+{
+	bool		has = row->counter != NULL;
+	Datum		values[4] = {Int64GetDatum(row->key.a), Int64GetDatum(row->before),
+	Int64GetDatum(row->after), Int64GetDatum(row->reserved)};
+	bool		nulls[4] = {false, !has, false, !has};
+
+	tuplestore_putvalues(out->setResult, out->setDesc, values, nulls);
+}
+
+static void
 recount_rows(FunctionCallInfo fcinfo, VsmRecountMode mode)
 {
 	ReturnSetInfo *out = (ReturnSetInfo *) fcinfo->resultinfo;
@@ -254,14 +266,8 @@ recount_rows(FunctionCallInfo fcinfo, VsmRecountMode mode)
 		rows = vsm_recount(items, board, VSM_SET_WIP, mode, &count);
 		for (int i = 0; i < count; i++)
 		{
-			bool		has = rows[i].counter != NULL;
-			Datum		values[4] = {Int64GetDatum(rows[i].key.a), Int64GetDatum(rows[i].before),
-			Int64GetDatum(rows[i].after), Int64GetDatum(rows[i].reserved)};
-			bool		nulls[4] = {false, !has, false, !has};
-
-			if (!vsm_may_see_stage(rows[i].key.a))
-				continue;
-			tuplestore_putvalues(out->setResult, out->setDesc, values, nulls);
+			if (vsm_may_see_stage(rows[i].key.a))
+				put_recounted(out, &rows[i]);
 		}
 	}
 	table_close(items, NoLock);
