@@ -503,15 +503,37 @@ SELECT * FROM vsm.wip;
 INSERT INTO vsm.work_items (title) VALUES ('last');
 SQL
 
+# What a careless owner adds to the tables: functions that leave search_path to the caller.
+my $careless = q{
+	CREATE SCHEMA own;
+	GRANT USAGE ON SCHEMA own TO PUBLIC;
+	CREATE FUNCTION own.longer(value anyelement) RETURNS pg_catalog.int4 LANGUAGE plpgsql IMMUTABLE AS $$BEGIN RETURN length(value::text) + 1; END$$;
+	CREATE FUNCTION own.look() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM length(TG_NAME::text) + 1; RETURN coalesce(new, old); END$$;
+	CREATE DOMAIN own.word AS pg_catalog.text CHECK (own.longer(value) > 0);
+};
+my %careless = (
+	trigger => join('', map { "CREATE TRIGGER look BEFORE INSERT OR UPDATE OR DELETE ON vsm.$_ FOR EACH ROW EXECUTE FUNCTION own.look();" }
+		qw(work_items stage_transitions stages value_streams work_item_types _merged_events import_refusals flow_metrics _totals_kept)),
+	index => 'CREATE INDEX ON vsm.stage_transitions (own.longer(reason)); CREATE INDEX ON vsm.stage_transitions (id) WHERE own.longer(actor) > 0;
+		CREATE INDEX ON vsm.work_items (own.longer(title)); CREATE INDEX ON vsm.stages (own.longer(name))',
+	check => 'ALTER TABLE vsm.stage_transitions ADD CHECK (own.longer(actor) > 0); ALTER TABLE vsm.work_items ADD CHECK (own.longer(title) > 0);
+		ALTER TABLE vsm.stages ADD CHECK (own.longer(name) > 0)',
+	default => 'ALTER TABLE vsm.stage_transitions ADD extra integer DEFAULT own.longer(1); ALTER TABLE vsm.work_items ADD extra integer DEFAULT own.longer(1)',
+	generated => 'ALTER TABLE vsm.stage_transitions ADD extra integer GENERATED ALWAYS AS (own.longer(reason)) STORED;
+		ALTER TABLE vsm.work_items ADD extra integer GENERATED ALWAYS AS (own.longer(title)) STORED',
+	domain => q{ALTER TABLE vsm.stage_transitions ADD extra own.word DEFAULT 'x'},
+);
+
 # In a database of its own.  Returns the errors.
 sub walk
 {
-	my ($role, $path, $remark) = @_;
+	my ($role, $path, $remark, $addition) = @_;
 	my $template = $role =~ /reader|limited/ ? 'filled' : 'twins';
 	my $set = $path ne '' ? "SET search_path = $path" : 'SELECT';
 	my ($out, $err) = ('', '');
 
 	$node->safe_psql('postgres', "CREATE DATABASE walk TEMPLATE $template OWNER owner STRATEGY file_copy");
+	$node->safe_psql('walk', "$careless $addition", extra_params => [ '-U', 'owner' ]) if $addition;
 	twins_that_ran();
 	my $views = join(' ', map { "SELECT count(*) FROM $_;" } split /\n/, $node->safe_psql('walk', q{
 		SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace::regnamespace::text IN ('vsm', 'vsm_api') AND c.relkind IN ('r', 'v')}));
@@ -640,6 +662,10 @@ for my $role (qw(owner admin writer limited reader))
 	{
 		walk($role, $path, "path $path");
 	}
+}
+for my $kind (sort keys %careless)
+{
+	walk($_, 'evil, pg_catalog, vsm', "the owner's $kind", $careless{$kind}) for qw(owner admin writer limited);
 }
 $node->append_conf('postgresql.conf', q{shared_preload_libraries = ''});
 $node->restart;
