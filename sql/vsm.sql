@@ -157,7 +157,7 @@ COMMENT ON TABLE vsm.work_items IS
     'Work items and where they are. INSERT, UPDATE of stage_id and DELETE by any client keep the ledger; '
     'the columns from created_at on are computed.';
 COMMENT ON COLUMN vsm.work_items.external_id IS 'Id of the item in another system; unique in its stream.';
-COMMENT ON COLUMN vsm.work_items.created_at IS 'First transition; may be given in an INSERT, up to 5 minutes ahead.';
+COMMENT ON COLUMN vsm.work_items.created_at IS 'First transition; may be given in an INSERT, from 1970 on, up to 5 minutes ahead.';
 COMMENT ON COLUMN vsm.work_items.updated_at IS 'Last change of the row.';
 COMMENT ON COLUMN vsm.work_items.stage_id IS 'The stage the item is in (vsm.stages.id); UPDATE it to move the item.';
 COMMENT ON COLUMN vsm.work_items.stage_entered_at IS 'Last transition.';
@@ -940,7 +940,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm.create_work_item(text, text, text, text, timestamptz) IS
     'Creates a work item in the first stage of its stream and records it. title: 1 to 500 characters; external_id: its id '
-    'in another system, unique in the stream; at: when, default now, at most 5 minutes ahead. Returns the item. '
+    'in another system, unique in the stream; at: when, default now, from 1970 on, at most 5 minutes ahead. Returns the item. '
     'Errors: PT404 unknown stream; PT422 title, type or time refused; 23505 external_id there already.';
 
 CREATE FUNCTION vsm.transition(work_item_id bigint, to_stage text, at timestamptz DEFAULT NULL,
@@ -1094,8 +1094,10 @@ FROM (SELECT o.kind, o.a, o.b, o.n
                                         g.cycle_ms, g.lead_ms) o
       UNION ALL
       SELECT k.kind, k.a, k.b, k.n FROM vsm._totals_kept k WHERE k.n <> 0) u
+WHERE EXISTS (SELECT FROM vsm.stages s WHERE s.id = CASE u.kind WHEN 3 THEN u.b ELSE u.a END)
+  AND (u.kind <> 3 OR u.a = 0 OR EXISTS (SELECT FROM vsm.stages s WHERE s.id = u.a))
 GROUP BY 1, 2, 3;
-COMMENT ON VIEW vsm._totals_counted IS 'The totals, from the ledger and what it had held.';
+COMMENT ON VIEW vsm._totals_counted IS 'The totals of stages that are defined, from the ledger and what it had held.';
 
 CREATE FUNCTION vsm._totals_keep() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -1410,6 +1412,7 @@ RETURN CASE
     WHEN entered_at IS NULL AND coalesce(entered_text, '') = '' THEN 'no time'
     WHEN entered_at IS NULL THEN format('"%s" is not a time', entered_text)
     WHEN NOT isfinite(entered_at) THEN 'the time is infinite'
+    WHEN entered_at < timestamptz '1970-01-01 00:00:00+00' THEN format('the time lies before 1970: %s', entered_at)
     WHEN entered_at > latest THEN 'the time lies in the future'
     WHEN char_length(coalesce(nullif(title, ''), case_id)) > 500 THEN 'the title has more than 500 characters'
     WHEN NOT stage_known THEN format('stage "%s" is not defined', stage)
@@ -2152,10 +2155,11 @@ BEGIN
             USING ERRCODE = 'PT422', DETAIL = format('It is from %s until %s.', since, until), HINT = 'Exchange the bounds.';
     END IF;
     IF NOT isfinite(since) THEN
-        SELECT coalesce(min(w.created_at), least(now(), until)) INTO result.since FROM vsm.work_items w WHERE w.stream = of_stream;
+        -- no door lets older times in; one that the owner wrote past the triggers must not stretch the window
+        SELECT coalesce(min(greatest(w.created_at, '1970-01-01 00:00:00+00')), least(now(), until)) INTO result.since FROM vsm.work_items w WHERE w.stream = of_stream;
     END IF;
     IF NOT isfinite(until) THEN
-        SELECT coalesce(max(w.stage_entered_at), greatest(now(), result.since)) INTO result.until
+        SELECT coalesce(max(greatest(w.stage_entered_at, '1970-01-01 00:00:00+00')), greatest(now(), result.since)) INTO result.until
         FROM vsm.work_items w WHERE w.stream = of_stream;
     END IF;
     RETURN result;
@@ -2250,12 +2254,29 @@ COMMENT ON FUNCTION vsm.wip_at(text, timestamptz, text) IS
     'Items in each stage at an instant, moves of that instant included, in the order of the stages, done stages too. '
     'WIP is what is not in a done stage. Errors: PT404.';
 
+-- What is beyond is a mistyped year, and its points would be counted for ever.
+CREATE FUNCTION vsm._check_series(since timestamptz, until timestamptz) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF since < timestamptz '0001-01-01 00:00:00+00' OR until >= timestamptz '10000-01-01 00:00:00+00' THEN
+        RAISE EXCEPTION 'the window is too long to be cut into points'
+            USING ERRCODE = 'PT422', DETAIL = format('It is from %s until %s.', since, until),
+                  HINT = 'Give bounds in the years 1 to 9999, or -infinity and infinity for the whole history.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION vsm._check_series(timestamptz, timestamptz) IS 'Bounds of a window that is cut into points or buckets. Errors: PT422.';
+
 CREATE FUNCTION vsm._grid(since timestamptz, until timestamptz, step interval, time_zone text)
     RETURNS TABLE (place integer, at timestamptz)
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF step IS NULL OR step <= '0' OR vsm._elapsed_us(since, until) / vsm._interval_us(step) > 100000 THEN
+    PERFORM vsm._check_series(since, until);
+    IF step IS NULL OR step <= '0' OR step > '10000 years'
+       OR least(extract(year FROM step), extract(month FROM step), extract(day FROM step), extract(hour FROM step),
+                extract(minute FROM step), extract(second FROM step)) < 0
+       OR vsm._elapsed_us(since, until) / vsm._interval_us(step) > 100000 THEN
         RAISE EXCEPTION 'the step does not fit the window'
             USING ERRCODE = 'PT422', DETAIL = format('The step is %s.', coalesce(step::text, 'null')),
                   HINT = 'Give a step above zero that cuts the window into at most 100,000 points.';
@@ -2369,10 +2390,16 @@ BEGIN
             USING ERRCODE = 'PT422', DETAIL = 'Throughput is counted per calendar unit.',
                   HINT = 'Give day, week (from Monday) or month.';
     END IF;
+    PERFORM vsm._check_series(v.since, v.until);
     first := date_trunc(bucket, v.since AT TIME ZONE v.time_zone);
     -- the window's last instant: its end is not in it
     last := (CASE WHEN isfinite(v.bound) AND v.until > v.since THEN v.until - interval '1 microsecond' ELSE v.until END)
             AT TIME ZONE v.time_zone;
+    IF last > first + 100000 * ('1 ' || bucket)::interval THEN
+        RAISE EXCEPTION 'the window has too many buckets'
+            USING ERRCODE = 'PT422', DETAIL = format('It is from %s until %s.', v.since, v.until),
+                  HINT = 'Give a window of at most 100,000 buckets, or -infinity and infinity for the whole history.';
+    END IF;
     RETURN QUERY
     SELECT b.b::date, coalesce(n.items, 0)
     FROM generate_series(first, last, ('1 ' || bucket)::interval) b
@@ -2574,7 +2601,15 @@ AS $$
 DECLARE
     v CONSTANT vsm._window := vsm._window(data_quality.stream, '-infinity', 'infinity');
     gap record;
+    merged_lost bigint[];
+    refusals bigint;
 BEGIN
+    -- only the owner may read them
+    IF has_table_privilege('vsm._merged_events', 'SELECT') THEN
+        SELECT array_agg(m.work_item_id) INTO merged_lost
+        FROM vsm._merged_events m LEFT JOIN vsm.stages s ON s.id = m.stage_id
+        WHERE NOT EXISTS (SELECT FROM vsm.work_items w WHERE w.id = m.work_item_id) AND coalesce(s.stream, v.stream) = v.stream;
+    END IF;
     RETURN QUERY
     WITH items AS MATERIALIZED (SELECT w.* FROM vsm.work_items w WHERE w.stream = v.stream),
     moves AS MATERIALIZED (
@@ -2606,7 +2641,17 @@ BEGIN
         SELECT 9, 'state_differs', i.id FROM items i JOIN replayed r ON r.work_item_id = i.id
         WHERE (r.state) IS DISTINCT FROM NULL
           AND (i.stage_id, i.created_at, i.stage_entered_at, i.started_at, i.completed_at, i.active_time, i.wait_time, i.reopened,
-               i.backward_moves) IS DISTINCT FROM r.state),
+               i.backward_moves) IS DISTINCT FROM r.state
+        UNION ALL
+        -- which stream a lost item was in, its stages say; if they are lost too, every stream tells of it
+        SELECT 10, 'no_item', t.work_item_id FROM vsm.stage_transitions t LEFT JOIN vsm.stages s ON s.id = t.to_stage_id
+        WHERE NOT EXISTS (SELECT FROM vsm.work_items w WHERE w.id = t.work_item_id) AND coalesce(s.stream, v.stream) = v.stream
+        UNION ALL
+        SELECT 10, 'no_item', l.item FROM unnest(merged_lost) l (item)
+        UNION ALL
+        SELECT 11, 'no_stream', w.id FROM vsm.work_items w WHERE w.stream NOT IN (SELECT o.name FROM vsm.value_streams o)
+        UNION ALL
+        SELECT 12, 'before_1970', m.work_item_id FROM moves m WHERE m."timestamp" < timestamptz '1970-01-01 00:00:00+00'),
     explained (place, name, meaning) AS (VALUES
         (1, 'finished_never_started', 'finished without passing a stage that counts as started: they have no cycle time'),
         (2, 'moves_at_one_instant', 'two moves with the same time: a clock of low resolution, or a tool that moved the item on at once'),
@@ -2616,7 +2661,10 @@ BEGIN
         (6, 'ledger_gap', 'a move does not continue where the one before ended: ledger rows are missing or were changed'),
         (7, 'no_ledger', 'the ledger has no move of the item'),
         (8, 'undefined_stage', 'the ledger names a stage that the stream does not have'),
-        (9, 'state_differs', 'the computed columns are not what the ledger gives'))
+        (9, 'state_differs', 'the computed columns are not what the ledger gives'),
+        (10, 'no_item', 'moves, or imported events, of items that are not there: a restore lost the rows of vsm.work_items; see its errors and restore again'),
+        (11, 'no_stream', 'items of streams that are not defined, whichever: a restore lost the rows of vsm.value_streams; restore again'),
+        (12, 'before_1970', 'a move before 1970: written past the triggers, and left out of charts'))
     SELECT e.name, count(DISTINCT f.item), (array_agg(DISTINCT f.item) FILTER (WHERE f.item IS NOT NULL))[1:5], e.meaning
     FROM explained e LEFT JOIN found f USING (place)
     GROUP BY e.place, e.name, e.meaning ORDER BY e.place;
@@ -2633,6 +2681,14 @@ BEGIN
     IF NOT EXISTS (SELECT FROM vsm._stages s WHERE s.stream = v.stream AND s.started IS NOT NULL AND s.category <> 'done') THEN
         RETURN QUERY SELECT 'no_commitment_point', NULL::bigint, NULL::bigint[],
             'the stream has no active stage and names no commitment_stage: nothing counts as started'::text;
+    END IF;
+    -- writers and the owner may read them, each his own
+    IF has_table_privilege('vsm.import_refusals', 'SELECT') THEN
+        SELECT count(*) INTO refusals FROM vsm.import_refusals r WHERE r.stream NOT IN (SELECT o.name FROM vsm.value_streams o);
+        IF refusals > 0 THEN
+            RETURN QUERY SELECT 'refusals_without_stream', NULL::bigint, NULL::bigint[],
+                format('rows of vsm.import_refusals that name a stream which is not defined: %s; delete them, or restore vsm.value_streams', refusals);
+        END IF;
     END IF;
 END $$;
 COMMENT ON FUNCTION vsm.data_quality(text) IS
@@ -2753,7 +2809,11 @@ CREATE FUNCTION vsm._refresh_flow_metrics(stream text, since timestamptz, until 
 AS $$
 DECLARE
     present CONSTANT timestamptz := clock_timestamp();
-    v CONSTANT vsm._window := vsm._window(stream, since, least(until, present));
+    -- there is nothing before, and the days of year 1 are many
+    earliest CONSTANT timestamptz := '1970-01-01 00:00:00+00';
+    v CONSTANT vsm._window := vsm._window(stream, CASE WHEN isfinite(since) AND since < earliest THEN earliest ELSE since END,
+                                          CASE WHEN isfinite(until) AND until < earliest AND until >= since THEN earliest
+                                               ELSE least(until, present) END);
     -- whole weeks and months, as far as they begin in the window
     first_day CONSTANT date := date_trunc('week', date_trunc('month', v.since AT TIME ZONE v.time_zone))::date;
     last_day CONSTANT date := (v.until AT TIME ZONE v.time_zone)::date;
@@ -2777,7 +2837,7 @@ BEGIN
             DELETE FROM vsm.flow_metrics f
             WHERE f.stream = v.stream AND f.period_type = period
               AND f.date BETWEEN date_trunc(period, first_day::timestamp) AND last_day
-              AND NOT EXISTS (SELECT FROM rows r WHERE r.date = f.date)
+              AND f.date NOT IN (SELECT r.date FROM rows r)      -- hashed, however few rows the planner expects
             RETURNING f.id),
         kept AS (
             INSERT INTO vsm.flow_metrics AS f (stream, date, period_type, throughput, wip, cycle_time_avg, cycle_time_p50,
@@ -3451,12 +3511,27 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION vsm_api.version() IS 'Version of the extension. Errors: none.';
 
+-- Cheap and certain: a row of each table at most is read.  COPY loads a table or fails, so what a restore loses is all rows of one.
 CREATE FUNCTION vsm_api.health() RETURNS json
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT row_to_json(h) FROM (SELECT true AS database_connected, vsm_api.version() AS version) h;
-END;
-COMMENT ON FUNCTION vsm_api.health() IS 'That the database answers, and the extension''s version. Errors: none.';
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    items CONSTANT boolean := EXISTS (SELECT FROM vsm.work_items);
+    ledger CONSTANT boolean := EXISTS (SELECT FROM vsm.stage_transitions);
+    stages CONSTANT boolean := EXISTS (SELECT FROM vsm.stages);
+BEGIN
+    IF items <> ledger OR items AND NOT stages THEN
+        RAISE EXCEPTION 'the tables do not belong together: rows are lost'
+            USING ERRCODE = 'PT503',
+                  DETAIL = format('There are %s in the ledger, %s and %s.', CASE WHEN ledger THEN 'moves' ELSE 'no moves' END,
+                                  CASE WHEN items THEN 'work items' ELSE 'no work items' END,
+                                  CASE WHEN stages THEN 'stages' ELSE 'no stages' END),
+                  HINT = 'A restore has failed in part: look at its errors and restore again.';
+    END IF;
+    RETURN (SELECT row_to_json(h) FROM (SELECT true AS database_connected, vsm_api.version() AS version) h);
+END $$;
+COMMENT ON FUNCTION vsm_api.health() IS
+    'That the database answers, and the extension''s version. Errors: PT503 all work items, moves or stages are missing.';
 
 -- PostgREST answers "Accept: text/plain" with the bare text of a function that returns this.
 CREATE DOMAIN vsm_api."text/plain" AS text;
@@ -3768,7 +3843,7 @@ COMMENT ON VIEW vsm_api.work_items IS
     'created_at may be given for a new item.';
 COMMENT ON COLUMN vsm_api.work_items.external_id IS 'Id of the item in another system; unique in its stream.';
 COMMENT ON COLUMN vsm_api.work_items.current_stage IS 'Name of the stage the item is in; write it to move the item.';
-COMMENT ON COLUMN vsm_api.work_items.created_at IS 'First transition; may be given for a new item, up to 5 minutes ahead.';
+COMMENT ON COLUMN vsm_api.work_items.created_at IS 'First transition; may be given for a new item, from 1970 on, up to 5 minutes ahead.';
 COMMENT ON COLUMN vsm_api.work_items.updated_at IS 'Last change of the item.';
 COMMENT ON COLUMN vsm_api.work_items.stage_entered_at IS 'Last transition.';
 COMMENT ON COLUMN vsm_api.work_items.started_at IS 'When work on the item began; null: not started.';
@@ -3983,6 +4058,10 @@ COMMENT ON FUNCTION vsm.revoke_access(regrole, text) IS
     'Takes back what vsm.grant_access() gave a role: its access to the stream, or with null all of it. What it has by other roles '
     'it keeps. Only the tables'' owner may. Errors: PT404 the role has no row for the stream; 42501.';
 
+------------------------------------------------------------------------------------------------------------------------
+-- owners
+------------------------------------------------------------------------------------------------------------------------
+
 -- Tables, views and what runs with the owner's rights belong to who created the extension, who may be no superuser.  All else
 -- stays the superuser's who ran this script: whoever owned it could change what a superuser calls, or what a C function is given.
 DO $$
@@ -4002,3 +4081,51 @@ BEGIN
         EXECUTE format('ALTER %s %s OWNER TO @extowner@', object.kind, object.name);
     END LOOP;
 END $$;
+
+------------------------------------------------------------------------------------------------------------------------
+-- shape: what a dump could not carry is refused, or warned of (src/shape.c)
+--
+-- The functions are left to the superuser who runs this script: an event trigger runs in everybody's sessions, so whoever
+-- owned its function would have the rights of every superuser who changes a definition.
+------------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION vsm._shape_kept() RETURNS event_trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__shape_kept';
+COMMENT ON FUNCTION vsm._shape_kept() IS 'Refuses changes of the extension''s objects that a dump would lose rows by, and warns of others it will not carry.';
+
+CREATE FUNCTION vsm._shape_dropped() RETURNS event_trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__shape_dropped';
+COMMENT ON FUNCTION vsm._shape_dropped() IS 'Refuses to drop what belongs to the extension''s tables.';
+
+-- These tags only, so that other commands pay nothing.
+CREATE EVENT TRIGGER vsm_shape ON ddl_command_end
+    WHEN TAG IN ('ALTER TABLE', 'ALTER INDEX', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER SEQUENCE', 'ALTER TYPE', 'ALTER DOMAIN',
+                 'ALTER SCHEMA',
+                 'ALTER FOREIGN TABLE', 'ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER AGGREGATE', 'ALTER OPERATOR', 'ALTER TRIGGER',
+                 'ALTER POLICY', 'ALTER RULE', 'ALTER STATISTICS', 'ALTER EXTENSION', 'CREATE TABLE', 'CREATE FOREIGN TABLE',
+                 'CREATE INDEX', 'CREATE TRIGGER', 'CREATE POLICY', 'CREATE RULE', 'CREATE STATISTICS', 'CREATE VIEW',
+                 'CREATE FUNCTION', 'CREATE AGGREGATE', 'CREATE SCHEMA')
+    EXECUTE FUNCTION vsm._shape_kept();
+COMMENT ON EVENT TRIGGER vsm_shape IS
+    'The shape of extension vsm''s objects is its own. A superuser who knows better disables it: ALTER EVENT TRIGGER vsm_shape DISABLE.';
+CREATE EVENT TRIGGER vsm_shape_dropped ON sql_drop EXECUTE FUNCTION vsm._shape_dropped();
+COMMENT ON EVENT TRIGGER vsm_shape_dropped IS 'As vsm_shape, for what is dropped.';
+
+-- The last of what makes objects; an upgrade script that makes some ends with REFRESH MATERIALIZED VIEW vsm._shape.  As a table, it would be
+-- part of a publication of the schema.  It is left to the superuser, too.
+CREATE MATERIALIZED VIEW vsm._shape AS
+SELECT c.relname::text AS relation, p.kind, p.name::text AS name
+FROM pg_catalog.pg_depend d
+JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'vsm'
+JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'r'
+CROSS JOIN LATERAL (
+    SELECT 'index', x.relname
+    FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid
+    UNION ALL
+    SELECT 'constraint', n.conname FROM pg_catalog.pg_constraint n WHERE n.conrelid = c.oid
+    UNION ALL
+    SELECT 'trigger', t.tgname FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) p (kind, name)
+WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+  AND d.deptype = 'e';
+COMMENT ON MATERIALIZED VIEW vsm._shape IS
+    'Indexes, constraints and triggers of the extension''s tables that are its own, as CREATE EXTENSION made them; any other is its user''s.';

@@ -38,11 +38,29 @@
 #define VSM_NEW_STORAGE(rel) ((rel)->rd_firstRelfilenodeSubid != InvalidSubTransactionId)
 #endif
 
+/* Up to PostgreSQL 15 an action that goes on to children has another name by the time that it is done. */
+#if PG_VERSION_NUM >= 160000
+#define VSM_CASE_CONSTRAINT_RECURSE
+#define VSM_CASE_DROP_CONSTRAINT_RECURSE
+#else
+#define VSM_CASE_CONSTRAINT_RECURSE \
+	case AT_AddConstraintRecurse: \
+	case AT_ValidateConstraintRecurse:
+#define VSM_CASE_DROP_CONSTRAINT_RECURSE case AT_DropConstraintRecurse:
+#endif
+
 /* PostgreSQL 17 has infinite intervals. */
 #if PG_VERSION_NUM >= 170000
 #define VSM_INTERVAL_NOT_FINITE(interval) INTERVAL_NOT_FINITE(interval)
 #else
 #define VSM_INTERVAL_NOT_FINITE(interval) false
+#endif
+
+/* The oldest transaction whose outcome pg_xact knows; under XactTruncationLock. */
+#if PG_VERSION_NUM >= 170000
+#define VSM_OLDEST_CLOG_XID (TransamVariables->oldestClogXid)
+#else
+#define VSM_OLDEST_CLOG_XID (ShmemVariableCache->oldestClogXid)
 #endif
 
 /* Memory that all backends of the server find by its name, without preloading; NULL: there is no such thing. */

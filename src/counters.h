@@ -82,27 +82,37 @@ typedef struct VsmSetState
 	bool		ready;			/* the values are those of the tables */
 	bool		recounting;		/* a recount has published its snapshot */
 	bool		spoiled;		/* something happened that it cannot know */
+	uint64		left_out;		/* stages that were not defined when something of them was counted; see stage_bits() */
 	int			live;			/* which of published[] the values stand on; the other one is the recount's */
 	VsmPublished published[2];
 } VsmSetState;
+
+/* Tells a database from another that had its oid: when its file PG_VERSION was made. */
+typedef struct VsmBirth
+{
+	uint64		inode;
+	int64		seconds;
+	int64		nanoseconds;
+} VsmBirth;
 
 /* The counters of one database's vsm.work_items. */
 typedef struct VsmBoard
 {
 	Oid			database;		/* invalid: free; both under vsm_shared->lock */
 	Oid			items;
+	VsmBirth	born;			/* the database, whose oid another may have had */
 	uint64		generation;		/* another one each time it is taken into use */
 	LWLock		lock;
 	VsmSetState sets[VSM_SETS];
 } VsmBoard;
 
-/* What a transaction that is prepared will add when it commits. */
+/* What a transaction that is prepared will add when it commits.  Under vsm_shared->lock, and removed with its board. */
 typedef struct VsmPrepared
 {
 	FullTransactionId xid;
-	Oid			database;
-	Oid			items;
-	int			counter;		/* -1: nobody knows what it changed */
+	int			board;			/* in vsm_boards */
+	int			counter;		/* in vsm_counters; -1: nobody knows what it changed */
+	uint64		generation;		/* of the board */
 	int64		net;
 } VsmPrepared;
 
@@ -110,7 +120,7 @@ typedef struct VsmShared
 {
 	int			max_stages;
 	int			max_xids;		/* of a published snapshot */
-	int			max_prepared;
+	int			max_prepared;	/* places, max_xids of them for "nobody knows what" */
 	int			tranche;
 
 	/* under lock */
@@ -139,6 +149,7 @@ extern VsmBoard *vsm_board(Oid items);
 extern VsmBoard *vsm_board_of(Relation items);
 extern bool vsm_has_new_storage(Relation rel);
 extern VsmCounter *vsm_counter(const VsmKey *key, bool create);
+extern bool vsm_stages_defined(const VsmKey *key);
 extern VsmSet vsm_set_of(int32 kind);
 extern TransactionId *vsm_published_xids(const VsmBoard *board, VsmSet set, int which);
 extern bool vsm_published_sees(const VsmBoard *board, VsmSet set, int which, FullTransactionId xid);
@@ -148,6 +159,7 @@ extern void vsm_counter_add_wip(VsmCounter *counter, int32 committed, int32 rese
 extern bool vsm_counter_reserve(VsmCounter *counter, int32 places, int32 limit, bool force, int32 *committed, int32 *reserved);
 extern void vsm_counter_apply(VsmBoard *board, VsmCounter *counter, int64 net, FullTransactionId xid);
 extern void vsm_board_empty(VsmBoard *board, FullTransactionId xid);
+extern void vsm_board_leave_out(VsmBoard *board, const VsmKey *key, int64 net, FullTransactionId xid);
 extern void vsm_board_unknown(VsmBoard *board, VsmSet set, FullTransactionId xid);
 
 /* counters_xact.c */
@@ -162,10 +174,12 @@ extern int32 vsm_own_entering(const VsmKey *key);
 extern int32 vsm_own_reserved(const VsmKey *key);
 
 /* counters_prepared.c */
-extern void vsm_prepared_add(FullTransactionId xid, Oid items, int counter, int64 net);
+extern VsmPrepared vsm_prepared_change(FullTransactionId xid, const VsmBoard *board, const VsmCounter *counter, int64 net);
+extern void vsm_prepared_add(VsmPrepared *changes, int count);
 extern void vsm_prepared_add_old(VsmBoard *board);
 extern void vsm_prepared_settle(VsmBoard *board);
 extern void vsm_prepared_forget(VsmBoard *board);
+extern void vsm_prepared_remove(const VsmBoard *board);
 
 /* counters_recount.c */
 typedef enum VsmRecountMode
@@ -184,6 +198,7 @@ typedef struct VsmRecounted
 	int32		reserved;
 } VsmRecounted;
 
+extern FullTransactionId vsm_full_xid(TransactionId xid);
 extern VsmRecounted *vsm_recount(Relation items, VsmBoard *board, VsmSet set, VsmRecountMode mode, int *count);
 
 /* wip.c */

@@ -63,11 +63,11 @@ static instr_time work_began;
 static void lock_recount(LOCKTAG *tag, const VsmBoard *board, VsmSet set);
 static Snapshot publish_snapshot(VsmBoard *board, VsmSet set);
 static void publish(VsmBoard *board, VsmSet set, Snapshot snapshot);
-static FullTransactionId full_xid(TransactionId xid);
 static VsmRecounted *count_in_time(VsmBoard *board, VsmSet set, Oid owner, Snapshot snapshot, bool pauses, int *count);
 static VsmRecounted *count_tables(VsmBoard *board, VsmSet set, Oid owner, Snapshot snapshot, int *count);
+static void leave_out(VsmBoard *board, VsmRecounted *counted);
 static bool take_result(VsmBoard *board, VsmSet set, VsmRecountMode mode, VsmRecounted *result, int *count);
-static void take_counter(VsmCounter *counter, VsmSet set, VsmRecountMode mode, VsmRecounted *into);
+static void take_counted(VsmCounter *counter, VsmSet set, VsmRecountMode mode, VsmRecounted *into);
 
 PG_FUNCTION_INFO_V1(vsm__recount_row);
 
@@ -171,13 +171,13 @@ publish(VsmBoard *board, VsmSet set, Snapshot snapshot)
 	if (TransactionIdIsValid(mine))
 		xids[published->xcnt++] = mine;
 	Assert(published->xcnt <= vsm_shared->max_xids);
-	published->xmin = full_xid(TransactionIdIsValid(mine) && TransactionIdPrecedes(mine, snapshot->xmin) ? mine : snapshot->xmin);
-	published->xmax = full_xid(snapshot->xmax);
+	published->xmin = vsm_full_xid(TransactionIdIsValid(mine) && TransactionIdPrecedes(mine, snapshot->xmin) ? mine : snapshot->xmin);
+	published->xmax = vsm_full_xid(snapshot->xmax);
 }
 
 /* Of a transaction that has begun, or the next to come. */
-static FullTransactionId
-full_xid(TransactionId xid)
+FullTransactionId
+vsm_full_xid(TransactionId xid)
 {
 	FullTransactionId next = ReadNextFullTransactionId();
 	uint32		epoch = EpochFromFullTransactionId(next);
@@ -231,10 +231,22 @@ count_tables(VsmBoard *board, VsmSet set, Oid owner, Snapshot snapshot, int *cou
 		result[i].key.b = DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull));
 		result[i].after = DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull));
 		result[i].counter = vsm_counter(&result[i].key, true);
+		if (result[i].counter == NULL && !vsm_stages_defined(&result[i].key))
+			leave_out(board, &result[i]);
 	}
 	SPI_finish();
 	vsm_leave_owner(before);
 	return result;
+}
+
+/* Who takes the counter from now on has the set counted once more; it may have been taken just now. */
+static void
+leave_out(VsmBoard *board, VsmRecounted *counted)
+{
+	LWLockAcquire(&board->lock, LW_EXCLUSIVE);
+	vsm_board_leave_out(board, &counted->key, 0, InvalidFullTransactionId);
+	LWLockRelease(&board->lock);
+	counted->counter = vsm_counter(&counted->key, false);
 }
 
 /* False: it must be counted once more. */
@@ -262,7 +274,7 @@ take_result(VsmBoard *board, VsmSet set, VsmRecountMode mode, VsmRecounted *resu
 					into = &result[j];
 			if (set == VSM_SET_WIP && into == NULL)
 				into = &result[(*count)++];
-			take_counter(&vsm_counters[i], set, mode, into);
+			take_counted(&vsm_counters[i], set, mode, into);
 		}
 		if (mode != VSM_RECOUNT_CHECK)
 		{
@@ -276,7 +288,7 @@ take_result(VsmBoard *board, VsmSet set, VsmRecountMode mode, VsmRecounted *resu
 
 /* Now recount is what the tables hold. */
 static void
-take_counter(VsmCounter *counter, VsmSet set, VsmRecountMode mode, VsmRecounted *into)
+take_counted(VsmCounter *counter, VsmSet set, VsmRecountMode mode, VsmRecounted *into)
 {
 	int64		after = (int64) pg_atomic_read_u64(&counter->recount);
 	int32		committed;

@@ -18,8 +18,12 @@
  * within.  None is held while a table is read.
  *
  * A board is given back when its database or its vsm.work_items is gone, and
- * looked for only when boards or counters run out.  Whoever changes work items
- * locks the table, so nobody holds a pointer into such a board.
+ * looked for only when boards or counters run out, or when a database finds that
+ * of another one that had its oid.  Whoever changes work items locks the table,
+ * so nobody holds a pointer into such a board.
+ *
+ * A counter is of stages that are in vsm.stages: nobody takes one by asking for
+ * others.  What is left out so is counted when a stage's counter is taken later.
  *
  * WIP is two numbers in one atomic: committed in the low half, reserved (on
  * their way into a stage with a limit) in the high half.  Committed may be below
@@ -28,9 +32,12 @@
  */
 #include "vsm.h"
 
+#include <sys/stat.h>
+
 #include "access/twophase.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
 #include "common/hashfn.h"
@@ -39,6 +46,7 @@
 #include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "storage/shmem.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -80,6 +88,7 @@ static bool preloaded = false;
 /* the board used last, and where its counters are */
 static VsmBoard *my_board = NULL;
 static uint64 my_generation;
+static VsmBirth my_birth;
 static found_hash *my_counters = NULL;
 
 static shmem_request_hook_type earlier_request_hook = NULL;
@@ -94,12 +103,15 @@ static void init_version(void *memory);
 static void init_shared(void *memory);
 static void point_into(VsmShared *memory);
 static VsmBoard *find_board(Oid items);
+static void note_birth(void);
+static bool is_mine(const VsmBoard *board);
 static VsmBoard *take_board(Oid items);
 static bool give_back_dead_boards(void);
 static bool board_is_dead(Oid database, Oid items);
 static void give_back_board(VsmBoard *board);
 static VsmCounter *find_counter(VsmBoard *board, const VsmKey *key);
 static VsmCounter *take_counter(VsmBoard *board, const VsmKey *key);
+static uint64 stage_bits(const VsmKey *key);
 static int	first_of(VsmSet set);
 static int	end_of(VsmSet set);
 static uint64 wip(int32 committed, int32 reserved);
@@ -123,11 +135,11 @@ xids_at_once(void)
 	return MaxBackends + max_prepared_xacts;
 }
 
-/* So many counters a prepared transaction may change, on average, and one place in case nobody knows what it changed. */
+/* So many counters a prepared transaction may change, on average; then those of which nobody knows what they changed. */
 static int
 prepared_changes(void)
 {
-	return max_prepared_xacts * (VSM_TOTALS_PER_STAGE + 1);
+	return max_prepared_xacts == 0 ? 0 : max_prepared_xacts * (VSM_TOTALS_PER_STAGE + 1) + xids_at_once();
 }
 
 static void
@@ -315,12 +327,38 @@ find_board(Oid items)
 {
 	VsmBoard   *found = NULL;
 
+	note_birth();
 	LWLockAcquire(&vsm_shared->lock, LW_SHARED);
 	for (int i = 0; i < VSM_BOARDS && found == NULL; i++)
-		if (vsm_boards[i].database == MyDatabaseId && vsm_boards[i].items == items)
+		if (is_mine(&vsm_boards[i]) && vsm_boards[i].items == items)
 			found = &vsm_boards[i];
 	LWLockRelease(&vsm_shared->lock);
 	return found;
+}
+
+/* Nobody else is connected while a database moves to another tablespace, which makes the file anew. */
+static void
+note_birth(void)
+{
+	char		path[MAXPGPATH];
+	struct stat made;
+
+	if (my_birth.inode != 0)
+		return;
+	snprintf(path, sizeof(path), "%s/PG_VERSION", DatabasePath);
+	if (stat(path, &made) != 0)
+		ereport(ERROR, errcode_for_file_access(), errmsg("could not stat file \"%s\": %m", path));
+	my_birth.inode = made.st_ino;
+	my_birth.seconds = made.st_mtim.tv_sec;
+	my_birth.nanoseconds = made.st_mtim.tv_nsec;
+}
+
+/* This database's, and not that of an earlier one with its oid. */
+static bool
+is_mine(const VsmBoard *board)
+{
+	return board->database == MyDatabaseId && board->born.inode == my_birth.inode &&
+		board->born.seconds == my_birth.seconds && board->born.nanoseconds == my_birth.nanoseconds;
 }
 
 /* A new board, unless another backend was faster or there is none. */
@@ -334,11 +372,13 @@ take_board(Oid items)
 	{
 		VsmBoard   *board = &vsm_boards[i];
 
-		if (board->database == MyDatabaseId && board->items == items)
+		if (is_mine(board) && board->items == items)
 		{
 			taken = board;
 			break;
 		}
+		if (board->database == MyDatabaseId && !is_mine(board))
+			give_back_board(board);
 		/* once one had to go without, none may change over to counters later */
 		if (taken == NULL && board->database == InvalidOid && !vsm_shared->boards_full)
 			taken = board;
@@ -350,6 +390,7 @@ take_board(Oid items)
 			taken->sets[set].first = -1;
 		taken->generation = ++vsm_shared->generation;
 		taken->items = items;
+		taken->born = my_birth;
 		taken->database = MyDatabaseId;
 	}
 	LWLockRelease(&vsm_shared->lock);
@@ -410,6 +451,7 @@ board_is_dead(Oid database, Oid items)
 	return dead;
 }
 
+/* Its counters may be another board's next, so what refers to them goes, too.  Under vsm_shared->lock, exclusive. */
 static void
 give_back_board(VsmBoard *board)
 {
@@ -422,6 +464,7 @@ give_back_board(VsmBoard *board)
 			vsm_shared->freed[set] = i;
 		}
 	}
+	vsm_prepared_remove(board);
 	board->database = InvalidOid;
 	board->items = InvalidOid;
 }
@@ -430,8 +473,9 @@ give_back_board(VsmBoard *board)
  * vsm_counter
  *		The counter of that key; NULL: there is none.
  *
- * create: take one into use; then NULL means that there is no place for it,
- * which stays so until the server restarts.
+ * create: take one into use; then NULL means that the stage is not defined, or
+ * that there is no place for it, which stays so until the server restarts.  May
+ * read the definitions: what vsm_stage() returned before is not good any more.
  */
 VsmCounter *
 vsm_counter(const VsmKey *key, bool create)
@@ -450,6 +494,8 @@ vsm_counter(const VsmKey *key, bool create)
 	LWLockAcquire(&board->lock, LW_SHARED);
 	counter = find_counter(board, key);
 	LWLockRelease(&board->lock);
+	if (counter == NULL && create && !vsm_stages_defined(key))
+		return NULL;
 	if (counter == NULL && create)
 		counter = take_counter(board, key);
 	if (counter == NULL && create && !board->sets[vsm_set_of(key->kind)].full)
@@ -473,6 +519,25 @@ vsm_counter(const VsmKey *key, bool create)
 		known->counter = counter;
 	}
 	return counter;
+}
+
+/*
+ * vsm_stages_defined
+ *		Are the stages of the key in this database's vsm.stages?
+ *
+ * Not those of a vsm.work_items that this transaction has dropped.
+ */
+bool
+vsm_stages_defined(const VsmKey *key)
+{
+	Oid			schema = get_namespace_oid("vsm", true);
+
+	if (!OidIsValid(schema) || get_relname_relid("work_items", schema) != key->items ||
+		!OidIsValid(get_relname_relid("stages", schema)))
+		return false;
+	if (key->kind == VSM_MOVED)
+		return vsm_stage(key->b) != NULL && (key->a == 0 || vsm_stage(key->a) != NULL);
+	return vsm_stage(key->a) != NULL;
 }
 
 VsmSet
@@ -521,9 +586,25 @@ take_counter(VsmBoard *board, const VsmKey *key)
 		pg_atomic_write_u64(&counter->recount, 0);
 		counter->next = state->first;
 		state->first = taken;
+		if (state->left_out & stage_bits(key))
+		{
+			state->ready = false;
+			state->spoiled = true;
+		}
 	}
 	LWLockRelease(&board->lock);
 	return counter;
+}
+
+/* Of 64 bits, those that stand for the stages of the key, and for others, too. */
+static uint64
+stage_bits(const VsmKey *key)
+{
+	uint64		bits = UINT64CONST(1) << ((uint64) key->a % 64);
+
+	if (key->kind == VSM_MOVED)
+		bits |= UINT64CONST(1) << ((uint64) key->b % 64);
+	return bits;
 }
 
 /* The sets' shares of the array: one counter per stage for WIP, then the totals. */
@@ -677,6 +758,23 @@ vsm_board_empty(VsmBoard *board, FullTransactionId xid)
 				pg_atomic_write_u64(&vsm_counters[i].recount, 0);
 		}
 	}
+}
+
+/*
+ * vsm_board_leave_out
+ *		A committed change, or a count, of a stage that was not defined when its counter was looked for.
+ *
+ * When the counter is taken later, the set is counted anew.  Under the board's lock, exclusive.
+ */
+void
+vsm_board_leave_out(VsmBoard *board, const VsmKey *key, int64 net, FullTransactionId xid)
+{
+	VsmCounter *counter = find_counter(board, key);
+
+	if (counter)
+		vsm_counter_apply(board, counter, net, xid);
+	else
+		board->sets[vsm_set_of(key->kind)].left_out |= stage_bits(key);
 }
 
 /* The transaction changed nobody knows what.  Under the board's lock, exclusive. */

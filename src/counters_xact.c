@@ -20,9 +20,11 @@
 #include "vsm.h"
 
 #include "access/xact.h"
+#include "catalog/pg_class.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "counters.h"
 
@@ -61,8 +63,9 @@ typedef struct Level
 /* What pre-commit has found for commit. */
 typedef struct Change
 {
+	VsmKey		key;
 	VsmBoard   *board;
-	VsmCounter *counter;
+	VsmCounter *counter;		/* NULL: its stage is not defined */
 	int64		net;
 	int32		reserved;
 } Change;
@@ -85,6 +88,7 @@ static void give_back_reservations(const Level *level);
 static void find_changes(void);
 static void apply_changes(void);
 static void hand_over_to_prepared(void);
+static VsmBoard *board_that_stays(Oid items);
 static void forget_notes(void);
 
 void
@@ -351,9 +355,10 @@ find_changes(void)
 		if (note->net == 0 && note->reserved == 0)
 			continue;
 		change->counter = vsm_counter(&note->key, true);
-		if (change->counter == NULL)
-			continue;
 		change->board = vsm_board(note->key.items);
+		if (change->board == NULL || (change->counter == NULL && vsm_stages_defined(&note->key)))
+			continue;
+		change->key = note->key;
 		change->net = note->net;
 		change->reserved = note->reserved;
 		change_count++;
@@ -382,6 +387,8 @@ apply_changes(void)
 	{
 		const Change *change = &changes[i];
 
+		if (change->counter == NULL)
+			continue;
 		if (board != change->board)
 		{
 			if (board)
@@ -396,6 +403,16 @@ apply_changes(void)
 	}
 	if (board)
 		LWLockRelease(&board->lock);
+	for (int i = 0; i < change_count; i++)
+	{
+		const Change *change = &changes[i];
+
+		if (change->counter)
+			continue;
+		LWLockAcquire(&change->board->lock, LW_EXCLUSIVE);
+		vsm_board_leave_out(change->board, &change->key, change->net, changes_xid);
+		LWLockRelease(&change->board->lock);
+	}
 }
 
 /*
@@ -408,8 +425,12 @@ static void
 hand_over_to_prepared(void)
 {
 	FullTransactionId xid = GetTopFullTransactionIdIfAny();
+	VsmPrepared *left;
+	VsmBoard   *truncated;
+	VsmBoard   *unknown;
 	notes_iterator i;
 	Note	   *note;
+	int			count = 0;
 
 	Assert(levels->outer == NULL);
 	notes_start_iterate(levels->notes, &i);
@@ -421,18 +442,31 @@ hand_over_to_prepared(void)
 					errdetail("The place it holds in the stage would not outlive a restart of the server."),
 					errhint("Move such items in a transaction that commits in one phase."));
 
+	left = palloc(sizeof(VsmPrepared) * (levels->notes->members + 2));
 	notes_start_iterate(levels->notes, &i);
 	while ((note = notes_iterate(levels->notes, &i)) != NULL)
 	{
-		VsmCounter *counter = note->net == 0 ? NULL : vsm_counter(&note->key, true);
+		VsmBoard   *board = note->net == 0 ? NULL : board_that_stays(note->key.items);
+		VsmCounter *counter = board ? vsm_counter(&note->key, true) : NULL;
 
-		if (counter)
-			vsm_prepared_add(xid, note->key.items, (int) (counter - vsm_counters), note->net);
+		/* without a place for its counter, it is counted from the table */
+		if (board && (counter || !vsm_stages_defined(&note->key)))
+			left[count++] = vsm_prepared_change(xid, board, counter, note->net);
 	}
-	if (OidIsValid(levels->truncated))
-		vsm_prepared_add(xid, levels->truncated, -1, 0);
-	if (OidIsValid(levels->unknown))
-		vsm_prepared_add(xid, levels->unknown, -1, 0);
+	if (OidIsValid(levels->truncated) && (truncated = board_that_stays(levels->truncated)) != NULL)
+		left[count++] = vsm_prepared_change(xid, truncated, NULL, 0);
+	if (OidIsValid(levels->unknown) && (unknown = board_that_stays(levels->unknown)) != NULL)
+		left[count++] = vsm_prepared_change(xid, unknown, NULL, 0);
+	if (count > 0)
+		vsm_prepared_add(left, count);
+	pfree(left);
+}
+
+/* The board of a table, unless this transaction has dropped the table. */
+static VsmBoard *
+board_that_stays(Oid items)
+{
+	return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(items)) ? vsm_board(items) : NULL;
 }
 
 /* Their memory goes with the transaction's. */

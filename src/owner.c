@@ -8,7 +8,8 @@
  * anything that the caller can choose.  So three things change together:
  *
  *	identity		the owner's rights, and no SET ROLE out of them; policies that
- *					the owner forces upon himself do not filter
+ *					the owner forces upon himself do not filter.  Not a "security-
+ *					restricted operation": imports make temporary tables
  *	search_path		pg_catalog, pg_temp: a name finds the server's own function
  *					or operator, whatever the caller's schemas hold
  *	row_security	off: a policy that would filter is an error instead
@@ -32,6 +33,8 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
+
+#include "vsm.h"
 
 #define OWNERS_SEARCH_PATH "pg_catalog, pg_temp"
 
@@ -120,6 +123,7 @@ ledger_is_plain(void)
 	relid = get_relname_relid("stage_transitions", get_namespace_oid("vsm", false));
 	ledger = table_open(relid, RowExclusiveLock);
 	if (ledger->rd_rules == NULL && !has_other_triggers(ledger->trigdesc) &&
+		ledger->rd_att->natts == LEDGER_COLUMNS &&	/* no column with a default of its owner's */
 		(ledger->rd_att->constr == NULL || ledger->rd_att->constr->num_check == 0) &&
 		!has_index_expressions(ledger))
 		plain_ledger = relid;
@@ -127,16 +131,17 @@ ledger_is_plain(void)
 	return OidIsValid(plain_ledger);
 }
 
-/* Ours cannot be replaced by others of their names while they are there. */
+/* Only who runs the extension's scripts can put a function into its schema. */
 static bool
 has_other_triggers(const TriggerDesc *triggers)
 {
+	Oid			schema = get_namespace_oid("vsm", false);
+
 	for (int i = 0; triggers && i < triggers->numtriggers; i++)
 	{
 		const Trigger *trigger = &triggers->triggers[i];
 
-		if (TRIGGER_FOR_INSERT(trigger->tgtype) && strcmp(trigger->tgname, "vsm_guard") != 0 &&
-			strcmp(trigger->tgname, "vsm_replicated") != 0)
+		if (TRIGGER_FOR_INSERT(trigger->tgtype) && get_func_namespace(trigger->tgfoid) != schema)
 			return true;
 	}
 	return false;

@@ -43,7 +43,7 @@ typedef struct Total
 } Total;
 
 static Relation open_table(const char *name);
-static void add(Oid items, VsmKind kind, int64 a, int64 b, int64 change);
+static void count_total(Oid items, VsmKind kind, int64 a, int64 b, int64 change);
 static int	bucket_of(int64 us);
 static void add_duration(Oid items, VsmKind kind, VsmKind sum, int64 stage_id, int64 us);
 static Total *read_totals(VsmBoard *board, int *count);
@@ -103,7 +103,7 @@ vsm__totals_now(PG_FUNCTION_ARGS)
 		Total	   *totals = read_totals(board, &count);
 
 		for (int i = 0; i < count; i++)
-			if (totals[i].value != 0)
+			if (totals[i].value != 0 && vsm_stages_defined(&totals[i].key))
 				put_total(result, totals[i].key.kind, totals[i].key.a, totals[i].key.b, totals[i].value);
 	}
 	else
@@ -139,14 +139,14 @@ vsm__totals_unknown(PG_FUNCTION_ARGS)
 void
 vsm_total_created(Oid items, int64 stage_id, const char *type)
 {
-	add(items, VSM_CREATED, stage_id, (int64) hash_bytes_extended((const unsigned char *) type, (int) strlen(type), 0), 1);
-	add(items, VSM_MOVED, 0, stage_id, 1);
+	count_total(items, VSM_CREATED, stage_id, (int64) hash_bytes_extended((const unsigned char *) type, (int) strlen(type), 0), 1);
+	count_total(items, VSM_MOVED, 0, stage_id, 1);
 }
 
 void
 vsm_total_moved(Oid items, int64 left, int64 entered, int64 stay_us)
 {
-	add(items, VSM_MOVED, left, entered, 1);
+	count_total(items, VSM_MOVED, left, entered, 1);
 	add_duration(items, VSM_STAY, VSM_STAY_MS, left, stay_us);
 }
 
@@ -167,7 +167,7 @@ open_table(const char *name)
 }
 
 static void
-add(Oid items, VsmKind kind, int64 a, int64 b, int64 change)
+count_total(Oid items, VsmKind kind, int64 a, int64 b, int64 change)
 {
 	VsmKey		key = {.kind = kind, .items = items, .a = a, .b = b};
 
@@ -187,8 +187,8 @@ bucket_of(int64 us)
 static void
 add_duration(Oid items, VsmKind kind, VsmKind sum, int64 stage_id, int64 us)
 {
-	add(items, kind, stage_id, bucket_of(us), 1);
-	add(items, sum, stage_id, 0, us / 1000);
+	count_total(items, kind, stage_id, bucket_of(us), 1);
+	count_total(items, sum, stage_id, 0, us / 1000);
 }
 
 /* Others may add counters while memory for those there are is found. */
@@ -250,6 +250,7 @@ put_total(ReturnSetInfo *result, int32 kind, int64 a, int64 b, int64 value)
 	Datum		values[4] = {Int32GetDatum(kind), Int64GetDatum(a), Int64GetDatum(b), Int64GetDatum(value)};
 	bool		nulls[4] = {0};
 
-	if (vsm_may_see_stage(stage_id))
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	if (!vsm_may_see_stage(stage_id))
+		return;
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }

@@ -39,6 +39,9 @@
 #define MAX_TITLE_CHARACTERS	500
 #define MAX_AHEAD_US			(5 * USECS_PER_MINUTE)
 
+/* 1970-01-01 00:00 UTC: a mistyped year would stretch every chart */
+#define EARLIEST_TIME			((TimestampTz) (UNIX_EPOCH_JDATE - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY)
+
 static HeapTuple place_item(TriggerData *trigdata);
 static HeapTuple change_item(TriggerData *trigdata);
 static HeapTuple delete_item(TriggerData *trigdata);
@@ -55,7 +58,7 @@ static const VsmStage *stage_to_enter(const ItemRow *row, Oid owner);
 static void seed_default(Oid owner);
 static void check_expected_stage(const VsmRequest *request, const VsmStage *from);
 static TimestampTz time_of_move(const VsmRequest *request, TimestampTz last, TimestampTz now, int64 work_item_id);
-static void check_not_ahead(TimestampTz at, TimestampTz now);
+static void check_time(TimestampTz at, TimestampTz now);
 
 PG_FUNCTION_INFO_V1(vsm__work_item_before);
 
@@ -108,7 +111,7 @@ place_item(TriggerData *trigdata)
 
 	/* created_at, when given, is when the item came to be */
 	if (!row.nulls[ITEM_CREATED_AT])
-		check_not_ahead(DatumGetTimestampTz(row.values[ITEM_CREATED_AT]), now);
+		check_time(DatumGetTimestampTz(row.values[ITEM_CREATED_AT]), now);
 	stage = stage_to_enter(&row, rel->rd_rel->relowner);
 	vsm_state_create(&state, stage,
 					 row.nulls[ITEM_CREATED_AT] ? now : DatumGetTimestampTz(row.values[ITEM_CREATED_AT]));
@@ -415,7 +418,7 @@ time_of_move(const VsmRequest *request, TimestampTz last, TimestampTz now, int64
 	if (request == NULL || !request->has_at)
 		return Max(now, last);
 
-	check_not_ahead(request->at, now);
+	check_time(request->at, now);
 	if (request->at < last)
 	{
 		char	   *last_text = pstrdup(timestamptz_to_str(last));
@@ -430,8 +433,9 @@ time_of_move(const VsmRequest *request, TimestampTz last, TimestampTz now, int64
 	return request->at;
 }
 
+/* What nobody can mean is refused: infinity, before 1970, more than 5 minutes ahead. */
 static void
-check_not_ahead(TimestampTz at, TimestampTz now)
+check_time(TimestampTz at, TimestampTz now)
 {
 	char	   *now_text;
 
@@ -441,6 +445,12 @@ check_not_ahead(TimestampTz at, TimestampTz now)
 				errmsg("the time of a move cannot be infinite"),
 				errdetail("The time given is \"%s\".", TIMESTAMP_IS_NOBEGIN(at) ? "-infinity" : "infinity"),
 				errhint("Give the time at which the item moved, or none for now."));
+	if (at < EARLIEST_TIME)
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("the time of a move lies before 1970"),
+				errdetail("The time given is %s.", timestamptz_to_str(at)),
+				errhint("Give a time from 1970-01-01 00:00 UTC on, or none for now."));
 	if (at <= now + MAX_AHEAD_US)
 		return;
 	now_text = pstrdup(timestamptz_to_str(now));

@@ -251,8 +251,9 @@ recount_rows(FunctionCallInfo fcinfo, VsmRecountMode mode)
 			Int64GetDatum(rows[i].after), Int64GetDatum(rows[i].reserved)};
 			bool		nulls[4] = {false, !has, false, !has};
 
-			if (vsm_may_see_stage(rows[i].key.a))
-				tuplestore_putvalues(out->setResult, out->setDesc, values, nulls);
+			if (!vsm_may_see_stage(rows[i].key.a))
+				continue;
+			tuplestore_putvalues(out->setResult, out->setDesc, values, nulls);
 		}
 	}
 	table_close(items, NoLock);

@@ -238,6 +238,7 @@ changed(Relation items, int64 stage_id, int32 change)
 	VsmKey		key = {.kind = VSM_WIP, .items = RelationGetRelid(items), .a = stage_id};
 	const VsmStage *stage;
 	VsmCounter *counter;
+	int32		limit;
 	int32		places;
 	int32		held;
 	int32		arriving;
@@ -248,6 +249,7 @@ changed(Relation items, int64 stage_id, int32 change)
 	stage = vsm_stage(stage_id);
 	if (stage == NULL || stage->wip_limit == 0)
 		return;
+	limit = stage->wip_limit;
 	if (vsm_own_entering(&key) > 0)
 		vsm_count_entering(&key, -1);
 	places = (int32) vsm_own_change(&key) - vsm_own_reserved(&key);
@@ -256,6 +258,6 @@ changed(Relation items, int64 stage_id, int32 change)
 	counter = vsm_counter(&key, true);
 	if (counter == NULL)
 		return;
-	(void) vsm_counter_reserve(counter, places, stage->wip_limit, true, &held, &arriving);
+	(void) vsm_counter_reserve(counter, places, limit, true, &held, &arriving);
 	vsm_count_reserved(&key, counter, places);
 }

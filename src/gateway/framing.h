@@ -46,7 +46,6 @@ typedef struct Framing
 	int			n_fields;
 	size_t		head_bytes;
 	size_t		target_bytes;
-	size_t		line_bytes;		/* of the line with a chunk's size */
 	uint64_t	left;			/* bytes of the body or of the chunk */
 
 	unsigned int started;		/* requests whose first byte was seen; wraps around */

@@ -162,7 +162,7 @@ SELECT is_empty($$
     SELECT f.object, f.proowner::regrole FROM functions f WHERE f.proowner <> 'vsm_catalog_owner'::regrole AND f.prosecdef
     $$, 'SECURITY DEFINER functions have the rights of the extension''s owner, no superuser''s');
 SELECT is_empty($$
-    SELECT r.object, r.relowner::regrole FROM relations r WHERE r.relowner <> 'vsm_catalog_owner'::regrole
+    SELECT r.object, r.relowner::regrole FROM relations r WHERE r.relowner <> 'vsm_catalog_owner'::regrole AND r.object <> 'vsm._shape'
     $$, 'so do tables, views and sequences');
 SELECT is_empty($$
     SELECT f.object, f.proowner::regrole FROM functions f WHERE f.proowner <> 10 AND NOT f.prosecdef
@@ -179,6 +179,10 @@ SELECT results_eq($$
     FROM functions f CROSS JOIN LATERAL aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a
     WHERE a.grantee = 0 AND f.prosecdef OR a.grantee <> 0 AND a.grantee <> f.proowner
     $$, $$ SELECT NULL::text, false WHERE false $$, 'PUBLIC can execute nothing that has the owner''s rights');
+SELECT is_empty($$
+    SELECT e.evtname, r.rolname FROM pg_event_trigger e JOIN pg_proc p ON p.oid = e.evtfoid JOIN pg_roles r ON r.oid IN (e.evtowner, p.proowner)
+    WHERE NOT r.rolsuper
+    $$, 'but event triggers and their functions, which run in the sessions of superusers, are a superuser''s');
 SELECT is_empty($$
     SELECT r.object, a.privilege_type
     FROM relations r

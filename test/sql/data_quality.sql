@@ -68,6 +68,58 @@ UPDATE vsm.stage_transitions t SET to_stage_id = (SELECT id FROM vsm.stages WHER
 COMMIT;
 SELECT found('ledger_gap') AS ledger_gap, found('no_ledger') AS no_ledger, found('undefined_stage') AS undefined_stage;
 SELECT found('state_differs') AS state_differs;
+-- What a restore has lost: items of this stream, of another one, of one whose stages are lost too; streams; and times from before 1970.
+SELECT found('no_item') AS no_item, found('no_stream') AS no_stream, found('before_1970') AS before_1970;
+SELECT vsm_api.health() ->> 'database_connected' AS connected;
+CREATE TABLE events (case_id text, stage text, entered_at timestamptz);
+INSERT INTO events VALUES ('lost', 'Shelf', '2026-01-01'), ('lost', 'Shelf', '2026-01-02'), ('lost too', 'Shelf', '2026-01-02');
+SELECT * FROM vsm.import_events('events', 'other');
+INSERT INTO events VALUES ('lost', 'Nowhere', '2026-01-01');
+SELECT * FROM vsm.import_events('events', 'other', on_error => 'skip');
+ALTER TABLE vsm.work_items DISABLE TRIGGER ALL;
+ALTER TABLE vsm.value_streams DISABLE TRIGGER ALL;
+ALTER TABLE vsm.stages DISABLE TRIGGER ALL;
+BEGIN;
+SELECT d.finding, d.items, cardinality(d.examples) AS examples, d.meaning FROM vsm.data_quality('other') d WHERE d.finding ~ '^no_(item|stream)|refusals';
+DELETE FROM vsm.work_items WHERE external_id = 'lost too';
+DELETE FROM vsm.work_items WHERE title = 'sound';
+SELECT stream, d.items AS no_item FROM (VALUES ('other'), ('default')) s (stream) CROSS JOIN LATERAL vsm.data_quality(s.stream) d WHERE d.finding = 'no_item';
+UPDATE vsm.work_items SET created_at = '0001-01-01' WHERE title = 'time';
+SET LOCAL vsm.recording = off;
+UPDATE vsm.stage_transitions t SET "timestamp" = '0001-01-01' FROM vsm.work_items w WHERE w.id = t.work_item_id AND w.title = 'time' AND t.from_stage_id IS NULL;
+SELECT found('before_1970') AS before_1970;
+-- which stretch no chart
+SELECT count(*) < 100000 AS short FROM vsm.throughput('default', '-infinity', 'infinity');
+SELECT vsm.refresh_flow_metrics() < 100000 AS short;
+SELECT count(*) < 1000000 AS short FROM vsm.cumulative_flow('default', '-infinity', 'infinity');
+-- moves that are left when the item is gone, and imported events that said nothing new
+DELETE FROM vsm.stage_transitions t USING vsm.work_items w WHERE w.id = t.work_item_id AND w.external_id = 'lost';
+DELETE FROM vsm.work_items WHERE external_id = 'lost';
+SELECT d.items AS no_item FROM vsm.data_quality('other') d WHERE d.finding = 'no_item';
+DELETE FROM vsm.stages WHERE stream = 'other';
+DELETE FROM vsm.value_streams WHERE name = 'other';
+SELECT d.finding, d.items, d.meaning FROM vsm.data_quality() d WHERE d.finding ~ '^no_(item|stream)|refusals';
+ROLLBACK;
+BEGIN;
+TRUNCATE vsm.work_items;
+SELECT vsm_api.health();
+ROLLBACK;
+BEGIN;
+SET LOCAL vsm.recording = off;
+TRUNCATE vsm.stage_transitions;
+SELECT vsm_api.health();
+ROLLBACK;
+BEGIN;
+DELETE FROM vsm.stages;
+SELECT vsm_api.health();
+ROLLBACK;
+ALTER TABLE vsm.work_items ENABLE TRIGGER zz_vsm_move, ENABLE ALWAYS TRIGGER vsm_record_insert, ENABLE ALWAYS TRIGGER vsm_record_move,
+    ENABLE ALWAYS TRIGGER vsm_record_delete, ENABLE ALWAYS TRIGGER vsm_record_truncate;
+ALTER TABLE vsm.value_streams ENABLE TRIGGER ALL;
+ALTER TABLE vsm.stages ENABLE TRIGGER ALL;
+SELECT vsm_api.health() ->> 'database_connected' AS connected;
+DELETE FROM vsm.import_refusals;
+DELETE FROM vsm.work_items WHERE external_id IN ('lost', 'lost too');
 
 -- A stream in which nothing counts as started says so; it has findings of its own alone.
 SELECT finding, items FROM vsm.data_quality('other') WHERE items > 0 OR items IS NULL;

@@ -51,8 +51,10 @@ CREATE TABLE near (case_id text, stage text, entered_at timestamptz);
 INSERT INTO near VALUES ('near', 'Open', clock_timestamp() + interval '4 minutes 50 seconds'), ('far', 'Open', clock_timestamp() + interval '6 minutes');
 SELECT * FROM vsm.import_events('near', 'berlin', on_error => 'skip');
 SELECT case_id, reason FROM vsm.import_refusals;
--- Times before Christ and in the distant past are times.
+-- Times from 1970 on are times; any before it is a mistyped year.
 TRUNCATE near;
-INSERT INTO near VALUES ('old', 'Open', '0044-03-15 12:00 UTC BC'), ('old', 'Work', '1970-01-01 UTC');
+INSERT INTO near VALUES ('old', 'Open', '0044-03-15 12:00 UTC BC'), ('old', 'Work', '1970-01-01 UTC'), ('old', 'Work', '1969-12-31 23:59:59.999999 UTC');
 SELECT * FROM vsm.import_events('near', 'berlin');
+SELECT * FROM vsm.import_events('near', 'berlin', on_error => 'skip');
+SELECT case_id, entered_at, reason FROM vsm.import_refusals WHERE case_id = 'old';
 SELECT * FROM entered WHERE external_id = 'old';

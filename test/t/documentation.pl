@@ -44,7 +44,7 @@ my %before = (
 
 my $node = PostgreSQL::Test::Cluster->new('documentation');
 $node->init(extra => [ '--encoding=UTF8', '--no-locale' ]);
-$node->append_conf('postgresql.conf', "shared_preload_libraries = 'vsm'\nclient_min_messages = warning");
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'vsm'\nwal_level = logical\nclient_min_messages = warning");
 $node->start;
 
 my $blocks = 0;

@@ -42,6 +42,7 @@ room_by_prepared_departure();
 limit_over_restart();
 truncated();
 after_a_crash_in_another_database();
+operators_of_the_caller();
 
 $node->stop;
 done_testing();
@@ -225,5 +226,23 @@ sub after_a_crash_in_another_database
 		run_all(q{SELECT vsm.transition(1, 'A')});
 		$node->safe_psql('other', q{SELECT vsm.transition(1, 'Backlog')});
 	}
+	return;
+}
+
+# Those from before a restart are found whatever operators the first one to look has in its search_path.
+sub operators_of_the_caller
+{
+	begin_with(3);
+	$node->safe_psql('postgres', q{
+		CREATE SCHEMA twins;
+		CREATE FUNCTION twins.never(text, text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT false';
+		CREATE OPERATOR twins.<> (FUNCTION = twins.never, LEFTARG = text, RIGHTARG = text)});
+	prepare('hidden', q{SELECT vsm.transition(1, 'B')});
+	$node->stop('immediate');
+	$node->start;
+	is($node->safe_psql('postgres', q{SET search_path = twins, pg_catalog; SELECT wip FROM vsm.wip WHERE stage = 'A'}), '3', 'WIP is read with another <>');
+	run_all(q{COMMIT PREPARED 'hidden'});
+	is(wip($node, 'postgres'), 'A 2, B 1', 'and the prepared transaction was found');
+	agrees($node, 'postgres', 'counted with another <>');
 	return;
 }
