@@ -54,7 +54,7 @@ SET client_min_messages = warning;
 CREATE SCHEMA evil;
 GRANT USAGE, CREATE ON SCHEMA evil TO PUBLIC;
 CREATE SCHEMA notes;
-GRANT USAGE ON SCHEMA notes TO PUBLIC;
+GRANT USAGE, CREATE ON SCHEMA notes TO PUBLIC;
 CREATE TABLE evil.twins (kind text, name text, schema text);
 CREATE TABLE evil.without (kind text, name text, why text);
 
@@ -138,15 +138,20 @@ DECLARE
     call text := (SELECT string_agg(CASE WHEN n = p.pronargs AND p.provariadic <> 0 THEN 'VARIADIC ' ELSE '' END || '$' || n, ', ' ORDER BY n)
                   FROM generate_series(1, p.pronargs) n);
     several boolean := p.proargmodes && ARRAY['o', 'b']::"char"[] AND NOT p.proretset;
-    written text := CASE WHEN '"any"'::regtype = ANY (p.proargtypes) THEN array_to_string(arguments, ', ') ELSE pg_get_function_arguments(p.oid) END;
+    -- PL/pgSQL cannot have those of the columns' types
+    unknown boolean := EXISTS (SELECT FROM unnest(p.proallargtypes) t WHERE t IN ('pg_ddl_command'::regtype, 'internal'::regtype));
+    written text := CASE WHEN unknown THEN array_to_string(arguments, ', ') WHEN '"any"'::regtype = ANY (p.proargtypes) THEN array_to_string(arguments, ', ') ELSE pg_get_function_arguments(p.oid) END;
 BEGIN
+    IF unknown THEN
+        result := 'SETOF record';
+    END IF;
     IF p.provariadic = '"any"'::regtype THEN
         PERFORM evil.make_variadic(p, name, result, arguments[:p.pronargs - 1]);
         RETURN;
     END IF;
     PERFORM evil.try('function', label, schema,
         evil.definition(p.proname, written, result, label, CASE
-            WHEN several THEN 'RAISE EXCEPTION $m$a twin$m$;'
+            WHEN several OR unknown THEN 'RAISE EXCEPTION $m$a twin$m$;'
             WHEN p.prorettype = 'record'::regtype AND p.proallargtypes IS NULL THEN 'RAISE EXCEPTION $m$a twin$m$;'
             WHEN p.proretset THEN format('RETURN QUERY SELECT * FROM %s(%s);', name, call)
             WHEN p.prorettype = 'void'::regtype THEN format('PERFORM %s(%s);', name, call)
@@ -336,6 +341,7 @@ SELECT vsm.transition(987654, 'Testing');
 SELECT vsm.transition(3, 'Production', clock_timestamp());
 SELECT vsm.transition(3, 'Testing', reason => 'reopened');
 SELECT vsm.transition(3, 'Production');
+SELECT vsm.transition(4, 'Testing', timestamptz '1980-01-01');
 SELECT vsm.transition(4, 'Testing', timestamptz '1960-01-01');
 DELETE FROM vsm.work_items WHERE external_id = 'C';
 INSERT INTO vsm.work_items (title, external_id) VALUES ('again', 'A') ON CONFLICT (stream, external_id) WHERE external_id IS NOT NULL DO UPDATE SET title = 'upsert', type = 'bug';
@@ -533,7 +539,9 @@ sub walk
 	my ($out, $err) = ('', '');
 
 	$node->safe_psql('postgres', "CREATE DATABASE walk TEMPLATE $template OWNER owner STRATEGY file_copy");
-	$node->safe_psql('walk', "$careless $addition", extra_params => [ '-U', 'owner' ]) if $addition;
+	$node->safe_psql('walk', 'ALTER EVENT TRIGGER vsm_shape DISABLE') if $addition;
+	$node->safe_psql('walk', $careless, extra_params => [ '-U', 'owner' ]) if $addition;
+	$node->safe_psql('walk', $addition, extra_params => [ '-U', $addition =~ /INDEX/ ? $superuser : 'owner' ]) if $addition;
 	twins_that_ran();
 	my $views = join(' ', map { "SELECT count(*) FROM $_;" } split /\n/, $node->safe_psql('walk', q{
 		SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace::regnamespace::text IN ('vsm', 'vsm_api') AND c.relkind IN ('r', 'v')}));
@@ -548,11 +556,6 @@ sub walk
 	$statements += () = $sql =~ /;$|; /mg;
 	return $err;
 }
-
-# ---- Who acts as the owner ----
-
-my @others = grep { !/owner\.c$/ && slurp_file($_) =~ /\bSetUserId/ } @sources;
-is("@others", '', 'only owner.c changes the identity');
 
 # ---- Twins that are there before the extension ----
 
@@ -571,20 +574,29 @@ sub put_twins
 	$place = $schema;
 }
 
+# What the extension's event triggers look at.
+my @ddl = (
+	"CREATE TABLE notes.mine (a integer PRIMARY KEY); ALTER TABLE notes.mine ADD b text; CREATE INDEX ON notes.mine (b); DROP TABLE notes.mine",
+	'ALTER TABLE vsm.work_items SET (fillfactor = 90); ALTER TABLE vsm.stages REPLICA IDENTITY FULL',
+	'CREATE INDEX mine ON vsm.work_items (updated_at); DROP INDEX vsm.mine',
+	'ALTER TABLE vsm.work_items ADD refused text',
+	'ALTER TABLE vsm.work_items RENAME title TO refused',
+	'DROP TRIGGER vsm_guard ON vsm.stage_transitions -- refused',
+	'VACUUM vsm.work_items; ANALYZE vsm.stage_transitions; REINDEX TABLE vsm.stages');
+
 # Creating the extension and what follows: nothing of the caller's runs, not even as the caller.
 sub create_extension
 {
 	my ($role, $remark, $refusal) = @_;
 
-	for my $sql ('CREATE EXTENSION vsm', q{ALTER EXTENSION vsm UPDATE TO '0.1.0'}, 'DROP EXTENSION vsm')
+	for my $sql ('CREATE EXTENSION vsm', @ddl, q{ALTER EXTENSION vsm UPDATE TO '0.1.0'}, 'DROP EXTENSION vsm')
 	{
 		my $err = '';
 		twins_that_ran();
-		$node->psql('squatted', $sql, stderr => \$err, extra_params => [ '-U', $role ]);
+		$node->psql('squatted', $sql, stderr => \$err, on_error_stop => 0, extra_params => [ '-U', $role ]);
 		my ($own, $others) = twins_that_ran();
 		is($own . $others, '0', "$role, $remark: no twin ran in $sql");
-		like($err, $refusal, 'and it is refused') if $refusal;
-		unlike($err, qr/ERROR/, 'and it works') if !$refusal;
+		like($err, $refusal // ($sql =~ /refused/ || $sql =~ /vsm\.mine/ && $role eq 'owner' ? qr/ERROR/ : qr/^((?!ERROR).)*$/s), $refusal ? 'and it is refused' : 'and it works');
 		last if $refusal;
 		$creations++;
 	}
@@ -645,6 +657,7 @@ work item 2 is not in stage "Backlog"
 stage "Nowhere" not found
 work item 987654 not found
 work item 4 has moved since that time
+the time of a move lies before 1970
 stage "Nowhere" not found
 stage "Doing" is full
 stage "Testing" cannot be dropped
