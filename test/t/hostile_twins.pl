@@ -651,6 +651,13 @@ $node->safe_psql('filled', q{
 	SELECT vsm.create_work_item('hidden', 'task', 'second');
 	UPDATE vsm_api.work_items SET current_stage = 'Development' WHERE id < 4 AND stream = 'default'}, extra_params => [ '-U', 'owner' ]);
 
+# A function that is as careless as none of ours is: the log must tell.
+$node->safe_psql('filled', q{
+	CREATE FUNCTION notes.careless() RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$BEGIN RETURN 1 = 1; END$$}, extra_params => [ '-U', 'owner' ]);
+twins_that_ran();
+$node->safe_psql('filled', 'SET search_path = evil, pg_catalog; SELECT notes.careless()', extra_params => [ '-U', 'reader' ]);
+is((twins_that_ran())[1], '=(integer,integer) as owner for reader', 'a twin that runs as somebody else is found');
+
 # What the walk itself is refused, whoever walks.
 is(join('', walk('owner', '', 'without twins') =~ /ERROR: +(.*\n)/g), <<'EXPECTED', 'the walk gets everywhere');
 work item 2 is not in stage "Backlog"
