@@ -506,7 +506,7 @@ RESET vsm.recording;
 DELETE FROM vsm.work_items;
 TRUNCATE vsm.work_items;
 SELECT * FROM vsm.wip;
-INSERT INTO vsm.work_items (title) VALUES ('last');
+INSERT INTO vsm.work_items (title) VALUES ('last'), ('gone');
 SQL
 
 # What a careless owner adds to the tables: functions that leave search_path to the caller.
@@ -515,9 +515,11 @@ my $careless = q{
 	GRANT USAGE ON SCHEMA own TO PUBLIC;
 	CREATE FUNCTION own.longer(value anyelement) RETURNS pg_catalog.int4 LANGUAGE plpgsql IMMUTABLE AS $$BEGIN RETURN length(value::text) + 1; END$$;
 	CREATE FUNCTION own.look() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM length(TG_NAME::text) + 1; RETURN coalesce(new, old); END$$;
+	CREATE FUNCTION own.remove() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN DELETE FROM vsm.work_items w WHERE w.id = new.id; RETURN NULL; END$$;
 	CREATE DOMAIN own.word AS pg_catalog.text CHECK (own.longer(value) > 0);
 };
 my %careless = (
+	remover => q{CREATE TRIGGER a_remove AFTER INSERT ON vsm.work_items FOR EACH ROW WHEN (new.title = 'gone') EXECUTE FUNCTION own.remove()},
 	trigger => join('', map { "CREATE TRIGGER look BEFORE INSERT OR UPDATE OR DELETE ON vsm.$_ FOR EACH ROW EXECUTE FUNCTION own.look();" }
 		qw(work_items stage_transitions stages value_streams work_item_types _merged_events import_refusals flow_metrics _totals_kept)),
 	index => 'CREATE INDEX ON vsm.stage_transitions (own.longer(reason)); CREATE INDEX ON vsm.stage_transitions (id) WHERE own.longer(actor) > 0;
@@ -687,6 +689,15 @@ for my $kind (sort keys %careless)
 {
 	walk($_, 'evil, pg_catalog, vsm', "the owner's $kind", $careless{$kind}) for qw(owner admin writer limited);
 }
+
+# What was prepared before the server started: a recount looks at the locks.
+$node->safe_psql('filled', "BEGIN; INSERT INTO vsm.work_items (title) VALUES ('prepared'); PREPARE TRANSACTION 'before'", extra_params => [ '-U', 'owner' ]);
+$node->restart;
+twins_that_ran();
+$node->safe_psql('filled', 'SET search_path = evil, pg_catalog; SELECT * FROM vsm.wip', extra_params => [ '-U', 'reader' ]);
+is((twins_that_ran())[1], '', 'nor does one in a recount after a restart');
+$node->safe_psql('filled', "COMMIT PREPARED 'before'", extra_params => [ '-U', 'owner' ]);
+
 $node->append_conf('postgresql.conf', q{shared_preload_libraries = ''});
 $node->restart;
 walk($_, 'evil, pg_catalog, vsm', 'without preload') for qw(owner admin writer limited reader);
