@@ -127,14 +127,23 @@ BEGIN
     END LOOP;
 END $$;
 
-CREATE FUNCTION evil.make_function(p pg_proc) RETURNS void LANGUAGE plpgsql AS $$
+-- The types of the arguments.  For each "any" one type after the other: a twin for anyelement would be as good as the original, which is
+-- an error.
+CREATE FUNCTION evil.signatures(p pg_proc) RETURNS SETOF text[] LANGUAGE sql AS $$
+    WITH common (t) AS (SELECT unnest('{text,name,bigint,integer,boolean,oid,regclass,timestamptz,interval,date,numeric,double precision,jsonb,json}'::text[]))
+    SELECT ARRAY(SELECT CASE WHEN u.t <> '"any"'::regtype THEN u.t::regtype::text WHEN u.n = 1 THEN a.t ELSE b.t END
+                 FROM unnest(p.proargtypes) WITH ORDINALITY u (t, n) ORDER BY u.n)
+    FROM common a, common b
+    WHERE (a.t = 'text' OR p.proargtypes[0] = '"any"'::regtype)
+      AND (b.t = 'text' OR '"any"'::regtype = ANY ((p.proargtypes::oid[])[1:]))
+$$;
+
+CREATE FUNCTION evil.make_function(p pg_proc, arguments text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     label text := p.oid::regprocedure;
     schema text := p.pronamespace::regnamespace;
     name text := format('%I.%I', p.pronamespace::regnamespace, p.proname);
     result text := pg_get_function_result(p.oid);
-    arguments text[] := ARRAY(SELECT CASE WHEN t = '"any"'::regtype THEN 'anyelement' ELSE t::regtype::text END
-                              FROM unnest(p.proargtypes) WITH ORDINALITY u (t, n) ORDER BY n);
     call text := (SELECT string_agg(CASE WHEN n = p.pronargs AND p.provariadic <> 0 THEN 'VARIADIC ' ELSE '' END || '$' || n, ', ' ORDER BY n)
                   FROM generate_series(1, p.pronargs) n);
     several boolean := p.proargmodes && ARRAY['o', 'b']::"char"[] AND NOT p.proretset;
@@ -168,13 +177,13 @@ BEGIN
     END IF;
 END $$;
 
--- for up to eight arguments of one type, and for one or two of each of the types that are at hand
+-- for up to eight texts, and for one or two of each of the types that are at hand
 CREATE FUNCTION evil.make_variadic(p pg_proc, name text, result text, fixed text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     types text[];
 BEGIN
     FOR types IN
-        SELECT array_fill('anycompatible'::text, ARRAY[n]) FROM generate_series(1, 8) n
+        SELECT array_fill('text'::text, ARRAY[n]) FROM generate_series(3, 8) n
         UNION ALL
         SELECT ARRAY[t] FROM unnest('{text,name,bigint,integer,oid,regclass,regrole,timestamptz,interval,boolean}'::text[]) t
         UNION ALL
@@ -196,16 +205,15 @@ BEGIN
 END $$;
 
 -- Of one argument: collects it, and asks the original at the end.  The others give null.
-CREATE FUNCTION evil.make_aggregate(p pg_proc, a pg_aggregate) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION evil.make_aggregate(p pg_proc, a pg_aggregate, signature text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     label text := p.oid::regprocedure;
     schema text := p.pronamespace::regnamespace;
     original text := format('%I.%I', p.pronamespace::regnamespace, p.proname);
-    name text := '~' || p.oid;
+    name text := '~' || p.oid || ' ' || array_to_string(signature, ',');
     result text := pg_get_function_result(p.oid);
-    types text[] := ARRAY(SELECT CASE WHEN t = '"any"'::regtype AND n > 1 THEN 'anycompatible'
-                                      WHEN t = ANY ('{"\"any\"",anynonarray,anyenum}'::regtype[]) THEN 'anyelement' ELSE t::regtype::text END
-                          FROM unnest(p.proargtypes) WITH ORDINALITY u (t, n) ORDER BY n);
+    types text[] := ARRAY(SELECT CASE WHEN t IN ('anynonarray', 'anyenum') THEN 'anyelement' ELSE t END
+                          FROM unnest(signature) WITH ORDINALITY u (t, n) ORDER BY n);
     state text := CASE WHEN types[1] = 'anyelement' THEN 'anyarray' ELSE types[1] || '[]' END;
 BEGIN
     IF p.proname = 'count' THEN
@@ -266,11 +274,11 @@ BEGIN
              AND NOT proargtypes::oid[] && '{internal,cstring}'::regtype[]::oid[] AND prorettype <> ALL ('{internal,cstring,trigger,event_trigger}'::regtype[])
     LOOP
         IF p.prokind = 'f' THEN
-            PERFORM evil.make_function(p);
+            PERFORM evil.make_function(p, t) FROM evil.signatures(p) t;
         ELSIF p.prokind = 'w' THEN
             PERFORM evil.make_window_function(p);
         ELSIF p.prokind = 'a' THEN
-            PERFORM evil.make_aggregate(p, (SELECT g FROM pg_aggregate g WHERE g.aggfnoid = p.oid));
+            PERFORM evil.make_aggregate(p, g, t) FROM pg_aggregate g, evil.signatures(p) t WHERE g.aggfnoid = p.oid;
         END IF;
     END LOOP;
     PERFORM evil.make_types(of_schema, words);
@@ -552,6 +560,7 @@ sub walk
 	$node->psql('walk', "$set; $sql", stdout => \$out, stderr => \$err, on_error_stop => 0, extra_params => [ '-U', $role ]);
 	my ($own, $others) = twins_that_ran();
 	is($others, '', "$role, $remark: no twin ran as anybody else");
+	unlike($err, qr/is not unique/, "$role, $remark: nor hid behind another");
 	cmp_ok($own, '>', 100, "$role, $remark: but as the caller") if $path =~ /^evil/;
 	$node->safe_psql('postgres', 'DROP DATABASE walk');
 	$walks++;
