@@ -134,7 +134,7 @@ CREATE FUNCTION evil.signatures(p pg_proc) RETURNS SETOF text[] LANGUAGE sql AS 
     SELECT ARRAY(SELECT CASE WHEN u.t <> '"any"'::regtype THEN u.t::regtype::text WHEN u.n = 1 THEN a.t ELSE b.t END
                  FROM unnest(p.proargtypes) WITH ORDINALITY u (t, n) ORDER BY u.n)
     FROM common a, common b
-    WHERE (a.t = 'text' OR p.proargtypes[0] = '"any"'::regtype)
+    WHERE (a.t = 'text' OR p.proargtypes[0] = '"any"'::regtype AND p.proargtypes[1] IS DISTINCT FROM '"any"'::regtype)
       AND (b.t = 'text' OR '"any"'::regtype = ANY ((p.proargtypes::oid[])[1:]))
 $$;
 
