@@ -115,7 +115,8 @@ SELECT results_eq($$
     $$, 'in vsm_api only what writes or reads shared memory is volatile');
 SELECT is_empty($$SELECT f.object FROM functions f WHERE f.schema = 'vsm_api' AND f.prosecdef$$, 'and all runs with the rights of the caller');
 SELECT is_empty($$
-    SELECT f.object FROM functions f JOIN LATERAL aclexplode(f.proacl) a ON a.grantee <> f.proowner WHERE f.prosecdef
+    SELECT f.object FROM functions f JOIN LATERAL aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a ON a.grantee <> f.proowner
+    WHERE f.prosecdef
     $$, 'nothing that has the owner''s rights can be called by anybody else');
 SELECT is_empty($$
     SELECT r.object FROM relations r WHERE r.schema = 'vsm_api' AND NOT coalesce(r.reloptions @> ARRAY['security_invoker=true'], false)

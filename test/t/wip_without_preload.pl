@@ -141,8 +141,10 @@ sub single_user
 		q{SELECT 'single ' || string_agg(stage || ' ' || wip || ' ' || source, ',') FROM vsm.wip WHERE stream = 'flow' AND stage = 'Check'},
 		q{SELECT 'totals ' || count(*) FROM vsm._totals_now()},
 		q{SELECT 'check ' || count(*) FROM vsm.wip_check() WHERE counter IS NOT NULL},
+		q{SET vsm.recording = off},
 		q{INSERT INTO vsm.work_items SELECT 1000000, 'flow', NULL, 'restored', 'task', created_at, updated_at, stage_id, stage_entered_at,}
 		. q{ started_at, completed_at, active_time, wait_time, reopened, backward_moves FROM vsm.work_items WHERE id = 1},
+		q{RESET vsm.recording},
 		q{DELETE FROM vsm.work_items WHERE id = 4}, '');
 	IPC::Run::run([ 'postgres', '--single', '-D', $node->data_dir, 'postgres' ], '<', \$script, '>', \$out, '2>', \$errors);
 	like($out, qr/"single Check 2 table"/, 'single-user: WIP is counted from the table');
