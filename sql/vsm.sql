@@ -108,6 +108,7 @@ CREATE TABLE vsm.stages (
     description text,
     created_at timestamptz NOT NULL DEFAULT now(),
     retired_at timestamptz,
+    CHECK (id > 0),                             -- 0 is "none" in the counters
     UNIQUE (stream, name),
     -- deferred, so that the trigger's clearer error comes first; this one is for two sessions at once
     CONSTRAINT stages_stream_order_key UNIQUE (stream, "order") DEFERRABLE INITIALLY DEFERRED
@@ -386,6 +387,20 @@ END $$;
 COMMENT ON FUNCTION vsm._recompute_items(text) IS
     'Sets the computed columns of a stream''s items as the ledger gives them; returns how many changed.';
 
+-- Else a role could take the ids that others are about to get.
+CREATE FUNCTION vsm._require_issued_id(sequence regclass, id bigint) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF id > coalesce(pg_sequence_last_value(sequence), 0)
+       AND NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = 'vsm.work_items'::regclass), 'USAGE') THEN
+        RAISE EXCEPTION 'id % has not been issued yet', id
+            USING ERRCODE = 'PT422', DETAIL = format('Ids come from the sequence %s.', sequence), HINT = 'Leave the id out.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION vsm._require_issued_id(regclass, bigint) IS
+    'Refuses an id that its sequence has not issued, to all but the tables'' owner. Errors: PT422.';
+
 CREATE FUNCTION vsm._value_stream_before() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -403,13 +418,20 @@ BEGIN
             USING ERRCODE = 'PT422', DETAIL = 'It says how the cycle time of a reopened item counts.',
                   HINT = 'The rules are span_first_last, span_last, sum_active and episodes.';
     END IF;
-    BEGIN
-        PERFORM clock_timestamp() AT TIME ZONE new.time_zone;
-    EXCEPTION WHEN invalid_parameter_value THEN
+    IF tg_op = 'UPDATE' AND new.id IS DISTINCT FROM old.id THEN
+        RAISE EXCEPTION 'the id of stream "%" cannot be changed', old.name
+            USING ERRCODE = 'PT422', DETAIL = 'Changes are followed by it.', HINT = 'Leave the id as it is.';
+    END IF;
+    IF tg_op = 'INSERT' THEN
+        PERFORM vsm._require_issued_id('vsm.value_streams_id_seq', new.id);
+    END IF;
+    -- a name; what an abbreviation means is a setting of each session
+    IF (tg_op = 'INSERT' OR new.time_zone IS DISTINCT FROM old.time_zone)
+       AND NOT EXISTS (SELECT FROM pg_timezone_names z WHERE lower(z.name) = lower(new.time_zone)) THEN
         RAISE EXCEPTION 'time zone "%" is not known', new.time_zone
             USING ERRCODE = 'PT422', DETAIL = 'The stream''s days, weeks and months are cut in it.',
                   HINT = 'Give a name from pg_timezone_names, such as Europe/Berlin.';
-    END;
+    END IF;
     -- a restore inserts streams before their stages
     IF tg_op = 'UPDATE' AND new.commitment_stage IS DISTINCT FROM old.commitment_stage THEN
         PERFORM vsm._check_commitment_stage(old.name, new.commitment_stage);
@@ -504,6 +526,9 @@ BEGIN
        AND (new.type IS NULL OR NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = tg_relid), 'USAGE')) THEN
         RAISE EXCEPTION 'stream "%" not found', new.stream
             USING ERRCODE = 'PT404', DETAIL = 'A stage belongs to a stream.', HINT = 'vsm.define_stream() defines one with its stages.';
+    END IF;
+    IF tg_op = 'INSERT' THEN
+        PERFORM vsm._require_issued_id('vsm.stages_id_seq', new.id);
     END IF;
     new.type := coalesce(new.type, lower(new.name));
     IF new.name = '' THEN
@@ -2823,7 +2848,8 @@ DECLARE
     changed bigint;
     written bigint := 0;
 BEGIN
-    PERFORM pg_advisory_xact_lock('vsm.flow_metrics'::regclass::oid::integer, hashtext(v.stream));
+    -- one refresh at a time; an advisory lock could be held by anybody
+    LOCK TABLE vsm.flow_metrics IN SHARE ROW EXCLUSIVE MODE;
     FOREACH period IN ARRAY ARRAY['day', 'week', 'month'] LOOP
         WITH rows AS MATERIALIZED (
             SELECT d.* FROM vsm._flow_days(v.stream, greatest(first_day, born), last_day, bound, v.time_zone, v.reopen_rule) d
@@ -3989,7 +4015,7 @@ CREATE POLICY own ON vsm.stream_access FOR SELECT USING (vsm._has_rights_of(role
 -- the names of types that are gone are nobody's secret
 ALTER TABLE vsm._totals_kept ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm._totals_kept FOR SELECT
-    USING (type IS NOT NULL OR vsm._may_see_stage(CASE WHEN kind = 3 AND a = 0 THEN b ELSE a END, 'vsm._totals_kept'));
+    USING (kind = 2 AND a = 0 OR vsm._may_see_stage(CASE WHEN kind = 3 AND a = 0 THEN b ELSE a END, 'vsm._totals_kept'));
 
 -- Only the owner, who can grant anyway.
 CREATE FUNCTION vsm._require_owner() RETURNS void
@@ -4014,7 +4040,10 @@ BEGIN ATOMIC
                    ' vsm.wip, vsm.flow_totals, vsm.flow_histograms, vsm.flow_metrics, vsm.stream_access, vsm._items_shown,'
                    ' vsm_api.streams, vsm_api.stages, vsm_api.work_items, vsm_api.wip'),
         ('reader', 'SELECT (type) ON vsm._totals_kept'),
-        ('writer', 'INSERT, UPDATE, DELETE ON vsm.work_items, vsm.flow_metrics, vsm_api.work_items'),
+        ('writer', 'INSERT, UPDATE, DELETE ON vsm.work_items, vsm_api.work_items'),
+        ('writer', 'INSERT (stream, date, period_type, throughput, wip, cycle_time_avg, cycle_time_p50, cycle_time_p85, cycle_time_p95, sketch,'
+                   ' created_at), UPDATE (throughput, wip, cycle_time_avg, cycle_time_p50, cycle_time_p85, cycle_time_p95, sketch,'
+                   ' created_at), DELETE ON vsm.flow_metrics'),
         ('writer', 'USAGE ON SEQUENCE vsm.work_items_id_seq, vsm.flow_metrics_id_seq'),
         ('writer', 'SELECT, DELETE ON vsm.import_refusals'),
         ('admin', 'INSERT, UPDATE, DELETE ON vsm.value_streams, vsm.stages, vsm.work_item_types, vsm_api.streams, vsm_api.stages'),
@@ -4084,8 +4113,8 @@ COMMENT ON FUNCTION vsm.revoke_access(regrole, text) IS
 -- owners
 ------------------------------------------------------------------------------------------------------------------------
 
--- Tables, views and what runs with the owner's rights belong to who created the extension, who may be no superuser.  All else
--- stays the superuser's who ran this script: whoever owned it could change what a superuser calls, or what a C function is given.
+-- Tables and what runs with the owner's rights belong to who created the extension, who may be no superuser.  All else stays the
+-- superuser's who ran this script: whoever owned it could change what a superuser calls or reads, or what a C function is given.
 DO $$
 DECLARE
     object record;
@@ -4097,7 +4126,10 @@ BEGIN
         SELECT 'FUNCTION', p.oid::regprocedure::text
         FROM pg_proc p WHERE p.pronamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace) AND p.prosecdef
     LOOP
-        IF object.kind = 'FUNCTION' THEN
+        IF object.kind = 'VIEW' THEN
+            EXECUTE format('GRANT ALL ON %s TO @extowner@ WITH GRANT OPTION', object.name);
+            CONTINUE;
+        ELSIF object.kind = 'FUNCTION' THEN
             EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', object.name);
         END IF;
         EXECUTE format('ALTER %s %s OWNER TO @extowner@', object.kind, object.name);

@@ -56,6 +56,7 @@ vsm__import_begin(PG_FUNCTION_ARGS)
 	char		nulls[4] = {PG_ARGISNULL(0) ? 'n' : ' ', PG_ARGISNULL(1) ? 'n' : ' ', ' ', '\0'};
 
 	require_right("work_items", ACL_INSERT);
+	require_right("work_items", ACL_UPDATE);	/* events of items that are there move them */
 	require_stream(fcinfo, VSM_WRITER);
 	return run_as_owner(fcinfo, "SELECT vsm._import_prepare($1, $2, $3)", 3, types, values, nulls);
 }
@@ -75,6 +76,7 @@ vsm__import_apply(PG_FUNCTION_ARGS)
 	PG_ARGISNULL(3) ? 'n' : ' ', ' ', '\0'};
 
 	require_right("work_items", ACL_INSERT);
+	require_right("work_items", ACL_UPDATE);
 	require_stream(fcinfo, VSM_WRITER);
 	if (!PG_ARGISNULL(2) && PG_GETARG_BOOL(2))
 		require_definer(fcinfo);
@@ -90,7 +92,7 @@ vsm_refresh_flow_metrics(PG_FUNCTION_ARGS)
 	Datum		values[3] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), PG_GETARG_DATUM(2)};
 	char		nulls[4] = {PG_ARGISNULL(0) ? 'n' : ' ', PG_ARGISNULL(1) ? 'n' : ' ', PG_ARGISNULL(2) ? 'n' : ' ', '\0'};
 
-	require_right("flow_metrics", ACL_INSERT);
+	require_right("flow_metrics", ACL_DELETE);
 	require_stream(fcinfo, VSM_WRITER);
 	return run_as_owner(fcinfo, "SELECT vsm._refresh_flow_metrics($1, $2, $3)", 3, types, values, nulls);
 }

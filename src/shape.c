@@ -332,7 +332,9 @@ judge_part(const CollectedCommand *command, const ShapeHome *home, Oid relation,
 	{
 		const RenameStmt *rename = (const RenameStmt *) command->parsetree;
 
-		name = rename->subname ? rename->subname : rename->relation->relname;
+		/* the old name; statistics are no relation, and none is ours */
+		name = rename->subname ? rename->subname : rename->relation ? rename->relation->relname
+																	: name;
 	}
 	return is_own_part(home, get_rel_name(relation), kind, name) ? SHAPE_REFUSED_OWN : SHAPE_FORGOTTEN;
 }

@@ -27,6 +27,8 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
@@ -43,6 +45,7 @@
 #define EARLIEST_TIME			((TimestampTz) (UNIX_EPOCH_JDATE - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY)
 
 static HeapTuple place_item(TriggerData *trigdata);
+static void require_issued_id(Relation rel, int64 id);
 static HeapTuple change_item(TriggerData *trigdata);
 static HeapTuple delete_item(TriggerData *trigdata);
 static VsmRequest *request_for(const ItemRow *old);
@@ -108,6 +111,8 @@ place_item(TriggerData *trigdata)
 	for (int column = ITEM_STARTED_AT; column <= ITEM_BACKWARD_MOVES; column++)
 		if (!row.nulls[column])
 			refuse_computed_column(rel, column);
+	if (!row.nulls[ITEM_ID])
+		require_issued_id(rel, vsm_row_id(&row));
 
 	/* created_at, when given, is when the item came to be */
 	if (!row.nulls[ITEM_CREATED_AT])
@@ -119,6 +124,29 @@ place_item(TriggerData *trigdata)
 	if (!row.nulls[ITEM_ID])
 		vsm_decide(VSM_DECIDED_INSERT, vsm_row_id(&row), &state, NULL);
 	return vsm_row_with_state(&row, &state, now, desc);
+}
+
+/* An id that its sequence has not issued would make the INSERT of somebody else fail. */
+static void
+require_issued_id(Relation rel, int64 id)
+{
+	LOCAL_FCINFO(call, 1);
+	Datum		last;
+
+	if (has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
+		return;
+	InitFunctionCallInfoData(*call, NULL, 1, InvalidOid, NULL, NULL);
+	call->args[0].value = ObjectIdGetDatum(get_relname_relid("work_items_id_seq", RelationGetNamespace(rel)));
+	call->args[0].isnull = false;
+	last = pg_sequence_last_value(call);
+	if (!call->isnull && id <= DatumGetInt64(last))
+		return;
+	ereport(ERROR,
+			errcode(VSM_UNPROCESSABLE),
+			errmsg("id " INT64_FORMAT " of a work item has not been issued yet", id),
+			errdetail("Ids come from the sequence vsm.work_items_id_seq."),
+			errhint("Leave the id out; an id of your own goes into external_id."),
+			errtablecol(rel, ITEM_ID));
 }
 
 /* A changed item: columns users may change, then the move if there is one. */

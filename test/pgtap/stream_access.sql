@@ -281,7 +281,7 @@ FROM (VALUES
     ('SELECT count(*) FROM (SELECT FROM vsm.work_items WHERE stream = ''secret'' FOR UPDATE) x', '0'),
     ('INSERT INTO vsm.flow_metrics (stream, date, period_type, throughput, wip, created_at) VALUES (''secret'', ''2020-01-01'', ''day'', 1, 1, now())',
      '42501 | new row violates row-level security policy for table "flow_metrics"'),
-    ('UPDATE vsm.flow_metrics SET stream = ''secret''', '42501 | new row violates row-level security policy for table "flow_metrics"'),
+    ('UPDATE vsm.flow_metrics SET stream = ''secret''', '42501 | permission denied for table flow_metrics'),
     ('WITH d AS (DELETE FROM vsm.flow_metrics WHERE stream = ''secret'' RETURNING 1) SELECT count(*) FROM d', '0'),
     ('SELECT vsm.refresh_flow_metrics(''secret'')', 'PT404 | stream "secret" not found'),
     ('SELECT items FROM vsm.import_events(''pg_temp.events'', ''open'', on_error => ''skip'')', '1'),

@@ -1,0 +1,52 @@
+-- What an admin of one stream does to its definitions stays in that stream: others' figures, ids and Prometheus go on.
+\set SHOW_CONTEXT never
+SET TimeZone = 'UTC';
+CREATE EXTENSION vsm;
+SELECT name FROM vsm.define_stream('a', '[{"name": "todo", "category": "wait"}, {"name": "doing"}, {"name": "done", "category": "done"}]');
+SELECT name FROM vsm.define_stream('b', '[{"name": "todo", "category": "wait"}, {"name": "doing"}, {"name": "done", "category": "done"}]');
+CREATE ROLE regress_vsm_one;
+CREATE ROLE regress_vsm_all;
+SELECT vsm.grant_access('regress_vsm_one', 'admin', 'a'), vsm.grant_access('regress_vsm_all', 'writer');
+
+SET ROLE regress_vsm_one;
+-- a stage 0 would be "none" to the counters
+INSERT INTO vsm.stages (id, stream, name, "order", wip_limit) VALUES (0, 'a', 'zero', 100, 1);
+INSERT INTO vsm.stages (id, stream, name, "order") VALUES (-9223372036854775808, 'a', 'least', 100);
+-- ids that others are about to get
+INSERT INTO vsm.stages (id, stream, name, "order") VALUES (7, 'a', 'squat', 100);
+INSERT INTO vsm.work_items (id, title, stream) VALUES (2, 'squat', 'a');
+INSERT INTO vsm.flow_metrics (id, stream, date, period_type, throughput, wip, created_at) VALUES (1, 'a', '2026-01-01', 'day', 1, 1, now());
+UPDATE vsm.flow_metrics SET id = 99;
+-- one that was issued is the role's to use
+SELECT nextval('vsm.work_items_id_seq') AS mine \gset
+INSERT INTO vsm.work_items (id, title, stream) VALUES (:mine, 'mine', 'a') RETURNING title;
+-- what an abbreviation means is a setting of the session
+SET timezone_abbreviations = 'Australia';
+UPDATE vsm.value_streams SET time_zone = 'SAT' WHERE name = 'a';
+RESET timezone_abbreviations;
+UPDATE vsm.value_streams SET time_zone = 'europe/berlin' WHERE name = 'a';
+-- the id that changes are followed by
+UPDATE vsm.value_streams SET id = id + 100, commitment_stage = 'todo' WHERE name = 'a';
+RESET ROLE;
+
+SET ROLE regress_vsm_all;
+SELECT title FROM vsm.create_work_item('goes on', stream => 'b');
+SELECT vsm_api.prometheus() ~ 'vsm_throughput_per_day\{stream="b"\} 0' AS scraped;
+RESET ROLE;
+SELECT finding FROM vsm.data_quality('a') WHERE items > 0;
+SELECT sum(difference) FROM vsm.wip_check();
+
+-- the owner, who restores, gives any id that can be one
+INSERT INTO vsm.work_items (id, title, stream) VALUES (1000, 'restored', 'b') RETURNING id;
+
+-- a role that may only add work items imports nothing, which could move those that are there
+CREATE ROLE regress_vsm_adds;
+GRANT USAGE ON SCHEMA vsm TO regress_vsm_adds;
+GRANT SELECT, INSERT ON vsm.work_items TO regress_vsm_adds;
+CREATE TABLE events AS SELECT 'x' AS case_id, 'todo' AS stage, timestamptz '2026-01-05' AS entered_at;
+GRANT SELECT ON events TO regress_vsm_adds;
+SET ROLE regress_vsm_adds;
+SELECT * FROM vsm.import_events('events', 'b');
+RESET ROLE;
+DROP OWNED BY regress_vsm_one, regress_vsm_all, regress_vsm_adds;
+DROP ROLE regress_vsm_one, regress_vsm_all, regress_vsm_adds;
