@@ -7,6 +7,7 @@
 #include "common/hashfn.h"
 #include "common/shortest_dec.h"
 #include "libpq/pqformat.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -294,4 +295,13 @@ vsm_interval(int64 us)
 
 	*result = (Interval){.time = us};
 	return result;
+}
+
+/* ---- Interrupts: nobody sends any ---- */
+
+volatile sig_atomic_t InterruptPending = false;
+
+void
+ProcessInterrupts(void)
+{
 }
