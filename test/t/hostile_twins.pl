@@ -570,9 +570,11 @@ sub walk
 
 # ---- Twins that are there before the extension ----
 
+# PostgreSQL 18 has max(record) and min(record), and PL/pgSQL no array of records.
+my $without = q{SELECT * FROM evil.without w WHERE w::text !~ 'cannot return type record\[\]'};
 $node->safe_psql('postgres', 'CREATE DATABASE squatted OWNER owner; GRANT CREATE ON DATABASE squatted TO squatter');
 $node->safe_psql('squatted', $maker . $of_server);
-is($node->safe_psql('squatted', 'SELECT * FROM evil.without'), '', 'everything of the server has a twin');
+is($node->safe_psql('squatted', $without), '', 'everything of the server has a twin');
 $node->safe_psql('postgres', 'CREATE DATABASE twins TEMPLATE squatted OWNER owner');
 
 my $place = 'evil';
@@ -650,7 +652,7 @@ $node->safe_psql('twins', q{
 	SELECT vsm.grant_access('reader', 'reader'), vsm.grant_access('writer', 'writer'), vsm.grant_access('admin', 'admin')},
 	extra_params => [ '-U', 'owner' ]);
 $node->safe_psql('twins', $of_ours);
-is($node->safe_psql('twins', 'SELECT * FROM evil.without'), '', 'everything of ours has a twin');
+is($node->safe_psql('twins', $without), '', 'everything of ours has a twin');
 my $twins = $node->safe_psql('twins', q{
 	SELECT sum(n) || ' twins (' || string_agg(format('%s %ss', n, kind), ', ' ORDER BY kind) || ')' FROM (SELECT kind, count(*) AS n FROM evil.twins GROUP BY kind) k});
 cmp_ok($twins =~ s/ .*//r, '>', 3000, 'twins');
