@@ -388,18 +388,20 @@ COMMENT ON FUNCTION vsm._recompute_items(text) IS
     'Sets the computed columns of a stream''s items as the ledger gives them; returns how many changed.';
 
 -- Else a role could take the ids that others are about to get.
-CREATE FUNCTION vsm._require_issued_id(sequence regclass, id bigint) RETURNS void
+CREATE FUNCTION vsm._require_issued_id(of_table text, id bigint) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    last CONSTANT bigint := CASE of_table WHEN 'stages' THEN pg_sequence_last_value('vsm.stages_id_seq')
+                                          WHEN 'value_streams' THEN pg_sequence_last_value('vsm.value_streams_id_seq') END;
 BEGIN
-    IF id > coalesce(pg_sequence_last_value(sequence), 0)
-       AND NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = 'vsm.work_items'::regclass), 'USAGE') THEN
+    IF id > coalesce(last, 0) AND NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = 'vsm.work_items'::regclass), 'USAGE') THEN
         RAISE EXCEPTION 'id % has not been issued yet', id
-            USING ERRCODE = 'PT422', DETAIL = format('Ids come from the sequence %s.', sequence), HINT = 'Leave the id out.';
+            USING ERRCODE = 'PT422', DETAIL = format('Ids come from the sequence vsm.%s_id_seq.', of_table), HINT = 'Leave the id out.';
     END IF;
 END $$;
-COMMENT ON FUNCTION vsm._require_issued_id(regclass, bigint) IS
-    'Refuses an id that its sequence has not issued, to all but the tables'' owner. Errors: PT422.';
+COMMENT ON FUNCTION vsm._require_issued_id(text, bigint) IS
+    'Refuses an id of a stage or stream that its sequence has not issued, to all but the tables'' owner. Errors: PT422.';
 
 CREATE FUNCTION vsm._value_stream_before() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -423,7 +425,7 @@ BEGIN
             USING ERRCODE = 'PT422', DETAIL = 'Changes are followed by it.', HINT = 'Leave the id as it is.';
     END IF;
     IF tg_op = 'INSERT' THEN
-        PERFORM vsm._require_issued_id('vsm.value_streams_id_seq', new.id);
+        PERFORM vsm._require_issued_id('value_streams', new.id);
     END IF;
     -- a name; what an abbreviation means is a setting of each session
     IF (tg_op = 'INSERT' OR new.time_zone IS DISTINCT FROM old.time_zone)
@@ -528,7 +530,7 @@ BEGIN
             USING ERRCODE = 'PT404', DETAIL = 'A stage belongs to a stream.', HINT = 'vsm.define_stream() defines one with its stages.';
     END IF;
     IF tg_op = 'INSERT' THEN
-        PERFORM vsm._require_issued_id('vsm.stages_id_seq', new.id);
+        PERFORM vsm._require_issued_id('stages', new.id);
     END IF;
     new.type := coalesce(new.type, lower(new.name));
     IF new.name = '' THEN

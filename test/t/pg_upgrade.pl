@@ -71,5 +71,5 @@ sub objects
 	my $objects = $node->safe_psql('flow', $catalog) =~ s/<owner>/vsm_owner/gr =~ s/(::integer AS int4|::text AS text)\b/substr($1, 0, index $1, ' ')/ger;
 
 	# rights were listed by the name of the role
-	return $objects =~ s/^(\w.*: )((?:\S+=[A-Z]+\*? ?)+)$/$1 . join ' ', sort split ' ', $2/gemr;
+	return $objects =~ s/((?:[^\s=]+=[A-Z]+\*? ?)+)$/join ' ', sort split ' ', $1/gemr;
 }
