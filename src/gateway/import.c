@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 
+#include "clients.h"
 #include "pool.h"
 
 #define MAX_WAITING (256 * 1024)
@@ -45,6 +46,7 @@ vsm_import_new(struct MHD_Connection *client)
 	import->holders = 2;
 	import->client = client;
 	import->job.import = import;
+	import->job.peer = vsm_client_of(client)->peer;
 	import->job.done = vsm_import_done;
 	return import;
 }

@@ -15,6 +15,7 @@
 #include "routes.h"
 
 struct Import;
+struct Peer;
 
 typedef enum Outcome
 {
@@ -35,6 +36,7 @@ typedef struct Job
 	const char *role;			/* NULL: as the user of the connection */
 	const char *claims;			/* of a token, JSON; with role only */
 	struct Import *import;		/* rows to COPY before the statement; or NULL */
+	const struct Peer *peer;	/* whose address may not have all connections of the class; NULL: any may */
 	int64_t		queued_us;
 	bool		repeated;
 	bool		alone;			/* is to be run for itself */

@@ -73,7 +73,9 @@ static void *run_pool(void *unused);
 static void serve(const struct epoll_event *events, int n);
 static void put(Queue *queue, Job *job);
 static void put_first(Queue *queue, Job *job);
-static Job *take(Queue *queue);
+static Job **first_to_run(Queue *queue);
+static int	running_of(const struct Peer *peer);
+static Job *take(Queue *queue, Job **place);
 static void take_same(Queue *queue, Job *job);
 static bool asks_same(const Job *job, const Job *other);
 static bool same_text(const char *a, const char *b);
@@ -245,13 +247,13 @@ put_first(Queue *queue, Job *job)
 }
 
 static Job *
-take(Queue *queue)
+take(Queue *queue, Job **place)
 {
-	Job		   *job = queue->first;
+	Job		   *job = *place;
 
-	queue->first = job->next;
-	if (queue->first == NULL)
-		queue->last = &queue->first;
+	*place = job->next;
+	if (*place == NULL)
+		queue->last = place;
 	queue->length--;
 	pool.waiting--;
 	job->next = NULL;
@@ -308,14 +310,38 @@ dispatch(void)
 	{
 		Queue	   *queue = &pool.queues[i];
 		Connection *connection;
+		Job		  **place;
 
-		while (queue->first != NULL && queue->running < queue->most_running &&
+		while (queue->running < queue->most_running && (place = first_to_run(queue)) != NULL &&
 			   (connection = idle_connection((Class) i)) != NULL)
 		{
 			queue->running++;
-			vsm_connection_run(connection, take(queue));
+			vsm_connection_run(connection, take(queue, place));
 		}
 	}
+}
+
+/* Where there are several connections, no address has them all: a stalled import leaves one to others. */
+static Job **
+first_to_run(Queue *queue)
+{
+	int			share = queue->most_running > 1 ? queue->most_running - 1 : 1;
+
+	for (Job **place = &queue->first; *place != NULL; place = &(*place)->next)
+		if ((*place)->peer == NULL || running_of((*place)->peer) < share)
+			return place;
+	return NULL;
+}
+
+static int
+running_of(const struct Peer *peer)
+{
+	int			running = 0;
+
+	for (int i = 0; i < vsm_options.pool_size; i++)
+		if (pool.connections[i].job != NULL && pool.connections[i].job->peer == peer)
+			running++;
+	return running;
 }
 
 /* One whose session has the class's statement_timeout, if there is one. */
@@ -348,7 +374,7 @@ expire_queued(int64_t now_us)
 		while (pool.queues[i].first != NULL && now_us - pool.queues[i].first->queued_us >= limit_us)
 		{
 			pool.refused++;
-			finish(take(&pool.queues[i]), OUTCOME_BUSY, NULL);
+			finish(take(&pool.queues[i], &pool.queues[i].first), OUTCOME_BUSY, NULL);
 		}
 	}
 }
@@ -358,7 +384,7 @@ fail_queued(Outcome outcome)
 {
 	for (int i = 0; i < N_CLASSES; i++)
 		while (pool.queues[i].first != NULL)
-			finish(take(&pool.queues[i]), outcome, NULL);
+			finish(take(&pool.queues[i], &pool.queues[i].first), outcome, NULL);
 }
 
 static void

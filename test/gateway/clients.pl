@@ -143,6 +143,17 @@ sub stalled_imports
 	is(((RawHttp::parse($bytes))[0] // {})->{status}, 408, 'so is one that dribbles');
 	ok($node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'vsm-gateway' AND state LIKE '%in transaction%'}), 'no transaction of them stays');
 	$gw->finish;
+
+	# one address does not get all connections for imports
+	$gw = Service->start($node, options => [ qw(--pool-size 8 --body-timeout 120 --queue-timeout 20000) ]);
+	$raw = RawHttp->new($gw->{port}, '127.0.0.2');
+	@stalled = map { my $socket = $raw->connect; syswrite $socket, $import . "5\r\nid,st\r\n"; $socket } 1 .. 8;
+	my $csv = "case_id,stage,entered_at\nbeside-1,Backlog,2026-01-05T09:00:00Z\n";
+	($got) = RawHttp->new($gw->{port}, '127.0.0.3')->answers("POST /api/v1/import HTTP/1.1\r\nHost: localhost\r\n" .
+		"Content-Type: text/csv\r\nContent-Length: " . length($csv) . "\r\nConnection: close$end$csv");
+	is($got->{status}, 200, 'beside stalled imports another address imports');
+	close $_ for @stalled;
+	$gw->finish;
 	return;
 }
 
