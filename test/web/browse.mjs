@@ -35,11 +35,11 @@ const browser = await chromium.launch({executablePath: process.env.VSM_BROWSER,
 	args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-dev-shm-usage']});
 const wrong = [];
 
-export async function open(base, path = '', {width = 1440, height = 900, clock = false, ...options} = {})
+export async function open(base, path = '', {width = 1440, height = 900, clock = false, expected = [], ...options} = {})
 {
 	const context = await browser.newContext({viewport: {width, height}, reducedMotion: 'reduce', timezoneId: 'America/New_York', ...options});
 	const page = await context.newPage();
-	let statuses = [];
+	let statuses = expected;
 
 	if (clock)
 		await page.clock.install();

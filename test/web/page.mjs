@@ -407,9 +407,8 @@ await part('the service is away', async () => {
 });
 
 await part('tokens', async () => {
-	const page = await open(TOKEN);
+	const page = await open(TOKEN, '', {expected: [401, 403]});
 
-	page.expected(401, 403);
 	await page.locator('#trouble').waitFor();
 	ok(/wants an access token \(401\)/.test(await text(page, '#trouble')), 'that a token is wanted is said');
 
