@@ -495,6 +495,8 @@ BEGIN
         FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND f.stream = b.name;
         UPDATE vsm.stream_access a SET stream = c.name
         FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND a.stream = b.name;
+        UPDATE vsm.import_refusals r SET stream = c.name
+        FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND r.stream = b.name;
     END IF;
     PERFORM vsm._recompute_items(c.name)
     FROM before b JOIN changed c USING (id) WHERE c.commitment_stage IS DISTINCT FROM b.commitment_stage;
@@ -4019,19 +4021,6 @@ ALTER TABLE vsm._totals_kept ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm._totals_kept FOR SELECT
     USING (kind = 2 AND a = 0 OR vsm._may_see_stage(CASE WHEN kind = 3 AND a = 0 THEN b ELSE a END, 'vsm._totals_kept'));
 
--- Only the owner, who can grant anyway.
-CREATE FUNCTION vsm._require_owner() RETURNS void
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = 'vsm.work_items'::regclass), 'USAGE') THEN
-        RAISE EXCEPTION 'permission denied to grant access'
-            USING ERRCODE = 'insufficient_privilege', DETAIL = 'It takes the rights of the owner of the tables of vsm.',
-                  HINT = 'Ask the owner, who created the extension.';
-    END IF;
-END $$;
-COMMENT ON FUNCTION vsm._require_owner() IS 'Refuses whoever lacks the rights of the tables'' owner. Errors: 42501.';
-
 -- What a level needs on tables, views and sequences, as GRANT or REVOKE have it.
 CREATE FUNCTION vsm._rights_of_level(level text) RETURNS SETOF text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -4055,11 +4044,22 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION vsm._rights_of_level(text) IS 'Rights that vsm.grant_access() gives at a level: reader, writer or admin.';
 
+-- By src/access_rights.c, as the owner of the schemas: a grant by the tables' owner, who has grant options on schemas and
+-- views, would be his in a dump as well, and fail where another role restores it.
+CREATE FUNCTION vsm._require_owner() RETURNS void
+    LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'vsm__require_owner';
+COMMENT ON FUNCTION vsm._require_owner() IS 'Refuses whoever lacks the rights of the tables'' owner. Errors: 42501.';
+CREATE FUNCTION vsm._grant_rights(role regrole, level text) RETURNS void
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'vsm__grant_rights';
+COMMENT ON FUNCTION vsm._grant_rights(regrole, text) IS 'Gives a role the rights of a level, for the tables'' owner. Errors: PT422, 42501, 42704.';
+CREATE FUNCTION vsm._revoke_rights(role regrole, kept_level text) RETURNS void
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__revoke_rights';
+COMMENT ON FUNCTION vsm._revoke_rights(regrole, text) IS
+    'Takes from a role the rights that the level does not have; null: all. For the tables'' owner. Errors: PT422, 42501, 42704.';
+
 CREATE FUNCTION vsm.grant_access(role regrole, level text, stream text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    rights text;
 BEGIN
     IF level IS NULL OR level NOT IN ('reader', 'writer', 'admin') THEN
         RAISE EXCEPTION 'access level "%" is not known', level
@@ -4076,9 +4076,7 @@ BEGIN
     VALUES (pg_get_userbyid(grant_access.role), grant_access.stream, grant_access.level)
     ON CONFLICT ON CONSTRAINT stream_access_role_stream_key DO UPDATE SET level = excluded.level, granted_at = now()
     WHERE a.level <> excluded.level;
-    FOR rights IN SELECT vsm._rights_of_level(level) LOOP
-        EXECUTE format('GRANT %s TO %s', rights, role);
-    END LOOP;
+    PERFORM vsm._grant_rights(role, level);
 END $$;
 COMMENT ON FUNCTION vsm.grant_access(regrole, text, text) IS
     'Gives a role what it needs. level: reader: tables and figures; writer: also creates, moves, deletes and imports items; admin: '
@@ -4090,7 +4088,6 @@ CREATE FUNCTION vsm.revoke_access(role regrole, stream text DEFAULT NULL) RETURN
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    rights text;
     left_level text;
 BEGIN
     PERFORM vsm._require_owner();
@@ -4103,9 +4100,7 @@ BEGIN
     END IF;
     SELECT a.level INTO left_level FROM vsm.stream_access a WHERE a.role = pg_get_userbyid(revoke_access.role)
     ORDER BY array_position(ARRAY['admin', 'writer', 'reader'], a.level) LIMIT 1;
-    FOR rights IN SELECT r FROM vsm._rights_of_level('admin') r EXCEPT SELECT r FROM vsm._rights_of_level(left_level) r LOOP
-        EXECUTE format('REVOKE %s FROM %s', rights, role);
-    END LOOP;
+    PERFORM vsm._revoke_rights(role, left_level);
 END $$;
 COMMENT ON FUNCTION vsm.revoke_access(regrole, text) IS
     'Takes back what vsm.grant_access() gave a role: its access to the stream, or with null all of it. What it has by other roles '

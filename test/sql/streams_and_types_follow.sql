@@ -53,3 +53,11 @@ TRUNCATE vsm.stages, vsm.value_streams, vsm.work_item_types;
 -- and come again at the next first use.
 SELECT title, type FROM vsm.create_work_item('anew');
 SELECT (SELECT count(*) FROM vsm.stages) AS stages, (SELECT count(*) FROM vsm.value_streams) AS streams, (SELECT count(*) FROM vsm.work_item_types) AS types;
+
+-- So do the refusals of imports.
+CREATE TABLE log AS SELECT 'X' AS case_id, 'Nowhere' AS stage, timestamptz '2026-01-05' AS entered_at;
+SELECT (vsm.define_stream('imports')).name;
+SELECT (vsm.import_events('log', 'imports', on_error => 'skip')).refused;
+UPDATE vsm.value_streams SET name = 'imported' WHERE name = 'imports';
+SELECT stream, case_id FROM vsm.import_refusals;
+SELECT finding FROM vsm.data_quality('imported') WHERE items > 0;

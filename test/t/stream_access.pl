@@ -101,6 +101,14 @@ for my $owner ($superuser, 'Db Owner')
 		cmp_ok(scalar(@rights), '>', 20, "$who, $format: the dump has the rights");
 		ok($rows > 0 && $rows < $first_right, "$who, $format: after the rows of vsm.stream_access");
 	}
+	# who restores need not be who created the extension
+	if ($who eq 'owner')
+	{
+		local $ENV{PGUSER} = $superuser;
+		$node->safe_psql('postgres', 'CREATE DATABASE by_superuser');
+		$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'by_superuser', "$dir/owner_custom" ], 'a superuser restores what another owner dumped');
+		is(access('by_superuser'), $before, 'and all is as closed, and as open, as it was');
+	}
 	# who is limited cannot dump what he does not see
 	$node->command_fails_like([ 'pg_dump', '-U', 'Limited Writer', '--data-only', '--table', 'vsm.work_items', $who ],
 		qr/row-level security|permission denied/, "$who: a limited role cannot dump");

@@ -1,0 +1,148 @@
+/*
+ * access_rights.c
+ *		Granting and revoking what vsm.grant_access() gives.
+ *
+ * The tables' owner may have the rights granted, and the owner of the schemas
+ * grants them.  Who grants matters in a dump: it repeats a grant by somebody
+ * else than the object's owner in his name, and he has no grant option in a
+ * copy that another role has restored.
+ *
+ * The owner of the schemas is a superuser (the bootstrap one, where the
+ * extension was created by a role that is none).  So what runs here as he is
+ * fixed: GRANT or REVOKE of what vsm._rights_of_level() says, which is his
+ * function, and the role's quoted name.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/syscache.h"
+
+#include "errors.h"
+#include "owner.h"
+#include "vsm.h"
+
+static void require_tables_owner(void);
+static Oid	schemas_owner(void);
+static char *quoted_role(Oid role);
+static uint64 for_each_right(const char *query, Datum level, const char *verb, const char *preposition, const char *role);
+
+PG_FUNCTION_INFO_V1(vsm__require_owner);
+PG_FUNCTION_INFO_V1(vsm__grant_rights);
+PG_FUNCTION_INFO_V1(vsm__revoke_rights);
+
+/* vsm._require_owner() -> void; 42501 */
+Datum
+vsm__require_owner(PG_FUNCTION_ARGS)
+{
+	require_tables_owner();
+	PG_RETURN_VOID();
+}
+
+/* vsm._grant_rights(role regrole, level text) -> void */
+Datum
+vsm__grant_rights(PG_FUNCTION_ARGS)
+{
+	require_tables_owner();
+	if (for_each_right("SELECT r FROM vsm._rights_of_level($1) r", PG_GETARG_DATUM(1),
+					   "GRANT", "TO", quoted_role(PG_GETARG_OID(0))) == 0)
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("access level \"%s\" is not known", TextDatumGetCString(PG_GETARG_DATUM(1))),
+				errdetail("A level is a set of rights on the extension's objects."),
+				errhint("Give reader, writer or admin."));
+	PG_RETURN_VOID();
+}
+
+/* vsm._revoke_rights(role regrole, kept_level text) -> void; null: nothing is kept */
+Datum
+vsm__revoke_rights(PG_FUNCTION_ARGS)
+{
+	require_tables_owner();
+	(void) for_each_right("SELECT r FROM vsm._rights_of_level('admin') r"
+						  " EXCEPT SELECT r FROM vsm._rights_of_level($1) r",
+						  PG_ARGISNULL(1) ? CStringGetTextDatum("none") : PG_GETARG_DATUM(1),
+						  "REVOKE", "FROM", quoted_role(PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0)));
+	PG_RETURN_VOID();
+}
+
+static void
+require_tables_owner(void)
+{
+	Oid			items = vsm_relation(VSM_TABLE_ITEMS);
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(items));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", items);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	if (!has_privs_of_role(GetUserId(), owner))
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("permission denied to grant access"),
+				errdetail("It takes the rights of the owner of the tables of vsm."),
+				errhint("Ask the owner, who created the extension."));
+}
+
+static Oid
+schemas_owner(void)
+{
+	Oid			schema = get_namespace_oid("vsm", false);
+	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for schema %u", schema);
+	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+static char *
+quoted_role(Oid role)
+{
+	char	   *name = OidIsValid(role) ? GetUserNameFromId(role, true) : NULL;
+
+	if (name == NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("there is no such role"),
+				errdetail("No role has the object id %u.", role),
+				errhint("Give the name of a role; CREATE ROLE makes one."));
+	return pstrdup(quote_identifier(name));
+}
+
+/* As the owner of the schemas; returns how many rights there were. */
+static uint64
+for_each_right(const char *query, Datum level, const char *verb, const char *preposition, const char *role)
+{
+	Oid			types[1] = {TEXTOID};
+	VsmOwner	before = vsm_become_owner(schemas_owner());
+	SPITupleTable *rights;
+	uint64		count;
+
+	if (SPI_connect() != SPI_OK_CONNECT ||
+		SPI_execute_with_args(query, 1, types, &level, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not list the rights of a level");
+	rights = SPI_tuptable;
+	count = SPI_processed;
+	for (uint64 i = 0; i < count; i++)
+	{
+		char	   *statement = psprintf("%s %s %s %s", verb, SPI_getvalue(rights->vals[i], rights->tupdesc, 1), preposition, role);
+
+		if (SPI_execute(statement, false, 0) != SPI_OK_UTILITY)
+			elog(ERROR, "could not run \"%s\"", statement);
+	}
+	SPI_finish();
+	vsm_leave_owner(before);
+	return count;
+}
