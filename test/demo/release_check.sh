@@ -6,11 +6,14 @@
 # A server of its own to install into: PostgreSQL finds its files beside its programs.
 prefix=$work/server
 major=$("$PG_CONFIG" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
-if ! type -P git >/dev/null || [ "$PGBIN" != "/usr/lib/postgresql/$major/bin" ] && [ ! -e "${PGBIN%/lib/postgresql/*}/share/postgresql/$major" ]; then
-	echo "1..0 # skip needs git, and PostgreSQL where Debian puts it"
-	exit
-fi
 root=${PGBIN%/lib/postgresql/*}
+skip()
+{
+	echo "1..0 # skip needs $1"
+	exit
+}
+type -P git >/dev/null || skip git
+[ "$PGBIN" = "$root/lib/postgresql/$major/bin" ] && [ -e "$root/share/postgresql/$major" ] || skip 'PostgreSQL where Debian puts it'
 mkdir -p "$prefix"/{lib/postgresql,share/postgresql,include}
 cp -a "$root/lib/postgresql/$major" "$prefix/lib/postgresql/"
 cp -a "$root/share/postgresql/$major" "$prefix/share/postgresql/"
