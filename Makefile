@@ -8,7 +8,9 @@ MODULE_big = vsm
 VSM_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" vsm.control)
 
 BUILD = build/obj
-OBJS = $(patsubst src/%.c,$(BUILD)/%.o,$(wildcard src/*.c))
+ROOMS = move counters percentiles figures roles
+SOURCES = $(wildcard src/*.c $(ROOMS:%=src/%/*.c))
+OBJS = $(SOURCES:src/%.c=$(BUILD)/%.o)
 DATA_built = $(BUILD)/vsm--$(VSM_VERSION).sql
 EXTRA_CLEAN = build
 
@@ -28,7 +30,7 @@ WERROR = $(if $(wildcard .git),-Werror)
 
 # PostgreSQL's headers are system headers: their warnings are not ours to mend.
 # Every SQL-callable function has an fcinfo, used or not.
-PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server) -DVSM_VERSION='"$(VSM_VERSION)"'
+PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server) -DVSM_VERSION='"$(VSM_VERSION)"'
 PG_CFLAGS = -Wall -Wextra $(WERROR) -Wno-unused-parameter
 
 # Calls from file to file go straight, past what another library may call by the same name.
@@ -59,12 +61,13 @@ endif
 objects: $(OBJS)
 
 $(BUILD)/%.o: src/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 # The same value is in the same bucket on every machine.
-$(BUILD)/sketch.o $(BUILD)/sketch_walk.o: override CFLAGS += -ffp-contract=off
+$(BUILD)/percentiles/sketch.o $(BUILD)/percentiles/sketch_walk.o: override CFLAGS += -ffp-contract=off
 
--include $(wildcard $(BUILD)/*.d)
+-include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d)
 
 # Another compiler, server or option is another build, and so is a file that went.
 $(BUILD)/flags: FORCE
@@ -87,9 +90,11 @@ clean:
 	rm -rf build
 endif
 
-$(BUILD)/vsm--$(VSM_VERSION).sql: sql/vsm.sql vsm.control
+# The install script is joined from its files, in the order of their numbers.
+SQL = $(sort $(wildcard sql/[0-9][0-9]_*.sql))
+$(BUILD)/vsm--$(VSM_VERSION).sql: $(SQL) vsm.control
 	@mkdir -p $(@D)
-	cp $< $@
+	cat $(SQL) >$@.new && mv $@.new $@
 
 # ---- The gateway: a program, which needs no server but libpq ----
 
@@ -98,7 +103,7 @@ GATEWAY = build/vsm-gateway
 GATEWAY_SOURCES = $(wildcard src/gateway/*.c)
 GATEWAY_LIBS = libmicrohttpd jansson libjwt libpq
 GATEWAY_FOUND := $(shell pkg-config --exists $(GATEWAY_LIBS) 2>/dev/null && echo yes)
-GATEWAY_FLAGS = -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra $(WERROR) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -pthread \
+GATEWAY_FLAGS = -Isrc -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra $(WERROR) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -pthread \
 	-DVSM_VERSION='"$(VSM_VERSION)"' $(shell pkg-config --cflags $(GATEWAY_LIBS) | sed 's,-I,-isystem ,g') $(GATEWAY_CFLAGS)
 
 # The API viewer comes from npm, pinned by its lock file; without it /docs is a plain list.  The dashboard is what its own build leaves in dist.
@@ -222,7 +227,7 @@ demo-stop:	## end the demo and its server
 	@test ! -x demo/run || demo/run --stop
 
 format:		## lay out the C sources
-	scripts/format src/*.[ch] src/gateway/*.[ch]
+	scripts/format $(wildcard src/*.[ch] $(ROOMS:%=src/%/*.[ch]) src/gateway/*.[ch])
 
 check-format:	## would that change anything?
 	@test/run format

@@ -11,8 +11,8 @@
 #include "utils/rel.h"
 
 #include "compat.h"
-#include "counters.h"
-#include "wip_limit.h"
+#include "counters/counters.h"
+#include "counters/wip_limit.h"
 
 VSM_MODULE_MAGIC;
 

@@ -38,7 +38,7 @@ set_version()
 	in_copy sed -i "0,/^## .*/s//## $1 (2026-01-05)/" CHANGELOG.md
 }
 first=0.99.0 second=0.100.0
-install_scripts() { (cd "$copy" && ls sql/[0-9][0-9]_*.sql 2>/dev/null || echo sql/vsm.sql) | tail -n 1; }
+install_scripts() { (cd "$copy" && ls sql/[0-9][0-9]_*.sql) | tail -n 1; }
 
 in_copy git init -q
 set_version $first

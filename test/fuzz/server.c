@@ -1,6 +1,6 @@
 /*
  * server.c
- *		The functions of the server that src/sketch_type.c calls, as far as it can tell.
+ *		The functions of the server that src/percentiles/sketch_type.c calls, as far as it can tell.
  */
 #include "server.h"
 
@@ -287,7 +287,7 @@ hash_bytes(const unsigned char *k, int keylen)
 	return hash;
 }
 
-/* Of src/duration.c. */
+/* Of src/figures/duration.c. */
 Interval *
 vsm_interval(int64 us)
 {

@@ -1,6 +1,6 @@
 /*
  * server.h
- *		What src/sketch_type.c needs of the server, outside of one; and what the fuzzers share.
+ *		What src/percentiles/sketch_type.c needs of the server, outside of one; and what the fuzzers share.
  *
  * The headers are the server's own, so types, macros and inline functions are
  * the real ones.  server.c stands in for its functions: memory is given back

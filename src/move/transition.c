@@ -35,8 +35,8 @@
 #include "errors.h"
 #include "item_row.h"
 #include "owner.h"
-#include "stream_access.h"
-#include "wip_limit.h"
+#include "roles/stream_access.h"
+#include "counters/wip_limit.h"
 
 #define MAX_TITLE_CHARACTERS	500
 #define MAX_AHEAD_US			(5 * USECS_PER_MINUTE)

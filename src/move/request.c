@@ -17,7 +17,7 @@
 #include "utils/timestamp.h"
 
 #include "errors.h"
-#include "stream_access.h"
+#include "roles/stream_access.h"
 
 VsmRequest *vsm_request = NULL;
 

@@ -23,8 +23,8 @@
 #include "utils/timestamp.h"
 
 #include "arguments.h"
-#include "stream_access.h"
-#include "summary.h"
+#include "roles/stream_access.h"
+#include "percentiles/summary.h"
 
 #define MOST_IDS	((int) (MaxAllocSize / sizeof(Datum)))	/* of an array */
 

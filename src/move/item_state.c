@@ -25,7 +25,7 @@
 
 #include "arguments.h"
 #include "errors.h"
-#include "stream_access.h"
+#include "roles/stream_access.h"
 
 #define MOST_COMPLETIONS	5000000	/* some 100 bytes each in an array, which 1 GB limits */
 

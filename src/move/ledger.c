@@ -39,11 +39,11 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "counters.h"
+#include "counters/counters.h"
 #include "errors.h"
 #include "item_row.h"
 #include "owner.h"
-#include "wip_limit.h"
+#include "counters/wip_limit.h"
 
 /* The trigger that decides what is stored. */
 #define BEFORE_TRIGGER "zz_vsm_move"

@@ -31,7 +31,7 @@
 
 #include "counters.h"
 #include "owner.h"
-#include "stream_access.h"
+#include "roles/stream_access.h"
 
 /* Upper bounds of the histograms' buckets, in seconds; the last one is infinite. */
 static const int32 bucket_bounds[] = {3600, 14400, 28800, 86400, 172800, 259200, 604800, 1209600, 2592000};

@@ -30,7 +30,7 @@
 #include "counters.h"
 #include "errors.h"
 #include "owner.h"
-#include "stream_access.h"
+#include "roles/stream_access.h"
 
 /* Far more than anybody defines; their counters are read at one instant, under a lock. */
 #define MAX_ASKED		100000

@@ -40,7 +40,7 @@
 #include "counters.h"
 #include "errors.h"
 #include "owner.h"
-#include "stream_access.h"
+#include "roles/stream_access.h"
 #include "wip_limit.h"
 
 int			vsm_wip_limit_action = VSM_LIMIT_REJECT;

@@ -24,7 +24,7 @@
 #include "utils/timestamp.h"
 
 #include "arguments.h"
-#include "stream_access.h"
+#include "roles/stream_access.h"
 
 typedef struct Sequence
 {

@@ -33,7 +33,7 @@
 
 #include "errors.h"
 #include "owner.h"
-#include "stream_access.h"
+#include "roles/stream_access.h"
 
 /* in the order of the tables' names in definition_tables */
 #define DEFINITION_TABLES 4

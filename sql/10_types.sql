@@ -1,0 +1,45 @@
+-- 10_types: rows that C and SQL hand to each other, and durations
+
+-- The computed columns of a work item, as a replay of its moves gives them.
+CREATE TYPE vsm._item_state AS (
+    stage_id bigint,
+    created_at timestamptz,
+    stage_entered_at timestamptz,
+    started_at timestamptz,
+    completed_at timestamptz,
+    active_time interval,
+    wait_time interval,
+    reopened integer,
+    backward_moves integer
+);
+
+-- A completion by a reopen rule; times in microseconds.
+CREATE TYPE vsm._completion AS (
+    created_at timestamptz,
+    started_at timestamptz,
+    completed_at timestamptz,
+    cycle_us bigint,
+    active_us bigint,
+    wait_us bigint
+);
+
+-- Durations count in microseconds inside and show as intervals outside.
+CREATE FUNCTION vsm._elapsed_us(since timestamptz, until timestamptz) RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__elapsed_us';
+COMMENT ON FUNCTION vsm._elapsed_us(timestamptz, timestamptz) IS
+    'Microseconds from one finite time to another.';
+
+CREATE FUNCTION vsm._interval_us(duration interval) RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__interval_us';
+COMMENT ON FUNCTION vsm._interval_us(interval) IS
+    'Microseconds of an interval: a day is 24 hours, a month 30 days.';
+
+CREATE FUNCTION vsm._interval(us bigint) RETURNS interval
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__interval';
+COMMENT ON FUNCTION vsm._interval(bigint) IS
+    'That many microseconds as days and time.';
+
+CREATE FUNCTION vsm._entered_at(left_at timestamptz, stay interval) RETURNS timestamptz
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__entered_at';
+COMMENT ON FUNCTION vsm._entered_at(timestamptz, interval) IS
+    'When a visit began that ended then and took so long, in any time zone.';

@@ -1,0 +1,211 @@
+-- 20_tables: streams, stages, types; work items and their ledger; what else a dump carries
+
+CREATE SEQUENCE vsm.value_streams_id_seq;
+CREATE TABLE vsm.value_streams (
+    id bigint PRIMARY KEY DEFAULT nextval('vsm.value_streams_id_seq'),
+    name text NOT NULL UNIQUE,
+    time_zone text NOT NULL DEFAULT 'UTC',
+    commitment_stage text,
+    reopen_rule text NOT NULL DEFAULT 'span_first_last',
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+ALTER SEQUENCE vsm.value_streams_id_seq OWNED BY vsm.value_streams.id;
+COMMENT ON TABLE vsm.value_streams IS 'Value streams: an order of stages that work items move through.';
+COMMENT ON COLUMN vsm.value_streams.time_zone IS 'Zone in which days, weeks and months of the stream are cut.';
+COMMENT ON COLUMN vsm.value_streams.commitment_stage IS
+    'Name of the first stage that counts as started work; null: the first active stage in order.';
+COMMENT ON COLUMN vsm.value_streams.reopen_rule IS
+    'How the cycle time of a reopened item counts: span_first_last, span_last, sum_active or episodes.';
+
+CREATE SEQUENCE vsm.stages_id_seq;
+CREATE TABLE vsm.stages (
+    id bigint PRIMARY KEY DEFAULT nextval('vsm.stages_id_seq'),
+    stream text NOT NULL DEFAULT 'default',      -- no foreign key: a parallel restore could not keep it
+    name text NOT NULL,
+    "order" integer NOT NULL,
+    type text NOT NULL,
+    category text NOT NULL DEFAULT 'active',
+    wip_limit integer,
+    description text,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    retired_at timestamptz,
+    CHECK (id > 0),                             -- 0 is "none" in the counters
+    UNIQUE (stream, name),
+    -- deferred, so that the trigger's clearer error comes first; this one is for two sessions at once
+    CONSTRAINT stages_stream_order_key UNIQUE (stream, "order") DEFERRABLE INITIALLY DEFERRED
+);
+ALTER SEQUENCE vsm.stages_id_seq OWNED BY vsm.stages.id;
+COMMENT ON TABLE vsm.stages IS 'Stages of the value streams, in order.';
+COMMENT ON COLUMN vsm.stages.type IS 'Free text for the user; the lower-case name when not given.';
+COMMENT ON COLUMN vsm.stages.category IS
+    'wait (idle, waiting for someone), active (being worked on) or done (delivered, leaves WIP).';
+COMMENT ON COLUMN vsm.stages.wip_limit IS
+    'Work items the stage may hold; null: no limit. An entry beyond it is refused, or as vsm.wip_limit_action says.';
+COMMENT ON COLUMN vsm.stages.retired_at IS 'Since when the stage takes no new entries; null: in use.';
+
+CREATE SEQUENCE vsm.work_item_types_id_seq;
+CREATE TABLE vsm.work_item_types (
+    name text PRIMARY KEY,
+    id bigint NOT NULL DEFAULT nextval('vsm.work_item_types_id_seq')
+);
+ALTER SEQUENCE vsm.work_item_types_id_seq OWNED BY vsm.work_item_types.id;
+COMMENT ON TABLE vsm.work_item_types IS 'Types of work items; add your own.';
+COMMENT ON COLUMN vsm.work_item_types.id IS 'In the order in which the types were defined.';
+
+-- The positions of the columns are known to src/vsm.h: append only.
+CREATE SEQUENCE vsm.work_items_id_seq;
+CREATE TABLE vsm.work_items (
+    id bigint PRIMARY KEY DEFAULT nextval('vsm.work_items_id_seq'),
+    stream text NOT NULL DEFAULT 'default',
+    external_id text,
+    title text NOT NULL,
+    type text NOT NULL DEFAULT 'task',
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    stage_id bigint NOT NULL,
+    stage_entered_at timestamptz NOT NULL,
+    started_at timestamptz,
+    completed_at timestamptz,
+    active_time interval NOT NULL,
+    wait_time interval NOT NULL,
+    reopened integer NOT NULL,
+    backward_moves integer NOT NULL
+);
+ALTER SEQUENCE vsm.work_items_id_seq OWNED BY vsm.work_items.id;
+CREATE UNIQUE INDEX work_items_external_id ON vsm.work_items (stream, external_id) WHERE external_id IS NOT NULL;
+CREATE INDEX work_items_open ON vsm.work_items (stage_id) WHERE completed_at IS NULL;
+CREATE INDEX work_items_completed ON vsm.work_items (completed_at) WHERE completed_at IS NOT NULL;
+COMMENT ON TABLE vsm.work_items IS
+    'Work items and where they are. INSERT, UPDATE of stage_id and DELETE by any client keep the ledger; '
+    'the columns from created_at on are computed.';
+COMMENT ON COLUMN vsm.work_items.external_id IS 'Id of the item in another system; unique in its stream.';
+COMMENT ON COLUMN vsm.work_items.created_at IS 'First transition; may be given in an INSERT, from 1970 on, up to 5 minutes ahead.';
+COMMENT ON COLUMN vsm.work_items.updated_at IS 'Last change of the row.';
+COMMENT ON COLUMN vsm.work_items.stage_id IS 'The stage the item is in (vsm.stages.id); UPDATE it to move the item.';
+COMMENT ON COLUMN vsm.work_items.stage_entered_at IS 'Last transition.';
+COMMENT ON COLUMN vsm.work_items.started_at IS
+    'First entry into a stage at or after the commitment point that is not done; null: not started.';
+COMMENT ON COLUMN vsm.work_items.completed_at IS 'Latest entry into done; null when the item is not in a done stage.';
+COMMENT ON COLUMN vsm.work_items.active_time IS
+    'Time in active stages since started_at, the visit that is going on not included.';
+COMMENT ON COLUMN vsm.work_items.wait_time IS
+    'Time in wait stages since started_at, the visit that is going on not included.';
+COMMENT ON COLUMN vsm.work_items.reopened IS 'Times the item left done.';
+COMMENT ON COLUMN vsm.work_items.backward_moves IS 'Moves to a stage that stands earlier in the order.';
+
+CREATE SEQUENCE vsm.stage_transitions_id_seq;
+CREATE TABLE vsm.stage_transitions (
+    work_item_id bigint NOT NULL,
+    id bigint NOT NULL DEFAULT nextval('vsm.stage_transitions_id_seq'),
+    from_stage_id bigint,
+    to_stage_id bigint NOT NULL,
+    "timestamp" timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    time_in_stage interval,
+    reason text,
+    actor text NOT NULL,
+    type text,
+    cycle_time interval,
+    lead_time interval,
+    wip_breach integer,
+    PRIMARY KEY (work_item_id, id)
+);
+ALTER SEQUENCE vsm.stage_transitions_id_seq OWNED BY vsm.stage_transitions.id;
+-- nearly free to keep, and moves come nearly in the order of time
+CREATE INDEX stage_transitions_timestamp ON vsm.stage_transitions USING brin ("timestamp") WITH (autosummarize = on);
+COMMENT ON TABLE vsm.stage_transitions IS
+    'The ledger: one row per move, append-only. An item''s order is ("timestamp", id).';
+COMMENT ON COLUMN vsm.stage_transitions.from_stage_id IS 'The stage left; null for the first.';
+COMMENT ON COLUMN vsm.stage_transitions."timestamp" IS 'When it happened.';
+COMMENT ON COLUMN vsm.stage_transitions.recorded_at IS 'When the database learned it.';
+COMMENT ON COLUMN vsm.stage_transitions.time_in_stage IS 'How long the item was in the stage left; days of 24 hours.';
+COMMENT ON COLUMN vsm.stage_transitions.actor IS 'The role that moved or imported the item.';
+COMMENT ON COLUMN vsm.stage_transitions.type IS 'The item''s type when it was created; in its first row only.';
+COMMENT ON COLUMN vsm.stage_transitions.cycle_time IS
+    'Of a move that finishes the item: from its first start, as the stages were defined then; null: it never started.';
+COMMENT ON COLUMN vsm.stage_transitions.lead_time IS 'Of a move that finishes the item: from its creation.';
+COMMENT ON COLUMN vsm.stage_transitions.wip_breach IS
+    'Items the stage entered then held, when that was over its limit (vsm.wip_limit_action = warn); else null.';
+
+-- Imported events that say no more than the one before: the item was in that stage already.  Kept, so that later
+-- imports give the same ledger in whatever order the events come.
+CREATE TABLE vsm._merged_events (
+    work_item_id bigint NOT NULL,
+    id bigint NOT NULL,
+    stage_id bigint NOT NULL,
+    "timestamp" timestamptz NOT NULL,
+    PRIMARY KEY (work_item_id, id)
+);
+COMMENT ON TABLE vsm._merged_events IS 'Imported entries into the stage an item was in already.';
+
+CREATE SEQUENCE vsm.import_refusals_id_seq;
+CREATE TABLE vsm.import_refusals (
+    id bigint PRIMARY KEY DEFAULT nextval('vsm.import_refusals_id_seq'),
+    stream text NOT NULL,
+    source text NOT NULL,
+    case_id text,
+    stage text,
+    entered_at text,
+    reason text NOT NULL,
+    refused_at timestamptz NOT NULL DEFAULT now(),
+    imported_by text NOT NULL
+);
+ALTER SEQUENCE vsm.import_refusals_id_seq OWNED BY vsm.import_refusals.id;
+COMMENT ON TABLE vsm.import_refusals IS
+    'Rows that imports with on_error => ''skip'' left out, and why. Delete them when they are dealt with.';
+
+-- src/stream_access.c says what follows from it for a role.
+CREATE TABLE vsm.stream_access (
+    role name NOT NULL,                 -- a name, since a dump knows no object ids
+    stream text,
+    level text NOT NULL CHECK (level IN ('reader', 'writer', 'admin')),
+    granted_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE NULLS NOT DISTINCT (role, stream)
+);
+COMMENT ON TABLE vsm.stream_access IS
+    'What vsm.grant_access() gave. A role that has rows, its own or those of roles whose rights it has, sees and writes these '
+    'streams only; one that has none is not limited.';
+COMMENT ON COLUMN vsm.stream_access.stream IS 'Name of the stream; null: all streams, also those to come.';
+COMMENT ON COLUMN vsm.stream_access.level IS 'reader: sees the stream; writer: also writes its work items; admin: also defines it.';
+
+-- What the monitoring totals count is in the ledger; what its rows had added before they were deleted or corrected is here.
+CREATE SEQUENCE vsm._totals_kept_id_seq;
+CREATE TABLE vsm._totals_kept (
+    id bigint PRIMARY KEY DEFAULT nextval('vsm._totals_kept_id_seq'),
+    kind integer NOT NULL,
+    a bigint NOT NULL,
+    b bigint NOT NULL,
+    n bigint NOT NULL,
+    type text
+);
+ALTER SEQUENCE vsm._totals_kept_id_seq OWNED BY vsm._totals_kept.id;
+COMMENT ON TABLE vsm._totals_kept IS 'What ledger rows that are gone had added to the totals for monitoring, so that these never fall.';
+
+-- all of it goes into a dump
+SELECT pg_extension_config_dump('vsm.value_streams', '');
+SELECT pg_extension_config_dump('vsm.value_streams_id_seq', '');
+SELECT pg_extension_config_dump('vsm.stages', '');
+SELECT pg_extension_config_dump('vsm.stages_id_seq', '');
+SELECT pg_extension_config_dump('vsm.work_item_types', '');
+SELECT pg_extension_config_dump('vsm.work_item_types_id_seq', '');
+SELECT pg_extension_config_dump('vsm.work_items', '');
+SELECT pg_extension_config_dump('vsm.work_items_id_seq', '');
+SELECT pg_extension_config_dump('vsm.stage_transitions', '');
+SELECT pg_extension_config_dump('vsm.stage_transitions_id_seq', '');
+SELECT pg_extension_config_dump('vsm._merged_events', '');
+SELECT pg_extension_config_dump('vsm.import_refusals', '');
+SELECT pg_extension_config_dump('vsm.import_refusals_id_seq', '');
+SELECT pg_extension_config_dump('vsm.stream_access', '');
+SELECT pg_extension_config_dump('vsm._totals_kept', '');
+SELECT pg_extension_config_dump('vsm._totals_kept_id_seq', '');
+
+-- A stage with the one thing the flow rules want to know beyond its row: does being in it count as started work?
+CREATE VIEW vsm._stages WITH (security_invoker = true) AS
+SELECT s.id, s.stream, s.name, s."order", s.type, s.category, s.wip_limit, s.retired_at,
+       s.category <> 'done'
+       AND s."order" >= coalesce(c."order", (SELECT min(a."order") FROM vsm.stages a
+                                             WHERE a.stream = s.stream AND a.category = 'active')) AS started
+FROM vsm.stages s
+JOIN vsm.value_streams v ON v.name = s.stream
+LEFT JOIN vsm.stages c ON c.stream = v.name AND c.name = v.commitment_stage;
+COMMENT ON VIEW vsm._stages IS 'Stages, and whether they stand at or after the commitment point (null: there is none).';

@@ -1,0 +1,476 @@
+-- 30_definitions: what a change of streams, stages and types checks, and what follows it
+
+CREATE FUNCTION vsm._definitions_changed() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__definitions_changed';
+COMMENT ON FUNCTION vsm._definitions_changed() IS 'Tells every session to read streams, stages, types and access again.';
+
+CREATE FUNCTION vsm._refuse_other_table(relation oid, made_for text) RETURNS void
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__refuse_other_table';
+COMMENT ON FUNCTION vsm._refuse_other_table(oid, text) IS
+    'Raises the error of a trigger function that is used on another table than the one it is made for. Errors: 42809.';
+
+CREATE FUNCTION vsm._stage_id(stream text, stage text) RETURNS bigint
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__stage_id';
+COMMENT ON FUNCTION vsm._stage_id(text, text) IS 'Id of a stage by its exact name. Errors: PT404.';
+
+CREATE FUNCTION vsm._require_room(locker xid, present bigint, entered bigint) RETURNS bigint
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'vsm__require_room';
+COMMENT ON FUNCTION vsm._require_room(xid, bigint, bigint) IS
+    'The stage that an item is to enter; refused when it is full and the item is in another one. Errors: PT409.';
+
+CREATE FUNCTION vsm._replay_step(internal, bigint, timestamptz, bigint) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__replay_step';
+COMMENT ON FUNCTION vsm._replay_step(internal, bigint, timestamptz, bigint) IS 'Collects a move.';
+CREATE FUNCTION vsm._replay_state(internal) RETURNS vsm._item_state
+    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__replay_state';
+COMMENT ON FUNCTION vsm._replay_state(internal) IS 'Folds the moves.';
+CREATE AGGREGATE vsm._replay(to_stage_id bigint, "timestamp" timestamptz, id bigint) (
+    SFUNC = vsm._replay_step, STYPE = internal, SSPACE = 400,
+    FINALFUNC = vsm._replay_state, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE vsm._replay(bigint, timestamptz, bigint) IS
+    'State of one item after its moves, in any order; null when a stage is not defined.';
+
+CREATE FUNCTION vsm._completions_step(internal, bigint, timestamptz, bigint, text) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__completions_step';
+COMMENT ON FUNCTION vsm._completions_step(internal, bigint, timestamptz, bigint, text) IS 'Collects a move.';
+CREATE FUNCTION vsm._completions_array(internal) RETURNS vsm._completion[]
+    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__completions_array';
+COMMENT ON FUNCTION vsm._completions_array(internal) IS 'Finds the completions.';
+CREATE AGGREGATE vsm._completions(to_stage_id bigint, "timestamp" timestamptz, id bigint, reopen_rule text) (
+    SFUNC = vsm._completions_step, STYPE = internal, SSPACE = 400,
+    FINALFUNC = vsm._completions_array, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE vsm._completions(bigint, timestamptz, bigint, text) IS
+    'Completions of one item by a reopen rule, oldest first; null when there is none.';
+
+CREATE FUNCTION vsm._require_current_snapshot() RETURNS void
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__require_current_snapshot';
+COMMENT ON FUNCTION vsm._require_current_snapshot() IS
+    'Refuses (40001) a transaction that does not see what others have committed.';
+
+-- Until the end of the transaction nobody creates, moves or deletes items; what others did before is seen.
+CREATE FUNCTION vsm._hold_items() RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    LOCK TABLE vsm.work_items IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM vsm._require_current_snapshot();
+END $$;
+COMMENT ON FUNCTION vsm._hold_items() IS 'Keeps the work items as they are while a definition changes. Errors: 40001.';
+
+-- Computed columns of the items as their ledger gives them.  Items of which the ledger knows nothing, or names a stage
+-- that is not there (a restore under way), are left alone.
+CREATE FUNCTION vsm._recompute_items(of_stream text) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET row_security = off
+    SET vsm.recording = off
+AS $$
+DECLARE
+    changed bigint;
+BEGIN
+    -- a stream of this very transaction has no items of others
+    IF EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = of_stream AND v.created_at = now())
+       AND NOT EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = of_stream) THEN
+        RETURN 0;
+    END IF;
+    PERFORM vsm._hold_items();
+    UPDATE vsm.work_items w
+    SET created_at = r.created_at, stage_id = r.stage_id, stage_entered_at = r.stage_entered_at,
+        started_at = r.started_at, completed_at = r.completed_at,
+        active_time = r.active_time, wait_time = r.wait_time, reopened = r.reopened, backward_moves = r.backward_moves
+    FROM (SELECT m.work_item_id, m.state, (m.state).*
+          FROM (SELECT t.work_item_id, vsm._replay(t.to_stage_id, t."timestamp", t.id) AS state
+                FROM vsm.stage_transitions t JOIN vsm.work_items i ON i.id = t.work_item_id
+                WHERE i.stream = of_stream GROUP BY 1) m
+          WHERE m.state IS DISTINCT FROM NULL) r
+    WHERE w.id = r.work_item_id
+      AND (w.stage_id, w.created_at, w.stage_entered_at, w.started_at, w.completed_at, w.active_time, w.wait_time, w.reopened,
+           w.backward_moves) IS DISTINCT FROM r.state;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
+END $$;
+COMMENT ON FUNCTION vsm._recompute_items(text) IS
+    'Sets the computed columns of a stream''s items as the ledger gives them; returns how many changed.';
+
+-- Else a role could take the ids that others are about to get.
+CREATE FUNCTION vsm._require_issued_id(of_table text, id bigint) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    last CONSTANT bigint := CASE of_table WHEN 'stages' THEN pg_sequence_last_value('vsm.stages_id_seq')
+                                          WHEN 'value_streams' THEN pg_sequence_last_value('vsm.value_streams_id_seq') END;
+BEGIN
+    IF id > coalesce(last, 0) AND NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = 'vsm.work_items'::regclass), 'USAGE') THEN
+        RAISE EXCEPTION 'id % has not been issued yet', id
+            USING ERRCODE = 'PT422', DETAIL = format('Ids come from the sequence vsm.%s_id_seq.', of_table), HINT = 'Leave the id out.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION vsm._require_issued_id(text, bigint) IS
+    'Refuses an id of a stage or stream that its sequence has not issued, to all but the tables'' owner. Errors: PT422.';
+
+CREATE FUNCTION vsm._value_stream_before() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF tg_relid <> 'vsm.value_streams'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.value_streams');
+    END IF;
+    IF new.name = '' THEN
+        RAISE EXCEPTION 'the name of a value stream is empty'
+            USING ERRCODE = 'PT422', DETAIL = 'A stream is referred to by its name.',
+                  HINT = 'Give it a name.';
+    END IF;
+    IF new.reopen_rule NOT IN ('span_first_last', 'span_last', 'sum_active', 'episodes') THEN
+        RAISE EXCEPTION 'reopen rule "%" is not known', new.reopen_rule
+            USING ERRCODE = 'PT422', DETAIL = 'It says how the cycle time of a reopened item counts.',
+                  HINT = 'The rules are span_first_last, span_last, sum_active and episodes.';
+    END IF;
+    IF tg_op = 'UPDATE' AND new.id IS DISTINCT FROM old.id THEN
+        RAISE EXCEPTION 'the id of stream "%" cannot be changed', old.name
+            USING ERRCODE = 'PT422', DETAIL = 'Changes are followed by it.', HINT = 'Leave the id as it is.';
+    END IF;
+    IF tg_op = 'INSERT' THEN
+        PERFORM vsm._require_issued_id('value_streams', new.id);
+    END IF;
+    -- a name; what an abbreviation means is a setting of each session
+    IF (tg_op = 'INSERT' OR new.time_zone IS DISTINCT FROM old.time_zone)
+       AND NOT EXISTS (SELECT FROM pg_timezone_names z WHERE lower(z.name) = lower(new.time_zone)) THEN
+        RAISE EXCEPTION 'time zone "%" is not known', new.time_zone
+            USING ERRCODE = 'PT422', DETAIL = 'The stream''s days, weeks and months are cut in it.',
+                  HINT = 'Give a name from pg_timezone_names, such as Europe/Berlin.';
+    END IF;
+    -- a restore inserts streams before their stages
+    IF tg_op = 'UPDATE' AND new.commitment_stage IS DISTINCT FROM old.commitment_stage THEN
+        PERFORM vsm._check_commitment_stage(old.name, new.commitment_stage);
+    END IF;
+    RETURN new;
+END $$;
+COMMENT ON FUNCTION vsm._value_stream_before() IS 'Checks a row of vsm.value_streams.';
+
+CREATE FUNCTION vsm._check_commitment_stage(of_stream text, stage text) RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF stage IS NULL OR EXISTS (SELECT FROM vsm.stages s
+                                WHERE s.stream = of_stream AND s.name = stage AND s.category <> 'done') THEN
+        RETURN;
+    END IF;
+    RAISE EXCEPTION 'stage "%" cannot be the commitment point of stream "%"', stage, of_stream
+        USING ERRCODE = 'PT422', DETAIL = 'It is not one of the stream''s stages, or work is delivered there.',
+              HINT = 'Name a wait or active stage of the stream, or none for the first active one.';
+END $$;
+COMMENT ON FUNCTION vsm._check_commitment_stage(text, text) IS 'Refuses (PT422) a stage that cannot be a commitment point.';
+
+CREATE FUNCTION vsm._value_stream_deleted() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET row_security = off
+AS $$
+BEGIN
+    IF tg_relid <> 'vsm.value_streams'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.value_streams');
+    END IF;
+    PERFORM vsm._hold_items();
+    IF EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = old.name) THEN
+        RAISE EXCEPTION 'stream "%" has work items', old.name
+            USING ERRCODE = 'PT409', DETAIL = 'They and their history refer to it.',
+                  HINT = 'Delete its work items first, or keep the stream.';
+    END IF;
+    RETURN old;
+END $$;
+COMMENT ON FUNCTION vsm._value_stream_deleted() IS 'Refuses to delete a stream that has work items.';
+
+-- A renamed stream keeps its stages and items; another commitment point changes when items started.
+CREATE FUNCTION vsm._value_streams_after() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET row_security = off
+    SET vsm.recording = off
+AS $$
+BEGIN
+    IF tg_relid <> 'vsm.value_streams'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.value_streams');
+    END IF;
+    IF EXISTS (SELECT FROM before b JOIN changed c USING (id) WHERE c.name <> b.name) THEN
+        PERFORM vsm._hold_items();
+        UPDATE vsm.stages s SET stream = c.name
+        FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND s.stream = b.name;
+        UPDATE vsm.work_items w SET stream = c.name
+        FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND w.stream = b.name;
+        UPDATE vsm.flow_metrics f SET stream = c.name
+        FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND f.stream = b.name;
+        UPDATE vsm.stream_access a SET stream = c.name
+        FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND a.stream = b.name;
+        UPDATE vsm.import_refusals r SET stream = c.name
+        FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND r.stream = b.name;
+    END IF;
+    PERFORM vsm._recompute_items(c.name)
+    FROM before b JOIN changed c USING (id) WHERE c.commitment_stage IS DISTINCT FROM b.commitment_stage;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vsm._value_streams_after() IS 'Follows a change of vsm.value_streams in the stages and work items.';
+
+CREATE FUNCTION vsm._value_streams_gone() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET row_security = off
+AS $$
+BEGIN
+    IF tg_relid <> 'vsm.value_streams'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.value_streams');
+    END IF;
+    DELETE FROM vsm.stages s USING changed c WHERE s.stream = c.name;
+    DELETE FROM vsm.flow_metrics f USING changed c WHERE f.stream = c.name;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vsm._value_streams_gone() IS 'Deletes the stages and kept figures of deleted streams.';
+
+CREATE FUNCTION vsm._stage_before() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF tg_relid <> 'vsm.stages'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stages');
+    END IF;
+    -- a restore, by the owner of the tables and with everything filled in, may come before the streams
+    IF tg_op = 'INSERT' AND NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = new.stream)
+       AND (new.type IS NULL OR NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = tg_relid), 'USAGE')) THEN
+        RAISE EXCEPTION 'stream "%" not found', new.stream
+            USING ERRCODE = 'PT404', DETAIL = 'A stage belongs to a stream.', HINT = 'vsm.define_stream() defines one with its stages.';
+    END IF;
+    IF tg_op = 'INSERT' THEN
+        PERFORM vsm._require_issued_id('stages', new.id);
+    END IF;
+    new.type := coalesce(new.type, lower(new.name));
+    IF new.name = '' THEN
+        RAISE EXCEPTION 'the name of a stage is empty'
+            USING ERRCODE = 'PT422', DETAIL = 'A stage is referred to by its name.',
+                  HINT = 'Give each stage a name.';
+    END IF;
+    IF new."order" < 0 THEN
+        RAISE EXCEPTION 'the order of stage "%" is negative', new.name
+            USING ERRCODE = 'PT422', DETAIL = format('It is %s.', new."order"),
+                  HINT = 'Number the stages of a stream from 0 or 1 upwards.';
+    END IF;
+    IF new.category NOT IN ('wait', 'active', 'done') THEN
+        RAISE EXCEPTION 'category "%" of stage "%" is not known', new.category, new.name
+            USING ERRCODE = 'PT422', DETAIL = 'It says whether items there wait, are worked on or are delivered.',
+                  HINT = 'A category is wait, active or done.';
+    END IF;
+    IF new.wip_limit < 1 THEN
+        RAISE EXCEPTION 'the WIP limit of stage "%" is below 1', new.name
+            USING ERRCODE = 'PT422', DETAIL = format('It is %s.', new.wip_limit),
+                  HINT = 'Give a limit of at least 1, or null for none; retire a stage that takes no entries.';
+    END IF;
+    IF new.wip_limit IS NOT NULL AND new.category = 'done' THEN
+        RAISE EXCEPTION 'done stage "%" cannot have a WIP limit', new.name
+            USING ERRCODE = 'PT422', DETAIL = 'Items there are delivered and no work in progress.',
+                  HINT = 'Leave wip_limit null.';
+    END IF;
+    -- the new name of a stream comes when the old one is gone
+    IF tg_op = 'UPDATE' AND (new.id <> old.id OR new.stream <> old.stream
+                             AND EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = old.stream)) THEN
+        RAISE EXCEPTION 'stage "%" cannot change its id or stream', old.name
+            USING ERRCODE = 'PT422', DETAIL = 'The ledger refers to it.',
+                  HINT = 'Add a stage to the other stream and retire this one.';
+    END IF;
+    RETURN new;
+END $$;
+COMMENT ON FUNCTION vsm._stage_before() IS 'Checks a row of vsm.stages and fills in its type.';
+
+CREATE FUNCTION vsm._stage_deleted() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET row_security = off
+AS $$
+BEGIN
+    IF tg_relid <> 'vsm.stages'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stages');
+    END IF;
+    -- waits for moves under way and holds back new ones, which then see that the stage is gone
+    PERFORM vsm._hold_items();
+    -- of a stream that is dropped nothing is left, not even the totals
+    IF EXISTS (SELECT FROM vsm.stage_transitions t WHERE t.to_stage_id = old.id)
+       OR EXISTS (SELECT FROM vsm.work_items w WHERE w.stage_id = old.id)
+       OR EXISTS (SELECT FROM vsm._totals_kept k WHERE old.id IN (k.a, CASE k.kind WHEN 3 THEN k.b END))
+          AND EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = old.stream) THEN
+        RAISE EXCEPTION 'stage "%" cannot be dropped', old.name
+            USING ERRCODE = 'PT409', DETAIL = 'Work items have been in it, and their history refers to it.',
+                  HINT = format('Retire it instead: UPDATE vsm.stages SET retired_at = now() WHERE id = %s.', old.id);
+    END IF;
+    IF EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = old.stream AND v.commitment_stage = old.name) THEN
+        RAISE EXCEPTION 'stage "%" cannot be dropped', old.name
+            USING ERRCODE = 'PT409', DETAIL = format('It is the commitment point of stream "%s".', old.stream),
+                  HINT = 'Name another commitment_stage in vsm.value_streams first.';
+    END IF;
+    RETURN old;
+END $$;
+COMMENT ON FUNCTION vsm._stage_deleted() IS 'Refuses to drop a stage that history or its stream refers to.';
+
+CREATE FUNCTION vsm._stage_renamed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET row_security = off
+AS $$
+BEGIN
+    IF tg_relid <> 'vsm.stages'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stages');
+    END IF;
+    UPDATE vsm.value_streams v SET commitment_stage = new.name
+    WHERE v.name = new.stream AND v.commitment_stage = old.name;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vsm._stage_renamed() IS 'A renamed stage stays the commitment point.';
+
+-- What only shows when the statement is complete; the transition table "changed" has its rows.
+CREATE FUNCTION vsm._stages_after() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET row_security = off
+AS $$
+DECLARE
+    bad record;
+    affected text[];
+BEGIN
+    IF tg_relid <> 'vsm.stages'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stages');
+    END IF;
+    SELECT s.stream, s."order", string_agg(format('"%s"', s.name), ', ' ORDER BY s.id) AS names INTO bad
+    FROM vsm.stages s WHERE s.stream IN (SELECT c.stream FROM changed c)
+    GROUP BY 1, 2 HAVING count(*) > 1 LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'stages of stream "%" have the same order', bad.stream
+            USING ERRCODE = 'PT422', DETAIL = format('Stages %s have the order %s.', bad.names, bad."order"),
+                  HINT = 'Give each stage an order of its own; vsm.define_stream() numbers them.';
+    END IF;
+    -- on INSERT a stream may still be growing, row by row
+    IF tg_op <> 'INSERT' THEN
+        SELECT s.stream INTO bad
+        FROM vsm.stages s WHERE s.stream IN (SELECT c.stream FROM changed c)
+        GROUP BY 1 HAVING NOT bool_or(s.category = 'done' AND s.retired_at IS NULL) LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'stream "%" would have no done stage', bad.stream
+                USING ERRCODE = 'PT422', DETAIL = 'Its items could never finish.',
+                      HINT = 'Keep a stage of category done in use.';
+        END IF;
+    END IF;
+    IF tg_op = 'UPDATE' THEN
+        -- whoever entered without the new limit has ended, and whoever enters from now on knows it
+        IF EXISTS (SELECT FROM changed c JOIN before b USING (id) WHERE c.wip_limit < coalesce(b.wip_limit, c.wip_limit + 1)) THEN
+            LOCK TABLE vsm.work_items IN SHARE ROW EXCLUSIVE MODE;
+        END IF;
+        SELECT array_agg(DISTINCT c.stream) INTO affected
+        FROM changed c JOIN before b USING (id)
+        WHERE (c."order", c.category, c.stream) IS DISTINCT FROM (b."order", b.category, b.stream);
+        IF EXISTS (SELECT FROM changed c JOIN vsm.value_streams v ON v.name = c.stream AND v.commitment_stage = c.name
+                   WHERE c.category = 'done') THEN
+            RAISE EXCEPTION 'the commitment point of a stream cannot be a done stage'
+                USING ERRCODE = 'PT422', DETAIL = 'Work is delivered there, so it cannot start there.',
+                  HINT = 'Name another commitment_stage in vsm.value_streams first.';
+        END IF;
+    ELSE
+        SELECT array_agg(DISTINCT c.stream) INTO affected FROM changed c;
+    END IF;
+    PERFORM vsm._recompute_items(s) FROM unnest(affected) s;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vsm._stages_after() IS 'Checks the stages of a stream together and follows a change in the work items.';
+
+CREATE FUNCTION vsm._work_item_type_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET row_security = off
+    SET vsm.recording = off
+AS $$
+BEGIN
+    IF tg_relid <> 'vsm.work_item_types'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.work_item_types');
+    END IF;
+    IF tg_op <> 'DELETE' AND new.name = '' THEN
+        RAISE EXCEPTION 'the name of a work item type is empty'
+            USING ERRCODE = 'PT422', DETAIL = 'A type is referred to by its name.',
+                  HINT = 'Give it a name.';
+    END IF;
+    IF tg_op = 'UPDATE' AND new.name <> old.name THEN
+        PERFORM vsm._hold_items();
+        UPDATE vsm.work_items w SET type = new.name WHERE w.type = old.name;
+        INSERT INTO vsm._totals_kept (kind, a, b, n, type) VALUES (2, 0, 0, 0, old.name);
+    ELSIF tg_op = 'DELETE' THEN
+        PERFORM vsm._hold_items();
+        IF EXISTS (SELECT FROM vsm.work_items w WHERE w.type = old.name) THEN
+            RAISE EXCEPTION 'work item type "%" is in use', old.name
+                USING ERRCODE = 'PT409', DETAIL = 'There are work items of that type.', HINT = 'Give its work items another type first.';
+        END IF;
+        -- items were created with it
+        INSERT INTO vsm._totals_kept (kind, a, b, n, type) VALUES (2, 0, 0, 0, old.name);
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vsm._work_item_type_changed() IS 'A renamed type keeps its items; a used one cannot be deleted.';
+
+CREATE FUNCTION vsm._definitions_truncated() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET row_security = off
+AS $$
+BEGIN
+    IF tg_relid NOT IN ('vsm.value_streams'::regclass, 'vsm.stages'::regclass, 'vsm.work_item_types'::regclass) THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'tables vsm.value_streams, vsm.stages and vsm.work_item_types');
+    END IF;
+    IF EXISTS (SELECT FROM vsm.work_items) THEN
+        RAISE EXCEPTION 'table "%" defines what work items refer to', tg_table_name
+            USING ERRCODE = 'PT409', DETAIL = 'There are work items.', HINT = 'Truncate vsm.work_items first, or delete single rows.';
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vsm._definitions_truncated() IS 'Refuses to empty definitions while there are work items.';
+
+-- definitions_changed runs for each row, before the statement's triggers recompute items by the new definitions, and
+-- always, since replication changes definitions too.
+CREATE TRIGGER definitions_truncated BEFORE TRUNCATE ON vsm.value_streams
+    FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_truncated();
+CREATE TRIGGER definitions_changed AFTER INSERT OR UPDATE OR DELETE ON vsm.value_streams
+    FOR EACH ROW EXECUTE FUNCTION vsm._definitions_changed();
+CREATE TRIGGER definitions_emptied AFTER TRUNCATE ON vsm.value_streams
+    FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_changed();
+ALTER TABLE vsm.value_streams ENABLE ALWAYS TRIGGER definitions_changed, ENABLE ALWAYS TRIGGER definitions_emptied;
+CREATE TRIGGER row_checked BEFORE INSERT OR UPDATE ON vsm.value_streams
+    FOR EACH ROW EXECUTE FUNCTION vsm._value_stream_before();
+CREATE TRIGGER row_deleted BEFORE DELETE ON vsm.value_streams
+    FOR EACH ROW EXECUTE FUNCTION vsm._value_stream_deleted();
+CREATE TRIGGER streams_deleted AFTER DELETE ON vsm.value_streams
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION vsm._value_streams_gone();
+CREATE TRIGGER streams_updated AFTER UPDATE ON vsm.value_streams
+    REFERENCING OLD TABLE AS before NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION vsm._value_streams_after();
+
+CREATE TRIGGER definitions_truncated BEFORE TRUNCATE ON vsm.stages
+    FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_truncated();
+CREATE TRIGGER definitions_changed AFTER INSERT OR UPDATE OR DELETE ON vsm.stages
+    FOR EACH ROW EXECUTE FUNCTION vsm._definitions_changed();
+CREATE TRIGGER definitions_emptied AFTER TRUNCATE ON vsm.stages
+    FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_changed();
+ALTER TABLE vsm.stages ENABLE ALWAYS TRIGGER definitions_changed, ENABLE ALWAYS TRIGGER definitions_emptied;
+CREATE TRIGGER row_checked BEFORE INSERT OR UPDATE ON vsm.stages
+    FOR EACH ROW EXECUTE FUNCTION vsm._stage_before();
+CREATE TRIGGER row_deleted BEFORE DELETE ON vsm.stages
+    FOR EACH ROW EXECUTE FUNCTION vsm._stage_deleted();
+CREATE TRIGGER row_renamed AFTER UPDATE OF name ON vsm.stages
+    FOR EACH ROW WHEN (old.name <> new.name) EXECUTE FUNCTION vsm._stage_renamed();
+CREATE TRIGGER stages_inserted AFTER INSERT ON vsm.stages
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION vsm._stages_after();
+CREATE TRIGGER stages_updated AFTER UPDATE ON vsm.stages
+    REFERENCING OLD TABLE AS before NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION vsm._stages_after();
+CREATE TRIGGER stages_deleted AFTER DELETE ON vsm.stages
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION vsm._stages_after();
+
+CREATE TRIGGER definitions_truncated BEFORE TRUNCATE ON vsm.work_item_types
+    FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_truncated();
+CREATE TRIGGER definitions_changed AFTER INSERT OR UPDATE OR DELETE ON vsm.work_item_types
+    FOR EACH ROW EXECUTE FUNCTION vsm._definitions_changed();
+CREATE TRIGGER definitions_emptied AFTER TRUNCATE ON vsm.work_item_types
+    FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_changed();
+ALTER TABLE vsm.work_item_types ENABLE ALWAYS TRIGGER definitions_changed, ENABLE ALWAYS TRIGGER definitions_emptied;
+CREATE TRIGGER row_followed AFTER INSERT OR UPDATE OR DELETE ON vsm.work_item_types
+    FOR EACH ROW EXECUTE FUNCTION vsm._work_item_type_changed();
+
+CREATE TRIGGER definitions_changed AFTER INSERT OR UPDATE OR DELETE ON vsm.stream_access
+    FOR EACH ROW EXECUTE FUNCTION vsm._definitions_changed();
+CREATE TRIGGER definitions_emptied AFTER TRUNCATE ON vsm.stream_access
+    FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_changed();
+ALTER TABLE vsm.stream_access ENABLE ALWAYS TRIGGER definitions_changed, ENABLE ALWAYS TRIGGER definitions_emptied;

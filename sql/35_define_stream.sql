@@ -1,0 +1,143 @@
+-- 35_define_stream: a whole stream in one call, and the default stream
+
+CREATE FUNCTION vsm._read_stage_list(stages jsonb)
+    RETURNS TABLE (place bigint, name text, category text, wip_limit integer, type text, description text)
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    bad text;
+BEGIN
+    IF jsonb_typeof(stages) IS DISTINCT FROM 'array' OR jsonb_array_length(stages) = 0 THEN
+        RAISE EXCEPTION 'the stages of a stream are a JSON array of at least one stage'
+            USING ERRCODE = 'PT422', DETAIL = format('Given is %s.', coalesce(left(stages::text, 100), 'null')),
+                  HINT = 'For example [{"name":"To do","category":"wait"},{"name":"Doing"},{"name":"Done","category":"done"}].';
+    END IF;
+    SELECT s.value::text INTO bad FROM jsonb_array_elements(stages) s
+    WHERE jsonb_typeof(s.value) <> 'object' OR jsonb_typeof(s.value -> 'name') IS DISTINCT FROM 'string'
+       OR coalesce(jsonb_typeof(s.value -> 'wip_limit'), 'null') NOT IN ('number', 'null')
+       OR (s.value ->> 'wip_limit') ~ '[^0-9-]' OR length(s.value ->> 'wip_limit') > 9
+       OR EXISTS (SELECT FROM jsonb_object_keys(s.value) k
+                  WHERE k NOT IN ('name', 'category', 'wip_limit', 'type', 'description'))
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'a stage of the list cannot be read'
+            USING ERRCODE = 'PT422', DETAIL = format('It is %s.', bad),
+                  HINT = 'A stage is an object with a name and, as needed, category (wait, active, done), wip_limit (a whole number), type, description.';
+    END IF;
+    SELECT s.value ->> 'name' INTO bad FROM jsonb_array_elements(stages) s
+    GROUP BY 1 HAVING count(*) > 1 LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'stage "%" is in the list more than once', bad
+            USING ERRCODE = 'PT422', DETAIL = 'A stage is referred to by its name.',
+                  HINT = 'Give each stage of a stream a name of its own.';
+    END IF;
+    IF NOT EXISTS (SELECT FROM jsonb_array_elements(stages) s WHERE s.value ->> 'category' = 'done') THEN
+        RAISE EXCEPTION 'the list has no done stage'
+            USING ERRCODE = 'PT422', DETAIL = 'Items of such a stream could never finish.',
+                  HINT = 'Give at least one stage the category done.';
+    END IF;
+    RETURN QUERY
+    SELECT s.ordinality, s.value ->> 'name', coalesce(s.value ->> 'category', 'active'),
+           (s.value ->> 'wip_limit')::integer, coalesce(s.value ->> 'type', lower(s.value ->> 'name')),
+           s.value ->> 'description'
+    FROM jsonb_array_elements(stages) WITH ORDINALITY s;
+END $$;
+COMMENT ON FUNCTION vsm._read_stage_list(jsonb) IS 'The stages argument of vsm.define_stream() as rows. Errors: PT422.';
+
+CREATE FUNCTION vsm.define_stream(name text, stages jsonb DEFAULT NULL, time_zone text DEFAULT 'UTC',
+                                  commitment_stage text DEFAULT NULL, reopen_rule text DEFAULT 'span_first_last')
+    RETURNS vsm.value_streams
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    of_stream CONSTANT text := define_stream.name;
+    list jsonb := define_stream.stages;
+    result vsm.value_streams;
+BEGIN
+    IF NOT EXISTS (SELECT FROM vsm.value_streams) THEN
+        INSERT INTO vsm.work_item_types (name) VALUES ('feature'), ('bug'), ('task'), ('epic') ON CONFLICT DO NOTHING;
+    END IF;
+    -- also waits for another session that defines the same stream
+    INSERT INTO vsm.value_streams AS v (name, time_zone, reopen_rule)
+    VALUES (of_stream, define_stream.time_zone, define_stream.reopen_rule)
+    ON CONFLICT (name) DO UPDATE SET time_zone = excluded.time_zone, reopen_rule = excluded.reopen_rule
+    WHERE (v.time_zone, v.reopen_rule) IS DISTINCT FROM (excluded.time_zone, excluded.reopen_rule);
+
+    IF list IS NULL AND NOT EXISTS (SELECT FROM vsm.stages s WHERE s.stream = of_stream) THEN
+        list := '[{"name": "Backlog", "category": "wait"}, {"name": "Analysis"}, {"name": "Development"},
+                  {"name": "Testing"}, {"name": "Deployment"}, {"name": "Production", "category": "done"}]';
+    END IF;
+    IF list IS NOT NULL THEN
+        UPDATE vsm.value_streams v SET commitment_stage = NULL
+        WHERE v.name = of_stream AND v.commitment_stage IS DISTINCT FROM define_stream.commitment_stage
+          AND v.commitment_stage IS NOT NULL;
+        PERFORM vsm._set_stages(of_stream, list);
+    END IF;
+    UPDATE vsm.value_streams v SET commitment_stage = define_stream.commitment_stage
+    WHERE v.name = of_stream AND v.commitment_stage IS DISTINCT FROM define_stream.commitment_stage;
+
+    SELECT v.* INTO result FROM vsm.value_streams v WHERE v.name = of_stream;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION vsm.define_stream(text, jsonb, text, text, text) IS
+    'Defines a value stream, or changes what differs and keeps its history. stages: JSON array in order of '
+    '{"name", "category": wait|active|done (default active), "wip_limit", "type", "description"}; null keeps those there '
+    'are, or gives a new stream the six default ones. A stage that is left out is deleted, or retired when items have '
+    'been in it. commitment_stage: where work counts as started (null: first active stage). reopen_rule: span_first_last, '
+    'span_last, sum_active or episodes. Returns the stream''s row. Errors: PT422, with what to change.';
+
+CREATE FUNCTION vsm._set_stages(of_stream text, list jsonb) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- A stage that is left out is dropped, or retired when history refers to it; then it keeps its place behind the
+    -- one it followed, so that what counted as started work still does.
+    MERGE INTO vsm.stages s
+    USING (
+        WITH listed AS (
+            SELECT * FROM vsm._read_stage_list(list)),
+        left_out AS (
+            SELECT o.*, coalesce((SELECT l.place FROM vsm.stages p JOIN listed l ON l.name = p.name
+                                  WHERE p.stream = of_stream AND p."order" < o."order"
+                                  ORDER BY p."order" DESC LIMIT 1), 0) AS behind,
+                   NOT EXISTS (SELECT FROM vsm.stage_transitions t WHERE t.to_stage_id = o.id)
+                   AND NOT EXISTS (SELECT FROM vsm.work_items w WHERE w.stage_id = o.id)
+                   AND NOT EXISTS (SELECT FROM vsm._totals_kept k WHERE o.id IN (k.a, CASE k.kind WHEN 3 THEN k.b END)) AS unused
+            FROM vsm.stages o
+            WHERE o.stream = of_stream AND o.name NOT IN (SELECT l.name FROM listed l))
+        SELECT (row_number() OVER (PARTITION BY a.unused ORDER BY a.place, a.then))::integer AS "order", a.*
+        FROM (SELECT l.place, -1 AS then, l.name, l.category, l.wip_limit, l.type, l.description,
+                     false AS retired, false AS unused
+              FROM listed l
+              UNION ALL
+              SELECT o.behind, o."order", o.name, o.category, o.wip_limit, o.type, o.description, true, o.unused
+              FROM left_out o) a) n
+    ON s.stream = of_stream AND s.name = n.name
+    WHEN MATCHED AND n.unused THEN
+        DELETE
+    WHEN MATCHED AND (s."order", s.category, s.wip_limit, s.type, s.description, s.retired_at IS NOT NULL)
+                     IS DISTINCT FROM (n."order", n.category, n.wip_limit, n.type, n.description, n.retired) THEN
+        UPDATE SET "order" = n."order", category = n.category, wip_limit = n.wip_limit, type = n.type,
+                   description = n.description,
+                   retired_at = CASE WHEN n.retired THEN coalesce(s.retired_at, now()) END
+    WHEN NOT MATCHED THEN
+        INSERT (stream, name, "order", category, wip_limit, type, description)
+        VALUES (of_stream, n.name, n."order", n.category, n.wip_limit, n.type, n.description);
+END $$;
+COMMENT ON FUNCTION vsm._set_stages(text, jsonb) IS 'The part of vsm.define_stream() that changes the stages.';
+
+CREATE FUNCTION vsm._seed_default() RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM vsm.value_streams) THEN
+        RETURN;
+    END IF;
+    -- two sessions may come at the same instant: the second sees what the first did
+    LOCK TABLE vsm.value_streams IN SHARE ROW EXCLUSIVE MODE;
+    IF NOT EXISTS (SELECT FROM vsm.value_streams) THEN
+        PERFORM vsm.define_stream('default');
+    END IF;
+END $$;
+COMMENT ON FUNCTION vsm._seed_default() IS 'Defines the default stream and types when there is no stream yet.';

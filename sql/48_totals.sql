@@ -1,0 +1,128 @@
+-- 48_totals: what monitoring adds up: totals and histograms of the ledger
+
+CREATE FUNCTION vsm._bucket(us bigint) RETURNS integer
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__bucket';
+COMMENT ON FUNCTION vsm._bucket(bigint) IS 'Bucket of a duration in microseconds in the histograms, from 0; null for null.';
+
+CREATE FUNCTION vsm._bucket_bounds() RETURNS double precision[]
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__bucket_bounds';
+COMMENT ON FUNCTION vsm._bucket_bounds() IS 'Upper bounds of the histograms'' buckets in seconds, inclusive; the last is infinite.';
+
+-- Ledger rows that are alike add so much to these totals; kinds as in src/counters.h.
+CREATE FUNCTION vsm._totals_of(from_stage_id bigint, to_stage_id bigint, type text, stay integer, cycle integer, lead integer,
+                               items bigint, stay_ms numeric, cycle_ms numeric, lead_ms numeric)
+    RETURNS TABLE (kind integer, a bigint, b bigint, n bigint, type text)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT v.*
+    FROM (VALUES
+        (2, CASE WHEN _totals_of.type IS NOT NULL THEN to_stage_id END, hashtextextended(_totals_of.type, 0), items, _totals_of.type),
+        (3, coalesce(from_stage_id, 0), to_stage_id, items, NULL),
+        (4, from_stage_id, stay::bigint, items, NULL),
+        (5, CASE WHEN stay IS NOT NULL THEN from_stage_id END, 0, stay_ms::bigint, NULL),
+        (6, CASE WHEN cycle IS NOT NULL THEN to_stage_id END, cycle::bigint, items, NULL),
+        (7, CASE WHEN cycle IS NOT NULL THEN to_stage_id END, 0, cycle_ms::bigint, NULL),
+        (8, CASE WHEN lead IS NOT NULL THEN to_stage_id END, lead::bigint, items, NULL),
+        (9, CASE WHEN lead IS NOT NULL THEN to_stage_id END, 0, lead_ms::bigint, NULL)) v (kind, a, b, n, type)
+    WHERE v.a IS NOT NULL AND v.b IS NOT NULL AND v.n <> 0;
+END;
+COMMENT ON FUNCTION vsm._totals_of(bigint, bigint, text, integer, integer, integer, bigint, numeric, numeric, numeric) IS
+    'What ledger rows that are alike add to the totals.';
+
+-- What the totals are counted from.
+CREATE VIEW vsm._totals_counted AS
+SELECT u.kind, u.a, u.b, sum(u.n)::bigint AS n
+FROM (SELECT o.kind, o.a, o.b, o.n
+      FROM (SELECT t.from_stage_id, t.to_stage_id, t.type, vsm._bucket(vsm._interval_us(t.time_in_stage)) AS stay,
+                   vsm._bucket(vsm._interval_us(t.cycle_time)) AS cycle, vsm._bucket(vsm._interval_us(t.lead_time)) AS lead,
+                   count(*) AS items, sum(vsm._interval_us(t.time_in_stage) / 1000) AS stay_ms,
+                   sum(vsm._interval_us(t.cycle_time) / 1000) AS cycle_ms, sum(vsm._interval_us(t.lead_time) / 1000) AS lead_ms
+            FROM vsm.stage_transitions t GROUP BY 1, 2, 3, 4, 5, 6) g
+      CROSS JOIN LATERAL vsm._totals_of(g.from_stage_id, g.to_stage_id, g.type, g.stay, g.cycle, g.lead, g.items, g.stay_ms,
+                                        g.cycle_ms, g.lead_ms) o
+      UNION ALL
+      SELECT k.kind, k.a, k.b, k.n FROM vsm._totals_kept k WHERE k.n <> 0) u
+WHERE EXISTS (SELECT FROM vsm.stages s WHERE s.id = CASE u.kind WHEN 3 THEN u.b ELSE u.a END)
+  AND (u.kind <> 3 OR u.a = 0 OR EXISTS (SELECT FROM vsm.stages s WHERE s.id = u.a))
+GROUP BY 1, 2, 3;
+COMMENT ON VIEW vsm._totals_counted IS 'The totals of stages that are defined, from the ledger and what it had held.';
+
+CREATE FUNCTION vsm._totals_keep() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET row_security = off
+AS $$
+BEGIN
+    IF tg_relid <> 'vsm.stage_transitions'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stage_transitions');
+    END IF;
+    INSERT INTO vsm._totals_kept (kind, a, b, n, type)
+    SELECT o.kind, o.a, o.b, sum(o.n), o.type
+    FROM (SELECT t.from_stage_id, t.to_stage_id, t.type, vsm._bucket(vsm._interval_us(t.time_in_stage)) AS stay,
+                 vsm._bucket(vsm._interval_us(t.cycle_time)) AS cycle, vsm._bucket(vsm._interval_us(t.lead_time)) AS lead,
+                 count(*) AS items, sum(vsm._interval_us(t.time_in_stage) / 1000) AS stay_ms,
+                 sum(vsm._interval_us(t.cycle_time) / 1000) AS cycle_ms, sum(vsm._interval_us(t.lead_time) / 1000) AS lead_ms
+          FROM gone t GROUP BY 1, 2, 3, 4, 5, 6) g
+    CROSS JOIN LATERAL vsm._totals_of(g.from_stage_id, g.to_stage_id, g.type, g.stay, g.cycle, g.lead, g.items, g.stay_ms,
+                                      g.cycle_ms, g.lead_ms) o
+    GROUP BY 1, 2, 3, 5;
+    -- now and then, sum up what nobody else is summing up
+    IF FOUND AND currval('vsm._totals_kept_id_seq') % 1000 < 10 THEN
+        WITH old AS (
+            DELETE FROM vsm._totals_kept k
+            WHERE k.id IN (SELECT l.id FROM vsm._totals_kept l ORDER BY l.id FOR UPDATE SKIP LOCKED)
+            RETURNING k.kind, k.a, k.b, k.n, k.type)
+        INSERT INTO vsm._totals_kept (kind, a, b, n, type)
+        SELECT o.kind, o.a, o.b, sum(o.n), o.type FROM old o GROUP BY 1, 2, 3, 5;
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vsm._totals_keep() IS 'Keeps what ledger rows had added to the totals that are deleted or changed.';
+
+CREATE FUNCTION vsm._totals_unknown() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__totals_unknown';
+COMMENT ON FUNCTION vsm._totals_unknown() IS 'Has the totals counted anew: the ledger is changed by replication.';
+
+CREATE TRIGGER vsm_keep_totals AFTER DELETE ON vsm.stage_transitions
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION vsm._totals_keep();
+CREATE TRIGGER vsm_keep_corrected_totals AFTER UPDATE ON vsm.stage_transitions
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION vsm._totals_keep();
+CREATE TRIGGER vsm_replicated AFTER INSERT OR UPDATE OR DELETE ON vsm.stage_transitions
+    FOR EACH ROW EXECUTE FUNCTION vsm._totals_unknown();
+ALTER TABLE vsm.stage_transitions ENABLE REPLICA TRIGGER vsm_replicated;
+
+CREATE FUNCTION vsm._totals_now() RETURNS TABLE (kind integer, a bigint, b bigint, n bigint)
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__totals_now';
+COMMENT ON FUNCTION vsm._totals_now() IS 'The totals of all committed transactions, at one instant.';
+
+CREATE VIEW vsm.flow_totals WITH (security_invoker = true) AS
+SELECT CASE t.kind WHEN 2 THEN 'work_items_created' WHEN 3 THEN 'stage_transitions' ELSE 'work_items_completed' END AS total,
+       s.stream, y.type, f.name AS from_stage, CASE WHEN t.kind <> 2 THEN s.name END AS to_stage, sum(t.n)::bigint AS value
+FROM vsm._totals_now() t
+JOIN vsm.stages s ON s.id = CASE t.kind WHEN 3 THEN t.b ELSE t.a END
+LEFT JOIN vsm.stages f ON f.id = t.a AND t.kind = 3
+LEFT JOIN (SELECT w.name AS type FROM vsm.work_item_types w UNION SELECT k.type FROM vsm._totals_kept k WHERE k.type IS NOT NULL) y
+       ON hashtextextended(y.type, 0) = t.b AND t.kind = 2
+WHERE t.kind IN (2, 3, 8)
+GROUP BY 1, s.stream, y.type, f.name, 5;
+COMMENT ON VIEW vsm.flow_totals IS
+    'What the ledger has recorded so far by committed transactions, for monitoring: work_items_created by type, stage_transitions by from_stage (null at '
+    'first) and to_stage, work_items_completed by to_stage. They never fall: deleted items stay counted, a reopened item counts '
+    'again when it is finished again, corrected history counts as recorded once more. TRUNCATE starts anew.';
+
+CREATE VIEW vsm.flow_histograms WITH (security_invoker = true) AS
+WITH totals AS MATERIALIZED (SELECT * FROM vsm._totals_now()),
+series AS (
+    SELECT DISTINCT t.kind / 2 * 2 AS kind, t.a FROM totals t WHERE t.kind IN (4, 6, 8))
+SELECT CASE e.kind WHEN 4 THEN 'time_in_stage' WHEN 6 THEN 'cycle_time' ELSE 'lead_time' END AS histogram,
+       s.stream, s.name AS stage, bound.le,
+       coalesce(sum(t.n) FILTER (WHERE t.kind = e.kind AND t.b < bound.place), 0)::bigint AS count,
+       coalesce(sum(t.n) FILTER (WHERE t.kind = e.kind + 1), 0) / 1000.0::double precision AS sum
+FROM series e
+JOIN vsm.stages s ON s.id = e.a
+CROSS JOIN unnest(vsm._bucket_bounds()) WITH ORDINALITY bound (le, place)
+JOIN totals t ON t.a = e.a AND t.kind IN (e.kind, e.kind + 1)
+GROUP BY 1, 2, 3, 4;
+COMMENT ON VIEW vsm.flow_histograms IS
+    'Histograms for monitoring of what the ledger has recorded so far, cumulative: count of durations of at most le seconds, and '
+    'the sum of all, in seconds. time_in_stage by the stage left; lead_time (creation to finish) and cycle_time (first start to '
+    'finish) by the done stage entered, as the stages were defined when the item finished. They never fall, as vsm.flow_totals.';

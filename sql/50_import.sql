@@ -1,0 +1,513 @@
+-- 50_import: history from any table, view or foreign table, in any order, again and again
+--
+-- The caller's part reads the source with the caller's rights into a temporary table that belongs to the owner of the
+-- ledger; the owner's part (_import_begin, _import_apply) never touches anything of the caller's.
+
+CREATE TYPE vsm.import_result AS (
+    items bigint,
+    transitions bigint,
+    merged bigint,
+    skipped bigint,
+    refused bigint
+);
+COMMENT ON TYPE vsm.import_result IS
+    'What an import did. items: created or changed; then the source''s rows: transitions: added to the ledger; merged: '
+    'the item was in that stage already; skipped: there already, or twice in the source; refused: see vsm.import_refusals.';
+
+-- What an event is among the events of its item before it.
+CREATE TYPE vsm._sequence_step AS (
+    copy boolean,
+    keep boolean,
+    from_stage_id bigint,
+    time_in_stage interval,
+    cycle_time interval,
+    lead_time interval
+);
+CREATE FUNCTION vsm._sequence_next(internal, bigint, timestamptz, boolean) RETURNS internal
+    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__sequence_next';
+COMMENT ON FUNCTION vsm._sequence_next(internal, bigint, timestamptz, boolean) IS 'Takes the next event.';
+CREATE FUNCTION vsm._sequence_step(internal) RETURNS vsm._sequence_step
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sequence_step';
+COMMENT ON FUNCTION vsm._sequence_step(internal) IS 'Says what the last event is.';
+CREATE AGGREGATE vsm._sequence(stage_id bigint, at timestamptz, new boolean) (
+    SFUNC = vsm._sequence_next, STYPE = internal, FINALFUNC = vsm._sequence_step, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE vsm._sequence(bigint, timestamptz, boolean) IS
+    'For a window over the events of one item in order, ROWS UNBOUNDED PRECEDING: whether the current one is a copy of an '
+    'earlier one, whether it is a move, from where, and after how long; whether it finishes the item, and after how long.';
+
+CREATE FUNCTION vsm._latest_step(internal, text, timestamptz) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__latest_step';
+COMMENT ON FUNCTION vsm._latest_step(internal, text, timestamptz) IS 'Takes what an event says.';
+CREATE FUNCTION vsm._latest_value(internal) RETURNS text
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__latest_value';
+COMMENT ON FUNCTION vsm._latest_value(internal) IS 'What was said last.';
+CREATE AGGREGATE vsm._latest(value text, at timestamptz) (
+    SFUNC = vsm._latest_step, STYPE = internal, SSPACE = 128,
+    FINALFUNC = vsm._latest_value, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE vsm._latest(text, timestamptz) IS
+    'The last text that is neither null nor empty, whatever the order of the rows; where times are equal, the greater bytewise.';
+
+-- What the caller asks for, by src/on_behalf.c: what he may do is looked at there, with his rights and access, and the rest
+-- is done as the owner, by _import_prepare and _import_run.
+CREATE FUNCTION vsm._import_begin(stream text, on_error text) RETURNS text
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__import_begin';
+COMMENT ON FUNCTION vsm._import_begin(text, text) IS
+    'First step of an import: makes pg_temp.vsm_import, for the rows, and returns the stream''s time zone. Errors: PT404, PT422, 42501.';
+CREATE FUNCTION vsm._import_apply(stream text, source text, create_stages boolean, on_error text) RETURNS vsm.import_result
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__import_apply';
+COMMENT ON FUNCTION vsm._import_apply(text, text, boolean, text) IS
+    'Second step of an import: what pg_temp.vsm_import holds. Errors: PT404, PT422, 42501.';
+
+-- Makes ready for an import; returns the stream's time zone.
+CREATE FUNCTION vsm._import_prepare(of_stream text, on_error text, importer text) RETURNS text
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    SET client_min_messages = warning
+AS $$
+DECLARE
+    zone text;
+BEGIN
+    IF on_error IS NULL OR on_error NOT IN ('abort', 'skip') THEN
+        RAISE EXCEPTION 'on_error cannot be "%"', on_error
+            USING ERRCODE = 'PT422', DETAIL = 'It says what becomes of the whole import when a row cannot be imported.',
+                  HINT = 'Give abort (the default) or skip.';
+    END IF;
+    IF of_stream = 'default' THEN
+        PERFORM vsm._seed_default();
+    END IF;
+    -- one import into a stream at a time
+    SELECT v.time_zone INTO zone FROM vsm.value_streams v WHERE v.name = of_stream FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'stream "%" not found', of_stream
+            USING ERRCODE = 'PT404', DETAIL = 'There is no stream of that name; names are case-sensitive.',
+                  HINT = 'vsm.define_stream() defines one.';
+    END IF;
+    DROP TABLE IF EXISTS pg_temp.vsm_import, pg_temp.vsm_import_refused, pg_temp.vsm_import_items, pg_temp.vsm_import_moves;
+    CREATE TEMPORARY TABLE vsm_import (ord bigint, case_id text, stage text, entered_at timestamptz, entered_text text,
+                                       type text, title text, wide_row bigint) ON COMMIT DROP;
+    EXECUTE format('GRANT INSERT ON pg_temp.vsm_import TO %I', importer);
+    RETURN zone;
+END $$;
+COMMENT ON FUNCTION vsm._import_prepare(text, text, text) IS 'The owner''s part of vsm._import_begin(). Errors: PT404, PT422.';
+
+-- A column of the source as an expression; NULL for an optional one that is not there.
+CREATE FUNCTION vsm._import_column(source regclass, column_name text, optional boolean DEFAULT false) RETURNS text
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_attribute a
+               WHERE a.attrelid = source AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped) THEN
+        RETURN format('s.%I', column_name);
+    ELSIF optional OR column_name IS NULL THEN
+        RETURN 'NULL';
+    END IF;
+    RAISE EXCEPTION 'source "%" has no column "%"', source, column_name
+        USING ERRCODE = 'PT422',
+              DETAIL = format('Its columns are %s.', (SELECT string_agg(format('"%s"', a.attname), ', ' ORDER BY a.attnum)
+                                                      FROM pg_attribute a
+                                                      WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped)),
+              HINT = 'Name the source''s columns in the call, e.g. time_column => ''changed_at''.';
+END $$;
+COMMENT ON FUNCTION vsm._import_column(regclass, text, boolean) IS 'A column of an import''s source. Errors: PT422.';
+
+-- A column with times as two expressions, value and text: texts are read by the session's DateStyle in its TimeZone, and
+-- kept for the case that they cannot be.
+CREATE FUNCTION vsm._import_time(source regclass, column_name text) RETURNS text
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    reference CONSTANT text := vsm._import_column(source, column_name);
+    type CONSTANT regtype := (SELECT coalesce(nullif(t.typbasetype, 0), t.oid)
+                              FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+                              WHERE a.attrelid = source AND a.attname = column_name);
+BEGIN
+    IF type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN
+        RETURN format('%s::timestamptz, NULL::text', reference);
+    ELSIF type IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) THEN
+        RETURN format('vsm._read_time(%1$s::text), %1$s::text', reference);
+    END IF;
+    RAISE EXCEPTION 'column "%" of source "%" holds no times', column_name, source
+        USING ERRCODE = 'PT422', DETAIL = format('Its type is %s.', type),
+              HINT = 'Name a column of type timestamptz, timestamp, date or text.';
+END $$;
+COMMENT ON FUNCTION vsm._import_time(regclass, text) IS 'A time column of an import''s source. Errors: PT422.';
+
+CREATE FUNCTION vsm._read_time(value text) RETURNS timestamptz
+    LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN value::timestamptz;
+EXCEPTION WHEN data_exception THEN
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vsm._read_time(text) IS 'A text as a time, or null when it is none.';
+
+CREATE FUNCTION vsm.import_events(source regclass, stream text DEFAULT 'default', case_column text DEFAULT 'case_id',
+                                  stage_column text DEFAULT 'stage', time_column text DEFAULT 'entered_at',
+                                  type_column text DEFAULT 'type', title_column text DEFAULT 'title',
+                                  order_column text DEFAULT NULL, create_stages boolean DEFAULT false,
+                                  on_error text DEFAULT 'abort')
+    RETURNS vsm.import_result
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    SET synchronize_seqscans = off
+    SET "TimeZone" = 'UTC'
+AS $$
+BEGIN
+    PERFORM set_config('TimeZone', vsm._import_begin(stream, on_error), true);
+    EXECUTE format('INSERT INTO pg_temp.vsm_import SELECT row_number() OVER (%s), %s::text, %s::text, %s, %s::text, %s::text FROM %s s',
+                   'ORDER BY ' || nullif(vsm._import_column(source, order_column, order_column IS NULL), 'NULL'),
+                   vsm._import_column(source, case_column), vsm._import_column(source, stage_column),
+                   vsm._import_time(source, time_column),
+                   vsm._import_column(source, type_column, type_column = 'type'),
+                   vsm._import_column(source, title_column, title_column = 'title'), source);
+    RETURN vsm._import_apply(stream, source::text, create_stages, on_error);
+END $$;
+COMMENT ON FUNCTION vsm.import_events(regclass, text, text, text, text, text, text, text, boolean, text) IS
+    'Imports status changes in long form, one row per entry of a case into a stage, from a table, view or foreign table. '
+    'Rows may come in any order, twice and again; equal times of a case keep the order of order_column, else of the source. '
+    'time_column: timestamptz, or timestamp, date or text, which count in the stream''s zone. Cases become work items by '
+    'external_id. create_stages: adds unknown stages (wait, before the done stages) and types. on_error: abort, or skip, '
+    'which keeps refused rows in vsm.import_refusals. Returns counts. Errors: PT404 stream; PT422 columns, stages, rows.';
+
+CREATE FUNCTION vsm.import_wide(source regclass, id_column text DEFAULT 'id', stage_columns text[] DEFAULT NULL,
+                                stream text DEFAULT 'default', stages text[] DEFAULT NULL,
+                                type_column text DEFAULT 'type', title_column text DEFAULT 'title',
+                                create_stages boolean DEFAULT false, on_error text DEFAULT 'abort')
+    RETURNS vsm.import_result
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    SET synchronize_seqscans = off
+    SET "TimeZone" = 'UTC'
+AS $$
+DECLARE
+    columns CONSTANT text[] := coalesce(stage_columns, (
+        SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a
+        WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
+          AND a.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype)));
+    names CONSTANT text[] := coalesce(stages, columns);
+    entries text;
+BEGIN
+    IF coalesce(cardinality(columns), 0) = 0 THEN
+        RAISE EXCEPTION 'source "%" has no date columns', source
+            USING ERRCODE = 'PT422', DETAIL = 'No column of it is a timestamptz, timestamp or date.',
+                  HINT = 'Name them: stage_columns => ARRAY[''Started'', ''Finished''].';
+    END IF;
+    IF cardinality(names) <> cardinality(columns) THEN
+        RAISE EXCEPTION 'stages and stage_columns differ in length'
+            USING ERRCODE = 'PT422', DETAIL = format('They name %s stages and %s columns.', cardinality(names), cardinality(columns)),
+                  HINT = 'Give one stage for each column, in the same order.';
+    END IF;
+    PERFORM set_config('TimeZone', vsm._import_begin(stream, on_error), true);
+    SELECT string_agg(format('(%s, %L, %s)', p, names[p], vsm._import_time(source, columns[p])), ', ' ORDER BY p) INTO entries
+    FROM generate_subscripts(columns, 1) p;
+    -- in the order of the columns, which is the order of the stages and of equal times
+    EXECUTE format('INSERT INTO pg_temp.vsm_import'
+                   ' SELECT (e.place::bigint << 40) + s.vsm_row, %s::text, e.stage, e.entered_at, e.entered_text, %s::text, %s::text, s.vsm_row'
+                   ' FROM (SELECT *, row_number() OVER () AS vsm_row FROM %s) s'
+                   ' CROSS JOIN LATERAL (VALUES %s) e (place, stage, entered_at, entered_text)'
+                   ' WHERE e.entered_at IS NOT NULL OR e.entered_text <> ''''',
+                   vsm._import_column(source, id_column),
+                   vsm._import_column(source, type_column, type_column = 'type'),
+                   vsm._import_column(source, title_column, title_column = 'title'), source, entries);
+    RETURN vsm._import_apply(stream, source::text, create_stages, on_error);
+END $$;
+COMMENT ON FUNCTION vsm.import_wide(regclass, text, text[], text, text[], text, text, boolean, text) IS
+    'Imports status changes in wide form, one row per item and a column per stage with the time of entry (null or blank: '
+    'never entered). stage_columns: default all date and timestamp columns; stages: their stages'' names, default the '
+    'columns'' names. Equal times of an item keep the order of the columns. The rest as in vsm.import_events().';
+
+-- Why a row cannot be imported, or null.
+CREATE FUNCTION vsm._import_objection(case_id text, stage text, entered_at timestamptz, entered_text text, title text,
+                                      stage_known boolean, type text, type_known boolean, latest timestamptz) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE
+    WHEN coalesce(case_id, '') = '' THEN 'no case id'
+    WHEN coalesce(stage, '') = '' THEN 'no stage'
+    WHEN entered_at IS NULL AND coalesce(entered_text, '') = '' THEN 'no time'
+    WHEN entered_at IS NULL THEN format('"%s" is not a time', entered_text)
+    WHEN NOT isfinite(entered_at) THEN 'the time is infinite'
+    WHEN entered_at < timestamptz '1970-01-01 00:00:00+00' THEN format('the time lies before 1970: %s', entered_at)
+    WHEN entered_at > latest THEN 'the time lies in the future'
+    WHEN char_length(coalesce(nullif(title, ''), case_id)) > 500 THEN 'the title has more than 500 characters'
+    WHEN NOT stage_known THEN format('stage "%s" is not defined', stage)
+    WHEN NOT type_known THEN format('type "%s" is not defined', type)
+END;
+COMMENT ON FUNCTION vsm._import_objection(text, text, timestamptz, text, text, boolean, text, boolean, timestamptz) IS
+    'Why a row cannot be imported, or null.';
+
+-- Unknown stages become wait stages before the done stages, unknown types types, in the order of their appearance.
+CREATE FUNCTION vsm._import_add_definitions(of_stream text, create_types boolean) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    unknown text[];
+    first_done integer;
+BEGIN
+    INSERT INTO vsm.work_item_types (name)
+    SELECT n.type FROM (SELECT r.type, min(r.ord) AS ord FROM pg_temp.vsm_import r WHERE r.type <> '' GROUP BY 1) n
+    WHERE create_types AND n.type NOT IN (SELECT t.name FROM vsm.work_item_types t) ORDER BY n.ord;
+
+    SELECT array_agg(n.stage ORDER BY n.ord) INTO unknown
+    FROM (SELECT r.stage, min(r.ord) AS ord FROM pg_temp.vsm_import r WHERE r.stage <> '' GROUP BY 1) n
+    WHERE n.stage NOT IN (SELECT s.name FROM vsm.stages s WHERE s.stream = of_stream);
+    IF unknown IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT min(s."order") INTO first_done FROM vsm.stages s WHERE s.stream = of_stream AND s.category = 'done';
+    UPDATE vsm.stages s SET "order" = s."order" + cardinality(unknown)
+    WHERE s.stream = of_stream AND s."order" >= first_done;
+    INSERT INTO vsm.stages (stream, name, "order", category)
+    SELECT of_stream, u.name, first_done + u.place::integer - 1, 'wait' FROM unnest(unknown) WITH ORDINALITY u (name, place);
+END $$;
+COMMENT ON FUNCTION vsm._import_add_definitions(text, boolean) IS 'create_stages => true of the imports.';
+
+-- Takes the rows that cannot be imported out of pg_temp.vsm_import; returns how many.
+CREATE FUNCTION vsm._import_refuse(of_stream text, source text, on_error text) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    latest CONSTANT timestamptz := clock_timestamp() + '5 minutes';
+    refused bigint;
+    facts text;
+BEGIN
+    CREATE TEMPORARY TABLE vsm_import_refused ON COMMIT DROP AS
+    SELECT * FROM (
+        SELECT r.ord, vsm._import_objection(
+                   r.case_id, r.stage, r.entered_at, r.entered_text, r.title,
+                   r.stage IN (SELECT s.name FROM vsm.stages s WHERE s.stream = of_stream), r.type,
+                   coalesce(nullif(r.type, ''), 'task') IN (SELECT t.name FROM vsm.work_item_types t),
+                   latest) AS reason
+        FROM pg_temp.vsm_import r) o
+    WHERE o.reason IS NOT NULL;
+    GET DIAGNOSTICS refused = ROW_COUNT;
+    IF refused = 0 THEN
+        RETURN 0;
+    END IF;
+
+    IF on_error = 'abort' THEN
+        SELECT string_agg(format('"%s"', n.stage), ', ' ORDER BY n.ord) INTO facts
+        FROM (SELECT r.stage, min(r.ord) AS ord FROM pg_temp.vsm_import r
+              JOIN pg_temp.vsm_import_refused o USING (ord)
+              WHERE o.reason = format('stage "%s" is not defined', r.stage) GROUP BY 1) n;
+        IF facts IS NOT NULL THEN
+            RAISE EXCEPTION 'the source names stages that stream "%" does not have', of_stream
+                USING ERRCODE = 'PT422', DETAIL = format('They are %s.', facts),
+                      HINT = 'Define them with vsm.define_stream(), or import with create_stages => true or on_error => ''skip''.';
+        END IF;
+        SELECT string_agg(DISTINCT format('"%s"', r.type), ', ') INTO facts
+        FROM pg_temp.vsm_import r JOIN pg_temp.vsm_import_refused o USING (ord)
+        WHERE o.reason = format('type "%s" is not defined', r.type);
+        IF facts IS NOT NULL THEN
+            RAISE EXCEPTION 'the source names work item types that are not defined'
+                USING ERRCODE = 'PT422', DETAIL = format('They are %s.', facts),
+                      HINT = 'Add them to vsm.work_item_types, or import with create_stages => true or on_error => ''skip''.';
+        END IF;
+        SELECT string_agg(format('row %s (case %s): %s', b.row, coalesce(b.case_id, 'null'), b.reason), '; ' ORDER BY b.row, b.ord) INTO facts
+        FROM (SELECT coalesce(r.wide_row, r.ord) AS row, r.ord, r.case_id, o.reason
+              FROM pg_temp.vsm_import_refused o JOIN pg_temp.vsm_import r USING (ord) ORDER BY 1, 2 LIMIT 3) b;
+        RAISE EXCEPTION '% of % cannot be imported', CASE refused WHEN 1 THEN '1 row' ELSE format('%s rows', refused) END,
+                        -- the temporary table of vsm_api.import_begin() has no name to its users
+                        CASE source WHEN 'import_rows' THEN 'the import' ELSE format('"%s"', source) END
+            USING ERRCODE = 'PT422', DETAIL = facts || CASE WHEN refused > 3 THEN '; ...' ELSE '' END,
+                  HINT = 'Mend them, or leave them out with on_error => ''skip''.';
+    END IF;
+
+    INSERT INTO vsm.import_refusals (stream, source, case_id, stage, entered_at, reason, imported_by)
+    SELECT of_stream, source, r.case_id, r.stage, coalesce(r.entered_text, r.entered_at::text), o.reason, vsm._actor()
+    FROM pg_temp.vsm_import_refused o JOIN pg_temp.vsm_import r USING (ord) ORDER BY coalesce(r.wide_row, r.ord), o.ord;
+    DELETE FROM pg_temp.vsm_import r USING pg_temp.vsm_import_refused o WHERE o.ord = r.ord;
+    RETURN refused;
+END $$;
+COMMENT ON FUNCTION vsm._import_refuse(text, text, text) IS 'on_error of the imports. Errors: PT422.';
+
+-- One work item per case, those that are there already locked.
+CREATE FUNCTION vsm._import_find_items(of_stream text) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    CREATE TEMPORARY TABLE vsm_import_items ON COMMIT DROP AS
+    SELECT o.case_id, coalesce(o.item_id, nextval('vsm.work_items_id_seq')) AS item_id, o.item_id IS NULL AS fresh,
+           coalesce(o.known_type, o.type, 'task') AS type, coalesce(o.title, o.case_id) AS title
+    FROM (SELECT c.*, w.id AS item_id, w.type AS known_type
+          FROM (SELECT r.case_id, min(r.entered_at) AS first_at, vsm._latest(r.type, r.entered_at) AS type,
+                       vsm._latest(r.title, r.entered_at) AS title
+                FROM pg_temp.vsm_import r GROUP BY 1) c
+          LEFT JOIN vsm.work_items w ON w.stream = of_stream AND w.external_id = c.case_id
+          ORDER BY c.first_at, c.case_id COLLATE "C"
+          OFFSET 0) o;
+    IF EXISTS (SELECT FROM pg_temp.vsm_import_items i WHERE NOT i.fresh) THEN
+        PERFORM w.id FROM vsm.work_items w JOIN pg_temp.vsm_import_items i ON i.item_id = w.id
+        WHERE NOT i.fresh ORDER BY w.id FOR UPDATE OF w;
+        -- what somebody deleted while we waited for it is new
+        UPDATE pg_temp.vsm_import_items i SET item_id = nextval('vsm.work_items_id_seq'), fresh = true
+        WHERE NOT i.fresh AND NOT EXISTS (SELECT FROM vsm.work_items w WHERE w.id = i.item_id);
+    END IF;
+END $$;
+COMMENT ON FUNCTION vsm._import_find_items(text) IS 'Work items of the imported cases.';
+
+-- What the items' moves are once the new events are among the known ones, by src/import.c: a copy of an event is dropped,
+-- and one that finds the item in its stage already is merged ("keep" is false).
+CREATE FUNCTION vsm._import_merge_moves(of_stream text) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    CREATE TEMPORARY TABLE vsm_import_moves ON COMMIT DROP AS
+    WITH events AS (
+        SELECT i.item_id, i.type, r.entered_at AS at, s.id AS stage_id, 'new' AS origin, NULL::bigint AS id, r.ord
+        FROM pg_temp.vsm_import r
+        JOIN pg_temp.vsm_import_items i USING (case_id)
+        JOIN vsm.stages s ON s.stream = of_stream AND s.name = r.stage
+        UNION ALL
+        SELECT t.work_item_id, i.type, t."timestamp", t.to_stage_id, 'ledger', t.id, NULL
+        FROM vsm.stage_transitions t JOIN pg_temp.vsm_import_items i ON i.item_id = t.work_item_id AND NOT i.fresh
+        UNION ALL
+        SELECT m.work_item_id, i.type, m."timestamp", m.stage_id, 'merged', m.id, NULL
+        FROM vsm._merged_events m JOIN pg_temp.vsm_import_items i ON i.item_id = m.work_item_id AND NOT i.fresh),
+    sequence AS (
+        SELECT e.*, vsm._sequence(e.stage_id, e.at, e.origin = 'new')
+                        OVER (PARTITION BY e.item_id ORDER BY e.at, e.id, e.ord ROWS UNBOUNDED PRECEDING) AS step
+        FROM events e
+        -- new moves draw their ids in this order
+        ORDER BY e.item_id, e.at, e.id, e.ord OFFSET 0)
+    SELECT q.item_id, q.at, coalesce(q.id, nextval('vsm.stage_transitions_id_seq')) AS id, q.stage_id, q.origin,
+           (q.step).keep, (q.step).from_stage_id, (q.step).time_in_stage, (q.step).cycle_time, (q.step).lead_time,
+           CASE WHEN (q.step).from_stage_id IS NULL THEN q.type END AS type
+    FROM sequence q WHERE NOT (q.step).copy;
+END $$;
+COMMENT ON FUNCTION vsm._import_merge_moves(text) IS 'Old and new moves of the imported items in order.';
+
+-- Returns the counts of the result but for the refused and skipped rows.
+CREATE FUNCTION vsm._import_write(of_stream text) RETURNS vsm.import_result
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    result vsm.import_result := (0, 0, 0, 0, 0);
+    known_changed bigint := 0;
+BEGIN
+    -- known rows that the new ones changed; none when all items are new
+    IF EXISTS (SELECT FROM pg_temp.vsm_import_items i WHERE NOT i.fresh) THEN
+        DELETE FROM vsm.stage_transitions t USING pg_temp.vsm_import_moves m
+        WHERE m.origin = 'ledger' AND NOT m.keep AND t.work_item_id = m.item_id AND t.id = m.id;
+        DELETE FROM vsm._merged_events e USING pg_temp.vsm_import_moves m
+        WHERE m.origin = 'merged' AND m.keep AND e.work_item_id = m.item_id AND e.id = m.id;
+        UPDATE vsm.stage_transitions t
+        SET from_stage_id = m.from_stage_id, time_in_stage = m.time_in_stage, cycle_time = m.cycle_time, lead_time = m.lead_time,
+            type = CASE WHEN m.from_stage_id IS NULL THEN coalesce(t.type, m.type) END
+        FROM pg_temp.vsm_import_moves m
+        WHERE m.origin = 'ledger' AND m.keep AND t.work_item_id = m.item_id AND t.id = m.id
+          AND (t.from_stage_id, t.time_in_stage, t.cycle_time, t.lead_time)
+              IS DISTINCT FROM (m.from_stage_id, m.time_in_stage, m.cycle_time, m.lead_time);
+        INSERT INTO vsm.stage_transitions (work_item_id, id, from_stage_id, to_stage_id, "timestamp", recorded_at, time_in_stage,
+                                           actor, type, cycle_time, lead_time)
+        SELECT m.item_id, m.id, m.from_stage_id, m.stage_id, m.at, clock_timestamp(), m.time_in_stage, vsm._actor(), m.type,
+               m.cycle_time, m.lead_time
+        FROM pg_temp.vsm_import_moves m WHERE m.keep AND m.origin = 'merged';
+        INSERT INTO vsm._merged_events (work_item_id, id, stage_id, "timestamp")
+        SELECT m.item_id, m.id, m.stage_id, m.at
+        FROM pg_temp.vsm_import_moves m WHERE NOT m.keep AND m.origin = 'ledger';
+    END IF;
+
+    INSERT INTO vsm.stage_transitions (work_item_id, id, from_stage_id, to_stage_id, "timestamp", recorded_at, time_in_stage,
+                                       actor, type, cycle_time, lead_time)
+    SELECT m.item_id, m.id, m.from_stage_id, m.stage_id, m.at, clock_timestamp(), m.time_in_stage, (SELECT vsm._actor()), m.type,
+           m.cycle_time, m.lead_time
+    FROM pg_temp.vsm_import_moves m WHERE m.keep AND m.origin = 'new';
+    GET DIAGNOSTICS result.transitions = ROW_COUNT;
+    INSERT INTO vsm._merged_events (work_item_id, id, stage_id, "timestamp")
+    SELECT m.item_id, m.id, m.stage_id, m.at
+    FROM pg_temp.vsm_import_moves m WHERE NOT m.keep AND m.origin = 'new';
+    GET DIAGNOSTICS result.merged = ROW_COUNT;
+
+    BEGIN
+        INSERT INTO vsm.work_items (id, stream, external_id, title, type, updated_at, stage_id, created_at, stage_entered_at,
+                                    started_at, completed_at, active_time, wait_time, reopened, backward_moves)
+        SELECT i.item_id, of_stream, i.case_id, i.title, i.type, (m.state).stage_entered_at, (m.state).*
+        FROM (SELECT item_id, vsm._replay(stage_id, at, id) AS state
+              FROM pg_temp.vsm_import_moves WHERE keep GROUP BY 1) m
+        JOIN pg_temp.vsm_import_items i USING (item_id)
+        WHERE i.fresh;
+        GET DIAGNOSTICS result.items = ROW_COUNT;
+    EXCEPTION WHEN unique_violation THEN
+        RAISE EXCEPTION 'a work item of this import was created by somebody else meanwhile'
+            USING ERRCODE = 'PT409', DETAIL = sqlerrm, HINT = 'Import again: then the history goes to the item that is there.';
+    END;
+    IF EXISTS (SELECT FROM pg_temp.vsm_import_items i WHERE NOT i.fresh) THEN
+        UPDATE vsm.work_items w
+        SET updated_at = greatest(w.updated_at, (m.state).stage_entered_at),
+            stage_id = (m.state).stage_id, created_at = (m.state).created_at, stage_entered_at = (m.state).stage_entered_at,
+            started_at = (m.state).started_at, completed_at = (m.state).completed_at,
+            active_time = (m.state).active_time, wait_time = (m.state).wait_time, reopened = (m.state).reopened,
+            backward_moves = (m.state).backward_moves
+        FROM (SELECT n.item_id, vsm._replay(n.stage_id, n.at, n.id) FILTER (WHERE n.keep) AS state
+              FROM pg_temp.vsm_import_moves n JOIN pg_temp.vsm_import_items i USING (item_id)
+              WHERE NOT i.fresh GROUP BY 1 HAVING bool_or(n.origin = 'new')) m
+        WHERE w.id = m.item_id;
+        GET DIAGNOSTICS known_changed = ROW_COUNT;
+    END IF;
+    result.items := result.items + known_changed;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION vsm._import_write(text) IS 'Writes the ledger and the items of an import.';
+
+CREATE FUNCTION vsm._import_run(of_stream text, source text, create_stages boolean, on_error text, create_types boolean)
+    RETURNS vsm.import_result
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    SET vsm.recording = off
+    SET work_mem = '16MB'           -- memory stays flat; more makes it no faster
+    SET jit = off
+    SET enable_mergejoin = off      -- hashing is right for any size; sorting texts by the locale is slow
+    SET default_statistics_target = 10
+AS $$
+DECLARE
+    rows bigint;
+    refused bigint;
+    result vsm.import_result;
+    long boolean;
+    again boolean;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass('pg_temp.vsm_import') AND pg_get_userbyid(c.relowner) = current_user) THEN
+        RAISE EXCEPTION 'there is no import under way'
+            USING ERRCODE = 'PT422', DETAIL = 'This function is the second step of one.',
+                  HINT = 'Call vsm.import_events() or vsm.import_wide().';
+    END IF;
+    -- nobody but us analyzes temporary tables, and without statistics a second import would loop over the items
+    again := EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = of_stream);
+    IF again THEN
+        ANALYZE pg_temp.vsm_import (case_id);
+    END IF;
+    SELECT count(*) INTO rows FROM pg_temp.vsm_import;
+    long := rows >= 100000;
+    IF long THEN
+        RAISE NOTICE '% rows of "%" read', rows, source;
+    END IF;
+    IF create_stages THEN
+        PERFORM vsm._import_add_definitions(of_stream, create_types);
+    END IF;
+    refused := vsm._import_refuse(of_stream, source, on_error);
+    PERFORM vsm._import_find_items(of_stream);
+    IF again THEN
+        ANALYZE pg_temp.vsm_import_items;
+    END IF;
+    IF long THEN
+        RAISE NOTICE '% items found, % rows refused', (SELECT count(*) FROM pg_temp.vsm_import_items), refused;
+    END IF;
+    PERFORM vsm._import_merge_moves(of_stream);
+    IF again THEN
+        ANALYZE pg_temp.vsm_import_moves (item_id, id);
+    END IF;
+    IF long THEN
+        RAISE NOTICE 'moves put in order, writing';
+    END IF;
+    result := vsm._import_write(of_stream);
+    result.refused := refused;
+    result.skipped := rows - refused - result.transitions - result.merged;
+    IF long THEN
+        RAISE NOTICE '% transitions of % items written', result.transitions, result.items;
+    END IF;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION vsm._import_run(text, text, boolean, text, boolean) IS 'The owner''s part of vsm._import_apply(). Errors: PT422.';

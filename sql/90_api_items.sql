@@ -1,0 +1,229 @@
+-- 90_api_items: schema vsm_api, what PostgREST serves and the gateway calls
+--
+-- A function takes plain SQL types by name and returns the JSON document of the answer; null means an argument's default.
+-- The flow logic is that of schema vsm, with the caller's rights; here are names, shapes and the clients' words for what
+-- is not found.  What is called often is plpgsql, which keeps its plans; a function in SQL is planned at every call.
+
+CREATE FUNCTION vsm._rfc3339(at timestamptz) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+RETURN to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+COMMENT ON FUNCTION vsm._rfc3339(timestamptz) IS 'A finite time in UTC with microseconds, whatever the session''s TimeZone.';
+
+CREATE FUNCTION vsm._hours(duration interval) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN round(vsm._interval_us(duration) / 3600000000.0, 2);
+COMMENT ON FUNCTION vsm._hours(interval) IS 'A duration in hours, to two decimals.';
+
+CREATE FUNCTION vsm._known_stream(stream text) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted CONSTANT text := coalesce(stream, 'default');
+BEGIN
+    IF NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = wanted) THEN
+        RAISE EXCEPTION 'Stream ''%'' not found', wanted
+            USING ERRCODE = 'PT404', COLUMN = 'stream', DETAIL = 'There is no stream of that name; names are case-sensitive.',
+                  HINT = 'vsm_api.streams() lists the streams.';
+    END IF;
+    RETURN wanted;
+END $$;
+COMMENT ON FUNCTION vsm._known_stream(text) IS 'The stream asked for, default when null. Errors: PT404.';
+
+CREATE FUNCTION vsm._stream_for_item(stream text) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted CONSTANT text := coalesce(stream, 'default');
+BEGIN
+    IF NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = wanted)
+       AND (wanted <> 'default' OR EXISTS (SELECT FROM vsm.value_streams)) THEN
+        PERFORM vsm._known_stream(wanted);
+    END IF;
+    RETURN wanted;
+END $$;
+COMMENT ON FUNCTION vsm._stream_for_item(text) IS
+    'The stream asked for, default when null; the first item of all brings that one into being. Errors: PT404.';
+
+CREATE FUNCTION vsm._item_not_found(work_item_id bigint) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'Work item % not found', coalesce(work_item_id::text, 'null')
+        USING ERRCODE = 'PT404', COLUMN = 'work_item_id', DETAIL = 'No work item has that id.', HINT = 'vsm_api.work_items() lists the items.';
+END $$;
+COMMENT ON FUNCTION vsm._item_not_found(bigint) IS 'Says so. Errors: PT404.';
+
+CREATE FUNCTION vsm._stage_not_found(stream text, stage text) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'Stage ''%'' not found', stage
+        USING ERRCODE = 'PT404', COLUMN = 'to_stage', DETAIL = format('Stream ''%s'' has no stage of that name; names are case-sensitive.', stream),
+              HINT = 'vsm_api.stages() lists the stages.';
+END $$;
+COMMENT ON FUNCTION vsm._stage_not_found(text, text) IS 'Says so. Errors: PT404.';
+
+CREATE FUNCTION vsm._check_limit("limit" integer, greatest_limit integer) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF "limit" NOT BETWEEN 1 AND greatest_limit THEN
+        RAISE EXCEPTION 'the limit is out of range'
+            USING ERRCODE = 'PT422', COLUMN = 'limit', DETAIL = format('It is %s.', "limit"),
+                  HINT = format('Give a number from 1 to %s.', greatest_limit);
+    END IF;
+END $$;
+COMMENT ON FUNCTION vsm._check_limit(integer, integer) IS 'Refuses (PT422) a limit below 1 or above that.';
+
+-- Work items as the answers show them; a filter on its text columns is one on the table's.
+CREATE VIEW vsm._items_shown WITH (security_invoker = true) AS
+SELECT w.id, w.external_id, w.stream, w.title, w.type, s.name AS current_stage,
+       vsm._rfc3339(w.created_at) AS created_at, vsm._rfc3339(w.updated_at) AS updated_at,
+       vsm._rfc3339(w.stage_entered_at) AS stage_entered_at,
+       vsm._rfc3339(w.started_at) AS started_at, vsm._rfc3339(w.completed_at) AS completed_at
+FROM vsm.work_items w LEFT JOIN vsm.stages s ON s.id = w.stage_id;
+COMMENT ON VIEW vsm._items_shown IS 'Work items with their stages'' names, and times as texts in UTC.';
+
+-- ---- Work items and their moves ----
+
+CREATE FUNCTION vsm_api.create_work_item(title text, type text DEFAULT 'task', stream text DEFAULT 'default',
+                                         external_id text DEFAULT NULL, at timestamptz DEFAULT NULL)
+    RETURNS json
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    of_stream CONSTANT text := vsm._stream_for_item(stream);
+    of_type CONSTANT text := coalesce(type, 'task');
+    item vsm.work_items;
+    violated text;
+BEGIN
+    IF external_id IS NULL THEN
+        item := vsm.create_work_item(title, of_type, of_stream, NULL, at);
+    ELSE
+        BEGIN
+            item := vsm.create_work_item(title, of_type, of_stream, external_id, at);
+        EXCEPTION WHEN unique_violation THEN
+            GET STACKED DIAGNOSTICS violated = CONSTRAINT_NAME;
+            IF violated <> 'work_items_external_id' THEN
+                RAISE;
+            END IF;
+            RAISE EXCEPTION 'Work item with external id ''%'' exists already', external_id
+                USING ERRCODE = 'PT409', COLUMN = 'external_id', CONSTRAINT = violated,
+                      DETAIL = format('It is in stream ''%s''.', of_stream), HINT = 'Move or change that work item.';
+        END;
+    END IF;
+    RETURN (SELECT row_to_json(r)
+            FROM (SELECT item.id, item.title, item.type, vsm._rfc3339(item.created_at) AS created_at,
+                         vsm._rfc3339(item.updated_at) AS updated_at,
+                         (SELECT s.name FROM vsm.stages s WHERE s.id = item.stage_id) AS current_stage) r);
+END $$;
+COMMENT ON FUNCTION vsm_api.create_work_item(text, text, text, text, timestamptz) IS
+    'Creates a work item in the first stage of its stream. Errors: PT404 stream; PT409 external_id there already; PT422 title, '
+    'type or time refused.';
+
+CREATE FUNCTION vsm_api.transition(work_item_id bigint, to_stage text, at timestamptz DEFAULT NULL, reason text DEFAULT NULL,
+                                   expected_from text DEFAULT NULL)
+    RETURNS json
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    of_stream text;
+    known_stage text;
+    move vsm.stage_transitions;
+BEGIN
+    SELECT w.stream, s.name INTO of_stream, known_stage
+    FROM vsm.work_items w LEFT JOIN vsm.stages s ON s.stream = w.stream AND s.name = to_stage WHERE w.id = work_item_id;
+    IF NOT FOUND THEN
+        PERFORM vsm._item_not_found(work_item_id);
+    ELSIF known_stage IS NULL AND to_stage IS NOT NULL THEN
+        PERFORM vsm._stage_not_found(of_stream, to_stage);
+    END IF;
+    move := vsm.transition(work_item_id, to_stage, at, reason, expected_from);
+    RETURN (SELECT row_to_json(r)
+            FROM (SELECT move.id, move.work_item_id, (SELECT f.name FROM vsm.stages f WHERE f.id = move.from_stage_id) AS from_stage,
+                         known_stage AS to_stage, vsm._rfc3339(move."timestamp") AS "timestamp") r);
+END $$;
+COMMENT ON FUNCTION vsm_api.transition(bigint, text, timestamptz, text, text) IS
+    'Moves a work item to a stage of its stream; to the one it is in: answers its latest move and records nothing. '
+    'Errors: PT404 work item or stage; PT409 the stage is full, or the item is not in expected_from; PT422 time or stage refused.';
+
+CREATE FUNCTION vsm_api.history(work_item_id bigint) RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    title text;
+BEGIN
+    SELECT w.title INTO title FROM vsm.work_items w WHERE w.id = history.work_item_id;
+    IF NOT FOUND THEN
+        PERFORM vsm._item_not_found(work_item_id);
+    END IF;
+    RETURN (SELECT row_to_json(r)
+            FROM (SELECT history.work_item_id, title AS work_item_title, ARRAY(
+                      SELECT row_to_json(m)
+                      FROM (SELECT h.id, history.work_item_id, h.from_stage, h.to_stage, vsm._rfc3339(h."timestamp") AS "timestamp"
+                            FROM vsm.history(history.work_item_id) h) m) AS transitions) r);
+END $$;
+COMMENT ON FUNCTION vsm_api.history(bigint) IS 'The moves of a work item, oldest first. Errors: PT404 work item.';
+
+CREATE FUNCTION vsm_api.work_item(work_item_id bigint) RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    item CONSTANT json := (SELECT row_to_json(i) FROM vsm._items_shown i WHERE i.id = work_item.work_item_id);
+BEGIN
+    IF item IS NULL THEN
+        PERFORM vsm._item_not_found(work_item_id);
+    END IF;
+    RETURN item;
+END $$;
+COMMENT ON FUNCTION vsm_api.work_item(bigint) IS 'A work item. Errors: PT404 work item.';
+
+-- Planned for the filters at hand: a page of few open items among many done ones is no walk over all of them.
+CREATE FUNCTION vsm_api.work_items(stream text DEFAULT NULL, stage text DEFAULT NULL, type text DEFAULT NULL, open boolean DEFAULT NULL,
+                                   "limit" integer DEFAULT 50, after bigint DEFAULT NULL)
+    RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+    SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_custom_plan
+AS $$
+#variable_conflict use_variable
+DECLARE
+    size CONSTANT integer := coalesce("limit", 50);
+    page json[];
+BEGIN
+    PERFORM vsm._check_limit(size, 500);
+    IF stream IS NOT NULL THEN
+        PERFORM vsm._known_stream(stream);
+    END IF;
+    -- one more than asked for tells whether more follow
+    page := ARRAY(
+        SELECT row_to_json(i) FROM vsm._items_shown i
+        WHERE (stream IS NULL OR i.stream = stream) AND (stage IS NULL OR i.current_stage = stage) AND (type IS NULL OR i.type = type)
+          AND (open IS NULL OR (i.completed_at IS NULL) = open) AND (after IS NULL OR i.id > after)
+        ORDER BY i.id LIMIT size + 1);
+    RETURN (SELECT row_to_json(r)
+            FROM (SELECT page[:size] AS items, CASE WHEN cardinality(page) > size THEN (page[size] ->> 'id')::bigint END AS next) r);
+END $$;
+COMMENT ON FUNCTION vsm_api.work_items(text, text, text, boolean, integer, bigint) IS
+    'A page of at most limit (1 to 500) work items in the order of their ids, of any stream, stage and type, open or finished; next: the '
+    '"after" of the page that follows, null when there is none. Errors: PT404 stream; PT422 limit.';
+
+CREATE FUNCTION vsm_api.delete_work_item(work_item_id bigint) RETURNS json
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    item json;
+BEGIN
+    -- as it was when nobody moves it any more
+    PERFORM FROM vsm.work_items w WHERE w.id = delete_work_item.work_item_id FOR UPDATE;
+    item := vsm_api.work_item(work_item_id);
+    DELETE FROM vsm.work_items w WHERE w.id = delete_work_item.work_item_id;
+    IF NOT FOUND THEN
+        PERFORM vsm._item_not_found(work_item_id);
+    END IF;
+    RETURN item;
+END $$;
+COMMENT ON FUNCTION vsm_api.delete_work_item(bigint) IS
+    'Deletes a work item with its history and answers the item as it was. Errors: PT404 work item.';

@@ -1,0 +1,156 @@
+-- 96_access: nobody but the owner uses the schemas; vsm.grant_access() gives a role what it needs, of all streams or of some
+--
+-- What runs with the caller's rights is safe for anybody and keeps PUBLIC's right to execute it.  Nothing that has the
+-- owner's rights (SECURITY DEFINER) is granted: triggers call it, and src/on_behalf.c.
+--
+-- Row policies hold a role to its streams, in every query on the tables and in what reads them: functions, views, vsm_api.
+-- Who is not limited by vsm.stream_access passes them with one comparison.
+
+-- on_table: on which one needs the right oneself when one is not limited, lest a view of a limited role opens all streams.
+CREATE FUNCTION vsm._may_see(stream text, on_table regclass) RETURNS boolean
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__may_see';
+COMMENT ON FUNCTION vsm._may_see(text, regclass) IS 'May the current user see the stream? Null: all streams? Errors: 42501.';
+CREATE FUNCTION vsm._may_see_stage(stage_id bigint, on_table regclass) RETURNS boolean
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__may_see_stage';
+COMMENT ON FUNCTION vsm._may_see_stage(bigint, regclass) IS 'May the current user see the stream of the stage? Errors: 42501.';
+CREATE FUNCTION vsm._may_write(stream text, on_table regclass) RETURNS boolean
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__may_write';
+COMMENT ON FUNCTION vsm._may_write(text, regclass) IS
+    'May the current user write work items of the stream? Null: of all streams? Errors: 42501.';
+CREATE FUNCTION vsm._may_define(stream text, on_table regclass) RETURNS boolean
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__may_define';
+COMMENT ON FUNCTION vsm._may_define(text, regclass) IS
+    'May the current user define the stream and its stages? Null: all streams, and types? Errors: 42501.';
+CREATE FUNCTION vsm._has_rights_of(role name) RETURNS boolean
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__has_rights_of';
+COMMENT ON FUNCTION vsm._has_rights_of(name) IS 'Has the current user the rights of that role? False when there is no such role.';
+
+ALTER TABLE vsm.work_items ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm.work_items FOR SELECT USING (vsm._may_see(stream, 'vsm.work_items'));
+CREATE POLICY added ON vsm.work_items FOR INSERT WITH CHECK (vsm._may_write(stream, 'vsm.work_items'));
+-- an item never changes its stream, so there is nothing more to check: each expression costs a move about 1 %
+CREATE POLICY changed ON vsm.work_items FOR UPDATE USING (vsm._may_write(stream, 'vsm.work_items')) WITH CHECK (true);
+CREATE POLICY deleted ON vsm.work_items FOR DELETE USING (vsm._may_write(stream, 'vsm.work_items'));
+
+ALTER TABLE vsm.stage_transitions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm.stage_transitions FOR SELECT USING (vsm._may_see_stage(to_stage_id, 'vsm.stage_transitions'));
+
+ALTER TABLE vsm.import_refusals ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON vsm.import_refusals USING (imported_by = current_user AND vsm._may_see(stream, 'vsm.import_refusals'));
+
+ALTER TABLE vsm.flow_metrics ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm.flow_metrics FOR SELECT USING (vsm._may_see(stream, 'vsm.flow_metrics'));
+CREATE POLICY added ON vsm.flow_metrics FOR INSERT WITH CHECK (vsm._may_write(stream, 'vsm.flow_metrics'));
+CREATE POLICY changed ON vsm.flow_metrics FOR UPDATE USING (vsm._may_write(stream, 'vsm.flow_metrics'));
+CREATE POLICY deleted ON vsm.flow_metrics FOR DELETE USING (vsm._may_write(stream, 'vsm.flow_metrics'));
+
+ALTER TABLE vsm.value_streams ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm.value_streams FOR SELECT USING (vsm._may_see(name, 'vsm.value_streams'));
+CREATE POLICY added ON vsm.value_streams FOR INSERT WITH CHECK (vsm._may_define(name, 'vsm.value_streams'));
+CREATE POLICY changed ON vsm.value_streams FOR UPDATE USING (vsm._may_define(name, 'vsm.value_streams'));
+CREATE POLICY deleted ON vsm.value_streams FOR DELETE USING (vsm._may_define(name, 'vsm.value_streams'));
+
+ALTER TABLE vsm.stages ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm.stages FOR SELECT USING (vsm._may_see(stream, 'vsm.stages'));
+CREATE POLICY added ON vsm.stages FOR INSERT WITH CHECK (vsm._may_define(stream, 'vsm.stages'));
+CREATE POLICY changed ON vsm.stages FOR UPDATE USING (vsm._may_define(stream, 'vsm.stages'));
+CREATE POLICY deleted ON vsm.stages FOR DELETE USING (vsm._may_define(stream, 'vsm.stages'));
+
+ALTER TABLE vsm.work_item_types ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm.work_item_types FOR SELECT USING (true);
+CREATE POLICY added ON vsm.work_item_types FOR INSERT WITH CHECK (vsm._may_define(NULL, 'vsm.work_item_types'));
+CREATE POLICY changed ON vsm.work_item_types FOR UPDATE USING (vsm._may_define(NULL, 'vsm.work_item_types'));
+CREATE POLICY deleted ON vsm.work_item_types FOR DELETE USING (vsm._may_define(NULL, 'vsm.work_item_types'));
+
+ALTER TABLE vsm.stream_access ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON vsm.stream_access FOR SELECT USING (vsm._has_rights_of(role));
+
+-- the names of types that are gone are nobody's secret
+ALTER TABLE vsm._totals_kept ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm._totals_kept FOR SELECT
+    USING (kind = 2 AND a = 0 OR vsm._may_see_stage(CASE WHEN kind = 3 AND a = 0 THEN b ELSE a END, 'vsm._totals_kept'));
+
+-- What a level needs on tables, views and sequences, as GRANT or REVOKE have it.
+CREATE FUNCTION vsm._rights_of_level(level text) RETURNS SETOF text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT r.rights FROM (VALUES
+        ('reader', 'USAGE ON SCHEMA vsm, vsm_api'),
+        ('reader', 'SELECT ON vsm.value_streams, vsm.stages, vsm._stages, vsm.work_item_types, vsm.work_items, vsm.stage_transitions,'
+                   ' vsm.wip, vsm.flow_totals, vsm.flow_histograms, vsm.flow_metrics, vsm.stream_access, vsm._items_shown,'
+                   ' vsm_api.streams, vsm_api.stages, vsm_api.work_items, vsm_api.wip'),
+        ('reader', 'SELECT (type) ON vsm._totals_kept'),
+        ('writer', 'INSERT, UPDATE, DELETE ON vsm.work_items, vsm_api.work_items'),
+        ('writer', 'INSERT (stream, date, period_type, throughput, wip, cycle_time_avg, cycle_time_p50, cycle_time_p85, cycle_time_p95, sketch,'
+                   ' created_at), UPDATE (throughput, wip, cycle_time_avg, cycle_time_p50, cycle_time_p85, cycle_time_p95, sketch,'
+                   ' created_at), DELETE ON vsm.flow_metrics'),
+        ('writer', 'USAGE ON SEQUENCE vsm.work_items_id_seq, vsm.flow_metrics_id_seq'),
+        ('writer', 'SELECT, DELETE ON vsm.import_refusals'),
+        ('admin', 'INSERT, UPDATE, DELETE ON vsm.value_streams, vsm.stages, vsm.work_item_types, vsm_api.streams, vsm_api.stages'),
+        ('admin', 'SELECT ON vsm._totals_kept'),
+        ('admin', 'USAGE ON SEQUENCE vsm.value_streams_id_seq, vsm.stages_id_seq, vsm.work_item_types_id_seq')) r (level, rights)
+    WHERE array_position(ARRAY['reader', 'writer', 'admin'], r.level) <= array_position(ARRAY['reader', 'writer', 'admin'], _rights_of_level.level);
+END;
+COMMENT ON FUNCTION vsm._rights_of_level(text) IS 'Rights that vsm.grant_access() gives at a level: reader, writer or admin.';
+
+-- By src/access_rights.c, as the owner of the schemas: a grant by the tables' owner, who has grant options on schemas and
+-- views, would be his in a dump as well, and fail where another role restores it.
+CREATE FUNCTION vsm._require_owner() RETURNS void
+    LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'vsm__require_owner';
+COMMENT ON FUNCTION vsm._require_owner() IS 'Refuses whoever lacks the rights of the tables'' owner. Errors: 42501.';
+CREATE FUNCTION vsm._grant_rights(role regrole, level text) RETURNS void
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'vsm__grant_rights';
+COMMENT ON FUNCTION vsm._grant_rights(regrole, text) IS 'Gives a role the rights of a level, for the tables'' owner. Errors: PT422, 42501, 42704.';
+CREATE FUNCTION vsm._revoke_rights(role regrole, kept_level text) RETURNS void
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__revoke_rights';
+COMMENT ON FUNCTION vsm._revoke_rights(regrole, text) IS
+    'Takes from a role the rights that the level does not have; null: all. For the tables'' owner. Errors: PT422, 42501, 42704.';
+
+CREATE FUNCTION vsm.grant_access(role regrole, level text, stream text DEFAULT NULL) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF level IS NULL OR level NOT IN ('reader', 'writer', 'admin') THEN
+        RAISE EXCEPTION 'access level "%" is not known', level
+            USING ERRCODE = 'PT422', DETAIL = 'A level is a set of rights on the extension''s objects.',
+                  HINT = 'Give reader, writer or admin.';
+    END IF;
+    PERFORM vsm._require_owner();
+    IF stream IS NOT NULL AND NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = grant_access.stream) THEN
+        RAISE EXCEPTION 'stream "%" not found', stream
+            USING ERRCODE = 'PT404', DETAIL = 'There is no stream of that name; names are case-sensitive.',
+                  HINT = 'vsm.define_stream() defines one.';
+    END IF;
+    INSERT INTO vsm.stream_access AS a (role, stream, level)
+    VALUES (pg_get_userbyid(grant_access.role), grant_access.stream, grant_access.level)
+    ON CONFLICT ON CONSTRAINT stream_access_role_stream_key DO UPDATE SET level = excluded.level, granted_at = now()
+    WHERE a.level <> excluded.level;
+    PERFORM vsm._grant_rights(role, level);
+END $$;
+COMMENT ON FUNCTION vsm.grant_access(regrole, text, text) IS
+    'Gives a role what it needs. level: reader: tables and figures; writer: also creates, moves, deletes and imports items; admin: '
+    'also defines streams, stages and types. stream: only of that stream (and its stages; types are for admins of all streams); '
+    'several calls give several streams. Null: all streams. Given again for the same stream, the level is the new one. Only the '
+    'tables'' owner may. Errors: PT422 level; PT404 stream; 42501.';
+
+CREATE FUNCTION vsm.revoke_access(role regrole, stream text DEFAULT NULL) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    left_level text;
+BEGIN
+    PERFORM vsm._require_owner();
+    DELETE FROM vsm.stream_access a
+    WHERE a.role = pg_get_userbyid(revoke_access.role) AND (a.stream = revoke_access.stream OR revoke_access.stream IS NULL);
+    IF NOT FOUND AND stream IS NOT NULL THEN
+        RAISE EXCEPTION 'role "%" has no access of its own to stream "%"', pg_get_userbyid(role), stream
+            USING ERRCODE = 'PT404', DETAIL = 'vsm.stream_access has no such row.',
+                  HINT = 'Where it sees the stream by a grant on all streams or by another role, revoke that.';
+    END IF;
+    SELECT a.level INTO left_level FROM vsm.stream_access a WHERE a.role = pg_get_userbyid(revoke_access.role)
+    ORDER BY array_position(ARRAY['admin', 'writer', 'reader'], a.level) LIMIT 1;
+    PERFORM vsm._revoke_rights(role, left_level);
+END $$;
+COMMENT ON FUNCTION vsm.revoke_access(regrole, text) IS
+    'Takes back what vsm.grant_access() gave a role: its access to the stream, or with null all of it. What it has by other roles '
+    'it keeps. Only the tables'' owner may. Errors: PT404 the role has no row for the stream; 42501.';

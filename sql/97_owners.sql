@@ -1,0 +1,24 @@
+-- 97_owners: whose objects they are
+
+-- Tables and what runs with the owner's rights belong to who created the extension, who may be no superuser.  All else stays the
+-- superuser's who ran this script: whoever owned it could change what a superuser calls or reads, or what a C function is given.
+DO $$
+DECLARE
+    object record;
+BEGIN
+    FOR object IN
+        SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind, c.oid::regclass::text AS name
+        FROM pg_class c WHERE c.relnamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace) AND c.relkind IN ('r', 'v')
+        UNION ALL
+        SELECT 'FUNCTION', p.oid::regprocedure::text
+        FROM pg_proc p WHERE p.pronamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace) AND p.prosecdef
+    LOOP
+        IF object.kind = 'VIEW' THEN
+            EXECUTE format('GRANT ALL ON %s TO @extowner@ WITH GRANT OPTION', object.name);
+            CONTINUE;
+        ELSIF object.kind = 'FUNCTION' THEN
+            EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', object.name);
+        END IF;
+        EXECUTE format('ALTER %s %s OWNER TO @extowner@', object.kind, object.name);
+    END LOOP;
+END $$;
