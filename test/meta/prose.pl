@@ -1,8 +1,9 @@
 #!/usr/bin/perl
 #
-# prose.pl: lines of prose in Markdown have at most 120 columns, and links lead to files and headings that are there
+# prose.pl: lines of prose in Markdown have at most 120 columns, and name only files and headings that are there
 #
-# Code blocks and tables may be wider.  Prints each line that is wrong, and fails if there is any.
+# Code blocks and tables may be wider.  A name of a file is a link, or a path in `code`, which may leave out its end
+# (`sql/70`).  Prints each line that is wrong, and fails if there is any.
 
 use strict;
 use warnings;
@@ -29,6 +30,11 @@ for my $file (@files)
 			complain($file, $number, "links to $path, which does not exist") unless -e $path;
 			complain($file, $number, "links to #$heading, which $path does not have")
 				if defined $heading && $headings{$path} && !$headings{$path}{$heading};
+		}
+		for my $name ($line =~ m{`((?:src|sql|test|expected|scripts|bench|docker|doc)/[\w./-]+)`}g)
+		{
+			my @found = glob "$name*";
+			complain($file, $number, "names $name, which does not exist") unless @found || $name =~ /NAME|--A--/;
 		}
 	}
 }
