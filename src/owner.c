@@ -24,8 +24,10 @@
 #include "owner.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
@@ -33,6 +35,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
+#include "utils/syscache.h"
 
 #include "vsm.h"
 
@@ -47,6 +50,27 @@ static bool ledger_is_plain(void);
 static bool has_other_triggers(const TriggerDesc *triggers);
 static bool has_index_expressions(Relation rel);
 static void relation_changed(Datum arg, Oid relid);
+
+/*
+ * vsm_tables_owner
+ *		The role that owns the extension's tables.
+ */
+Oid
+vsm_tables_owner(void)
+{
+	Oid			items = get_relname_relid("work_items", get_namespace_oid("vsm", false));
+	HeapTuple	tuple = OidIsValid(items) ? SearchSysCache1(RELOID, ObjectIdGetDatum(items)) : NULL;
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				errcode(ERRCODE_UNDEFINED_TABLE),
+				errmsg("table \"vsm.work_items\" does not exist"),
+				errhint("Run CREATE EXTENSION vsm in this database."));
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
 
 /* Act as that role, who owns the tables. */
 VsmOwner

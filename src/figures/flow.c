@@ -192,7 +192,7 @@ count_wip(FlowSums *sums, FunctionCallInfo fcinfo, bool open, TimestampTz comple
 
 	if (open)
 	{
-		const VsmStage *stage = vsm_visible_stage(PG_GETARG_INT64(ARG_STAGE_ID));
+		const VsmStage *stage = vsm_told_stage(PG_GETARG_INT64(ARG_STAGE_ID));
 
 		sums->open++;
 		if (stage && stage->started)

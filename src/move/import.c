@@ -207,7 +207,7 @@ new_sequence(MemoryContext context)
 static void
 follow_state(Sequence *sequence)
 {
-	const VsmStage *to = vsm_visible_stage(sequence->stage_id);
+	const VsmStage *to = vsm_told_stage(sequence->stage_id);
 
 	sequence->known = to && (sequence->first || sequence->known);
 	sequence->finishes = false;

@@ -403,7 +403,7 @@ find_stage(const Move *move, VsmStage *stage)
 	const VsmStage *known;
 
 	CHECK_FOR_INTERRUPTS();
-	known = vsm_visible_stage(move->to_stage_id);
+	known = vsm_told_stage(move->to_stage_id);
 
 	if (known == NULL)
 		return false;

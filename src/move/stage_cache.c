@@ -369,21 +369,10 @@ static Oid
 find_definition_tables(void)
 {
 	Oid			schema = get_namespace_oid("vsm", false);
-	HeapTuple	tuple;
-	Oid			owner;
 
 	for (int i = 0; i < DEFINITION_TABLES; i++)
 		definition_oids[i] = get_relname_relid(definition_tables[i], schema);
-
-	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(definition_oids[0]));
-	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR,
-				errcode(ERRCODE_UNDEFINED_TABLE),
-				errmsg("table \"vsm.stages\" does not exist"),
-				errhint("Run CREATE EXTENSION vsm in this database."));
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
+	return vsm_tables_owner();
 }
 
 static VsmCategory

@@ -33,7 +33,6 @@ static void require_right(const char *table, AclMode right);
 static void require_stream(FunctionCallInfo fcinfo, VsmLevel level);
 static void require_definer(FunctionCallInfo fcinfo);
 static Datum run_as_owner(FunctionCallInfo fcinfo, const char *query, int nargs, Oid *types, Datum *values, const char *nulls);
-static Oid	table_owner(Oid table);
 static Oid	our_table(const char *name);
 static Datum name_of_user(void);
 
@@ -41,6 +40,7 @@ PG_FUNCTION_INFO_V1(vsm__import_begin);
 PG_FUNCTION_INFO_V1(vsm__import_apply);
 PG_FUNCTION_INFO_V1(vsm_refresh_flow_metrics);
 PG_FUNCTION_INFO_V1(vsm__prepare);
+PG_FUNCTION_INFO_V1(vsm__stage_id_used);
 
 /*
  * vsm._import_begin(stream text, on_error text) -> text
@@ -109,6 +109,21 @@ vsm__prepare(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/*
+ * vsm._stage_id_used(stage_id bigint) -> boolean: do the totals remember a stage of that id?
+ *		For those who may add stages: a stage of another stream may have had the id.
+ */
+Datum
+vsm__stage_id_used(PG_FUNCTION_ARGS)
+{
+	Oid			types[1] = {INT8OID};
+	Datum		values[1] = {PG_GETARG_DATUM(0)};
+
+	require_right("stages", ACL_INSERT);
+	return run_as_owner(fcinfo, "SELECT EXISTS (SELECT FROM vsm._totals_kept k WHERE $1 IN (k.a, CASE k.kind WHEN 3 THEN k.b END))",
+						1, types, values, NULL);
+}
+
 /* What the caller may do with one of our tables. */
 static void
 require_right(const char *table, AclMode right)
@@ -145,7 +160,7 @@ require_definer(FunctionCallInfo fcinfo)
 static Datum
 run_as_owner(FunctionCallInfo fcinfo, const char *query, int nargs, Oid *types, Datum *values, const char *nulls)
 {
-	VsmOwner	before = vsm_become_owner(table_owner(our_table("work_items")));
+	VsmOwner	before = vsm_become_owner(vsm_tables_owner());
 	Datum		result;
 	Form_pg_attribute attribute;
 
@@ -173,19 +188,6 @@ our_table(const char *name)
 				errmsg("table \"vsm.%s\" does not exist", name),
 				errhint("Run CREATE EXTENSION vsm in this database."));
 	return table;
-}
-
-static Oid
-table_owner(Oid table)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", table);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
 }
 
 static Datum
