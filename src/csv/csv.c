@@ -9,8 +9,7 @@
  * header; "sep=;" in a line before the header, as Excel writes it, names it.
  *
  * Only one record is held.  Memory is malloc()'s and belongs to the reader, so
- * that vsm_csv_free() can be called at any time.  An error is a part of a
- * sentence whose subject is the record at vsm_csv_line().
+ * that vsm_csv_free() can be called at any time.
  */
 #include "csv/csv.h"
 
@@ -168,6 +167,7 @@ vsm_csv_field(const CsvReader *csv, int field)
 	return csv->field[field] == 0 ? NULL : csv->record.data + csv->field[field] - 1;
 }
 
+/* What is wrong, as a clause without a full stop. */
 const char *
 vsm_csv_error(const CsvReader *csv)
 {
@@ -189,7 +189,7 @@ decode(CsvReader *csv)
 	else if ((n = vsm_decoder_read(&csv->decoder, (unsigned char) *csv->bytes, text)) >= 0)
 		read_text(csv, text, (size_t) n);	/* only the last byte can end a record */
 	else
-		return fail(csv, "it is not UTF-16");
+		return fail(csv, "the text is not UTF-16");
 	csv->bytes += taken;
 	csv->length -= taken;
 	return csv->error[0] == '\0';
@@ -202,13 +202,13 @@ end_input(CsvReader *csv)
 	int			n = vsm_decoder_end(&csv->decoder, text);
 
 	if (n < 0)
-		fail(csv, "it is not UTF-16");
+		fail(csv, "the text is not UTF-16");
 	else
 		read_text(csv, text, (size_t) n);
 	if (csv->error[0] == '\0' && csv->state == CSV_HEAD && csv->record.length > 0)
 		end_head(csv, '\0');
 	if (csv->error[0] == '\0' && csv->state == CSV_QUOTED)
-		fail(csv, "its quote is not closed");
+		fail(csv, "a quoted field is not closed");
 	if (csv->error[0] == '\0' && csv->state != CSV_HEAD)
 		end_record(csv);
 	if (csv->error[0] != '\0')
@@ -260,7 +260,7 @@ read_special(CsvReader *csv, char c)
 
 	csv->after_cr = c == '\r';
 	if (c == '\0')
-		return fail(csv, "it has a NUL byte");
+		return fail(csv, "there is a NUL byte");
 	if (csv->state == CSV_HEAD)
 		return c == '\n' && after_cr && csv->record.length == 0 ? true : read_head(csv, c);
 
@@ -276,7 +276,7 @@ read_special(CsvReader *csv, char c)
 		return end_record(csv);
 	if (c == csv->delimiter)
 		return end_field(csv);
-	return fail(csv, "it has text behind a closing quote");
+	return fail(csv, "text follows a closing quote");
 }
 
 static bool
@@ -285,7 +285,7 @@ read_quote(CsvReader *csv)
 	switch (csv->state)
 	{
 		case CSV_PLAIN:
-			return fail(csv, "it has a quote inside a field without quotes");
+			return fail(csv, "a field without quotes has a quote in it");
 		case CSV_QUOTED:
 			csv->state = CSV_QUOTE_IN_QUOTED;
 			return true;
@@ -402,13 +402,13 @@ end_field(CsvReader *csv)
 	size_t		length = csv->record.length - csv->begin;
 
 	if (csv->n_columns > 0 && csv->n_fields >= csv->n_columns)
-		return fail(csv, "it has more fields than the header's %d", csv->n_columns);
+		return fail(csv, "the record has more fields than the header, which has %d", csv->n_columns);
 	if (csv->n_fields >= VSM_CSV_MAX_COLUMNS)
-		return fail(csv, "it has more than %d columns", VSM_CSV_MAX_COLUMNS);
+		return fail(csv, "the header has more than %d columns", VSM_CSV_MAX_COLUMNS);
 	if (!append(csv, "", 1))
 		return false;
 	if (!vsm_utf8_valid(csv->record.data + csv->begin, length))
-		return fail(csv, "it is not UTF-8");
+		return fail(csv, "the text is not UTF-8");
 	csv->field[csv->n_fields++] = length > 0 || csv->quoted ? csv->begin + 1 : 0;
 	csv->begin = csv->record.length;
 	csv->quoted = false;
@@ -429,7 +429,7 @@ end_record(CsvReader *csv)
 	if (csv->n_columns == 0)
 		csv->n_columns = csv->n_fields;
 	if (csv->n_fields < csv->n_columns)
-		return fail(csv, "it has %d fields and the header %d", csv->n_fields, csv->n_columns);
+		return fail(csv, "the record has %d fields and the header has %d", csv->n_fields, csv->n_columns);
 	csv->complete = true;
 	return true;
 }
@@ -450,14 +450,14 @@ append(CsvReader *csv, const char *bytes, size_t length)
 	Buffer	   *record = &csv->record;
 
 	if (length > VSM_CSV_MAX_RECORD - record->length)
-		return fail(csv, "it is longer than %d bytes", VSM_CSV_MAX_RECORD);
+		return fail(csv, "the record is longer than %d bytes", VSM_CSV_MAX_RECORD);
 	if (length > record->size - record->length)
 	{
 		size_t		size = 2 * (record->length + length) + 256;
 		char	   *data = realloc(record->data, size);
 
 		if (data == NULL)
-			return fail(csv, "there is not enough memory for it");
+			return fail(csv, "there is not enough memory for the record");
 		record->data = data;
 		record->size = size;
 	}

@@ -118,7 +118,7 @@ vsm_events_line(const EventReader *reader)
 	return vsm_csv_line(reader->csv);
 }
 
-/* A part of a sentence, whose subject is the record. */
+/* What is wrong, as a clause without a full stop. */
 const char *
 vsm_events_error(const EventReader *reader)
 {
@@ -154,7 +154,7 @@ read_header(EventReader *reader)
 			if (!is_name(vsm_csv_field(reader->csv, i), names[column]))
 				continue;
 			if (reader->field[column] >= 0)
-				return fail(reader, "it names the column ", names[column], " twice");
+				return fail(reader, "the header names the column ", names[column], " twice");
 			reader->field[column] = i;
 		}
 	}
@@ -195,9 +195,9 @@ read_object(EventReader *reader, Event *event)
 	switch (reader->parser(reader->state, vsm_csv_field(reader->csv, 0), names, values))
 	{
 		case EVENT_NOT_JSON:
-			return fail(reader, "it is not JSON", "", "");
+			return fail(reader, "the line is not JSON", "", "");
 		case EVENT_NOT_OBJECT:
-			return fail(reader, "it is not a JSON object", "", "");
+			return fail(reader, "the line is not a JSON object", "", "");
 		case EVENT_OBJECT:
 		default:
 			break;
@@ -213,7 +213,7 @@ static bool
 read_value(EventReader *reader, int column, const EventValue *value, Event *event)
 {
 	if (value->kind == EVENT_ABSENT && column < N_REQUIRED)
-		return fail(reader, "it lacks ", names[column], "");
+		return fail(reader, "the object lacks ", names[column], "");
 	if (value->kind == EVENT_OTHER || (value->kind == EVENT_INTEGER && column > 0))
 		return fail(reader, "", names[column], " is not a string");
 	event->column[column] = value->kind == EVENT_TEXT || value->kind == EVENT_INTEGER ? value->text : NULL;
