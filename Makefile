@@ -97,6 +97,14 @@ $(BUILD)/vsm--$(VSM_VERSION).sql: $(SQL) vsm.control
 	@mkdir -p $(@D)
 	cat $(SQL) >$@.new && mv $@.new $@
 
+# ---- The reader of `make demo DATA=...` ----
+
+objects: $(BUILD)/read_csv
+
+$(BUILD)/read_csv: $(wildcard src/csv/*.[ch])
+	@mkdir -p $(@D)
+	$(CC) -Isrc -std=gnu11 -O2 -Wall -Wextra $(WERROR) -o $@ $(filter %.c,$^)
+
 # ---- The gateway: a program, which needs no server but libpq ----
 
 GATEWAY_BUILD = build/gateway

@@ -4,7 +4,7 @@
  *
  * The form is that of RFC 4180: a field in quotes may hold delimiters, line ends
  * and doubled quotes.  An empty field without quotes is null.  Lines end with
- * LF, CR LF or CR, and empty lines are skipped.  All records have as many fields
+ * LF, CR LF or CR, and blank lines are skipped.  All records have as many fields
  * as the first, the header.  A delimiter that is not given is found in the
  * header; "sep=;" in a line before the header, as Excel writes it, names it.
  *
@@ -79,6 +79,7 @@ static char find_delimiter(const char *header);
 static void set_delimiter(CsvReader *csv, char delimiter);
 static bool end_field(CsvReader *csv);
 static bool end_record(CsvReader *csv);
+static bool has_record(const CsvReader *csv);
 static void forget_record(CsvReader *csv);
 static bool append(CsvReader *csv, const char *bytes, size_t length);
 static bool fail(CsvReader *csv, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -419,9 +420,9 @@ end_field(CsvReader *csv)
 static bool
 end_record(CsvReader *csv)
 {
-	if (csv->n_fields == 0 && csv->record.length == 0 && !csv->quoted)
+	if (!has_record(csv))
 	{
-		csv->record_line = csv->line;
+		forget_record(csv);
 		return true;
 	}
 	if (!end_field(csv))
@@ -434,6 +435,18 @@ end_record(CsvReader *csv)
 	return true;
 }
 
+/* False: the line is empty or blank. */
+static bool
+has_record(const CsvReader *csv)
+{
+	if (csv->n_fields > 0 || csv->quoted)
+		return true;
+	for (size_t i = 0; i < csv->record.length; i++)
+		if (csv->record.data[i] != ' ' && csv->record.data[i] != '\t')
+			return true;
+	return false;
+}
+
 static void
 forget_record(CsvReader *csv)
 {
@@ -442,6 +455,7 @@ forget_record(CsvReader *csv)
 	csv->begin = 0;
 	csv->n_fields = 0;
 	csv->record_line = csv->line;
+	csv->state = CSV_FIELD_BEGINS;
 }
 
 static bool

@@ -89,18 +89,13 @@ vsm_events_next(EventReader *reader, Event *event)
 	{
 		event->line = vsm_csv_line(reader->csv);
 		if (reader->parser != NULL)
-		{
-			const char *line = vsm_csv_field(reader->csv, 0);
-
-			if (line[strspn(line, " \t")] != '\0')
-				return read_object(reader, event) ? CSV_RECORD : CSV_ERROR;
-		}
-		else if (reader->has_header)
+			return read_object(reader, event) ? CSV_RECORD : CSV_ERROR;
+		if (reader->has_header)
 		{
 			read_fields(reader, event);
 			return CSV_RECORD;
 		}
-		else if (!read_header(reader))
+		if (!read_header(reader))
 			return CSV_ERROR;
 	}
 	if (result == CSV_END && reader->parser == NULL && !reader->has_header)
