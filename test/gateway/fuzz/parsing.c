@@ -2,14 +2,16 @@
  * parsing.c
  *		libFuzzer: whatever a client sends, the gateway's own parsing neither crashes nor leaks.
  *
- * The first byte chooses the parser, the rest is what it gets: paths and query
- * strings, JSON bodies, CSV, NDJSON, or (255) whole requests.  Beyond what the sanitizers see it checks what
- * the parsers promise: what is read is the same however the input is cut, and
- * what goes to COPY is UTF-8 without NUL and has five columns a row.
+ * The first byte chooses the parser, the rest is what the parser gets: paths and
+ * query strings, JSON bodies, CSV, NDJSON, delimited text, or (255) whole requests.
+ * Beyond what the sanitizers see, it checks what the parsers promise: what is read
+ * is the same however the input is cut, records written as CSV are read again as
+ * they were, and what goes to COPY is UTF-8 without NUL and has five columns a row.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "csv/csv.h"
 #include "framing.h"
 #include "kinds.h"
 #include "options.h"
@@ -25,8 +27,11 @@ static void promise(bool kept);
 static void fuzz_target(const char *bytes, size_t size);
 static void fuzz_body(const char *bytes, size_t size);
 static void fuzz_rows(bool csv, const char *bytes, size_t size);
+static void fuzz_csv(const char *bytes, size_t size);
 static void fuzz_framing(const char *bytes, size_t size);
 static bool read_rows(bool csv, const char *bytes, size_t size, size_t part, Text *copy);
+static bool read_csv(const char *bytes, size_t size, char delimiter, unsigned int cuts, Text *written);
+static void write_field(Text *written, const char *value);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -38,9 +43,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	started = true;
 	if (size == 0)
 		return 0;
-	if (data[0] == 255)
+	if (data[0] >= 254)
 	{
-		fuzz_framing((const char *) data + 1, size - 1);
+		(data[0] == 255 ? fuzz_framing : fuzz_csv)((const char *) data + 1, size - 1);
 		return 0;
 	}
 	switch (data[0] % 4)
@@ -155,6 +160,31 @@ fuzz_rows(bool csv, const char *bytes, size_t size)
 	vsm_text_free(&parts);
 }
 
+/* The first byte is the delimiter (NUL: found), the second says how the input is cut. */
+static void
+fuzz_csv(const char *bytes, size_t size)
+{
+	Text		whole = {0};
+	Text		parts = {0};
+	Text		again = {0};
+	bool		good;
+
+	if (size < 2 || strchr("\"\r\n", bytes[0] == '\0' ? ',' : bytes[0]) != NULL || (bytes[0] & 0x80) != 0)
+		return;
+	good = read_csv(bytes + 2, size - 2, bytes[0], 0, &whole);
+	promise(good == read_csv(bytes + 2, size - 2, bytes[0], (unsigned char) bytes[1] + 1, &parts));
+	promise(whole.length == parts.length && (whole.length == 0 || memcmp(whole.data, parts.data, whole.length) == 0));
+	if (good)
+	{
+		promise(vsm_utf8_valid(whole.data, whole.length));
+		promise(read_csv(whole.length > 0 ? whole.data : "", whole.length, ',', 0, &again));
+		promise(whole.length == again.length && (whole.length == 0 || memcmp(whole.data, again.data, whole.length) == 0));
+	}
+	vsm_text_free(&whole);
+	vsm_text_free(&parts);
+	vsm_text_free(&again);
+}
+
 /* Byte by byte, or all at once: the same requests and the same refusal. */
 static void
 fuzz_framing(const char *bytes, size_t size)
@@ -185,4 +215,57 @@ read_rows(bool csv, const char *bytes, size_t size, size_t part, Text *copy)
 	promise(good == (vsm_rows_error(rows) == NULL));
 	vsm_rows_free(rows);
 	return good;
+}
+
+/* Writes what it reads as CSV, with commas and quotes. */
+static bool
+read_csv(const char *bytes, size_t size, char delimiter, unsigned int cuts, Text *written)
+{
+	CsvReader  *csv = vsm_csv_new(CSV_DELIMITED, delimiter);
+	CsvResult	result = CSV_WANTS_MORE;
+	long		line = 0;
+
+	for (size_t i = 0, part; result == CSV_WANTS_MORE; i += part)
+	{
+		part = size - i;
+		if (cuts > 0 && part > 0)
+		{
+			cuts = cuts * 1103515245 + 12345;
+			part = cuts >> 16 & 7;
+			part = part > size - i ? size - i : part;
+		}
+		vsm_csv_push(csv, bytes + i, part);
+		if (i + part == size)
+			vsm_csv_finish(csv);
+		while ((result = vsm_csv_next(csv)) == CSV_RECORD)
+		{
+			promise(vsm_csv_line(csv) > line);
+			line = vsm_csv_line(csv);
+			for (int field = 0; field < vsm_csv_fields(csv); field++)
+			{
+				if (field > 0)
+					vsm_text_addc(written, ',');
+				write_field(written, vsm_csv_field(csv, field));
+			}
+			vsm_text_addc(written, '\n');
+		}
+	}
+	promise((result == CSV_ERROR) == (vsm_csv_error(csv)[0] != '\0'));
+	vsm_csv_free(csv);
+	return result == CSV_END;
+}
+
+static void
+write_field(Text *written, const char *value)
+{
+	if (value == NULL)
+		return;
+	vsm_text_addc(written, '"');
+	for (; *value != '\0'; value++)
+	{
+		if (*value == '"')
+			vsm_text_addc(written, '"');
+		vsm_text_addc(written, *value);
+	}
+	vsm_text_addc(written, '"');
 }
