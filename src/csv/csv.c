@@ -403,7 +403,7 @@ end_field(CsvReader *csv)
 	size_t		length = csv->record.length - csv->begin;
 
 	if (csv->n_columns > 0 && csv->n_fields >= csv->n_columns)
-		return fail(csv, "the record has more fields than the header, which has %d", csv->n_columns);
+		return fail(csv, "the record has more than the header's %d fields", csv->n_columns);
 	if (csv->n_fields >= VSM_CSV_MAX_COLUMNS)
 		return fail(csv, "the header has more than %d columns", VSM_CSV_MAX_COLUMNS);
 	if (!append(csv, "", 1))
@@ -430,7 +430,7 @@ end_record(CsvReader *csv)
 	if (csv->n_columns == 0)
 		csv->n_columns = csv->n_fields;
 	if (csv->n_fields < csv->n_columns)
-		return fail(csv, "the record has %d fields and the header has %d", csv->n_fields, csv->n_columns);
+		return fail(csv, "the record has %d of the header's %d fields", csv->n_fields, csv->n_columns);
 	csv->complete = true;
 	return true;
 }
