@@ -33,6 +33,7 @@ sub csv
 	imports('no newline at the end', "$header\n$row", 'A Backlog task A');
 	imports('CR LF', "$header\r\n$row\r\n", 'A Backlog task A');
 	imports('CR', "$header\r$row\r", 'A Backlog task A');
+	imports('CR here and LF there', "$header\r$row\nB,Testing,2026-01-05\r\n", 'A Backlog task A | B Testing task B');
 	imports('a byte order mark', "\x{FEFF}$header\n$row\n", 'A Backlog task A');
 	imports('a byte order mark before a quote', "\x{FEFF}\"case_id\",stage,entered_at\n$row\n", 'A Backlog task A');
 	imports('blank lines', "\n\r\n$header\n\n  \t\n$row\n\n", 'A Backlog task A');
@@ -69,7 +70,7 @@ sub ndjson
 	imports('nothing', '', '', %type);
 	imports('an object', $object, 'A Backlog task A', %type);
 	imports('blank lines, CR LF, a byte order mark', "\x{FEFF}\n  \r\n$object\r\n\r\n", 'A Backlog task A', %type);
-	imports('CR', "$object\r$object\r", 'A Backlog task A', %type);
+	imports('CR here and LF there', "$object\r$object\n" . $object =~ s/A/B/r . "\r", 'A Backlog task A | B Backlog task B', %type);
 	imports('keys in another order, and more of them', '{"x":[{}],"entered_at":"2026-01-05","title":"\u00e9 \"\ud83d\ude80","stage":"Backlog","case_id":"A","type":null}',
 		"A Backlog task \x{E9} \"\x{1F680}", %type);
 	imports('an id that is a number', '{"case_id":-17,"stage":"Backlog","entered_at":"2026-01-05"}', '-17 Backlog task -17', %type);
