@@ -1,19 +1,18 @@
 /*
  * import.c
- *		Events of one item in order: which are moves, which are copies.
+ *		The aggregates of an import: which events are moves, and the latest texts.
  *
- * The aggregate vsm._sequence runs as a window over the events of each item, in
- * the order of time, known ones before new ones.  The server calls its step for
- * one event after the other and its final function after each, so one walk
- * tells for each event whether it is
- *	 a copy		a new event with item, stage and time of an earlier one
- *	 merged		it finds the item in its stage already
- *	 a move		from which stage, and after how long a visit; when it finishes
- *				the item, also after how long in all
- * Plain SQL needs three passes of window functions for that.
+ * vsm._sequence runs as a window over the events of each item, in the order of
+ * time, known events before new ones.  The server calls its transition function
+ * for each event and its final function after each, so one pass classifies every
+ * event as
+ *	 a copy		a new event with the item, stage and time of an earlier one
+ *	 merged		it finds the item already in its stage
+ *	 a move		with the stage it leaves and the time spent there; if it finishes
+ *				the item, also with the cycle time and lead time
+ * Plain SQL needs three passes of window functions for the same.
  *
- * The aggregate vsm._latest finds what the log says last of an item's type or
- * title.
+ * vsm._latest finds the latest type or title of an item.
  */
 #include "vsm.h"
 
@@ -28,14 +27,14 @@
 
 typedef struct Sequence
 {
-	int			moves;			/* so far */
-	int64		stage_id;		/* the item is there */
-	TimestampTz entered_at;		/* since then */
-	bool		known;			/* all stages so far: state and stage are right */
+	int			moves;			/* number so far */
+	int64		stage_id;		/* where the item is */
+	TimestampTz entered_at;		/* when it entered */
+	bool		known;			/* all stages so far are, so state and stage hold */
 	VsmItemState state;
-	VsmStage	stage;			/* but for its texts */
+	VsmStage	stage;			/* its texts are not valid */
 
-	/* stages at the instant of the last event, to find copies */
+	/* stages entered at the instant of the last event, to find copies */
 	TimestampTz instant;
 	int			count;
 	int			size;
@@ -50,7 +49,7 @@ typedef struct Sequence
 	bool		finishes;
 } Sequence;
 
-/* What was said last; where times are equal, the greater text bytewise. */
+/* The latest value; of equal times, the text that is greater bytewise. */
 typedef struct Latest
 {
 	TimestampTz at;
@@ -91,7 +90,7 @@ vsm__sequence_next(PG_FUNCTION_ARGS)
 		sequence->instant = at;
 		sequence->count = 0;
 	}
-	/* what is known already is no copy: a live item may come back within a microsecond */
+	/* a known event is not a copy: a live item may return within a microsecond */
 	sequence->copy = is_new && seen_at_instant(sequence, stage_id);
 	if (sequence->copy)
 		PG_RETURN_POINTER(sequence);
@@ -148,7 +147,7 @@ vsm__sequence_step(PG_FUNCTION_ARGS)
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }
 
-/* vsm._latest(value, at): transition function; null and empty texts say nothing */
+/* vsm._latest(value, at): transition function; ignores null and empty texts */
 Datum
 vsm__latest_step(PG_FUNCTION_ARGS)
 {
@@ -181,7 +180,7 @@ vsm__latest_step(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(latest);
 }
 
-/* vsm._latest(value, at) -> text: final function; null when nothing was said */
+/* vsm._latest(value, at) -> text: final function; null without a value */
 Datum
 vsm__latest_value(PG_FUNCTION_ARGS)
 {
