@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "csv/delimiter.h"
 #include "csv/encoding.h"
 
 typedef enum CsvState
@@ -75,9 +76,6 @@ static bool read_special(CsvReader *csv, char c);
 static bool read_quote(CsvReader *csv);
 static bool read_head(CsvReader *csv, char c);
 static bool end_head(CsvReader *csv, const char *line_end);
-static bool is_blank(const CsvReader *csv, const char *line);
-static char separator(const char *line);
-static char find_delimiter(const char *header);
 static void set_delimiter(CsvReader *csv, char delimiter);
 static bool end_field(CsvReader *csv);
 static bool end_record(CsvReader *csv);
@@ -344,15 +342,15 @@ end_head(CsvReader *csv, const char *line_end)
 		return false;
 	head = csv->record.data;
 	csv->record.length--;
-	if (is_blank(csv, head) || separator(head) != '\0')
+	if (vsm_delimiter_blank(head, csv->delimiter) || vsm_delimiter_named(head) != '\0')
 	{
-		if (separator(head) != '\0')
-			csv->delimiter = separator(head);
+		if (vsm_delimiter_named(head) != '\0')
+			csv->delimiter = vsm_delimiter_named(head);
 		csv->record.length = 0;
 		csv->record_line = ++csv->line;
 		return true;
 	}
-	set_delimiter(csv, csv->delimiter != '\0' ? csv->delimiter : find_delimiter(head));
+	set_delimiter(csv, csv->delimiter != '\0' ? csv->delimiter : vsm_delimiter_found(head));
 	if (!append(csv, line_end, strlen(line_end)))
 		return false;
 	csv->head = csv->record;
@@ -360,51 +358,6 @@ end_head(CsvReader *csv, const char *line_end)
 	csv->state = CSV_FIELD_BEGINS;
 	csv->after_cr = false;
 	return true;
-}
-
-/* Nothing but blanks and delimiters. */
-static bool
-is_blank(const CsvReader *csv, const char *line)
-{
-	for (; *line != '\0'; line++)
-		if (strchr(" \t,;|", *line) == NULL && *line != csv->delimiter)
-			return false;
-	return true;
-}
-
-/* The delimiter that a line sep=; names; NUL for any other line. */
-static char
-separator(const char *line)
-{
-	bool		quoted = *line == '"';
-
-	line += quoted;
-	if (strncmp(line, "sep=", 4) != 0 || line[4] == '\0' || line[4] == '"' || (unsigned char) line[4] >= 0x80)
-		return '\0';
-	return strcmp(line + 5, quoted ? "\"" : "") == 0 ? line[4] : '\0';
-}
-
-/* The one that stands most often outside of quotes; a comma when there is none. */
-static char
-find_delimiter(const char *header)
-{
-	static const char candidates[] = ",;\t|";
-	size_t		count[sizeof candidates] = {0};
-	size_t		best = 0;
-	bool		quoted = false;
-
-	for (; *header != '\0'; header++)
-	{
-		const char *found = strchr(candidates, *header);
-
-		quoted ^= *header == '"';
-		if (found != NULL && !quoted)
-			count[found - candidates]++;
-	}
-	for (size_t i = 1; i < sizeof candidates - 1; i++)
-		if (count[i] > count[best])
-			best = i;
-	return candidates[best];
 }
 
 static void

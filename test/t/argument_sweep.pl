@@ -177,7 +177,7 @@ BEGIN
 			value := public.one_of('', ' ', 'default', 'default', 'default', 'Größe ✓', 'Größe ✓', 'nowhere', 'Backlog', 'Development', 'Production', 'Work', 'Café', 'bug', 'feature', 'day', 'week', 'month',
 				'span_last', 'episodes', 'sum_active', 'span_first_last', 'abort', 'skip', 'reject', 'UTC', 'Europe/Berlin', 'Nowhere/Land', 'reader', 'admin', 'sweep_reader', 'sweep_owner',
 				'public.events', 'vsm.work_items', 'case_id', 'stage', 'entered_at', 'id', '1', '-1', 'infinity', '2024-02-01', '294276-12-31', 'NaN', '%', '_', '\', '"', '''; --', 'null', '[]', '{}',
-				E'a\nb\tc', '1 0.01 zero=3 positive=51234:2', '1 0.0001 positive=0:50000*1', 'active', 'wait', 'done', 'json', 'created_at', 'SIM-000001');
+				E'a\nb\tc', 'csv', 'ndjson', E'case_id,stage,entered_at\n1,Work,2024-01-01', '1 0.01 zero=3 positive=51234:2', '1 0.0001 positive=0:50000*1', 'active', 'wait', 'done', 'json', 'created_at', 'SIM-000001');
 		WHEN 'timestamptz', 'timestamp', 'date' THEN
 			value := public.one_of('now', 'today', 'tomorrow', 'infinity', '-infinity', '1970-01-01', '1969-12-31', '2000-01-01', '2024-01-15', '2024-02-01', '2024-02-29', '2024-03-01', '0001-01-01 BC',
 				'4713-01-01 BC', '294276-12-31', '9999-12-31');
