@@ -154,7 +154,7 @@ FROM one o, (VALUES
     ('writer', 'POST', 'rpc/delete_work_item', '{"work_item_id":@id}', '^{"id":@id,'),
     ('reader', 'POST', 'rpc/import_begin', '{}', '^""$'),
     ('writer', 'POST', 'rpc/import', '{"content":"case_id,stage,entered_at\nI-1,Backlog,2026-01-05\n"}', '^{"items":1,"transitions":1,"merged":0,"skipped":0,"refused_count":0,"refused":\[\]}$'),
-    ('writer', 'POST', 'rpc/import', '{"content":"7","format":"ndjson","stream":"default","on_error":"skip"}', '"refused_count":1,"refused":\[{"case_id":null'),
+    ('writer', 'POST', 'rpc/import', '{"content":"{\"case_id\":null,\"stage\":null,\"entered_at\":null}","format":"ndjson","stream":"default","on_error":"skip"}', '"refused_count":1,"refused":\[{"case_id":null'),
     ('writer', 'POST', 'rpc/import_events', '[{"case_id":"I-1","stage":"Backlog","entered_at":"2026-01-05"}]', '^{"items":1,'),
     ('writer', 'POST', 'work_items', '[{"title":"posted"},{"title":"too"}]', '^\[{"id":\d+,.*"title":"posted","type":"task","current_stage":"Backlog".*"title":"too"'),
     ('writer', 'PATCH', 'work_items?id=eq.@id', '{"current_stage":"Testing","title":"patched"}', '"title":"patched","type":"bug","current_stage":"Testing"'),
