@@ -225,7 +225,8 @@ REVOKE USAGE ON SCHEMA vsm FROM vsm_t_nobody;
 
 SELECT is(pg_temp.touch(r.role, format(d.statement, s.stream)),
           CASE WHEN r.writes = '{}' AND r.role <> 'vsm_t_gone' AND r.role <> 'vsm_t_both'
-                    OR r.role = 'vsm_t_granted' AND d.relation = 'flow_metrics' THEN		-- its rights are on columns '42501 | permission denied for table ' || d.relation
+                    OR r.role = 'vsm_t_granted' AND d.relation = 'flow_metrics'		-- its rights are on columns
+               THEN '42501 | permission denied for table ' || d.relation
                WHEN s.stream = ANY (r.writes) THEN d.rows ELSE '0' END, format('%s, %s: %s', r.role, s.stream, d.statement))
 FROM roles r CROSS JOIN (VALUES ('open', '6'), ('secret', '9')) s (stream, items)
 CROSS JOIN LATERAL (VALUES
