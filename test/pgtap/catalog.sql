@@ -111,7 +111,7 @@ SELECT results_eq($$
     WHERE f.schema = 'vsm_api' AND (f.provolatile = 'v' OR f.proparallel = 'u') ORDER BY f.proname COLLATE "C"
     $$, $$
     VALUES ('create_work_item'), ('delete_work_item'), ('health'), ('import'), ('import_begin'), ('import_end'), ('import_events'), ('prepare'),
-           ('prometheus'), ('report'), ('transition'), ('wip')
+           ('prometheus'), ('transition'), ('wip')
     $$, 'in vsm_api only what writes, reads shared memory or needs a savepoint cannot run in parallel');
 SELECT is_empty($$SELECT f.object FROM functions f WHERE f.schema = 'vsm_api' AND f.prosecdef$$, 'and all runs with the rights of the caller');
 SELECT is_empty($$
@@ -123,7 +123,7 @@ SELECT is_empty($$
     $$, 'so do its views');
 SELECT is_empty($$
     SELECT f.object FROM functions f WHERE f.schema = 'vsm_api'
-      AND (f.proretset OR f.prorettype NOT IN ('json'::regtype, 'text'::regtype, 'void'::regtype, 'vsm_api."text/plain"'::regtype, 'vsm_api."text/html"'::regtype))
+      AND (f.proretset OR f.prorettype NOT IN ('json'::regtype, 'text'::regtype, 'void'::regtype, 'vsm_api."text/plain"'::regtype))
     $$, 'its functions return one document each');
 SELECT is_empty($$
     SELECT f.object FROM functions f WHERE f.proparallel <> 'u' AND f.provolatile = 'v'
