@@ -7,8 +7,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION vsm_api.version() IS 'Version of the extension. Errors: none.';
 
--- Cheap and certain: a row of each table at most is read.  COPY loads a table or fails, so what a restore loses is all rows of one.
--- Who asks for health does not wait: a table that somebody has locked, a restore under way perhaps, is not judged.
+-- Reads at most one row of each table.  That suffices: COPY loads a whole table or fails, so a restore loses all rows of a
+-- table or none.  The check does not wait: a table that somebody has locked, perhaps a restore, is not judged.
 CREATE FUNCTION vsm_api.health() RETURNS json
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     SET lock_timeout = '50ms'
@@ -52,9 +52,9 @@ CREATE FUNCTION vsm._metric_family(name text, kind text, help text, samples text
 RETURN format(E'# HELP %1$s %2$s\n# TYPE %1$s %3$s\n', name, help, kind)
        || CASE WHEN cardinality(samples) > 0 THEN name || array_to_string(samples, E'\n' || name) || E'\n' ELSE '' END;
 COMMENT ON FUNCTION vsm._metric_family(text, text, text, text[]) IS
-    'A family in Prometheus'' text format 0.0.4; a sample is what follows the name in its line.';
+    'A family in Prometheus'' text format 0.0.4. A sample is the part of its line after the name.';
 
--- One reading of the totals for all three, so that they agree with each other.
+-- All three come from one reading of the totals, so that they agree with each other.
 CREATE FUNCTION vsm._metric_histograms(OUT time_in_stage text[], OUT cycle_time text[], OUT lead_time text[])
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -87,7 +87,7 @@ DECLARE
     moves text[];
     histograms record;
 BEGIN
-    -- a stage may be called none
+    -- a stage may have the name none
     SELECT array_agg(format('{%s,%s} %s', vsm._label('stream', t.stream), vsm._label('type', t.type), t.value)
                      ORDER BY t.stream COLLATE "C", t.type COLLATE "C") FILTER (WHERE t.total = 'work_items_created'),
            array_agg(format('{%s,%s,%s} %s', vsm._label('stream', t.stream), vsm._label('from_stage', t.from_stage),
