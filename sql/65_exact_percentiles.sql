@@ -12,15 +12,6 @@ COMMENT ON FUNCTION vsm._percentiles_step(internal, interval, double precision) 
 CREATE FUNCTION vsm._percentiles_step(internal, interval, double precision[]) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__percentiles_step_interval';
 COMMENT ON FUNCTION vsm._percentiles_step(internal, interval, double precision[]) IS 'Takes a value. Errors: PT422 fractions.';
-CREATE FUNCTION vsm._percentiles_combine(internal, internal) RETURNS internal
-    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__percentiles_combine';
-COMMENT ON FUNCTION vsm._percentiles_combine(internal, internal) IS 'Takes the values of a state. Errors: PT422 fractions.';
-CREATE FUNCTION vsm._percentiles_serialize(internal) RETURNS bytea
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__percentiles_serialize';
-COMMENT ON FUNCTION vsm._percentiles_serialize(internal) IS 'A state as a message; values that did not stay in memory go by a temporary file.';
-CREATE FUNCTION vsm._percentiles_deserialize(bytea, internal) RETURNS internal
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__percentiles_deserialize';
-COMMENT ON FUNCTION vsm._percentiles_deserialize(bytea, internal) IS 'A state from a message.';
 CREATE FUNCTION vsm._percentile_finish(internal, double precision, double precision) RETURNS double precision
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__percentile_finish';
 COMMENT ON FUNCTION vsm._percentile_finish(internal, double precision, double precision) IS 'The percentile.';
@@ -35,32 +26,28 @@ CREATE FUNCTION vsm._percentiles_finish(internal, interval, double precision[]) 
 COMMENT ON FUNCTION vsm._percentiles_finish(internal, interval, double precision[]) IS 'The percentiles.';
 CREATE AGGREGATE vsm.percentile(value double precision, fraction double precision) (
     SFUNC = vsm._percentiles_step, STYPE = internal, SSPACE = 8192, FINALFUNC = vsm._percentile_finish, FINALFUNC_EXTRA,
-    COMBINEFUNC = vsm._percentiles_combine, SERIALFUNC = vsm._percentiles_serialize,
-    DESERIALFUNC = vsm._percentiles_deserialize, PARALLEL = SAFE
+    PARALLEL = RESTRICTED
 );
 COMMENT ON AGGREGATE vsm.percentile(double precision, double precision) IS
     'The smallest value such that at least that fraction (0 to 1) of the values is at or below it, as percentile_disc; found by '
     'selection within work_mem and a temporary file. Nulls do not count; null when there is no value. Errors: PT422 fractions.';
 CREATE AGGREGATE vsm.percentiles(value double precision, fractions double precision[]) (
     SFUNC = vsm._percentiles_step, STYPE = internal, SSPACE = 8192, FINALFUNC = vsm._percentiles_finish, FINALFUNC_EXTRA,
-    COMBINEFUNC = vsm._percentiles_combine, SERIALFUNC = vsm._percentiles_serialize,
-    DESERIALFUNC = vsm._percentiles_deserialize, PARALLEL = SAFE
+    PARALLEL = RESTRICTED
 );
 COMMENT ON AGGREGATE vsm.percentiles(double precision, double precision[]) IS
     'Several percentiles at once by the rule of percentile_disc, in the shape of fractions; null where the fraction is; found by '
     'selection within work_mem and a temporary file. Nulls do not count; null when there is no value. Errors: PT422 fractions.';
 CREATE AGGREGATE vsm.percentile(value interval, fraction double precision) (
     SFUNC = vsm._percentiles_step, STYPE = internal, SSPACE = 8192, FINALFUNC = vsm._percentile_finish, FINALFUNC_EXTRA,
-    COMBINEFUNC = vsm._percentiles_combine, SERIALFUNC = vsm._percentiles_serialize,
-    DESERIALFUNC = vsm._percentiles_deserialize, PARALLEL = SAFE
+    PARALLEL = RESTRICTED
 );
 COMMENT ON AGGREGATE vsm.percentile(interval, double precision) IS
     'The smallest value such that at least that fraction (0 to 1) of the values is at or below it, as percentile_disc; found by '
     'selection within work_mem and a temporary file. Nulls do not count; null when there is no value. Errors: PT422 fractions.';
 CREATE AGGREGATE vsm.percentiles(value interval, fractions double precision[]) (
     SFUNC = vsm._percentiles_step, STYPE = internal, SSPACE = 8192, FINALFUNC = vsm._percentiles_finish, FINALFUNC_EXTRA,
-    COMBINEFUNC = vsm._percentiles_combine, SERIALFUNC = vsm._percentiles_serialize,
-    DESERIALFUNC = vsm._percentiles_deserialize, PARALLEL = SAFE
+    PARALLEL = RESTRICTED
 );
 COMMENT ON AGGREGATE vsm.percentiles(interval, double precision[]) IS
     'Several percentiles at once by the rule of percentile_disc, in the shape of fractions; null where the fraction is; found by '

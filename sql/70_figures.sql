@@ -19,7 +19,7 @@ CREATE FUNCTION vsm._summary_row(internal) RETURNS vsm._duration_summary
 COMMENT ON FUNCTION vsm._summary_row(internal) IS 'Sums the durations up.';
 CREATE AGGREGATE vsm._summary(us bigint, exact boolean) (
     SFUNC = vsm._summary_step, STYPE = internal, SSPACE = 8192,
-    FINALFUNC = vsm._summary_row, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+    FINALFUNC = vsm._summary_row, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
 );
 COMMENT ON AGGREGATE vsm._summary(bigint, boolean) IS
     'Number, average and percentiles of durations in microseconds by the rule of percentile_disc; nulls do not count. exact: '

@@ -18,7 +18,7 @@
 #include "utils/tuplestore.h"
 
 #include "errors.h"
-#include "values.h"
+#include "fractions.h"
 
 /* A double of a sketch as an SQL value of its type. */
 typedef Datum (*MakeValue)(double value);
@@ -107,27 +107,17 @@ vsm_approx_percentiles_interval(PG_FUNCTION_ARGS)
 static Datum
 percentiles(FunctionCallInfo fcinfo, MakeValue make, Oid type)
 {
-	ArrayType  *fractions = PG_GETARG_ARRAYTYPE_P(0);
+	VsmFractions fractions = vsm_require_fractions(PG_GETARG_ARRAYTYPE_P(0));
 	const VsmSketch *sketch = VSM_GETARG_SKETCH(1);
-	bool		empty = sketch->count == 0;
-	Datum	   *values;
-	bool	   *nulls;
-	int			count;
 
-	vsm_require_few_fractions(fractions);
-	deconstruct_array(fractions, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &values, &nulls, &count);
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < fractions.count; i++)
 	{
-		double		fraction = nulls[i] ? 0 : vsm_require_fraction(DatumGetFloat8(values[i]));
-
 		CHECK_FOR_INTERRUPTS();
-		nulls[i] |= empty;
-		if (!nulls[i])
-			values[i] = make(vsm_sketch_percentile(sketch, fraction));
+		fractions.nulls[i] |= sketch->count == 0;
+		if (!fractions.nulls[i])
+			fractions.values[i] = make(vsm_sketch_percentile(sketch, DatumGetFloat8(fractions.values[i])));
 	}
-	PG_RETURN_ARRAYTYPE_P(construct_md_array(values, nulls, ARR_NDIM(fractions), ARR_DIMS(fractions), ARR_LBOUND(fractions), type,
-											 type == FLOAT8OID ? sizeof(float8) : sizeof(Interval),
-											 type == FLOAT8OID && FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	PG_RETURN_ARRAYTYPE_P(vsm_fractions_answer(&fractions, type));
 }
 
 /* vsm.approx_percentile_rank(value float8, sketch) -> float8: share of the values at or below it */

@@ -10,6 +10,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "rank.h"
 #include "sketch_bucket.h"
 
 static double value_of(const VsmSketchCursor *cursor);
@@ -18,18 +19,14 @@ static double value_of(const VsmSketchCursor *cursor);
  * vsm_sketch_percentile
  *		A value within the relative error of the one with that rank.
  *
- * The rank is that of percentile_disc: the smallest value such that at least
- * that share of all is at or below it.  The sketch is not empty.
+ * The sketch is not empty.
  */
 double
 vsm_sketch_percentile(const VsmSketch *sketch, double fraction)
 {
-	double		rank = ceil(fraction * (double) sketch->count);
-	uint64_t	wanted = sketch->count;
+	uint64_t	wanted = vsm_percentile_rank(fraction, sketch->count);
 	VsmSketchCursor cursor;
 
-	if (rank < (double) sketch->count)
-		wanted = rank < 1 ? 1 : (uint64_t) rank;
 	for (vsm_sketch_begin(&cursor, sketch); vsm_sketch_next(&cursor) && cursor.count < wanted;)
 		wanted -= cursor.count;
 	return value_of(&cursor);

@@ -19,6 +19,7 @@
 #include "utils/typcache.h"
 
 #include "arguments.h"
+#include "rank.h"
 #include "vsm.h"
 
 static const double fractions[] = {0.5, 0.7, 0.85, 0.95};
@@ -89,7 +90,7 @@ vsm_durations_add(VsmDurations *durations, int64 us)
 		MemoryContextSwitchTo(old);
 	}
 	else
-		vsm_values_add(&durations->values, VSM_INT64_KEY(us));
+		vsm_values_add(&durations->values, vsm_int64_key(us));
 }
 
 /*
@@ -135,9 +136,9 @@ put_percentiles(VsmDurations *durations, Datum *percentiles)
 	uint64		found[lengthof(fractions)];
 
 	for (int i = 0; i < (int) lengthof(fractions); i++)
-		ranks[i] = vsm_rank_of(fractions[i], durations->count);
+		ranks[i] = (int64) vsm_percentile_rank(fractions[i], (uint64) durations->count) - 1;
 	if (!durations->sketch)
 		vsm_values_select(&durations->values, ranks, lengthof(fractions), found);
 	for (int i = 0; i < (int) lengthof(fractions); i++)
-		percentiles[i] = IntervalPGetDatum(durations->sketch ? vsm_sketch_interval(vsm_sketch_percentile(durations->sketch, fractions[i])) : vsm_interval(VSM_INT64_OF_KEY(found[i])));
+		percentiles[i] = IntervalPGetDatum(durations->sketch ? vsm_sketch_interval(vsm_sketch_percentile(durations->sketch, fractions[i])) : vsm_interval(vsm_int64_of_key(found[i])));
 }

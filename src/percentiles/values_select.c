@@ -145,13 +145,13 @@ extend_range(Range *range, const void *piece, int64 n, bool intervals)
 static void
 find_range(VsmValues *values, Range *range)
 {
-	VsmPieces		pieces;
+	VsmPieces	pieces;
 	void	   *piece;
 	int64		n;
 	bool		first = true;
 
-	vsm_values_begin(&pieces, values);
-	while ((n = vsm_values_next(&pieces, &piece)) > 0)
+	vsm_pieces_begin(&pieces, values);
+	while ((n = vsm_pieces_next(&pieces, &piece)) > 0)
 	{
 		if (first)
 			range->low = range->high = key_of(piece, 0, values->intervals);
@@ -161,7 +161,7 @@ find_range(VsmValues *values, Range *range)
 		else
 			extend_range(range, piece, n, false);
 	}
-	vsm_values_end(&pieces);
+	vsm_pieces_end(&pieces);
 	range->kind = !values->intervals ? NUMBERS : range->high - range->low <= (int128) PG_UINT64_MAX ? INTERVALS
 																									: WIDE_INTERVALS;
 }
@@ -252,19 +252,19 @@ count_piece(const Range *range, int shift, int64 *counts, const void *piece, int
 static void
 count_parts(VsmValues *values, const Range *range, int shift, int64 *counts)
 {
-	VsmPieces		pieces;
+	VsmPieces	pieces;
 	void	   *piece;
 	int64		n;
 
-	vsm_values_begin(&pieces, values);
-	while ((n = vsm_values_next(&pieces, &piece)) > 0)
+	vsm_pieces_begin(&pieces, values);
+	while ((n = vsm_pieces_next(&pieces, &piece)) > 0)
 		if (range->kind == NUMBERS)
 			count_piece(range, shift, counts, piece, n, NUMBERS);
 		else if (range->kind == INTERVALS)
 			count_piece(range, shift, counts, piece, n, INTERVALS);
 		else
 			count_piece(range, shift, counts, piece, n, WIDE_INTERVALS);
-	vsm_values_end(&pieces);
+	vsm_pieces_end(&pieces);
 }
 
 /* The parts that hold wanted ranks, in their order; there is room for one of each rank. */
@@ -322,7 +322,7 @@ static void
 pick(VsmValues *values, const Range *range, int shift, int64 *slots, Range *parts, int nparts)
 {
 	int64		total = 0;
-	VsmPieces		pieces;
+	VsmPieces	pieces;
 	void	   *piece;
 	int64		n;
 
@@ -336,32 +336,32 @@ pick(VsmValues *values, const Range *range, int shift, int64 *slots, Range *part
 	}
 	if (total == 0)
 		return;
-	vsm_values_begin(&pieces, values);
-	while ((n = vsm_values_next(&pieces, &piece)) > 0)
+	vsm_pieces_begin(&pieces, values);
+	while ((n = vsm_pieces_next(&pieces, &piece)) > 0)
 		if (range->kind == NUMBERS)
 			pick_piece(range, shift, slots, parts, piece, n, NUMBERS);
 		else if (range->kind == INTERVALS)
 			pick_piece(range, shift, slots, parts, piece, n, INTERVALS);
 		else
 			pick_piece(range, shift, slots, parts, piece, n, WIDE_INTERVALS);
-	vsm_values_end(&pieces);
+	vsm_pieces_end(&pieces);
 }
 
 /* There is one. */
 static void
 first_with_key(VsmValues *values, int128 key, void *found)
 {
-	VsmPieces		pieces;
+	VsmPieces	pieces;
 	void	   *piece;
 	int64		n;
 
-	vsm_values_begin(&pieces, values);
-	while ((n = vsm_values_next(&pieces, &piece)) > 0)
+	vsm_pieces_begin(&pieces, values);
+	while ((n = vsm_pieces_next(&pieces, &piece)) > 0)
 		for (int64 i = 0; i < n; i++)
 			if (key_of(piece, i, values->intervals) == key)
 			{
 				memcpy(found, (char *) piece + i * vsm_value_size(values), vsm_value_size(values));
-				vsm_values_end(&pieces);
+				vsm_pieces_end(&pieces);
 				return;
 			}
 	elog(ERROR, "a value has gone while it was looked for");

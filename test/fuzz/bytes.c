@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sketch.h"
+#include "percentiles/sketch.h"
 
 #define MOST_BYTES	100000		/* that are worth the time */
 

@@ -17,7 +17,7 @@
 #include "lib/stringinfo.h"
 
 #include "compat.h"
-#include "sketch_sql.h"
+#include "percentiles/sketch_sql.h"
 
 /* Those of the C library, not the server's own. */
 #undef fprintf
