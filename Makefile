@@ -90,11 +90,10 @@ clean:
 	rm -rf build
 endif
 
-# The install script is joined from its files, in the order of their numbers.
-SQL = $(sort $(wildcard sql/[0-9][0-9]_*.sql))
-$(BUILD)/vsm--$(VSM_VERSION).sql: $(SQL) vsm.control
+# The install script is joined from its files, in the order of their numbers; the folder tells of a file that went.
+$(BUILD)/vsm--$(VSM_VERSION).sql: scripts/join-sql $(wildcard sql/[0-9][0-9]_*) sql vsm.control
 	@mkdir -p $(@D)
-	cat $(SQL) >$@.new && mv $@.new $@
+	scripts/join-sql sql >$@.new && mv $@.new $@
 
 # ---- The gateway: a program, which needs no server but libpq ----
 
