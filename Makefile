@@ -65,7 +65,7 @@ $(BUILD)/%.o: src/%.c $(BUILD)/flags
 	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 # The same value is in the same bucket on every machine.
-$(BUILD)/percentiles/sketch.o $(BUILD)/percentiles/sketch_walk.o: override CFLAGS += -ffp-contract=off
+$(BUILD)/percentiles/sketch.o $(BUILD)/percentiles/sketch_%.o: override CFLAGS += -ffp-contract=off
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d)
 

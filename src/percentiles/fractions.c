@@ -21,7 +21,7 @@ vsm_require_fraction(double fraction)
 		ereport(ERROR,
 				errcode(VSM_UNPROCESSABLE),
 				errmsg("percentile %g is not between 0 and 1", fraction),
-				errhint("Give it as a fraction: 0.85 for the 85th percentile."));
+				errhint("Give the percentile as a fraction: 0.85 for the 85th percentile."));
 	return fraction;
 }
 
@@ -34,7 +34,7 @@ vsm_require_fractions(ArrayType *array)
 	if (count > MOST_FRACTIONS)
 		ereport(ERROR,
 				errcode(VSM_UNPROCESSABLE),
-				errmsg("there are too many percentiles"),
+				errmsg("too many percentiles"),
 				errdetail("The array has %d elements.", count),
 				errhint("Ask for at most %d percentiles at a time.", MOST_FRACTIONS));
 	deconstruct_array(array, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,

@@ -1,11 +1,12 @@
 /*
  * sketch_walk.c
- *		What a sketch tells, by a walk through its buckets.
+ *		What a sketch says about its values, by a walk through its buckets.
  *
- * From the lowest value to the highest: the negative cells backwards, since they
- * are in the order of their magnitudes, then the zeros, then the positive cells.
+ * The walk goes from the lowest value to the highest: the negative cells backwards,
+ * because they are in the order of their magnitudes, then the zeros, then the
+ * positive cells.
  */
-#include "sketch.h"
+#include "sketch_walk.h"
 
 #include <float.h>
 #include <math.h>
@@ -32,7 +33,7 @@ vsm_sketch_percentile(const VsmSketch *sketch, double fraction)
 	return value_of(&cursor);
 }
 
-/* How many values are at or below one; those in its bucket are. */
+/* The number of values at or below a value; those in its bucket count. */
 uint64_t
 vsm_sketch_rank(const VsmSketch *sketch, double value)
 {
@@ -55,19 +56,7 @@ vsm_sketch_rank(const VsmSketch *sketch, double value)
 	return rank;
 }
 
-/* Within the relative error when all values have one sign; the same however the sketch was merged. */
-double
-vsm_sketch_sum(const VsmSketch *sketch)
-{
-	double		sum = 0;
-	VsmSketchCursor cursor;
-
-	for (vsm_sketch_begin(&cursor, sketch); vsm_sketch_next(&cursor);)
-		vsm_sketch_add_to_sum(&cursor, &sum);
-	return sum;
-}
-
-/* The values of one bucket, for a caller who walks himself. */
+/* Adds the values of the bucket.  A sum over the walk is within the relative error when all values have one sign. */
 void
 vsm_sketch_add_to_sum(const VsmSketchCursor *cursor, double *sum)
 {
@@ -83,7 +72,7 @@ vsm_sketch_begin(VsmSketchCursor *cursor, const VsmSketch *sketch)
 	cursor->count = 0;
 }
 
-/* To the next bucket that holds values; false behind the last. */
+/* Moves to the next bucket that holds values; false after the last. */
 bool
 vsm_sketch_next(VsmSketchCursor *cursor)
 {
@@ -105,7 +94,7 @@ vsm_sketch_next(VsmSketchCursor *cursor)
 	return false;
 }
 
-/* The values of the bucket lie from lower to upper; the bound with the smaller magnitude is among them. */
+/* The values of the bucket lie from lower to upper; of the bounds, only the one with the smaller magnitude is in it. */
 void
 vsm_sketch_bounds(const VsmSketchCursor *cursor, double *lower, double *upper)
 {

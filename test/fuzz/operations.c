@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "percentiles/sketch.h"
+#include "percentiles/sketch_change.h"
+#include "percentiles/sketch_walk.h"
 #include "percentiles/sketch_bucket.h"
 
 #define SKETCHES	3

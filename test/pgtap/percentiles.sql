@@ -389,8 +389,8 @@ INSERT INTO edges (d, i) SELECT d, (ARRAY['infinity', '-infinity'])[1 + d % 2]::
 SELECT is_empty($$
     SELECT d FROM edges GROUP BY d
     HAVING percentiles(i, fractions()) IS DISTINCT FROM percentile_disc(fractions()) WITHIN GROUP (ORDER BY i) $$, 'infinite intervals: equal to percentile_disc');
-SELECT throws_ok('SELECT percentile_agg(i) FROM unnest(''{infinity}''::interval[]) i', 'PT422', 'an infinite interval cannot be put into a sketch', 'no sketch takes them');
-SELECT throws_ok('SELECT percentile_agg(i) FROM unnest(''{1 day, -infinity}''::interval[]) i', 'PT422', 'an infinite interval cannot be put into a sketch', 'neither of them');
+SELECT throws_ok('SELECT percentile_agg(i) FROM unnest(''{infinity}''::interval[]) i', 'PT422', 'cannot add an infinite interval to a sketch', 'no sketch takes them');
+SELECT throws_ok('SELECT percentile_agg(i) FROM unnest(''{1 day, -infinity}''::interval[]) i', 'PT422', 'cannot add an infinite interval to a sketch', 'neither of them');
 SELECT throws_ok('SELECT approx_percentile_rank(''infinity'', percentile_agg(i)) FROM unnest(''{1 day}''::interval[]) i', 'PT422', NULL, 'they have no rank');
 \else
 SELECT skip('this server has no infinite intervals', 4);
