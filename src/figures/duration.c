@@ -45,14 +45,18 @@ vsm__interval(PG_FUNCTION_ARGS)
 	PG_RETURN_INTERVAL_P(vsm_interval(PG_GETARG_INT64(0)));
 }
 
-/* vsm._entered_at(left_at timestamptz, stay interval) -> timestamptz: when a visit to a stage began */
+/*
+ * vsm._entered_at(left_at timestamptz, stay interval) -> timestamptz: when a visit
+ * to a stage began
+ */
 Datum
 vsm__entered_at(PG_FUNCTION_ARGS)
 {
 	TimestampTz left_at = vsm_require_finite(PG_GETARG_TIMESTAMPTZ(0), "the end of a visit");
 	TimestampTz entered_at;
 
-	if (pg_sub_s64_overflow(left_at, vsm_interval_us(PG_GETARG_INTERVAL_P(1)), &entered_at) || !IS_VALID_TIMESTAMP(entered_at))
+	if (pg_sub_s64_overflow(left_at, vsm_interval_us(PG_GETARG_INTERVAL_P(1)), &entered_at) ||
+		!IS_VALID_TIMESTAMP(entered_at))
 		ereport(ERROR,
 				errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				errmsg("timestamp out of range"),

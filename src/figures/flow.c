@@ -142,7 +142,8 @@ vsm__flow_sums_step(PG_FUNCTION_ARGS)
 
 	if (created_at >= PG_GETARG_TIMESTAMPTZ(ARG_SINCE) && created_at < PG_GETARG_TIMESTAMPTZ(ARG_BOUND))
 		sums->arrivals++;
-	if (!open && completed_at >= PG_GETARG_TIMESTAMPTZ(ARG_SINCE) && completed_at < PG_GETARG_TIMESTAMPTZ(ARG_BOUND))
+	if (!open && completed_at >= PG_GETARG_TIMESTAMPTZ(ARG_SINCE) &&
+		completed_at < PG_GETARG_TIMESTAMPTZ(ARG_BOUND))
 		count_finished(sums, fcinfo, completed_at);
 	count_wip(sums, fcinfo, open, completed_at);
 	count_moves(sums, fcinfo);
@@ -195,10 +196,12 @@ count_finished(FlowSums *sums, FunctionCallInfo fcinfo, TimestampTz completed_at
 	sums->active_us += active_us;
 	sums->wait_us += wait_us;
 	vsm_durations_add(&sums->lead, vsm_elapsed_us(PG_GETARG_TIMESTAMPTZ(ARG_CREATED_AT), completed_at));
-	if (!PG_ARGISNULL(ARG_STARTED_AT))
-		vsm_durations_add(&sums->cycle,
-						  PG_GETARG_BOOL(ARG_LESS_DONE) ? active_us + wait_us
-														: vsm_elapsed_us(PG_GETARG_TIMESTAMPTZ(ARG_STARTED_AT), completed_at));
+	if (PG_ARGISNULL(ARG_STARTED_AT))
+		return;
+	if (PG_GETARG_BOOL(ARG_LESS_DONE))
+		vsm_durations_add(&sums->cycle, active_us + wait_us);
+	else
+		vsm_durations_add(&sums->cycle, vsm_elapsed_us(PG_GETARG_TIMESTAMPTZ(ARG_STARTED_AT), completed_at));
 }
 
 /* Counts the item in WIP now, and in the area under the WIP curve. */
@@ -253,7 +256,8 @@ add_id(FlowSums *sums, Ids *ids, int64 id)
 			ereport(ERROR,
 					errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					errmsg("too many work items have moves outside the window"),
-					errdetail("The number of work items with moves both in the window and outside it is limited to %d.", MOST_IDS),
+					errdetail("Work items with moves both in the window and outside it are limited to %d.",
+							  MOST_IDS),
 					errhint("Choose another window, or a single type of work item."));
 		ids->size *= 2;
 		ids->ids = repalloc_huge(ids->ids, sizeof(Datum) * ids->size);
@@ -264,17 +268,22 @@ add_id(FlowSums *sums, Ids *ids, int64 id)
 static Datum
 id_array(const Ids *ids)
 {
-	return PointerGetDatum(construct_array(ids->ids, ids->count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	return PointerGetDatum(construct_array(ids->ids, ids->count, INT8OID, sizeof(int64),
+										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
-/* The server has no such function.  Both parts fit in 64 bits for any number of rows that a table can have. */
+/*
+ * The server has no such function.  Both parts fit in 64 bits for any number of
+ * rows that a table can have.
+ */
 static Datum
 numeric_of(int128 value)
 {
 	const int64 part = INT64CONST(1000000000000000000);
 	Numeric		parts = int64_to_numeric((int64) (value / part));
 	Numeric		rest = int64_to_numeric((int64) (value % part));
-	Datum		us = DirectFunctionCall2(numeric_mul, NumericGetDatum(parts), NumericGetDatum(int64_to_numeric(part)));
+	Datum		us = DirectFunctionCall2(numeric_mul, NumericGetDatum(parts),
+										 NumericGetDatum(int64_to_numeric(part)));
 
 	return DirectFunctionCall2(numeric_add, us, NumericGetDatum(rest));
 }

@@ -95,17 +95,22 @@ vsm__forecast_items(PG_FUNCTION_ARGS)
 static void
 begin_trials(Trials *trials, FunctionCallInfo fcinfo)
 {
-	trials->samples = vsm_require_list(PG_GETARG_ARRAYTYPE_P(0), INT8OID, 1, HORIZON_DAYS, "the samples of a forecast", &trials->nsamples);
+	trials->samples = vsm_require_list(PG_GETARG_ARRAYTYPE_P(0), INT8OID, 1, HORIZON_DAYS,
+									   "the samples of a forecast", &trials->nsamples);
 	for (int i = 0; i < trials->nsamples; i++)
 		(void) vsm_require_between(trials->samples[i], 0, MAX_ITEMS, "a sample of a forecast");
-	trials->levels = vsm_require_list(PG_GETARG_ARRAYTYPE_P(2), INT4OID, 1, MAX_LEVELS, "the confidences of a forecast", &trials->nlevels);
+	trials->levels = vsm_require_list(PG_GETARG_ARRAYTYPE_P(2), INT4OID, 1, MAX_LEVELS,
+									  "the confidences of a forecast", &trials->nlevels);
 	for (int i = 0; i < trials->nlevels; i++)
 		(void) vsm_require_between(trials->levels[i], 1, 100, "a confidence in percent");
 	trials->count = (int) vsm_require_between(PG_GETARG_INT32(3), 1, MAX_TRIALS, "the number of trials");
 	pg_prng_seed(&trials->random, (uint64) PG_GETARG_INT64(4));
 }
 
-/* The items of a random day of the past.  The bias of the multiplication is below samples / 2^32. */
+/*
+ * The items of a random day of the past.  The bias of the multiplication is below
+ * samples / 2^32.
+ */
 static int64
 draw_day(Trials *trials)
 {

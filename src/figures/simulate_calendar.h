@@ -29,7 +29,10 @@ floor_div(int64 dividend, int64 divisor)
 	return dividend / divisor - (dividend % divisor < 0);
 }
 
-/* The working time at an instant.  Nights and weekends count as the beginning of the next working day. */
+/*
+ * The working time at an instant.  Nights and weekends count as the beginning of
+ * the next working day.
+ */
 static inline int64
 work_time(TimestampTz at)
 {

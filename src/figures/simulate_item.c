@@ -50,7 +50,10 @@ static const StageModel stages[SIM_STAGES] = {
 	[PRODUCTION] = {"Production", 20 * HOUR, 0},
 };
 
-/* Where a stay may lead other than to the next stage.  One draw decides between the routes of a stage. */
+/*
+ * Where a stay may lead other than to the next stage.  One draw decides between the
+ * routes of a stage.
+ */
 typedef struct
 {
 	int			from;
@@ -161,7 +164,10 @@ vsm_sim_item_arrive(VsmSimItem *item, TimestampTz at)
 	item->entered_us = work_time(at);
 }
 
-/* Moves the item to where it goes next, and to the time at which it does; false: it stays for good. */
+/*
+ * Moves the item to where it goes next, and to the time at which it does; false: it
+ * stays for good.
+ */
 bool
 vsm_sim_item_move(VsmSimItem *item)
 {

@@ -52,6 +52,8 @@ vsm_fractions_answer(const VsmFractions *fractions, Oid type)
 	ArrayType  *array = fractions->array;
 	bool		intervals = type == INTERVALOID;
 
-	return construct_md_array(fractions->values, fractions->nulls, ARR_NDIM(array), ARR_DIMS(array), ARR_LBOUND(array), type,
-							  intervals ? sizeof(Interval) : sizeof(float8), !intervals && FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	return construct_md_array(fractions->values, fractions->nulls,
+							  ARR_NDIM(array), ARR_DIMS(array), ARR_LBOUND(array), type,
+							  intervals ? sizeof(Interval) : sizeof(float8),
+							  !intervals && FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
 }

@@ -7,9 +7,8 @@
  * same in all rows of a group.
  *
  * values.c keeps the values, in memory within work_mem and beyond it in a temporary
- * file.  The executor calls close_values() when it has finished with a group, by
- * ReScan or at the end.  A window function has no such callback, so the values of
- * a frame stay in memory.
+ * file.  The executor calls close_values() when it has finished with a group.  A
+ * window function has no such callback, so the values of a frame stay in memory.
  *
  * A state has no form in which a parallel worker could send it to its leader: the
  * values would make it as large as the table.  The aggregates are PARALLEL
@@ -57,7 +56,10 @@ PG_FUNCTION_INFO_V1(vsm__percentiles_step_interval);
 PG_FUNCTION_INFO_V1(vsm__percentiles_finish);
 PG_FUNCTION_INFO_V1(vsm__percentile_finish);
 
-/* vsm._percentiles_step(state, value float8, fractions float8 or float8[]): transition function; nulls do not count; PT422 */
+/*
+ * vsm._percentiles_step(state, value float8, fractions float8 or float8[])
+ *		Transition function; nulls do not count; PT422.
+ */
 Datum
 vsm__percentiles_step_float8(PG_FUNCTION_ARGS)
 {
@@ -118,7 +120,8 @@ first_state(FunctionCallInfo fcinfo, bool intervals)
 		Datum		fractions = PG_GETARG_DATUM(2);
 
 		if (state->single)
-			state->fractions = construct_array(&fractions, 1, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+			state->fractions = construct_array(&fractions, 1, FLOAT8OID, sizeof(float8),
+											   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
 		else
 			state->fractions = DatumGetArrayTypePCopy(fractions);
 		(void) vsm_require_fractions(state->fractions);
@@ -154,7 +157,8 @@ same_fractions(FunctionCallInfo fcinfo, const Percentiles *state)
 	if (state->single)
 		return PG_GETARG_FLOAT8(2) == *(float8 *) ARR_DATA_PTR(state->fractions);
 	fractions = PG_GETARG_ARRAYTYPE_P(2);
-	return VARSIZE(fractions) == VARSIZE(state->fractions) && memcmp(fractions, state->fractions, VARSIZE(fractions)) == 0;
+	return VARSIZE(fractions) == VARSIZE(state->fractions) &&
+		memcmp(fractions, state->fractions, VARSIZE(fractions)) == 0;
 }
 
 /* vsm._percentile_finish(state) -> float8 or interval: final function of vsm.percentile() */
@@ -193,18 +197,21 @@ find_percentiles(Percentiles *state, Datum *values, const bool *nulls, int count
 	Wanted	   *wanted = palloc(sizeof(Wanted) * Max(count, 1));
 	int64	   *ranks = palloc(sizeof(int64) * Max(count, 1));
 	void	   *found = palloc(sizeof(Interval) * Max(count, 1));
+	uint64		total = (uint64) state->values.count;
 	int			n = 0;
 
 	for (int i = 0; i < count; i++)
 		if (!nulls[i])
-			wanted[n++] = (Wanted){(int64) vsm_percentile_rank(DatumGetFloat8(values[i]), (uint64) state->values.count) - 1, i};
+			wanted[n++] = (Wanted){(int64) vsm_percentile_rank(DatumGetFloat8(values[i]), total) - 1, i};
 	qsort(wanted, n, sizeof(Wanted), compare_ranks);
 	for (int i = 0; i < n; i++)
 		ranks[i] = wanted[i].rank;
 	vsm_values_select(&state->values, ranks, n, found);
 	for (int i = 0; i < n; i++)
-		values[wanted[i].place] = state->values.intervals ? IntervalPGetDatum((Interval *) found + i)
-														  : Float8GetDatum(vsm_float8_of_key(((uint64 *) found)[i]));
+		if (state->values.intervals)
+			values[wanted[i].place] = IntervalPGetDatum((Interval *) found + i);
+		else
+			values[wanted[i].place] = Float8GetDatum(vsm_float8_of_key(((uint64 *) found)[i]));
 }
 
 static int

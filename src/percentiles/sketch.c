@@ -73,7 +73,9 @@ vsm_sketch_init(VsmSketch *sketch, double rel_error)
 size_t
 vsm_sketch_size(const VsmSketchShape *shape)
 {
-	return sizeof(VsmSketch) + (((size_t) shape->negative.cells + (size_t) shape->positive.cells) << shape->width);
+	size_t		cells = (size_t) shape->negative.cells + (size_t) shape->positive.cells;
+
+	return sizeof(VsmSketch) + (cells << shape->width);
 }
 
 VsmSketchShape
@@ -102,7 +104,7 @@ vsm_sketch_shape_to_add(const VsmSketch *sketch, double value)
 	VsmSketchShape shape = vsm_sketch_shape(sketch);
 	bool		negative = value < 0;
 	VsmBuckets *buckets = negative ? &shape.negative : &shape.positive;
-	int32_t		bucket = sketch_bucket_of(sketch_bits_of(value) & ~SIGN_BIT, sketch_multiplier_of(sketch->rel_error));
+	int32_t		bucket = sketch_bucket_of_value(value, sketch->rel_error);
 
 	if (buckets->cells > 0 && bucket >= buckets->first && bucket - buckets->first < buckets->cells)
 		shape.width++;
@@ -111,7 +113,10 @@ vsm_sketch_shape_to_add(const VsmSketch *sketch, double value)
 	return shape;
 }
 
-/* A shape for the values of both.  Its cells hold the number of all values, so no sum of two cells is too large. */
+/*
+ * A shape for the values of both.  Its cells hold the number of all values, so no
+ * sum of two cells is too large.
+ */
 VsmSketchShape
 vsm_sketch_shape_to_merge(const VsmSketch *sketch, const VsmSketch *other)
 {
@@ -127,10 +132,14 @@ vsm_sketch_shape_to_merge(const VsmSketch *sketch, const VsmSketch *other)
 bool
 vsm_sketch_fits(const VsmSketch *sketch, const VsmSketchShape *shape)
 {
-	return shape->width <= sketch->width && has_buckets(sketch->negative, shape->negative) && has_buckets(sketch->positive, shape->positive);
+	return shape->width <= sketch->width && has_buckets(sketch->negative, shape->negative) &&
+		has_buckets(sketch->positive, shape->positive);
 }
 
-/* Copies the sketch to vsm_sketch_size() bytes in another shape, which has a cell for each value it holds. */
+/*
+ * Copies the sketch to vsm_sketch_size() bytes in another shape, which has a cell
+ * for each value it holds.
+ */
 void
 vsm_sketch_reshape(VsmSketch *into, const VsmSketch *sketch, const VsmSketchShape *shape)
 {
@@ -145,7 +154,10 @@ vsm_sketch_reshape(VsmSketch *into, const VsmSketch *sketch, const VsmSketchShap
 	copy_cells(into, sketch, false);
 }
 
-/* From the first bucket that holds a value to the last; *highest becomes the largest count if it is smaller. */
+/*
+ * From the first bucket that holds a value to the last; *highest becomes the
+ * largest count if it is smaller.
+ */
 static VsmBuckets
 used_buckets(const VsmSketch *sketch, bool negative, uint64_t *highest)
 {
@@ -242,7 +254,8 @@ copy_cells(VsmSketch *into, const VsmSketch *sketch, bool negative)
 bool
 vsm_sketch_equal(const VsmSketch *a, const VsmSketch *b)
 {
-	return a->rel_error == b->rel_error && a->count == b->count && a->zeros == b->zeros && equal_cells(a, b, true) && equal_cells(a, b, false);
+	return a->rel_error == b->rel_error && a->count == b->count && a->zeros == b->zeros &&
+		equal_cells(a, b, true) && equal_cells(a, b, false);
 }
 
 static bool
@@ -255,7 +268,8 @@ equal_cells(const VsmSketch *a, const VsmSketch *b, bool negative)
 	if (!same_buckets(used, used_buckets(b, negative, &unneeded)))
 		return false;
 	for (int32_t i = 0; i < used.cells; i++)
-		if (vsm_sketch_bucket_count(a, negative, used.first + i) != vsm_sketch_bucket_count(b, negative, used.first + i))
+		if (vsm_sketch_bucket_count(a, negative, used.first + i) !=
+			vsm_sketch_bucket_count(b, negative, used.first + i))
 			return false;
 	return true;
 }
@@ -327,7 +341,8 @@ within_range(VsmBuckets buckets, int32_t last)
 {
 	if (buckets.cells == 0)
 		return buckets.first == 0;
-	return buckets.first >= 0 && buckets.cells > 0 && buckets.first <= last && buckets.cells - 1 <= last - buckets.first;
+	return buckets.first >= 0 && buckets.cells > 0 &&
+		buckets.first <= last && buckets.cells - 1 <= last - buckets.first;
 }
 
 /* Whether the sketch is in its least shape, as it must be when it is stored. */

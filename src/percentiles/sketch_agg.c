@@ -40,7 +40,10 @@ PG_FUNCTION_INFO_V1(vsm__sketch_uncombine);
 PG_FUNCTION_INFO_V1(vsm__sketch_finish);
 PG_FUNCTION_INFO_V1(vsm__sketch_finish_values);
 
-/* vsm._sketch_add(state, value float8 [, rel_error float8]): transition function; nulls do not count; PT422 */
+/*
+ * vsm._sketch_add(state, value float8 [, rel_error float8]): transition function;
+ * nulls do not count; PT422
+ */
 Datum
 vsm__sketch_add_float8(PG_FUNCTION_ARGS)
 {
@@ -91,15 +94,22 @@ first_state(FunctionCallInfo fcinfo)
 	return vsm_sketch_empty(rel_error);
 }
 
-/* Only an aggregate may change its state in place.  As AggCheckCallContext(), without a call for each value. */
+/*
+ * Only an aggregate may change its state in place.  As AggCheckCallContext(),
+ * without a call for each value.
+ */
 static inline void
 require_aggregate(FunctionCallInfo fcinfo)
 {
-	if (unlikely(fcinfo->context == NULL || !(IsA(fcinfo->context, AggState) || IsA(fcinfo->context, WindowAggState))))
+	if (unlikely(fcinfo->context == NULL ||
+				 !(IsA(fcinfo->context, AggState) || IsA(fcinfo->context, WindowAggState))))
 		vsm_refuse_call(fcinfo);
 }
 
-/* The relative error is that of the first row with a value; a frame that has lost all values may have another. */
+/*
+ * The relative error is that of the first row with a value; a frame that has lost
+ * all values may have another.
+ */
 static VsmSketch *
 with_error(FunctionCallInfo fcinfo, VsmSketch *state)
 {
@@ -168,7 +178,10 @@ remove_value(FunctionCallInfo fcinfo, double value)
 	return PointerGetDatum(state);
 }
 
-/* vsm._sketch_combine(state, sketch): combine function, and transition function of rollup(); PT422 */
+/*
+ * vsm._sketch_combine(state, sketch): combine function, and transition function of
+ * rollup(); PT422
+ */
 Datum
 vsm__sketch_combine(PG_FUNCTION_ARGS)
 {
@@ -176,7 +189,8 @@ vsm__sketch_combine(PG_FUNCTION_ARGS)
 	const VsmSketch *other = VSM_GETARG_SKETCH(1);
 	VsmSketchShape shape;
 
-	(void) vsm_sketch_of(PointerGetDatum(state));	/* the first state comes from a table and is not checked yet */
+	/* the first state comes from a table and is not checked yet */
+	(void) vsm_sketch_of(PointerGetDatum(state));
 	vsm_sketch_require_same_error(state, other);
 	vsm_sketch_require_countable(state, other);
 	shape = vsm_sketch_shape_to_merge(state, other);
@@ -198,7 +212,10 @@ vsm__sketch_uncombine(PG_FUNCTION_ARGS)
 	return PointerGetDatum(state);
 }
 
-/* The server removes only what it added, unless a function is wrongly marked as immutable, or the aggregate is a user's own. */
+/*
+ * The server removes only what it added, unless a function is wrongly marked as
+ * immutable, or the aggregate is a user's own.
+ */
 static void
 refuse_removal(void)
 {
@@ -216,7 +233,10 @@ vsm__sketch_finish(PG_FUNCTION_ARGS)
 	VSM_RETURN_SKETCH(vsm_sketch_least(VSM_GETARG_SKETCH(0)));
 }
 
-/* vsm._sketch_finish_values(state) -> sketch: final function of percentile_agg(); null when there was no value */
+/*
+ * vsm._sketch_finish_values(state) -> sketch: final function of percentile_agg();
+ * null when there was no value
+ */
 Datum
 vsm__sketch_finish_values(PG_FUNCTION_ARGS)
 {

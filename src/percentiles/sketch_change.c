@@ -34,7 +34,10 @@ static void merge_cells(VsmSketch *sketch, const VsmSketch *other, bool negative
 static bool holds_cells(const VsmSketch *sketch, const VsmSketch *other, bool negative);
 static void subtract_cells(VsmSketch *sketch, const VsmSketch *other, bool negative);
 
-/* The value is finite.  False: there is no room; reshape the sketch to vsm_sketch_shape_to_add() and add again. */
+/*
+ * The value is finite.  False: there is no room; reshape the sketch to
+ * vsm_sketch_shape_to_add() and add again.
+ */
 bool
 vsm_sketch_add(VsmSketch *sketch, double value)
 {
@@ -122,7 +125,8 @@ vsm_sketch_merge(VsmSketch *sketch, const VsmSketch *other)
 bool
 vsm_sketch_subtract(VsmSketch *sketch, const VsmSketch *other)
 {
-	if (other->zeros > sketch->zeros || !holds_cells(sketch, other, true) || !holds_cells(sketch, other, false))
+	if (other->zeros > sketch->zeros ||
+		!holds_cells(sketch, other, true) || !holds_cells(sketch, other, false))
 		return false;
 	sketch->count -= other->count;
 	sketch->zeros -= other->zeros;
@@ -161,7 +165,8 @@ holds_cells(const VsmSketch *sketch, const VsmSketch *other, bool negative)
 	const VsmBuckets *buckets = vsm_sketch_buckets(other, negative);
 
 	for (int32_t i = 0; i < buckets->cells; i++)
-		if (vsm_sketch_cell(other, negative, i) > vsm_sketch_bucket_count(sketch, negative, buckets->first + i))
+		if (vsm_sketch_cell(other, negative, i) >
+			vsm_sketch_bucket_count(sketch, negative, buckets->first + i))
 			return false;
 	return true;
 }
@@ -177,6 +182,7 @@ subtract_cells(VsmSketch *sketch, const VsmSketch *other, bool negative)
 		uint64_t	count = vsm_sketch_cell(other, negative, i);
 
 		if (count > 0)
-			vsm_sketch_set_cell(sketch, negative, i + shift, vsm_sketch_cell(sketch, negative, i + shift) - count);
+			vsm_sketch_set_cell(sketch, negative, i + shift,
+								vsm_sketch_cell(sketch, negative, i + shift) - count);
 	}
 }

@@ -91,7 +91,10 @@ READER(approx_percentile)
 	return type->make(vsm_sketch_percentile(sketch, fraction));
 }
 
-/* vsm.approx_percentiles(fractions float8[], sketch) -> value[]; null where the fraction is; PT422 */
+/*
+ * vsm.approx_percentiles(fractions float8[], sketch) -> value[]; null where the
+ * fraction is; PT422
+ */
 READER(approx_percentiles)
 {
 	VsmFractions fractions = vsm_require_fractions(PG_GETARG_ARRAYTYPE_P(0));
@@ -160,7 +163,10 @@ READER(sum)
 	return type->make(sum_of(sketch));
 }
 
-/* The longest walk: a sketch of 0.01 percent may have millions of buckets, each with two bounds to find. */
+/*
+ * The longest walk: a sketch of 0.01 percent may have millions of buckets, each
+ * with two bounds to find.
+ */
 static double
 sum_of(const VsmSketch *sketch)
 {
@@ -187,7 +193,10 @@ READER(max_val)
 	return outermost_bound(fcinfo, type, true);
 }
 
-/* Of the lowest or highest bucket that holds a value.  The last bucket of double ends at infinity. */
+/*
+ * Of the lowest or highest bucket that holds a value.  The last bucket of double
+ * ends at infinity.
+ */
 static Datum
 outermost_bound(FunctionCallInfo fcinfo, const ValueType *type, bool highest)
 {

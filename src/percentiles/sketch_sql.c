@@ -19,7 +19,10 @@
 
 static VsmSketch *allocate_sketch(const VsmSketchShape *shape);
 
-/* Detoasts a sketch.  Its values were checked when it came in, so a header that does not fit means damage. */
+/*
+ * Detoasts a sketch.  Its values were checked when it came in, so a header that
+ * does not fit means damage.
+ */
 const VsmSketch *
 vsm_sketch_of(Datum datum)
 {
@@ -78,7 +81,8 @@ vsm_sketch_least(const VsmSketch *sketch)
 	VsmSketch  *result = vsm_sketch_with_shape(sketch, &shape);
 
 	/* the counts of a damaged sketch need not add up */
-	Assert(vsm_sketch_objection(result, VARSIZE(result)) == NULL || vsm_sketch_objection(sketch, VARSIZE(sketch)) != NULL);
+	Assert(vsm_sketch_objection(result, VARSIZE(result)) == NULL ||
+		   vsm_sketch_objection(sketch, VARSIZE(sketch)) != NULL);
 	Assert(vsm_sketch_is_least(result) && vsm_sketch_equal(sketch, result));
 	return result;
 }

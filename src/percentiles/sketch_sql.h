@@ -32,7 +32,9 @@ extern Interval *vsm_sketch_interval(double seconds);
 static inline VsmSketch *
 vsm_sketch_added(VsmSketch *sketch, double value)
 {
-	return likely(sketch->count < PG_INT64_MAX && vsm_sketch_add(sketch, value)) ? sketch : vsm_sketch_larger(sketch, value);
+	if (likely(sketch->count < PG_INT64_MAX && vsm_sketch_add(sketch, value)))
+		return sketch;
+	return vsm_sketch_larger(sketch, value);
 }
 
 /* The argument is not null. */

@@ -219,7 +219,10 @@ refuse_text(const Reader *reader, const char *wanted)
 			errhint("Build sketches with vsm.percentile_agg(); their text is only for copying them."));
 }
 
-/* A sketch in its least shape.  buckets and counts are negative ones, then positive ones; counts NULL without buckets. */
+/*
+ * A sketch in its least shape.  buckets and counts have those of the negative values,
+ * then those of the positive values; without buckets, counts may be NULL.
+ */
 static VsmSketch *
 from_counts(double rel_error, uint64 zeros, const VsmBuckets *buckets, uint64 *const *counts)
 {
@@ -247,7 +250,12 @@ from_counts(double rel_error, uint64 zeros, const VsmBuckets *buckets, uint64 *c
 	return vsm_sketch_least(sketch);
 }
 
-/* ---- Binary: version, width, relative error, zeros; then for each sign first bucket, number of cells, cells ---- */
+/*
+ * ---- Binary ----
+ *
+ * Version, width, relative error, zeros; then for the negative values and for the
+ * positive ones the first bucket, the number of cells, the cells.
+ */
 
 /* vsm.sketch and vsm.interval_sketch from the wire; 22P03 */
 Datum
@@ -280,7 +288,9 @@ receive_buckets(StringInfo in, int width, int32 last, VsmBuckets *buckets, uint6
 
 	buckets->first = (int32) pq_getmsgint(in, 4);
 	buckets->cells = (int32) pq_getmsgint(in, 4);
-	if (buckets->first < 0 || buckets->first > last || buckets->cells < 0 || buckets->cells > last - buckets->first + 1)
+	if (buckets->first < 0 || buckets->first > last)
+		return false;
+	if (buckets->cells < 0 || buckets->cells > last - buckets->first + 1)
 		return false;
 	if (buckets->cells > (in->len - in->cursor) / bytes)
 		return false;

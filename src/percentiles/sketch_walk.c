@@ -43,7 +43,7 @@ vsm_sketch_rank(const VsmSketch *sketch, double value)
 
 	if (value != 0)
 	{
-		int64_t		bucket = isinf(value) ? INT32_MAX : sketch_bucket_of(sketch_bits_of(value) & ~SIGN_BIT, sketch_multiplier_of(sketch->rel_error));
+		int64_t		bucket = isinf(value) ? INT32_MAX : sketch_bucket_of_value(value, sketch->rel_error);
 
 		place += value < 0 ? sketch->negative.first - 1 - bucket : 1 + bucket - sketch->positive.first;
 		if (value > 0 && place <= sketch->negative.cells)
@@ -56,7 +56,10 @@ vsm_sketch_rank(const VsmSketch *sketch, double value)
 	return rank;
 }
 
-/* Adds the values of the bucket.  A sum over the walk is within the relative error when all values have one sign. */
+/*
+ * Adds the values of the bucket.  A sum over the walk is within the relative error
+ * when all values have one sign.
+ */
 void
 vsm_sketch_add_to_sum(const VsmSketchCursor *cursor, double *sum)
 {
@@ -94,7 +97,10 @@ vsm_sketch_next(VsmSketchCursor *cursor)
 	return false;
 }
 
-/* The values of the bucket lie from lower to upper; of the bounds, only the one with the smaller magnitude is in it. */
+/*
+ * The values of the bucket lie from lower to upper; of the bounds, only the one
+ * with the smaller magnitude is in it.
+ */
 void
 vsm_sketch_bounds(const VsmSketchCursor *cursor, double *lower, double *upper)
 {
@@ -106,7 +112,8 @@ vsm_sketch_bounds(const VsmSketchCursor *cursor, double *lower, double *upper)
 	*lower = *upper = 0;
 	if (place == 0)
 		return;
-	bucket = place < 0 ? sketch->negative.first - 1 - (int32_t) place : sketch->positive.first + (int32_t) place - 1;
+	bucket = place < 0 ? sketch->negative.first - 1 - (int32_t) place
+					   : sketch->positive.first + (int32_t) place - 1;
 	*lower = sketch_lower_bound(bucket, multiplier);
 	*upper = sketch_lower_bound(bucket + 1, multiplier);
 	if (place < 0)

@@ -11,7 +11,7 @@
 typedef struct VsmSketchCursor
 {
 	const VsmSketch *sketch;
-	int64_t		place;			/* 0 for the lowest bucket, through the negative ones, zero and the positive ones; -1: before it */
+	int64_t		place;			/* of a bucket, from 0 for the lowest; -1: before the first */
 	uint64_t	count;			/* values in this bucket */
 } VsmSketchCursor;
 

@@ -58,13 +58,19 @@ static void search_picked(VsmValues *values, const Range *range);
 static void first_with_key(VsmValues *values, int128 key, void *found);
 static void select_nth(VsmValues *values, void *array, int64 low, int64 high, int64 nth);
 
+static inline int64
+days_of(const Interval *interval)
+{
+	return (int64) interval->month * DAYS_PER_MONTH + interval->day;
+}
+
 /* The low 64 bits of the key of the nth interval of an array. */
 static inline uint64
 low_key_of(const void *array, int64 nth)
 {
 	const Interval *interval = (const Interval *) array + nth;
 
-	return (uint64) ((int64) interval->month * DAYS_PER_MONTH + interval->day) * (uint64) USECS_PER_DAY + (uint64) interval->time;
+	return (uint64) days_of(interval) * (uint64) USECS_PER_DAY + (uint64) interval->time;
 }
 
 /* The key of the nth value of an array: keys have the order of the values. */
@@ -76,7 +82,7 @@ key_of(const void *array, int64 nth, bool intervals)
 	if (!intervals)
 		return (int128) ((const uint64 *) array)[nth];
 	interval = (const Interval *) array + nth;
-	return (int128) ((int64) interval->month * DAYS_PER_MONTH + interval->day) * USECS_PER_DAY + interval->time;
+	return (int128) days_of(interval) * USECS_PER_DAY + interval->time;
 }
 
 /*
@@ -163,8 +169,10 @@ find_range(VsmValues *values, Range *range)
 			extend_range(range, piece, n, false);
 	}
 	vsm_pieces_end(&pieces);
-	range->kind = !values->intervals ? NUMBERS : range->high - range->low <= (int128) PG_UINT64_MAX ? INTERVALS
-																									: WIDE_INTERVALS;
+	if (!values->intervals)
+		range->kind = NUMBERS;
+	else
+		range->kind = range->high - range->low <= (int128) PG_UINT64_MAX ? INTERVALS : WIDE_INTERVALS;
 }
 
 /* The values of the range have been picked. */
@@ -207,7 +215,10 @@ divide_range(VsmValues *values, const Range *range, Range *later)
 	return parts;
 }
 
-/* log2 of the number of parts: some eight values in each if they are spread evenly, and counts that fit in a processor's cache. */
+/*
+ * log2 of the number of parts: some eight values in each if they are spread evenly,
+ * and counts that fit in a processor's cache.
+ */
 static int
 part_bits(int64 inside)
 {
@@ -232,7 +243,8 @@ part_of(const Range *range, int shift, const void *array, int64 nth, Kind kind)
 	}
 	else
 	{
-		uint64		offset = (kind == NUMBERS ? ((const uint64 *) array)[nth] : low_key_of(array, nth)) - (uint64) range->low;
+		uint64		key = kind == NUMBERS ? ((const uint64 *) array)[nth] : low_key_of(array, nth);
+		uint64		offset = key - (uint64) range->low;
 
 		return offset <= (uint64) (range->high - range->low) ? (int64) (offset >> shift) : -1;
 	}
@@ -299,7 +311,10 @@ wanted_parts(const VsmValues *values, const Range *range, int shift, const int64
 	return nparts;
 }
 
-/* slots has an entry for each part: 0, or the number, from 1, of the element of parts that takes its values. */
+/*
+ * slots has an entry for each part: 0, or the number, from 1, of the element of
+ * parts that takes its values.
+ */
 static pg_attribute_always_inline void
 pick_piece(const Range *range, int shift, const int64 *slots, Range *parts, const void *piece, int64 n, Kind kind)
 {
