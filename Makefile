@@ -70,6 +70,7 @@ $(BUILD)/percentiles/sketch.o $(BUILD)/percentiles/sketch_%.o: override CFLAGS +
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d)
 
 # Another compiler, server or option is another build, and so is a file that went.
+quoted = '$(subst ','\'',$(1))'
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo $(call quoted,$(PG_CONFIG) $(CC) $(CFLAGS) $(CPPFLAGS) $(OBJS)) | cmp -s - $@ || \

@@ -21,49 +21,7 @@ CREATE ROLE vsm_t_bypass BYPASSRLS;
 CREATE ROLE vsm_t_owner;
 CREATE ROLE vsm_t_nobody;
 
--- Runs a query as a role: its first value, or the error.
-CREATE FUNCTION pg_temp.ask(role name, query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    answer text;
-BEGIN
-    EXECUTE format('SET LOCAL ROLE %I', role);
-    EXECUTE query INTO answer;
-    RESET ROLE;
-    RETURN answer;
-EXCEPTION WHEN OTHERS THEN
-    RETURN concat_ws(' | ', sqlstate, sqlerrm);
-END $$;
-
--- Everything the error says, too.
-CREATE FUNCTION pg_temp.refusal(role name, query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    answer text;
-    message text;
-    detail text;
-    hint text;
-BEGIN
-    EXECUTE format('SET LOCAL ROLE %I', role);
-    EXECUTE query INTO answer;
-    RESET ROLE;
-    RETURN 'answered ' || coalesce(answer, 'null');
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN concat_ws(' | ', sqlstate, message, nullif(detail, ''), nullif(hint, ''));
-END $$;
-
--- How many rows a statement touched, or the error.
-CREATE FUNCTION pg_temp.touch(role name, statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    touched bigint;
-BEGIN
-    EXECUTE format('SET LOCAL ROLE %I', role);
-    EXECUTE statement;
-    GET DIAGNOSTICS touched = ROW_COUNT;
-    RESET ROLE;
-    RETURN touched;
-EXCEPTION WHEN OTHERS THEN
-    RETURN concat_ws(' | ', sqlstate, sqlerrm);
-END $$;
+\ir as_role.psql
 
 SELECT no_plan();
 TRUNCATE vsm._totals_kept;			-- until the end the totals are counted from the tables, with what this transaction does
