@@ -7,7 +7,7 @@
  * ledger are elapsed time, so figures count in microseconds and turn them into
  * an interval only to show them, in the form "timestamptz - timestamptz" has.
  */
-#include "vsm.h"
+#include "duration.h"
 
 #include "common/int.h"
 #include "fmgr.h"

@@ -13,7 +13,7 @@
  * trial before it.  Memory is 8 bytes for each trial; a day of a trial costs a
  * few nanoseconds, and the loops can be interrupted.
  */
-#include "vsm.h"
+#include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"

@@ -31,7 +31,7 @@
 
 #include "compat.h"
 #include "errors.h"
-#include "vsm.h"
+#include "figures/duration.h"
 
 /* What is left of the text to read. */
 typedef struct Reader

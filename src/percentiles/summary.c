@@ -19,7 +19,7 @@
 #include "utils/typcache.h"
 
 #include "arguments.h"
-#include "vsm.h"
+#include "figures/duration.h"
 
 static const double fractions[] = {0.5, 0.7, 0.85, 0.95};
 
