@@ -34,7 +34,7 @@
 #include "utils/rel.h"
 #include "utils/rls.h"
 
-#include "vsm.h"
+#include "columns.h"
 
 #define OWNERS_SEARCH_PATH "pg_catalog, pg_temp"
 

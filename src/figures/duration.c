@@ -7,7 +7,7 @@
  * ledger are elapsed time, so figures count microseconds.  They become intervals
  * only to be shown, in the form of "timestamptz - timestamptz".
  */
-#include "vsm.h"
+#include "duration.h"
 
 #include "common/int.h"
 #include "fmgr.h"

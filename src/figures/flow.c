@@ -11,7 +11,7 @@
  * ids are returned, and the caller counts their ledger rows.  The ids of items that
  * were once done are returned too, because their stays there are not WIP.
  */
-#include "vsm.h"
+#include "postgres.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
@@ -23,8 +23,9 @@
 #include "utils/timestamp.h"
 
 #include "arguments.h"
-#include "roles/stream_access.h"
+#include "duration.h"
 #include "percentiles/summary.h"
+#include "roles/stream_access.h"
 
 #define MOST_IDS	((int) (MaxAllocSize / sizeof(Datum)))	/* that an array can hold */
 

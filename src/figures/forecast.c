@@ -13,7 +13,7 @@
  * the other.  A trial takes 8 bytes, and a day of it a few nanoseconds; the loops
  * can be interrupted.
  */
-#include "vsm.h"
+#include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"

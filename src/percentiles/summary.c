@@ -18,9 +18,9 @@
 #include "utils/typcache.h"
 
 #include "arguments.h"
+#include "figures/duration.h"
 #include "rank.h"
 #include "sketch_walk.h"
-#include "vsm.h"
 
 /* Columns of vsm._duration_summary, from 0: n, avg, then the percentiles p50, p70, p85, p95. */
 #define FIRST_PERCENTILE	2

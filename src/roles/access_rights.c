@@ -28,7 +28,7 @@
 
 #include "errors.h"
 #include "owner.h"
-#include "vsm.h"
+#include "trigger_guard.h"
 
 static void require_tables_owner(void);
 static Oid	schemas_owner(void);

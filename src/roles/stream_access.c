@@ -35,7 +35,6 @@
 #include "utils/syscache.h"
 
 #include "errors.h"
-#include "vsm.h"
 
 /* SELECT, INSERT, UPDATE and DELETE, as far as the role has them, on the table or on any of its columns. */
 typedef struct TableRights

@@ -12,7 +12,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
-#include "vsm.h"
+#include "figures/duration.h"
 
 /* Each piece of memory, in a list; its bytes follow. */
 typedef union Piece
