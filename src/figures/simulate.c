@@ -40,6 +40,7 @@
 #define LEAST_NOISE			40
 #define NOISE_RANGE			50
 
+/* The arguments, and the walk over the hours of the window. */
 typedef struct
 {
 	int32		items;
@@ -56,6 +57,17 @@ typedef struct
 	int64		noisy_day;		/* the day whose noise is known */
 	int64		noise;
 } Simulation;
+
+/* Columns of the result. */
+enum
+{
+	CASE_ID,
+	STAGE,
+	ENTERED_AT,
+	TYPE,
+	TITLE,
+	COLUMNS
+};
 
 /* What the rows are made of and where they go. */
 typedef struct
@@ -74,11 +86,7 @@ static TimestampTz next_arrival(Simulation *sim, int32 nth);
 static int64 weigh_slot(Simulation *sim, int64 slot);
 static void put_moves(const Simulation *sim, VsmSimItem *item, TimestampTz arrived_at, Output *out);
 
-/*
- * vsm_simulate
- *		vsm.simulate(items integer, days integer, seed bigint, until timestamptz)
- *		→ case_id, stage, entered_at, type, title
- */
+/* vsm.simulate(items, days, seed, until) -> case_id, stage, entered_at, type, title; PT422 */
 Datum
 vsm_simulate(PG_FUNCTION_ARGS)
 {
@@ -226,21 +234,21 @@ weigh_slot(Simulation *sim, int64 slot)
 static void
 put_moves(const Simulation *sim, VsmSimItem *item, TimestampTz arrived_at, Output *out)
 {
-	Datum		values[5];
-	bool		nulls[5] = {false};
+	Datum		values[COLUMNS];
+	bool		nulls[COLUMNS] = {false};
 	int64		until_us = work_time(sim->until);
 
 	vsm_sim_item_arrive(item, arrived_at);
-	values[0] = CStringGetTextDatum(item->case_id);
-	values[2] = TimestampTzGetDatum(arrived_at);
-	values[3] = out->type_names[item->type];
-	values[4] = CStringGetTextDatum(item->title);
+	values[CASE_ID] = CStringGetTextDatum(item->case_id);
+	values[ENTERED_AT] = TimestampTzGetDatum(arrived_at);
+	values[TYPE] = out->type_names[item->type];
+	values[TITLE] = CStringGetTextDatum(item->title);
 	do
 	{
-		values[1] = out->stage_names[item->stage];
+		values[STAGE] = out->stage_names[item->stage];
 		tuplestore_putvalues(out->result->setResult, out->result->setDesc, values, nulls);
 		if (!vsm_sim_item_move(item))
 			break;
-		values[2] = TimestampTzGetDatum(calendar_time(item->entered_us));
+		values[ENTERED_AT] = TimestampTzGetDatum(calendar_time(item->entered_us));
 	} while (item->entered_us < until_us);
 }
