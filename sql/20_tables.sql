@@ -52,7 +52,7 @@ ALTER SEQUENCE vsm.work_item_types_id_seq OWNED BY vsm.work_item_types.id;
 COMMENT ON TABLE vsm.work_item_types IS 'Types of work items; add your own.';
 COMMENT ON COLUMN vsm.work_item_types.id IS 'In the order in which the types were defined.';
 
--- The positions of the columns are known to src/vsm.h: append only.
+-- The positions of the columns are known to src/columns.h: append only.
 CREATE SEQUENCE vsm.work_items_id_seq;
 CREATE TABLE vsm.work_items (
     id bigint PRIMARY KEY DEFAULT nextval('vsm.work_items_id_seq'),

@@ -37,7 +37,7 @@
 #include "utils/rls.h"
 #include "utils/syscache.h"
 
-#include "vsm.h"
+#include "columns.h"
 
 #define OWNERS_SEARCH_PATH "pg_catalog, pg_temp"
 

@@ -23,7 +23,7 @@
  * vsm._shape, as the server does for itself: no query, so no right, operator or
  * search_path of whoever runs the command matters.
  */
-#include "vsm.h"
+#include "postgres.h"
 
 #include "access/genam.h"
 #include "access/heapam.h"

@@ -12,7 +12,7 @@
  * What was found is remembered until the relation changes, so that a move pays
  * a comparison.
  */
-#include "vsm.h"
+#include "trigger_guard.h"
 
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
@@ -22,7 +22,23 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "columns.h"
+
 #define TIMING_BITS (TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_INSTEAD)
+
+static const struct
+{
+	const char *words;
+	TriggerEvent bits;			/* those of TIMING_BITS that are set */
+	TriggerEvent any;			/* those that do not matter */
+	bool		truncate;		/* for TRUNCATE and nothing else */
+}			times[] = {
+	[VSM_BEFORE_ROW] = {.words = "BEFORE row", .bits = TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW},
+	[VSM_AFTER_ROW] = {.words = "AFTER row", .bits = TRIGGER_EVENT_AFTER | TRIGGER_EVENT_ROW},
+	[VSM_BEFORE_STATEMENT] = {.words = "BEFORE statement", .bits = TRIGGER_EVENT_BEFORE},
+	[VSM_AFTER_TRUNCATE] = {.words = "AFTER TRUNCATE", .bits = TRIGGER_EVENT_AFTER, .truncate = true},
+	[VSM_AFTER_ANY] = {.words = "AFTER", .bits = TRIGGER_EVENT_AFTER, .any = TRIGGER_EVENT_ROW},
+};
 
 static const char *const names[VSM_RELATIONS] = {
 	"work_items", "stage_transitions", "_merged_events", "value_streams", "stages", "work_item_types",
@@ -58,7 +74,9 @@ static Oid	known[VSM_RELATIONS];
 static bool is_table(Relation rel, VsmRelation table);
 static void remember(VsmRelation relation, Oid relid);
 static void check_item_columns(TupleDesc desc);
-static void refuse_table(const TriggerData *trigdata, const VsmTriggerUse *use);
+static bool is_called_in_time(TriggerEvent event, VsmTriggerTime time);
+static char *function_name(FunctionCallInfo fcinfo);
+static char *made_for(VsmTriggerTime time, VsmRelation first, VsmRelation last);
 static void relation_changed(Datum arg, Oid relid);
 
 PG_FUNCTION_INFO_V1(vsm__refuse_other_table);
@@ -84,34 +102,40 @@ vsm_relation(VsmRelation relation)
 
 /*
  * vsm_trigger_data
- *		What the trigger was fired by; an error when its function is not made for that.
+ *		What the trigger was fired by.
+ *
+ * An error unless the function was called by a trigger, at the time that it is
+ * made for, of one of the tables from first to last.
  */
 TriggerData *
-vsm_trigger_data(FunctionCallInfo fcinfo, const VsmTriggerUse *use)
+vsm_trigger_data(FunctionCallInfo fcinfo, VsmTriggerTime time, VsmRelation first, VsmRelation last)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
 				errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				errmsg("function \"vsm.%s\" was not called by a trigger", use->function),
-				errdetail("It is made for %s.", use->when),
+				errmsg("function \"vsm.%s\" was not called by a trigger", function_name(fcinfo)),
+				errdetail("It is made for %s.", made_for(time, first, last)),
 				errhint("Change the table itself; its triggers call the function."));
-	for (VsmRelation table = use->first; table <= use->last; table++)
+	for (VsmRelation table = first; table <= last; table++)
 		if (is_table(trigdata->tg_relation, table))
 		{
-			if ((trigdata->tg_event & TIMING_BITS & ~use->any) == (use->timing & ~use->any) &&
-				(!use->truncate || TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event)))
+			if (is_called_in_time(trigdata->tg_event, time))
 				return trigdata;
 			ereport(ERROR,
 					errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 					errmsg("trigger \"%s\" calls function \"vsm.%s\" at another time than it is made for",
-						   trigdata->tg_trigger->tgname, use->function),
-					errdetail("It is made for %s.", use->when),
+						   trigdata->tg_trigger->tgname, function_name(fcinfo)),
+					errdetail("It is made for %s.", made_for(time, first, last)),
 					errhint("Drop the trigger; CREATE EXTENSION has made those that are needed."));
 		}
-	refuse_table(trigdata, use);
-	return NULL;
+	ereport(ERROR,
+			errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			errmsg("trigger function \"vsm.%s\" cannot be used on table \"%s\"",
+				   function_name(fcinfo), RelationGetRelationName(trigdata->tg_relation)),
+			errdetail("It is made for %s.", made_for(time, first, last)),
+			errhint("Drop trigger \"%s\".", trigdata->tg_trigger->tgname));
 }
 
 /*
@@ -186,15 +210,34 @@ check_item_columns(TupleDesc desc)
 	}
 }
 
-static void
-refuse_table(const TriggerData *trigdata, const VsmTriggerUse *use)
+static bool
+is_called_in_time(TriggerEvent event, VsmTriggerTime time)
 {
-	ereport(ERROR,
-			errcode(ERRCODE_WRONG_OBJECT_TYPE),
-			errmsg("trigger function \"vsm.%s\" cannot be used on table \"%s\"",
-				   use->function, RelationGetRelationName(trigdata->tg_relation)),
-			errdetail("It is made for %s.", use->when),
-			errhint("Drop trigger \"%s\".", trigdata->tg_trigger->tgname));
+	return (event & TIMING_BITS & ~times[time].any) == times[time].bits &&
+		(!times[time].truncate || TRIGGER_FIRED_BY_TRUNCATE(event));
+}
+
+static char *
+function_name(FunctionCallInfo fcinfo)
+{
+	char	   *name = get_func_name(fcinfo->flinfo->fn_oid);
+
+	return name ? name : pstrdup("?");
+}
+
+/* In words: "AFTER triggers on tables vsm.a, vsm.b and vsm.c". */
+static char *
+made_for(VsmTriggerTime time, VsmRelation first, VsmRelation last)
+{
+	StringInfoData words;
+
+	initStringInfo(&words);
+	appendStringInfo(&words, "%s triggers on table%s", times[time].words, first == last ? "" : "s");
+	for (VsmRelation table = first; table <= last; table++)
+		appendStringInfo(&words, "%svsm.%s", table == first ? " " : table == last ? " and "
+																				  : ", ",
+						 names[table]);
+	return words.data;
 }
 
 /* Relcache callback: may come at any time. */

@@ -6,9 +6,7 @@
 
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/guc.h"
-#include "utils/rel.h"
 
 #include "compat.h"
 #include "counters/counters.h"
@@ -59,21 +57,4 @@ _PG_init(void)
 	MarkGUCPrefixReserved("vsm");
 	vsm_counters_load();
 	vsm_xact_load();
-}
-
-/*
- * vsm_require_recording_right
- *		Refuse vsm.recording = off to everybody but the owner of the table.
- */
-void
-vsm_require_recording_right(Relation rel)
-{
-	if (vsm_recording || has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
-		return;
-	ereport(ERROR,
-			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			errmsg("vsm.recording is off for a role that may not turn it off"),
-			errdetail("Only the owner of table \"%s\" can change it without recording.",
-					  RelationGetRelationName(rel)),
-			errhint("Run \"RESET vsm.recording\" and try again."));
 }

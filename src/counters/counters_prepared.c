@@ -24,7 +24,7 @@
  * up; then those entries that are still there are settled.  What a transaction
  * that has ended did does not change, so nothing can come between.
  */
-#include "vsm.h"
+#include "postgres.h"
 
 #include "access/transam.h"
 #include "access/twophase.h"

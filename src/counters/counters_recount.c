@@ -28,7 +28,7 @@
  * Recounts of a set follow one another by a lock of the lock manager, so whoever
  * needs the counters for the first time waits where deadlocks are found.
  */
-#include "vsm.h"
+#include "postgres.h"
 
 #include "access/transam.h"
 #include "access/xact.h"

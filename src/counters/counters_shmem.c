@@ -30,7 +30,7 @@
  * 0 for a moment, when an item that just came in leaves and the callback of the
  * second transaction comes first.
  */
-#include "vsm.h"
+#include "postgres.h"
 
 #include <sys/stat.h>
 
@@ -53,6 +53,7 @@
 
 #include "compat.h"
 #include "counters.h"
+#include "move/stage_cache.h"
 
 /* Where a backend found a counter. */
 typedef struct Found

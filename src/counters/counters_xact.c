@@ -17,7 +17,7 @@
  *
  * A kill -9 between the two restarts the server, and the counters start anew.
  */
-#include "vsm.h"
+#include "postgres.h"
 
 #include "access/xact.h"
 #include "catalog/pg_class.h"

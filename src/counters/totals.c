@@ -12,7 +12,7 @@
  * Sums of durations are in milliseconds: in microseconds, 64 bits are full after
  * some 300,000 years of waiting.
  */
-#include "vsm.h"
+#include "postgres.h"
 
 #include "access/table.h"
 #include "catalog/namespace.h"
@@ -32,6 +32,7 @@
 #include "counters.h"
 #include "owner.h"
 #include "roles/stream_access.h"
+#include "trigger_guard.h"
 
 /* Upper bounds of the histograms' buckets, in seconds; the last one is infinite. */
 static const int32 bucket_bounds[] = {3600, 14400, 28800, 86400, 172800, 259200, 604800, 1209600, 2592000};
@@ -122,16 +123,7 @@ vsm__totals_now(PG_FUNCTION_ARGS)
 Datum
 vsm__totals_unknown(PG_FUNCTION_ARGS)
 {
-	static const VsmTriggerUse use = {
-		.function = "_totals_unknown",
-		.when = "AFTER triggers on table vsm.stage_transitions",
-		.timing = TRIGGER_EVENT_AFTER,
-		.any = TRIGGER_EVENT_ROW,
-		.first = VSM_TABLE_LEDGER,
-		.last = VSM_TABLE_LEDGER
-	};
-
-	(void) vsm_trigger_data(fcinfo, &use);
+	(void) vsm_trigger_data(fcinfo, VSM_AFTER_ANY, VSM_TABLE_LEDGER, VSM_TABLE_LEDGER);
 	vsm_count_unknown(get_relname_relid("work_items", get_namespace_oid("vsm", false)));
 	return PointerGetDatum(NULL);
 }

@@ -11,7 +11,7 @@
  * was no place), the tables are counted by the index work_items_open, with the
  * caller's snapshot.
  */
-#include "vsm.h"
+#include "postgres.h"
 
 #include "access/table.h"
 #include "catalog/namespace.h"

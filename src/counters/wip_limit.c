@@ -26,7 +26,7 @@
  * Without counters the entry locks the rows of the stream's limited stages, in
  * one order, and counts the table.
  */
-#include "vsm.h"
+#include "postgres.h"
 
 #include "access/table.h"
 #include "access/transam.h"
@@ -39,6 +39,7 @@
 
 #include "counters.h"
 #include "errors.h"
+#include "move/request.h"
 #include "owner.h"
 #include "roles/stream_access.h"
 #include "wip_limit.h"
@@ -75,7 +76,7 @@ vsm__require_room(PG_FUNCTION_ARGS)
 
 	if (known == NULL || known->wip_limit == 0 || known->retired || entered == PG_GETARG_INT64(1) ||
 		TransactionIdIsValid(PG_GETARG_TRANSACTIONID(0)) || vsm_wip_limit_action != VSM_LIMIT_REJECT ||
-		vsm_request == NULL || !visible || vsm_request->has_at || vsm_request->expected_from)
+		!visible || !vsm_request_gives_stage_only())
 		PG_RETURN_INT64(entered);
 
 	stage = *known;

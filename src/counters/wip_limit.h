@@ -5,9 +5,11 @@
 #ifndef VSM_WIP_LIMIT_H
 #define VSM_WIP_LIMIT_H
 
+#include "postgres.h"
+
 #include "utils/relcache.h"
 
-#include "vsm.h"
+#include "move/stage_cache.h"
 
 /* vsm.wip_limit_action */
 typedef enum VsmLimitAction

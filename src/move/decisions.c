@@ -19,10 +19,12 @@
  * only be taken for a row of the same item in exactly the decided state, which
  * the ledger row then describes as well.
  */
-#include "vsm.h"
+#include "decisions.h"
 
 #include "common/hashfn.h"
 #include "utils/memutils.h"
+
+#include "ledger_row.h"
 
 typedef struct DecisionKey
 {
@@ -84,7 +86,7 @@ vsm_decide(VsmDecided what, int64 work_item_id, const VsmItemState *state, const
 
 /* Is this what was decided?  The note is used up. */
 bool
-vsm_decision_take(VsmDecided what, int64 work_item_id, const VsmItemState *state, VsmDecision *decision)
+vsm_take_decision(VsmDecided what, int64 work_item_id, const VsmItemState *state, VsmDecision *decision)
 {
 	Note	   *note;
 

@@ -15,7 +15,7 @@
  * The aggregate vsm._latest finds what the log says last of an item's type or
  * title.
  */
-#include "vsm.h"
+#include "postgres.h"
 
 #include "access/htup_details.h"
 #include "fmgr.h"
@@ -24,6 +24,8 @@
 #include "utils/timestamp.h"
 
 #include "arguments.h"
+#include "figures/duration.h"
+#include "item_state.h"
 #include "roles/stream_access.h"
 
 typedef struct Sequence

@@ -6,7 +6,7 @@
  * seen (trigger_guard.c).  That a column is not null has not: BEFORE triggers
  * run before the constraints are looked at, and the owner may drop them.
  */
-#include "vsm.h"
+#include "item_row.h"
 
 #include "access/htup_details.h"
 #include "utils/builtins.h"
@@ -14,7 +14,7 @@
 #include "utils/timestamp.h"
 
 #include "errors.h"
-#include "item_row.h"
+#include "figures/duration.h"
 
 static const int state_columns[] = {
 	ITEM_STAGE_ID, ITEM_CREATED_AT, ITEM_STAGE_ENTERED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME,

@@ -5,10 +5,13 @@
 #ifndef VSM_ITEM_ROW_H
 #define VSM_ITEM_ROW_H
 
-#include "vsm.h"
+#include "postgres.h"
 
 #include "access/htup.h"
 #include "access/tupdesc.h"
+
+#include "columns.h"
+#include "item_state.h"
 
 /* Values that do not move while they are looked at. */
 typedef struct ItemRow

@@ -10,7 +10,7 @@
  * An aggregate's input may come in any order: the moves are sorted by time,
  * equal times by ledger id, before the fold.
  */
-#include "vsm.h"
+#include "item_state.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
@@ -25,6 +25,7 @@
 
 #include "arguments.h"
 #include "errors.h"
+#include "figures/duration.h"
 #include "roles/stream_access.h"
 
 #define MOST_COMPLETIONS	5000000	/* some 100 bytes each in an array, which 1 GB limits */

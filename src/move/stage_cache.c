@@ -13,7 +13,7 @@
  *
  * A pointer handed out is good until the next call of a function of this file.
  */
-#include "vsm.h"
+#include "stage_cache.h"
 
 #include "access/htup_details.h"
 #include "access/xact.h"
@@ -31,9 +31,8 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "errors.h"
 #include "owner.h"
-#include "roles/stream_access.h"
+#include "trigger_guard.h"
 
 /* in the order of the tables' names in definition_tables */
 #define DEFINITION_TABLES 4
@@ -74,7 +73,6 @@ static int	compare_type_key(const void *key, const void *type);
 static const VsmStage *first_of_stream(Definitions *defs, const char *stream);
 
 PG_FUNCTION_INFO_V1(vsm__definitions_changed);
-PG_FUNCTION_INFO_V1(vsm__stage_id);
 PG_FUNCTION_INFO_V1(vsm__require_current_snapshot);
 
 /*
@@ -87,41 +85,10 @@ PG_FUNCTION_INFO_V1(vsm__require_current_snapshot);
 Datum
 vsm__definitions_changed(PG_FUNCTION_ARGS)
 {
-	static const VsmTriggerUse use = {
-		.function = "_definitions_changed",
-		.when = "AFTER triggers on tables vsm.value_streams, vsm.stages, vsm.work_item_types and vsm.stream_access",
-		.timing = TRIGGER_EVENT_AFTER,
-		.any = TRIGGER_EVENT_ROW,
-		.first = VSM_TABLE_STREAMS,
-		.last = VSM_TABLE_ACCESS
-	};
-	TriggerData *trigdata = vsm_trigger_data(fcinfo, &use);
+	TriggerData *trigdata = vsm_trigger_data(fcinfo, VSM_AFTER_ANY, VSM_TABLE_STREAMS, VSM_TABLE_ACCESS);
 
 	CacheInvalidateRelcache(trigdata->tg_relation);
 	return PointerGetDatum(NULL);
-}
-
-/*
- * vsm._stage_id(stream text, stage text) -> bigint
- *		The id of a stage by its exact name; PT404 when there is none.
- */
-Datum
-vsm__stage_id(PG_FUNCTION_ARGS)
-{
-	char	   *stream = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	const VsmStage *stage;
-
-	(void) current_definitions();
-	vsm_require_reading(definition_oids[0]);
-	stage = vsm_may(VSM_READER, stream) ? vsm_stage_named(stream, name) : NULL;
-	if (stage == NULL)
-		ereport(ERROR,
-				errcode(VSM_NOT_FOUND),
-				errmsg("stage \"%s\" not found", name),
-				errdetail("Stream \"%s\" has no stage of that name; names are case-sensitive.", stream),
-				errhint("The stages are in vsm.stages; vsm.define_stream() adds one."));
-	PG_RETURN_INT64(stage->id);
 }
 
 /*

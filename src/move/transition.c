@@ -9,15 +9,15 @@
  *
  * Taken as they are, and recorded nowhere: rows inserted with their state
  * filled in by the owner of the tables when he restores a dump, and whatever he
- * writes with vsm.recording = off (repairs, imports); see restore.c.
+ * writes with vsm.recording = off (repairs, imports); see unrecorded.c.
  *
  * What is decided is noted (decisions.c).  The AFTER trigger compares it with
  * what was stored, since BEFORE triggers that fire later may change the row.
  *
  * What an UPDATE cannot say (time, reason, expected stage) vsm.transition()
- * hands over in vsm_request (request.c).
+ * hands over in a request (request.c).
  */
-#include "vsm.h"
+#include "postgres.h"
 
 #include "access/htup_details.h"
 #include "executor/spi.h"
@@ -32,11 +32,18 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "counters/wip_limit.h"
+#include "decisions.h"
 #include "errors.h"
 #include "item_row.h"
+#include "item_state.h"
 #include "owner.h"
+#include "request.h"
 #include "roles/stream_access.h"
-#include "counters/wip_limit.h"
+#include "stage_cache.h"
+#include "trigger_guard.h"
+#include "unrecorded.h"
+#include "vsm.h"
 
 #define MAX_TITLE_CHARACTERS	500
 #define MAX_AHEAD_US			(5 * USECS_PER_MINUTE)
@@ -48,7 +55,6 @@ static HeapTuple place_item(TriggerData *trigdata);
 static void require_issued_id(Relation rel, int64 id);
 static HeapTuple change_item(TriggerData *trigdata);
 static HeapTuple delete_item(TriggerData *trigdata);
-static VsmRequest *request_for(const ItemRow *old);
 static HeapTuple move_item(Relation rel, VsmRequest *request, ItemRow *old, ItemRow *new);
 static bool same_column(const ItemRow *old, const ItemRow *new, int column, TupleDesc desc);
 static void refuse_computed_columns(const ItemRow *old, const ItemRow *new, Relation rel);
@@ -69,14 +75,7 @@ PG_FUNCTION_INFO_V1(vsm__work_item_before);
 Datum
 vsm__work_item_before(PG_FUNCTION_ARGS)
 {
-	static const VsmTriggerUse use = {
-		.function = "_work_item_before",
-		.when = "BEFORE row triggers on table vsm.work_items",
-		.timing = TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW,
-		.first = VSM_TABLE_ITEMS,
-		.last = VSM_TABLE_ITEMS
-	};
-	TriggerData *trigdata = vsm_trigger_data(fcinfo, &use);
+	TriggerData *trigdata = vsm_trigger_data(fcinfo, VSM_BEFORE_ROW, VSM_TABLE_ITEMS, VSM_TABLE_ITEMS);
 
 	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
 		return PointerGetDatum(place_item(trigdata));
@@ -171,7 +170,7 @@ change_item(TriggerData *trigdata)
 	if (!new.nulls[ITEM_TYPE] && !same_column(&old, &new, ITEM_TYPE, desc))
 		check_type(vsm_row_text(&new, ITEM_TYPE));
 
-	request = request_for(&old);
+	request = vsm_request_claim(vsm_row_id(&old));
 	if (request || !same_column(&old, &new, ITEM_STAGE_ID, desc))
 		return move_item(rel, request, &old, &new);
 
@@ -193,17 +192,6 @@ delete_item(TriggerData *trigdata)
 	vsm_row_state(&state, &row);
 	vsm_decide(VSM_DECIDED_DELETE, vsm_row_id(&row), &state, NULL);
 	return trigdata->tg_trigtuple;
-}
-
-/* The request that this row change answers: the first one of its item. */
-static VsmRequest *
-request_for(const ItemRow *old)
-{
-	if (vsm_request == NULL || vsm_request->seen ||
-		vsm_request->work_item_id != vsm_row_id(old))
-		return NULL;
-	vsm_request->seen = true;
-	return vsm_request;
 }
 
 /* The row after a move; NULL, which leaves the row alone, when it is there already. */

@@ -27,7 +27,6 @@
 #include "errors.h"
 #include "owner.h"
 #include "stream_access.h"
-#include "vsm.h"
 
 static void require_right(const char *table, AclMode right);
 static void require_stream(FunctionCallInfo fcinfo, VsmLevel level);

@@ -36,7 +36,7 @@
 
 #include "errors.h"
 #include "owner.h"
-#include "vsm.h"
+#include "trigger_guard.h"
 
 /* SELECT, INSERT, UPDATE and DELETE, as far as the role has them on the whole table. */
 typedef struct TableRights

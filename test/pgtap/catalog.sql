@@ -65,7 +65,8 @@ SELECT results_eq($$
     FROM functions f WHERE f.public AND f.schema = 'vsm' ORDER BY f.proname::text COLLATE "default"
     $$, $$
     -- volatile functions write or read shared memory, and so are unsafe in parallel; stable ones read the ledger, in the leader
-    -- because their plans must see stages that this transaction changed; safe ones touch no table
+    -- because their plans must see stages that this transaction changed; safe ones touch no table; exact percentiles have no
+    -- state that a worker could send
     VALUES ('approx_percentile',     'f', 'i', 's', true,  false),
            ('approx_percentile_rank','f', 'i', 's', true,  false),
            ('approx_percentiles',    'f', 'i', 's', true,  false),
@@ -88,9 +89,9 @@ SELECT results_eq($$
            ('min_val',               'f', 'i', 's', true,  false),
            ('num_vals',              'f', 'i', 's', true,  false),
            ('occupancy',             'f', 's', 'r', false, false),
-           ('percentile',            'a', 'i', 's', false, false),
+           ('percentile',            'a', 'i', 'r', false, false),
            ('percentile_agg',        'a', 'i', 's', false, false),
-           ('percentiles',           'a', 'i', 's', false, false),
+           ('percentiles',           'a', 'i', 'r', false, false),
            ('refresh_flow_metrics',  'f', 'v', 'u', false, false),
            ('rel_error',             'f', 'i', 's', true,  false),
            ('revoke_access',         'f', 'v', 'u', false, false),

@@ -1,6 +1,6 @@
 /*
- * restore.c
- *		Who may write items and ledger rows as they are.
+ * unrecorded.c
+ *		Who may change items and ledger without recording.
  *
  * Rows that come with their state, and ledger rows by other hands than the
  * triggers', are stored and recorded nowhere.  So a copied item would have no
@@ -16,7 +16,7 @@
  *
  * Under replication the BEFORE triggers do not run.
  */
-#include "vsm.h"
+#include "unrecorded.h"
 
 #include "catalog/namespace.h"
 #include "miscadmin.h"
@@ -24,8 +24,28 @@
 #include "utils/guc.h"
 #include "utils/rel.h"
 
+#include "vsm.h"
+
 static bool is_restore(void);
 
+/*
+ * vsm_require_recording_right
+ *		Refuse vsm.recording = off to everybody but the owner of the table.
+ */
+void
+vsm_require_recording_right(Relation rel)
+{
+	if (vsm_recording || has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
+		return;
+	ereport(ERROR,
+			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			errmsg("vsm.recording is off for a role that may not turn it off"),
+			errdetail("Only the owner of table \"%s\" can change it without recording.",
+					  RelationGetRelationName(rel)),
+			errhint("Run \"RESET vsm.recording\" and try again."));
+}
+
+/* Are inserted rows stored as they are, and recorded nowhere? */
 bool
 vsm_takes_rows_as_they_are(Relation rel)
 {
