@@ -1,0 +1,24 @@
+/*
+ * counters_xact.h
+ *		What the current transaction will add to the counters.
+ */
+#ifndef VSM_COUNTERS_XACT_H
+#define VSM_COUNTERS_XACT_H
+
+#include "counters_shmem.h"
+
+/* What this transaction has noted of a key, in all its subtransactions that still count. */
+typedef struct VsmNoted
+{
+	int64		net;			/* rows that are stored; others do not see them yet */
+	int32		entering;		/* rows about to be stored by the statement that runs */
+	int32		reserved;		/* places in a stage with a limit */
+	VsmCounter *counter;		/* NULL: not looked up yet */
+} VsmNoted;
+
+extern void vsm_note_change(const VsmKey *key, int64 change);
+extern void vsm_note_entering(const VsmKey *key, int32 change);
+extern bool vsm_note_reservation(const VsmKey *key, VsmCounter *counter, int32 places, int32 limit, bool force, VsmWip *found);
+extern VsmNoted vsm_noted(const VsmKey *key);
+
+#endif							/* VSM_COUNTERS_XACT_H */
