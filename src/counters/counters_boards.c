@@ -101,7 +101,10 @@ vsm_board_of(Relation items)
 	return vsm_has_new_storage(items) ? NULL : vsm_board(RelationGetRelid(items));
 }
 
-/* After TRUNCATE, and after what rewrites a table, a snapshot does not show what was there before. */
+/*
+ * After TRUNCATE, and after what rewrites a table, a snapshot does not show
+ * what was there before.
+ */
 bool
 vsm_has_new_storage(Relation rel)
 {
@@ -178,7 +181,10 @@ find_board(Oid items)
 	return found;
 }
 
-/* A move to another tablespace makes the file anew, but no session is connected to the database then. */
+/*
+ * A move to another tablespace makes the file anew, but no session is connected
+ * to the database then.
+ */
 static void
 note_birth(void)
 {
@@ -203,7 +209,10 @@ is_mine(const VsmBoard *board)
 		board->born.seconds == my_birth.seconds && board->born.nanoseconds == my_birth.nanoseconds;
 }
 
-/* Take a new board, unless another session has taken one for the table meanwhile; NULL: none is free. */
+/*
+ * Take a new board, unless another session has taken one for the table
+ * meanwhile; NULL: none is free.
+ */
 static VsmBoard *
 take_board(Oid items)
 {
@@ -255,7 +264,10 @@ go_without_board(void)
 	told = true;
 }
 
-/* A table that only seems gone may be one that another transaction is making, or that we dropped and may get back. */
+/*
+ * A table that only seems gone may be one that another transaction is making,
+ * or that we dropped and may get back.
+ */
 static bool
 board_is_dead(Oid database, Oid items)
 {

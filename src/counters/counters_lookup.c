@@ -211,7 +211,8 @@ go_without_counter(VsmBoard *board, VsmSet set)
 	ereport(LOG,
 			errmsg("no room for another counter of stages"),
 			errdetail("There is room for the counters of %d stages.", vsm_shared->max_stages),
-			errhint("What has no counter is counted from the tables. Raise vsm.max_stages, with vsm in shared_preload_libraries, and restart the server."));
+			errhint("What has no counter is counted from the tables. Raise vsm.max_stages, "
+					"with vsm in shared_preload_libraries, and restart the server."));
 }
 
 /* The bits that stand for the stages of the key. */

@@ -71,7 +71,8 @@ static bool is_same_entry(const VsmPrepared *a, const VsmPrepared *b);
 
 /* What a transaction changes in a board; counter: NULL when nobody knows what. */
 VsmPrepared
-vsm_prepared_entry(FullTransactionId xid, const VsmBoard *board, const VsmCounter *counter, int64 net)
+vsm_prepared_entry(FullTransactionId xid, const VsmBoard *board, const VsmCounter *counter,
+				   int64 net)
 {
 	VsmPrepared prepared = {
 		.xid = xid,
@@ -168,7 +169,10 @@ vsm_prepared_forget(VsmBoard *board)
 	LWLockRelease(&vsm_shared->lock);
 }
 
-/* List entries that say "nobody knows what": there is room once those that have ended are settled. */
+/*
+ * List entries that say "nobody knows what": there is room once those that have
+ * ended are settled.
+ */
 static void
 list_unknown(VsmPrepared *entries, int count, bool unless_listed)
 {
@@ -211,7 +215,10 @@ append_entries(const VsmPrepared *entries, int count, int limit, bool unless_lis
 	return room;
 }
 
-/* Replace the entries by one for each board that says "nobody knows what".  Returns how many there are. */
+/*
+ * Replace the entries by one for each board that says "nobody knows
+ * what".  Returns how many there are.
+ */
 static int
 make_unknown(VsmPrepared *entries, int count)
 {
@@ -287,7 +294,10 @@ settle_board(VsmBoard *board)
 	return any;
 }
 
-/* All entries of the board.  Other sessions may add entries while this one allocates memory: then it starts again. */
+/*
+ * All entries of the board.  Other sessions may add entries while this one
+ * allocates memory: then it starts again.
+ */
 static Copy *
 copy_entries(const VsmBoard *board, int *count)
 {
@@ -317,7 +327,10 @@ copy_entries(const VsmBoard *board, int *count)
 	return copies;
 }
 
-/* True: some have ended.  Most entries of a transaction follow one another, so its fate is looked up once. */
+/*
+ * True: some have ended.  Most entries of a transaction follow one another, so
+ * its fate is looked up once.
+ */
 static bool
 find_fates(Copy *copies, int count)
 {
@@ -352,7 +365,10 @@ fate_of(FullTransactionId xid)
 	return fate;
 }
 
-/* Where the entry is now, since other sessions may have moved it; -1: it is settled.  Under vsm_shared->lock. */
+/*
+ * Where the entry is now, since other sessions may have moved it; -1: it is
+ * settled.  Under vsm_shared->lock.
+ */
 static int
 find_entry(const Copy *copy)
 {

@@ -7,7 +7,8 @@
 
 #include "counters_shmem.h"
 
-extern VsmPrepared vsm_prepared_entry(FullTransactionId xid, const VsmBoard *board, const VsmCounter *counter, int64 net);
+extern VsmPrepared vsm_prepared_entry(FullTransactionId xid, const VsmBoard *board,
+									  const VsmCounter *counter, int64 net);
 extern void vsm_prepared_list(VsmPrepared *entries, int count);
 extern void vsm_prepared_list_old(VsmBoard *board);
 extern void vsm_prepared_settle(VsmBoard *board);

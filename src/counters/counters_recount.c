@@ -111,7 +111,10 @@ vsm_recount(Relation items, VsmBoard *board, VsmSet set, VsmRecountMode mode, in
 	return rows;
 }
 
-/* Bring the counters up to date for a reader: settle prepared transactions, and recount a set that is not ready. */
+/*
+ * Bring the counters up to date for a reader: settle prepared transactions, and
+ * recount a set that is not ready.
+ */
 void
 vsm_recount_if_needed(Relation items, VsmBoard *board, VsmSet set)
 {
@@ -243,7 +246,10 @@ vsm_count_tables(Relation items, VsmSet set, Snapshot snapshot, int *count)
 	return rows;
 }
 
-/* Find or take a counter for each row.  Whoever takes the counter of a row that is left out recounts the set. */
+/*
+ * Find or take a counter for each row.  Whoever takes the counter of a row that
+ * is left out recounts the set.
+ */
 static void
 find_counters(VsmBoard *board, VsmRecounted *rows, int count)
 {

@@ -24,7 +24,8 @@ typedef struct VsmRecounted
 	int64		after;
 } VsmRecounted;
 
-extern VsmRecounted *vsm_recount(Relation items, VsmBoard *board, VsmSet set, VsmRecountMode mode, int *count);
+extern VsmRecounted *vsm_recount(Relation items, VsmBoard *board, VsmSet set, VsmRecountMode mode,
+								 int *count);
 extern void vsm_recount_if_needed(Relation items, VsmBoard *board, VsmSet set);
 extern VsmRecounted *vsm_count_tables(Relation items, VsmSet set, Snapshot snapshot, int *count);
 extern VsmCounter *vsm_current_wip_counter(Relation items, const VsmKey *key);

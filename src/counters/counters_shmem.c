@@ -49,6 +49,7 @@ static int	xids_at_once(void);
 static int	prepared_entries(void);
 static void request_shared_memory(void);
 static void make_shared_memory(void);
+static Size array_size(Size count, Size element);
 static Layout layout_for(int max_stages);
 static void init_version(void *memory);
 static void init_shared(void *memory);
@@ -135,17 +136,23 @@ make_shared_memory(void)
 	point_into(memory);
 }
 
+static Size
+array_size(Size count, Size element)
+{
+	return MAXALIGN(mul_size(count, element));
+}
+
 static Layout
 layout_for(int max_stages)
 {
 	Layout		at;
 
 	at.boards = MAXALIGN(sizeof(VsmShared));
-	at.xids = add_size(at.boards, MAXALIGN(mul_size(VSM_BOARDS, sizeof(VsmBoard))));
+	at.xids = add_size(at.boards, array_size(VSM_BOARDS, sizeof(VsmBoard)));
 	/* each set publishes two snapshots */
-	at.counters = add_size(at.xids, MAXALIGN(mul_size(VSM_BOARDS * VSM_SETS * 2, mul_size(xids_at_once(), sizeof(TransactionId)))));
-	at.prepared = add_size(at.counters, MAXALIGN(mul_size(mul_size(max_stages, 1 + VSM_TOTALS_PER_STAGE), sizeof(VsmCounter))));
-	at.end = add_size(at.prepared, mul_size(prepared_entries(), sizeof(VsmPrepared)));
+	at.counters = add_size(at.xids, array_size(mul_size(VSM_BOARDS * VSM_SETS * 2, xids_at_once()), sizeof(TransactionId)));
+	at.prepared = add_size(at.counters, array_size(mul_size(max_stages, 1 + VSM_TOTALS_PER_STAGE), sizeof(VsmCounter)));
+	at.end = add_size(at.prepared, array_size(prepared_entries(), sizeof(VsmPrepared)));
 	return at;
 }
 

@@ -8,8 +8,8 @@
  *							one instant, to publish a snapshot
  *	vsm_shared->lock		to take boards, counters and entries of prepared
  *							transactions into use
- * Each is held only for a few loops, and ProcArrayLock may be taken within.
- * Neither is held while a table is read.
+ * Each is held only for a few loops.  ProcArrayLock and XidGenLock may be taken
+ * within.  Neither lock is held while a table is read.
  */
 #ifndef VSM_COUNTERS_SHMEM_H
 #define VSM_COUNTERS_SHMEM_H
@@ -74,7 +74,10 @@ vsm_wip_key(Oid items, int64 stage_id)
 
 typedef struct VsmCounter
 {
-	/* written under board->lock, exclusive, when the counter is taken into use; constant until its board is given back */
+	/*
+	 * written under board->lock, exclusive, when the counter is taken into use;
+	 * constant until its board is given back
+	 */
 	VsmKey		key;
 
 	/*
@@ -91,14 +94,17 @@ typedef struct VsmCounter
 	 */
 	pg_atomic_uint64 value;
 
-	/* what commits have added since the snapshot of a recount; as value, but never without the lock */
+	/*
+	 * what commits have added since the snapshot of a recount; as value, but
+	 * never without the lock
+	 */
 	pg_atomic_uint64 recount;
 } VsmCounter;
 
 /* The two halves of a WIP counter. */
 typedef struct VsmWip
 {
-	int32		committed;		/* may be below 0 for a moment: see vsm_counter_add_committed() */
+	int32		committed;		/* may briefly be below 0: see vsm_counter_add_committed() */
 	int32		reserved;		/* places for items on their way into a stage with a limit */
 } VsmWip;
 
@@ -107,7 +113,7 @@ typedef struct VsmPublished
 {
 	FullTransactionId xmin;		/* all transactions before it were seen */
 	FullTransactionId xmax;		/* this one and later ones were not; invalid: none was seen */
-	int			xcnt;			/* of those between, so many were not seen: see counters_published.c */
+	int			xcnt;			/* so many between were not: see counters_published.c */
 } VsmPublished;
 
 /*
@@ -119,20 +125,29 @@ typedef struct VsmSetState
 {
 	int			first;			/* counter; -1: none */
 
-	/* no counter was left for some key: count from the tables until a restart; is read without the lock, too */
+	/*
+	 * no counter was left for some key: count from the tables until a restart;
+	 * is read without the lock, too
+	 */
 	bool		full;
 
-	/* the values are those of the tables; is read without the lock, too, and again under a recount's lock */
+	/*
+	 * the values are those of the tables; is read without the lock, too, and
+	 * again under a recount's lock
+	 */
 	bool		ready;
 
 	bool		recounting;		/* a recount has published its snapshot */
-	bool		spoiled;		/* something happened that this recount cannot know: it must start again */
-	uint64		left_out;		/* stages whose changes were left out as not defined: see counters_lookup.c */
-	int			live;			/* which of published[] the values stand on; the other one is the recount's */
+	bool		spoiled;		/* the recount cannot know what happened: it must start again */
+	uint64		left_out;		/* bits of stages not yet defined: see counters_lookup.c */
+	int			live;			/* the values stand on this of published[], a recount on the other */
 	VsmPublished published[2];
 } VsmSetState;
 
-/* When and as which file a database's PG_VERSION was made: differs from that of an earlier database with its oid. */
+/*
+ * When and as which file a database's PG_VERSION was made: differs from that of
+ * an earlier database with its oid.
+ */
 typedef struct VsmBirth
 {
 	uint64		inode;
@@ -150,18 +165,21 @@ typedef struct VsmBoard
 	Oid			database;		/* invalid: the board is free */
 	Oid			items;
 	VsmBirth	born;			/* of the database */
-	uint64		generation;		/* another number, of all boards, each time one is taken into use */
+	uint64		generation;		/* a new number each time a board is taken into use */
 
 	LWLock		lock;
 	VsmSetState sets[VSM_SETS]; /* says itself under which lock */
 } VsmBoard;
 
-/* What a prepared transaction will add to a counter when it commits.  Under vsm_shared->lock; removed with its board. */
+/*
+ * What a prepared transaction will add to a counter when it commits.  Under
+ * vsm_shared->lock; removed with its board.
+ */
 typedef struct VsmPrepared
 {
 	FullTransactionId xid;
 	int			board;			/* in vsm_boards */
-	int			counter;		/* in vsm_counters; -1: nobody knows what the transaction changed */
+	int			counter;		/* in vsm_counters; -1: nobody knows what it changed */
 	uint64		generation;		/* of the board */
 	int64		net;
 } VsmPrepared;
@@ -178,12 +196,15 @@ typedef struct VsmShared
 	LWLock		lock;
 
 	/* under lock */
-	bool		boards_full;	/* some database found no board: no more are taken until a restart */
+	bool		boards_full;	/* a database found no board: none are taken until a restart */
 	uint64		generation;		/* the last one given to a board */
 	int			unused[VSM_SETS];	/* first counter never used, of each set's share */
 	int			freed[VSM_SETS];	/* first of those given back; -1: none */
 
-	/* entries in vsm_prepared; changed under lock, exclusive; is read without it to see that there are none */
+	/*
+	 * entries in vsm_prepared; changed under lock, exclusive; is read without
+	 * it to see that there are none
+	 */
 	pg_atomic_uint32 prepared_count;
 } VsmShared;
 
@@ -205,9 +226,11 @@ extern bool vsm_published_sees(const VsmBoard *board, VsmSet set, int which, Ful
 extern VsmSet vsm_set_of(int32 kind);
 extern VsmWip vsm_counter_wip(VsmCounter *counter);
 extern void vsm_counter_set_committed(VsmCounter *counter, int64 committed);
-extern bool vsm_counter_reserve(VsmCounter *counter, int32 places, int32 limit, bool force, VsmWip *found);
+extern bool vsm_counter_reserve(VsmCounter *counter, int32 places, int32 limit, bool force,
+								VsmWip *found);
 extern void vsm_counter_release(VsmCounter *counter, int32 places);
-extern void vsm_counter_add_committed(VsmBoard *board, VsmCounter *counter, int64 net, FullTransactionId xid);
+extern void vsm_counter_add_committed(VsmBoard *board, VsmCounter *counter, int64 net,
+									  FullTransactionId xid);
 extern void vsm_board_set_to_zero(VsmBoard *board, FullTransactionId xid);
 extern void vsm_board_make_unknown(VsmBoard *board, VsmSet set, FullTransactionId xid);
 
@@ -223,6 +246,7 @@ extern void vsm_remove_prepared_of(const VsmBoard *board);
 /* counters_lookup.c */
 extern VsmCounter *vsm_counter(const VsmKey *key);
 extern bool vsm_stages_defined(const VsmKey *key);
-extern VsmCounter *vsm_board_leave_out(VsmBoard *board, const VsmKey *key, int64 net, FullTransactionId xid);
+extern VsmCounter *vsm_board_leave_out(VsmBoard *board, const VsmKey *key, int64 net,
+									   FullTransactionId xid);
 
 #endif							/* VSM_COUNTERS_SHMEM_H */

@@ -123,7 +123,10 @@ vsm_board_set_to_zero(VsmBoard *board, FullTransactionId xid)
 	}
 }
 
-/* Nobody knows what the transaction changed: the set must be recounted.  Under the board's lock, exclusive. */
+/*
+ * Nobody knows what the transaction changed: the set must be recounted.  Under
+ * the board's lock, exclusive.
+ */
 void
 vsm_board_make_unknown(VsmBoard *board, VsmSet set, FullTransactionId xid)
 {

@@ -64,8 +64,8 @@ typedef struct Level
 	struct Level *outer;
 	int			nest;			/* GetCurrentTransactionNestLevel() */
 	notes_hash *notes;
-	Oid			truncated;		/* this work_items was truncated, before what is noted of it here */
-	Oid			unknown;		/* the notes do not tell what the totals of this work_items become */
+	Oid			truncated;		/* work_items that was truncated before its notes here */
+	Oid			unknown;		/* work_items whose totals the notes do not tell */
 } Level;
 
 static Level *levels = NULL;	/* innermost first */
@@ -122,7 +122,8 @@ vsm_note_entering(const VsmKey *key, int32 change)
  * Allocates the note first, so that no error can lose a reservation.
  */
 bool
-vsm_note_reservation(const VsmKey *key, VsmCounter *counter, int32 places, int32 limit, bool force, VsmWip *found)
+vsm_note_reservation(const VsmKey *key, VsmCounter *counter, int32 places, int32 limit, bool force,
+					 VsmWip *found)
 {
 	VsmNoted   *sums = &note_in(this_level(), key)->sums;
 	bool		room = vsm_counter_reserve(counter, places, limit, force, found);

@@ -18,7 +18,8 @@ typedef struct VsmNoted
 
 extern void vsm_note_change(const VsmKey *key, int64 change);
 extern void vsm_note_entering(const VsmKey *key, int32 change);
-extern bool vsm_note_reservation(const VsmKey *key, VsmCounter *counter, int32 places, int32 limit, bool force, VsmWip *found);
+extern bool vsm_note_reservation(const VsmKey *key, VsmCounter *counter, int32 places, int32 limit,
+								 bool force, VsmWip *found);
 extern VsmNoted vsm_noted(const VsmKey *key);
 
 #endif							/* VSM_COUNTERS_XACT_H */

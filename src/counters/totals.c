@@ -35,7 +35,10 @@
 #include "owner.h"
 #include "roles/stream_access.h"
 
-/* Upper bounds of the histograms' buckets, in seconds: 1, 4 and 8 hours, 1, 2, 3, 7, 14 and 30 days.  One more is infinite. */
+/*
+ * Upper bounds of the histograms' buckets, in seconds: 1, 4 and 8 hours, 1, 2,
+ * 3, 7, 14 and 30 days.  One more is infinite.
+ */
 static const int32 bucket_bounds[] = {3600, 14400, 28800, 86400, 172800, 259200, 604800, 1209600, 2592000};
 
 static void count_total(Oid items, VsmKind kind, int64 a, int64 b, int64 change);
@@ -49,14 +52,20 @@ PG_FUNCTION_INFO_V1(vsm__bucket_bounds);
 PG_FUNCTION_INFO_V1(vsm__totals_now);
 PG_FUNCTION_INFO_V1(vsm__totals_unknown);
 
-/* vsm._bucket(us bigint) -> integer: the histograms' bucket of a duration in microseconds, from 0 */
+/*
+ * vsm._bucket(us bigint) -> integer: the histograms' bucket of a duration in
+ * microseconds, from 0
+ */
 Datum
 vsm__bucket(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT32(bucket_of(PG_GETARG_INT64(0)));
 }
 
-/* vsm._bucket_bounds() -> double precision[]: upper bounds of the buckets, in seconds, the last one infinite */
+/*
+ * vsm._bucket_bounds() -> double precision[]: upper bounds of the buckets, in
+ * seconds, the last one infinite
+ */
 Datum
 vsm__bucket_bounds(PG_FUNCTION_ARGS)
 {
@@ -213,6 +222,7 @@ put_total(ReturnSetInfo *result, const VsmRecounted *total)
 	Datum		values[4] = {Int32GetDatum(key->kind), Int64GetDatum(key->a), Int64GetDatum(key->b), Int64GetDatum(total->after)};
 	bool		nulls[4] = {0};
 
-	if (total->after != 0 && vsm_stages_defined(key) && vsm_may_see_stage(stage_id))
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	if (total->after == 0 || !vsm_stages_defined(key) || !vsm_may_see_stage(stage_id))
+		return;
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }

@@ -222,7 +222,10 @@ put_stage(ReturnSetInfo *result, int64 stage_id, int64 wip, const char *source)
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-/* The counters are what limits are checked against, so only roles that may set limits, in all streams, may set them. */
+/*
+ * The counters are what limits are checked against, so only roles that may set
+ * limits, in all streams, may set them.
+ */
 static void
 require_definer(void)
 {
