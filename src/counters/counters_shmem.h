@@ -75,8 +75,8 @@ vsm_wip_key(Oid items, int64 stage_id)
 typedef struct VsmCounter
 {
 	/*
-	 * written under board->lock, exclusive, when the counter is taken into use;
-	 * constant until its board is given back
+	 * Written under board->lock, exclusive, when the counter is taken into use;
+	 * constant until its board is given back.
 	 */
 	VsmKey		key;
 
@@ -95,8 +95,8 @@ typedef struct VsmCounter
 	pg_atomic_uint64 value;
 
 	/*
-	 * what commits have added since the snapshot of a recount; as value, but
-	 * never without the lock
+	 * What commits have added since the snapshot of a recount: under board->lock,
+	 * shared.  The recount sets and reads it under the lock, exclusive.
 	 */
 	pg_atomic_uint64 recount;
 } VsmCounter;
@@ -126,14 +126,14 @@ typedef struct VsmSetState
 	int			first;			/* counter; -1: none */
 
 	/*
-	 * no counter was left for some key: count from the tables until a restart;
-	 * is read without the lock, too
+	 * No counter was left for some key: what has none is counted from the tables
+	 * until a restart.  Also read without the lock, since it stays true.
 	 */
 	bool		full;
 
 	/*
-	 * the values are those of the tables; is read without the lock, too, and
-	 * again under a recount's lock
+	 * The values are those of the tables.  Also read without the lock: whoever
+	 * finds it false looks again under the recount's lock.
 	 */
 	bool		ready;
 
@@ -159,8 +159,8 @@ typedef struct VsmBirth
 typedef struct VsmBoard
 {
 	/*
-	 * Under vsm_shared->lock.  A session that uses work_items reads its own
-	 * board's without the lock: see counters_boards.c.
+	 * Under vsm_shared->lock.  A session that has locked its work_items also reads
+	 * them without the lock: they stay the same, see counters_boards.c.
 	 */
 	Oid			database;		/* invalid: the board is free */
 	Oid			items;
@@ -168,7 +168,7 @@ typedef struct VsmBoard
 	uint64		generation;		/* a new number each time a board is taken into use */
 
 	LWLock		lock;
-	VsmSetState sets[VSM_SETS]; /* says itself under which lock */
+	VsmSetState sets[VSM_SETS]; /* under which lock: see there */
 } VsmBoard;
 
 /*
@@ -202,8 +202,8 @@ typedef struct VsmShared
 	int			freed[VSM_SETS];	/* first of those given back; -1: none */
 
 	/*
-	 * entries in vsm_prepared; changed under lock, exclusive; is read without
-	 * it to see that there are none
+	 * Entries in vsm_prepared.  Changed under lock, exclusive; also read without
+	 * it, to see that there are none.
 	 */
 	pg_atomic_uint32 prepared_count;
 } VsmShared;

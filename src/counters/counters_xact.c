@@ -134,6 +134,7 @@ vsm_note_reservation(const VsmKey *key, VsmCounter *counter, int32 places, int32
 	return room;
 }
 
+/* Note that work_items was truncated. */
 void
 vsm_count_truncated(Oid items)
 {
@@ -143,6 +144,7 @@ vsm_count_truncated(Oid items)
 	forget_changes(levels, items);
 }
 
+/* Note that the ledger was changed in a way that the notes do not tell. */
 void
 vsm_count_unknown(Oid items)
 {
@@ -383,6 +385,7 @@ add_to_counters(void)
 			board = note->board;
 			LWLockAcquire(&board->lock, LW_SHARED);
 		}
+		Assert(memcmp(&counter->key, &note->key, sizeof(VsmKey)) == 0);
 		vsm_counter_add_committed(board, counter, note->sums.net, commit_xid);
 		/* only now: until the entry counts, its place must be kept */
 		if (note->sums.reserved > 0)
