@@ -55,22 +55,19 @@ static uint64 stage_bits(const VsmKey *key);
 
 /*
  * vsm_counter
- *		The counter of the key; takes one into use if there is none.
+ *		The counter of the key in its board; takes one into use if there is none.
  *
- * NULL when there are no counters, when the stage is not defined, or when no
- * counter is left, which stays so until the server restarts.  May read the
- * definitions: what vsm_stage() returned before is not valid any more.
+ * NULL when the stage is not defined, or when no counter is left, which stays so
+ * until the server restarts.  May read the definitions: what vsm_stage()
+ * returned before is not valid any more.
  */
 VsmCounter *
-vsm_counter(const VsmKey *key)
+vsm_counter(VsmBoard *board, const VsmKey *key)
 {
-	VsmBoard   *board = vsm_board(key->items);
 	VsmCounter *counter;
 	Found	   *known;
 	bool		there;
 
-	if (board == NULL)
-		return NULL;
 	remember_counters_of(board);
 	known = found_lookup(my_counters, *key);
 	if (known)

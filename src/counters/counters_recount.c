@@ -130,7 +130,7 @@ VsmCounter *
 vsm_current_wip_counter(Relation items, const VsmKey *key)
 {
 	VsmBoard   *board = vsm_board_of(items);
-	VsmCounter *counter = board ? vsm_counter(key) : NULL;
+	VsmCounter *counter = board ? vsm_counter(board, key) : NULL;
 
 	if (counter)
 		vsm_recount_if_needed(items, board, VSM_SET_WIP);
@@ -255,7 +255,7 @@ find_counters(VsmBoard *board, VsmRecounted *rows, int count)
 {
 	for (int i = 0; i < count; i++)
 	{
-		rows[i].counter = vsm_counter(&rows[i].key);
+		rows[i].counter = vsm_counter(board, &rows[i].key);
 		if (rows[i].counter || vsm_stages_defined(&rows[i].key))
 			continue;
 		LWLockAcquire(&board->lock, LW_EXCLUSIVE);

@@ -244,7 +244,7 @@ extern void vsm_remove_prepared(int i);
 extern void vsm_remove_prepared_of(const VsmBoard *board);
 
 /* counters_lookup.c */
-extern VsmCounter *vsm_counter(const VsmKey *key);
+extern VsmCounter *vsm_counter(VsmBoard *board, const VsmKey *key);
 extern bool vsm_stages_defined(const VsmKey *key);
 extern VsmCounter *vsm_board_leave_out(VsmBoard *board, const VsmKey *key, int64 net,
 									   FullTransactionId xid);

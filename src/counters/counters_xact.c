@@ -84,7 +84,7 @@ static void at_subtransaction_end(SubXactEvent event, SubTransactionId mine, Sub
 static void merge_into_outer(Level *level);
 static void release_reservations(const Level *level);
 static void find_counters(void);
-static bool find_counter(Note *note);
+static bool find_counter(VsmBoard *board, Note *note);
 static void add_to_counters(void);
 static void add_to_sets(void);
 static void leave_out_unknown_stages(void);
@@ -99,39 +99,24 @@ vsm_xact_load(void)
 	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }
 
+/*
+ * vsm_note
+ *		What this subtransaction has noted of the key, to be changed.
+ *
+ * Only where counters are possible.  Valid until the next note is taken.
+ */
+VsmNoted *
+vsm_note(const VsmKey *key)
+{
+	return &note_in(this_level(), key)->sums;
+}
+
 /* Note that the counter changes by so much if this transaction commits. */
 void
 vsm_note_change(const VsmKey *key, int64 change)
 {
 	if (vsm_counters_possible())
-		note_in(this_level(), key)->sums.net += change;
-}
-
-/* Note rows that are about to be stored (+), or were noted so and are stored now (-). */
-void
-vsm_note_entering(const VsmKey *key, int32 change)
-{
-	if (vsm_counters_possible())
-		note_in(this_level(), key)->sums.entering += change;
-}
-
-/*
- * vsm_note_reservation
- *		Reserve places until this (sub)transaction ends.  As vsm_counter_reserve().
- *
- * Allocates the note first, so that no error can lose a reservation.
- */
-bool
-vsm_note_reservation(const VsmKey *key, VsmCounter *counter, int32 places, int32 limit, bool force,
-					 VsmWip *found)
-{
-	VsmNoted   *sums = &note_in(this_level(), key)->sums;
-	bool		room = vsm_counter_reserve(counter, places, limit, force, found);
-
-	sums->counter = counter;
-	if (places > 0 && (room || force))
-		sums->reserved += places;
-	return room;
+		vsm_note(key)->net += change;
 }
 
 /* Note that work_items was truncated. */
@@ -325,6 +310,7 @@ release_reservations(const Level *level)
 static void
 find_counters(void)
 {
+	VsmBoard   *board = NULL;
 	notes_iterator i;
 	Note	   *note;
 
@@ -338,8 +324,10 @@ find_counters(void)
 	{
 		if (note->sums.net == 0 && note->sums.reserved == 0)
 			continue;
-		if (find_counter(note))
-			note->board = vsm_board(note->key.items);
+		if (board == NULL || board->items != note->key.items)
+			board = vsm_board(note->key.items);
+		if (board && find_counter(board, note))
+			note->board = board;
 	}
 }
 
@@ -352,10 +340,10 @@ find_counters(void)
  * counter.
  */
 static bool
-find_counter(Note *note)
+find_counter(VsmBoard *board, Note *note)
 {
 	if (note->sums.counter == NULL)
-		note->sums.counter = vsm_counter(&note->key);
+		note->sums.counter = vsm_counter(board, &note->key);
 	return note->sums.counter || !vsm_stages_defined(&note->key);
 }
 
@@ -452,7 +440,7 @@ list_as_prepared(void)
 	{
 		VsmBoard   *board = note->sums.net == 0 ? NULL : board_that_stays(note->key.items);
 
-		if (board && find_counter(note))
+		if (board && find_counter(board, note))
 			entries[count++] = vsm_prepared_entry(xid, board, note->sums.counter, note->sums.net);
 	}
 	if (truncated)

@@ -7,7 +7,7 @@
 
 #include "counters_shmem.h"
 
-/* What this transaction has noted of a key, in all its subtransactions that still count. */
+/* What one subtransaction, or the transaction with all of them, has noted of a key. */
 typedef struct VsmNoted
 {
 	int64		net;			/* rows that are stored; others do not see them yet */
@@ -16,10 +16,8 @@ typedef struct VsmNoted
 	VsmCounter *counter;		/* NULL: not looked up yet */
 } VsmNoted;
 
+extern VsmNoted *vsm_note(const VsmKey *key);
 extern void vsm_note_change(const VsmKey *key, int64 change);
-extern void vsm_note_entering(const VsmKey *key, int32 change);
-extern bool vsm_note_reservation(const VsmKey *key, VsmCounter *counter, int32 places, int32 limit,
-								 bool force, VsmWip *found);
 extern VsmNoted vsm_noted(const VsmKey *key);
 
 #endif							/* VSM_COUNTERS_XACT_H */

@@ -38,7 +38,6 @@
 /* Far more stages than anybody defines.  Their counters are read at one instant, under a lock. */
 #define MAX_ASKED		100000
 
-static void count_stage(Relation items, int64 stage_id, int32 change);
 static int	keep_visible(int64 *ids, int count);
 static ArrayType *stage_array(const int64 *ids, int count);
 static int	put_counters(ReturnSetInfo *result, Relation items, VsmBoard *board, int64 *ids, int count);
@@ -106,20 +105,19 @@ vsm_wip_count_move(Relation items, int64 left, int64 entered)
 	if (left == entered || !vsm_counters_possible())
 		return;
 	if (left != 0)
-		count_stage(items, left, -1);
+	{
+		VsmKey		key = vsm_wip_key(RelationGetRelid(items), left);
+
+		vsm_note(&key)->net--;
+	}
 	if (entered != 0)
 	{
-		count_stage(items, entered, 1);
-		vsm_limit_reserve_stored(items, entered);
+		VsmKey		key = vsm_wip_key(RelationGetRelid(items), entered);
+		VsmNoted   *note = vsm_note(&key);
+
+		note->net++;
+		vsm_limit_reserve_stored(&key, note);
 	}
-}
-
-static void
-count_stage(Relation items, int64 stage_id, int32 change)
-{
-	VsmKey		key = vsm_wip_key(RelationGetRelid(items), stage_id);
-
-	vsm_note_change(&key, change);
 }
 
 /* Keep the stages whose streams the user may see; returns how many there are. */

@@ -48,6 +48,8 @@
 int			vsm_wip_limit_action = VSM_LIMIT_REJECT;
 
 static bool reserve_place(const VsmKey *key, VsmCounter *counter, int32 limit, VsmWip *found);
+static bool reserve_noted(VsmNoted *note, VsmCounter *counter, int32 places, int32 limit, bool force,
+						  VsmWip *found);
 static bool looks_full(Relation items, const VsmStage *stage, VsmWip *found);
 static VsmWip as_seen_by_transaction(VsmWip found, const VsmNoted *own);
 static int32 count_in_turn(Relation items, const VsmStage *stage);
@@ -129,13 +131,14 @@ vsm_limit_reserve_place(Relation items, const VsmStage *entered, bool stored)
  * vsm_limit_reserve_stored
  *		Keep places for items that this transaction has stored in the stage.
  *
- * Those that were checked have their places, others take them beyond the limit.
+ * note: of this subtransaction, with the item that was stored last.  Items that
+ * were checked have their places; others take places even beyond the limit.
  */
 void
-vsm_limit_reserve_stored(Relation items, int64 stage_id)
+vsm_limit_reserve_stored(const VsmKey *key, VsmNoted *note)
 {
-	VsmKey		key = vsm_wip_key(RelationGetRelid(items), stage_id);
-	const VsmStage *stage = vsm_stage(stage_id);
+	const VsmStage *stage = vsm_stage(key->a);
+	VsmBoard   *board;
 	VsmNoted	own;
 	VsmWip		found;
 	int32		limit;
@@ -144,16 +147,16 @@ vsm_limit_reserve_stored(Relation items, int64 stage_id)
 	if (stage == NULL || stage->wip_limit == 0)
 		return;
 	limit = stage->wip_limit;
-	own = vsm_noted(&key);
+	own = vsm_noted(key);
 	if (own.entering > 0)
-		vsm_note_entering(&key, -1);
+		note->entering--;
 	places = (int32) own.net - own.reserved;
 	if (places <= 0)
 		return;
-	if (own.counter == NULL)
-		own.counter = vsm_counter(&key);
+	if (own.counter == NULL && (board = vsm_board(key->items)) != NULL)
+		own.counter = vsm_counter(board, key);
 	if (own.counter)
-		(void) vsm_note_reservation(&key, own.counter, places, limit, true, &found);
+		(void) reserve_noted(note, own.counter, places, limit, true, &found);
 }
 
 /* Reserve what the transaction needs for one item more; found: what it finds in the stage. */
@@ -161,13 +164,30 @@ static bool
 reserve_place(const VsmKey *key, VsmCounter *counter, int32 limit, VsmWip *found)
 {
 	VsmNoted	own = vsm_noted(key);
+	VsmNoted   *note = vsm_note(key);
 	int32		places = (int32) own.net + own.entering + 1 - own.reserved;
-	bool		force = vsm_wip_limit_action != VSM_LIMIT_REJECT;
 	bool		room;
 
-	vsm_note_entering(key, 1);
-	room = vsm_note_reservation(key, counter, places, limit, force, found);
+	note->entering++;
+	room = reserve_noted(note, counter, places, limit, vsm_wip_limit_action != VSM_LIMIT_REJECT, found);
 	*found = as_seen_by_transaction(*found, &own);
+	return room;
+}
+
+/*
+ * reserve_noted
+ *		As vsm_counter_reserve(), until the (sub)transaction of the note ends.
+ *
+ * The note is there before, so no error can lose the reservation.
+ */
+static bool
+reserve_noted(VsmNoted *note, VsmCounter *counter, int32 places, int32 limit, bool force, VsmWip *found)
+{
+	bool		room = vsm_counter_reserve(counter, places, limit, force, found);
+
+	note->counter = counter;
+	if (places > 0 && (room || force))
+		note->reserved += places;
 	return room;
 }
 

@@ -17,9 +17,12 @@ typedef enum VsmLimitAction
 	VSM_LIMIT_OFF
 } VsmLimitAction;
 
+struct VsmKey;
+struct VsmNoted;
+
 extern int	vsm_wip_limit_action;
 
 extern int32 vsm_limit_reserve_place(Relation items, const VsmStage *entered, bool stored);
-extern void vsm_limit_reserve_stored(Relation items, int64 stage_id);
+extern void vsm_limit_reserve_stored(const struct VsmKey *key, struct VsmNoted *note);
 
 #endif							/* VSM_WIP_LIMIT_H */
