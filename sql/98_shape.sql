@@ -1,4 +1,4 @@
--- 98_shape: what a dump could not carry is refused, or warned of (src/shape.c)
+-- 98_shape: what a dump could not carry is refused, or warned of (src/shape)
 --
 -- The functions are left to the superuser who runs this script: an event trigger runs in everybody's sessions, so whoever
 -- owned its function would have the rights of every superuser who changes a definition.
