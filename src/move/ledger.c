@@ -39,10 +39,10 @@ vsm__actor(PG_FUNCTION_ARGS)
 
 /*
  * vsm_write_ledger_row
- *		Store the row, and let the request that it answers know of it.
+ *		Store the row, and give it to the request that it answers.
  *
- * Fills in who, why and when it was recorded.  request: as it was when the move
- * was decided, or NULL.
+ * Fills in actor, reason and recorded_at.  request: the one that the move was
+ * decided for, or NULL; it may have ended.
  */
 void
 vsm_write_ledger_row(VsmLedgerRow *row, const VsmRequest *request, Relation items)
@@ -66,7 +66,7 @@ vsm_write_ledger_row(VsmLedgerRow *row, const VsmRequest *request, Relation item
 	}
 }
 
-/* All rows of an item, which is deleted. */
+/* Delete all rows of an item that was deleted. */
 void
 vsm_forget_ledger_rows(Relation items, int64 work_item_id)
 {
@@ -81,7 +81,9 @@ vsm_forget_ledger_rows(Relation items, int64 work_item_id)
 
 /*
  * vsm_forget_ledger_rows_before
- *		The rows of an item that was deleted; those of one created anew with its id have later ids.
+ *		Delete the rows of an item that was deleted.
+ *
+ * The rows of another item that was created with its id since have later ids.
  */
 void
 vsm_forget_ledger_rows_before(Relation items, int64 work_item_id, int64 ledger_id)
@@ -99,7 +101,7 @@ vsm_forget_ledger_rows_before(Relation items, int64 work_item_id, int64 ledger_i
 				   items, 2, arguments);
 }
 
-/* All rows of all items. */
+/* Delete all rows of all items. */
 void
 vsm_empty_ledger(Relation items)
 {
@@ -152,7 +154,7 @@ prepare_insert(void)
 	return plan;
 }
 
-/* As vsm._totals_counted counts the row. */
+/* Must agree with vsm._totals_counted. */
 static void
 add_to_totals(const VsmLedgerRow *row, Oid items)
 {
@@ -174,7 +176,7 @@ refuse_lost_row(int64 work_item_id)
 			errhint("Look at the triggers and rules that were added to the table."));
 }
 
-/* As the owner, with vsm.recording = off until it ends, by an error too.  The arguments are bigints. */
+/* Run a query as the owner, with vsm.recording = off until it ends, on error too.  The arguments are bigints. */
 static void
 run_unrecorded(SPIPlanPtr *plan, const char *query, Relation items, int nargs, Datum *arguments)
 {

@@ -2,9 +2,10 @@
  * request.c
  *		vsm.transition(): a move asked for by a function call.
  *
- * It is an UPDATE of stage_id.  What an UPDATE cannot say (time, reason, expected
- * stage) waits in vsm_request, which points to a variable of the call, for the
- * first change of that item's row; the triggers leave their answers there.
+ * The move is made by an UPDATE of stage_id.  What an UPDATE cannot say (time,
+ * reason, expected stage) waits in a VsmRequest, a variable of the call.  The
+ * BEFORE trigger claims it for the first change of the item's row, and the ledger
+ * row that is recorded becomes its answer.
  */
 #include "request.h"
 
@@ -129,7 +130,7 @@ vsm_request_to_answer(const VsmRequest *decided_for, int64 work_item_id)
 	return running;
 }
 
-/* Does vsm.transition() run, and without a time and an expected stage? */
+/* Does vsm.transition() run, without a time or an expected stage? */
 bool
 vsm_request_gives_stage_only(void)
 {
@@ -156,7 +157,7 @@ run_request(const VsmRequest *request, text *to_stage)
 		if (plan == NULL || SPI_keepplan(plan) != 0)
 			elog(ERROR, "could not prepare the move: %s", SPI_result_code_string(SPI_result));
 	}
-	/* a rule may have made another statement of it, or none */
+	/* a rule may have replaced the statement, so the result code tells nothing else */
 	result = SPI_execute_plan(plan, values, NULL, false, 0);
 	if (result < 0)
 		elog(ERROR, "could not run the move: %s", SPI_result_code_string(result));
@@ -166,7 +167,7 @@ run_request(const VsmRequest *request, text *to_stage)
 		explain_no_move(request->work_item_id);
 }
 
-/* Nothing was recorded: there is no such item, or something kept its row as it was. */
+/* The error when nothing was recorded: there is no such item, or something cancelled the UPDATE. */
 static void
 explain_no_move(int64 work_item_id)
 {
@@ -211,7 +212,7 @@ transition_row(FunctionCallInfo fcinfo, const VsmLedgerRow *row)
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 
-/* Read as the tables' owner: who may move an item may see where it came from. */
+/* The ledger row that put the item where it is. */
 static Datum
 latest_transition(int64 work_item_id)
 {

@@ -2,21 +2,20 @@
  * access_rights.c
  *		Granting and revoking what vsm.grant_access() gives.
  *
- * The tables' owner may have the rights granted, and the owner of the schemas
- * grants them.  Who grants matters in a dump: it repeats a grant by somebody
- * else than the object's owner in his name, and he has no grant option in a
- * copy that another role has restored.
+ * The tables' owner asks for the rights, and the owner of the schemas grants them.
+ * The grantor matters in a dump: a grant by another role than the object's owner
+ * is repeated in that role's name, and the role has no grant option in a copy that
+ * somebody else has restored.
  *
- * The owner of the schemas is a superuser (the bootstrap one, where the
- * extension was created by a role that is none).  So what runs here as he is
- * fixed: GRANT or REVOKE of what vsm._rights_of_level() says, which is his
- * function, and the role's quoted name.
+ * The owner of the schemas is a superuser (the bootstrap one, if the extension was
+ * created by a role that is not a superuser).  So the statements that run here as
+ * that superuser are fixed: GRANT or REVOKE of the rights that the superuser's
+ * function vsm._rights_of_level() returns, and the role's quoted name.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -77,19 +76,11 @@ vsm__revoke_rights(PG_FUNCTION_ARGS)
 static void
 require_tables_owner(void)
 {
-	Oid			items = vsm_relation(VSM_TABLE_ITEMS);
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(items));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", items);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	if (!has_privs_of_role(GetUserId(), owner))
+	if (!has_privs_of_role(GetUserId(), vsm_owner_of(vsm_relation(VSM_TABLE_ITEMS))))
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				errmsg("permission denied to grant access"),
-				errdetail("It takes the rights of the owner of the tables of vsm."),
+				errdetail("Granting access needs the rights of the owner of vsm's tables."),
 				errhint("Ask the owner, who created the extension."));
 }
 
@@ -115,13 +106,13 @@ quoted_role(Oid role)
 	if (name == NULL)
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_OBJECT),
-				errmsg("there is no such role"),
+				errmsg("role does not exist"),
 				errdetail("No role has the object id %u.", role),
 				errhint("Give the name of a role; CREATE ROLE makes one."));
 	return pstrdup(quote_identifier(name));
 }
 
-/* As the owner of the schemas; returns how many rights there were. */
+/* Grant or revoke, as the owner of the schemas, each right that the query returns; returns their number. */
 static uint64
 for_each_right(const char *query, Datum level, const char *verb, const char *preposition, const char *role)
 {

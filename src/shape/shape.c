@@ -75,7 +75,7 @@ vsm__shape_kept(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
-/* vsm._shape_dropped() -> event_trigger: on sql_drop, which sees what any command drops, by CASCADE too */
+/* vsm._shape_dropped() -> event_trigger: on sql_drop, which sees what any command drops, also by CASCADE */
 Datum
 vsm__shape_dropped(PG_FUNCTION_ARGS)
 {
@@ -108,9 +108,9 @@ is_exempt(FunctionCallInfo fcinfo, const char *function)
 
 /*
  * open_facts
- *		What the event is about, by one of the server's functions.
+ *		The rows of one of the server's functions on the event.
  *
- * They tell it to queries only, so the call is made as the executor makes it.
+ * They return rows to queries only, so the call is made as the executor makes it.
  */
 static TupleTableSlot *
 open_facts(Oid function, Tuplestorestate **facts)

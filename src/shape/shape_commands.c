@@ -23,7 +23,7 @@ static ShapeVerdict judge_part(const CollectedCommand *command, const ShapeHome 
 static ShapeVerdict judge_alter_table(const CollectedCommand *command, const ShapeHome *home, char **object);
 static ShapeVerdict judge_subcommand(const AlterTableCmd *subcommand);
 
-/* Commands that make something new of the user's own, told by their looks: most of what runs. */
+/* Most commands make a new object of the user's, which the parse tree alone shows. */
 bool
 vsm_shape_cannot_matter(const Node *parsetree)
 {
@@ -40,7 +40,7 @@ vsm_shape_cannot_matter(const Node *parsetree)
 	}
 }
 
-/* Keeps the gravest verdict so far and the object it is about. */
+/* Keep the gravest verdict so far, and its object. */
 void
 vsm_shape_judge_command(const CollectedCommand *command, const ShapeHome *home, ShapeVerdict *worst, char **object)
 {
@@ -71,7 +71,7 @@ judge_simple(const CollectedCommand *command, const ShapeHome *home, char **obje
 
 	if (IsA(command->parsetree, AlterExtensionContentsStmt))
 	{
-		/* what is added has no place in a dump any more, and what is taken out has one there twice */
+		/* a dump leaves out an object that is added, and creates one that is removed twice */
 		*object = psprintf("extension \"vsm\"");
 		return address->objectId == home->extension ? SHAPE_REFUSED_OWN : SHAPE_KEPT;
 	}
@@ -95,7 +95,7 @@ judge_simple(const CollectedCommand *command, const ShapeHome *home, char **obje
 			   : SHAPE_FORGOTTEN;
 }
 
-/* A table, view, sequence or composite type, other than by ALTER TABLE's actions. */
+/* A command on a table, view, sequence or composite type, except for actions of ALTER TABLE. */
 static ShapeVerdict
 judge_relation(const CollectedCommand *command, Oid relation, const ShapeHome *home, char **object)
 {
@@ -114,7 +114,7 @@ judge_relation(const CollectedCommand *command, Oid relation, const ShapeHome *h
 	return judge_sequence(command->parsetree);
 }
 
-/* Where a sequence goes on is in a dump; how it counts is not. */
+/* A dump has the next value of a sequence, and not its other options. */
 static ShapeVerdict
 judge_sequence(const Node *parsetree)
 {
@@ -128,7 +128,7 @@ judge_sequence(const Node *parsetree)
 	return SHAPE_KEPT;
 }
 
-/* An index, trigger, policy and the like of a table of ours. */
+/* A command on an index, trigger, policy or other part of a table of ours. */
 static ShapeVerdict
 judge_part(const CollectedCommand *command, const ShapeHome *home, Oid relation, const char *kind, const char *name)
 {
@@ -138,14 +138,14 @@ judge_part(const CollectedCommand *command, const ShapeHome *home, Oid relation,
 	{
 		const RenameStmt *rename = (const RenameStmt *) command->parsetree;
 
-		/* the old name; statistics are no relation, and none is ours */
+		/* the old name; the statement has none for statistics, which are never ours */
 		name = rename->subname ? rename->subname : rename->relation ? rename->relation->relname
 																	: name;
 	}
 	return vsm_shape_is_own_part(home, get_rel_name(relation), kind, name) ? SHAPE_REFUSED_OWN : SHAPE_FORGOTTEN;
 }
 
-/* ALTER TABLE and its kin: all actions of one command. */
+/* ALTER TABLE, ALTER INDEX and so on: all actions of one command. */
 static ShapeVerdict
 judge_alter_table(const CollectedCommand *command, const ShapeHome *home, char **object)
 {
@@ -179,13 +179,13 @@ judge_alter_table(const CollectedCommand *command, const ShapeHome *home, char *
 	return worst;
 }
 
-/* One action on a table of ours.  What is not known to be harmless is refused, actions of later servers too. */
+/* One action on a table of ours.  An action that is not known to be harmless is refused, so those of later servers are. */
 static ShapeVerdict
 judge_subcommand(const AlterTableCmd *subcommand)
 {
 	switch (subcommand->subtype)
 	{
-		/* as a restore with --disable-triggers does; the promises end there, not the rows */
+		/* pg_restore --disable-triggers does so; rows are kept, even if the ledger misses moves */
 		case AT_SetLogged:
 		case AT_EnableTrig:
 		case AT_EnableAlwaysTrig:
@@ -195,7 +195,7 @@ judge_subcommand(const AlterTableCmd *subcommand)
 		case AT_DisableTrigAll:
 		case AT_EnableTrigUser:
 		case AT_DisableTrigUser:
-		/* which of its own constraints, _shape_dropped() says */
+		/* vsm._shape_dropped() checks whether the constraint is ours */
 		case AT_DropConstraint:
 		VSM_CASE_DROP_CONSTRAINT_RECURSE
 			return SHAPE_KEPT;

@@ -3,9 +3,8 @@
  *		What belongs to the extension.
  *
  * Membership is asked of pg_depend, never of a name.  Indexes, constraints,
- * triggers and policies are no members of their own: the install script lists
- * those of its tables in the materialized view vsm._shape.  Whatever else a
- * table of ours has is its user's.
+ * triggers and policies are not members: the install script lists those of its
+ * tables in the materialized view vsm._shape.  Any other one is a user's.
  *
  * Catalogs and vsm._shape are read as the server reads catalogs for itself, not
  * by a query: no right, operator or search_path of whoever runs the command

@@ -400,7 +400,7 @@ FROM (VALUES ('INSERT INTO vsm_t_views.work_items (title, stream) VALUES (''x'',
              ('UPDATE vsm_t_views.stages SET wip_limit = 1'), ('DELETE FROM vsm_t_views.flow_metrics'),
              ('INSERT INTO vsm_t_views.value_streams (name) VALUES (''x'')')) s (statement);
 SELECT is(pg_temp.refusal('vsm_t_nobody', 'SELECT count(*) FROM vsm_t_views.work_items'),
-          '42501 | permission denied for table work_items | Role "vsm_t_nobody" uses it through a view of another role and has no right on it itself.'
+          '42501 | permission denied for table work_items | Role "vsm_t_nobody" uses the table through a view of another role and has no right on the table itself.'
           ' | Ask for vsm.grant_access(role, level, stream), or let the owner of the table own the view.', 'and is told why');
 CREATE VIEW vsm_t_views.of_owner AS SELECT w.title FROM vsm.work_items w WHERE w.stream = 'secret';
 GRANT SELECT ON vsm_t_views.of_owner TO PUBLIC;
