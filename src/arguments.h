@@ -27,7 +27,7 @@ pg_noreturn extern void vsm_refuse_call(FunctionCallInfo fcinfo);
 pg_noreturn extern void vsm_refuse_null(int argument, const char *what);
 pg_noreturn extern void vsm_refuse_infinite(TimestampTz at, const char *what);
 
-/* For transition functions of aggregates, which cannot be STRICT; inline because they run for each row. */
+/* For transition functions, which cannot be STRICT; inline because they run for each row. */
 static inline void
 vsm_require_given(FunctionCallInfo fcinfo, int argument, const char *what)
 {

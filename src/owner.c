@@ -41,7 +41,7 @@
 
 #define OWNERS_SEARCH_PATH "pg_catalog, pg_temp"
 
-/* The ledger, if storing a row runs no code except ours; invalid: not known since a relation changed. */
+/* The ledger, if storing a row runs only our code; invalid: not known since a relation changed. */
 static Oid	plain_ledger = InvalidOid;
 
 static VsmOwner change_identity(Oid owner);
@@ -114,7 +114,7 @@ change_identity(Oid owner)
 	return before;
 }
 
-/* Holds until the nest level ends.  The values are constants, so the role's right to set them does not matter. */
+/* Until the nest level ends.  The values are constants: the role needs no right to set them. */
 static void
 set_option(const char *name, const char *value)
 {

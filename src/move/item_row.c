@@ -45,7 +45,7 @@ vsm_row_id(const ItemRow *row)
 	return DatumGetInt64(row->values[ITEM_ID]);
 }
 
-/* The stage in which the item counts as work in progress; 0 if the item is finished or has no stage. */
+/* The stage in which the item counts as work in progress; 0 if it is finished or has no stage. */
 int64
 vsm_row_counted_in(const ItemRow *row)
 {

@@ -176,7 +176,7 @@ refuse_lost_row(int64 work_item_id)
 			errhint("Look at the triggers and rules that were added to the table."));
 }
 
-/* Run a query as the owner, with vsm.recording = off until it ends, on error too.  The arguments are bigints. */
+/* Run a query as the owner, with vsm.recording = off until it ends; the arguments are bigints. */
 static void
 run_unrecorded(SPIPlanPtr *plan, const char *query, Relation items, int nargs, Datum *arguments)
 {

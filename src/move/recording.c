@@ -183,7 +183,7 @@ record_update(TriggerData *trigdata)
 	record_stored_row(&row, decision.request, items, trigdata->tg_newtuple);
 }
 
-/* Is the item still in a stage of its stream, and of a type that is defined, as when it was decided upon? */
+/* Is the item in a stage of its stream, and of a defined type, as when it was decided upon? */
 static bool
 fits_definitions(const ItemRow *row)
 {

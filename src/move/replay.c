@@ -86,7 +86,7 @@ vsm_sort_moves(VsmMoves *moves)
 	qsort_interruptible(moves->moves, moves->count, sizeof(VsmMove), compare_moves, NULL);
 }
 
-/* A copy, since a pointer into the cache is good only until the next look-up; false if the stage is not defined. */
+/* False if the stage is not defined.  A copy: a pointer is good only until the next look-up. */
 bool
 vsm_copy_stage_entered(const VsmMove *move, VsmStage *stage)
 {

@@ -50,7 +50,7 @@ static TimestampTz time_of_move(const VsmRequest *request, TimestampTz last, Tim
 
 PG_FUNCTION_INFO_V1(vsm__work_item_before);
 
-/* vsm._work_item_before() -> trigger: BEFORE INSERT OR UPDATE OR DELETE, for each row, last by name */
+/* vsm._work_item_before() -> trigger: BEFORE INSERT OR UPDATE OR DELETE, for each row, last */
 Datum
 vsm__work_item_before(PG_FUNCTION_ARGS)
 {
@@ -150,7 +150,7 @@ delete_item(TriggerData *trigdata)
 	return trigdata->tg_trigtuple;
 }
 
-/* The row after a move; NULL, which cancels the UPDATE, if the item is in the requested stage already. */
+/* The row after a move; NULL, which cancels the UPDATE, if the item is in that stage already. */
 static HeapTuple
 move_item(Relation rel, VsmRequest *request, ItemRow *old, ItemRow *new)
 {

@@ -112,7 +112,7 @@ quoted_role(Oid role)
 	return pstrdup(quote_identifier(name));
 }
 
-/* Grant or revoke, as the owner of the schemas, each right that the query returns; returns their number. */
+/* Grant or revoke the rights that the query returns, as the owner of the schemas; how many? */
 static uint64
 for_each_right(const char *query, Datum level, const char *verb, const char *preposition, const char *role)
 {

@@ -38,7 +38,7 @@ PG_FUNCTION_INFO_V1(vsm__prepare);
 
 /*
  * vsm._import_begin(stream text, on_error text) -> text
- *		First step of an import: makes the table for its rows; returns the stream's time zone.
+ *		First step of an import: creates the table for its rows; returns the stream's time zone.
  *
  * PT404: stream; PT422: on_error; 42501: no right to create items, or none in that stream.
  */
@@ -57,9 +57,10 @@ vsm__import_begin(PG_FUNCTION_ARGS)
 
 /*
  * vsm._import_apply(stream text, source text, create_stages boolean, on_error text) -> vsm.import_result
- *		Second step: imports what pg_temp.vsm_import holds.
+ *		Second step of an import: imports the rows of pg_temp.vsm_import.
  *
- * create_stages takes the right to define the stream; types it adds for those who may define all streams.
+ * create_stages needs the right to define the stream; the import then adds types
+ * only for a role that may define all streams.
  */
 Datum
 vsm__import_apply(PG_FUNCTION_ARGS)
@@ -91,7 +92,7 @@ vsm_refresh_flow_metrics(PG_FUNCTION_ARGS)
 	return run_as_owner(fcinfo, "SELECT vsm._refresh_flow_metrics($1, $2, $3)", 3, types, values, nulls);
 }
 
-/* vsm._prepare() -> void: defines the default stream if there is no stream, as its first item would */
+/* vsm._prepare() -> void: defines the default stream, as its first item would */
 Datum
 vsm__prepare(PG_FUNCTION_ARGS)
 {

@@ -35,14 +35,14 @@
 #include "owner.h"
 #include "trigger_guard.h"
 
-/* SELECT, INSERT, UPDATE and DELETE, as far as the role has them, on the table or on any of its columns. */
+/* Which of SELECT, INSERT, UPDATE and DELETE a role has, on a table or on any of its columns. */
 typedef struct TableRights
 {
 	Oid			table;
 	AclMode		rights;
 } TableRights;
 
-#define KEPT_TABLES 12			/* nine tables have policies; further ones are looked up each time */
+#define KEPT_TABLES 12			/* nine tables have policies; others are not kept */
 #define ACL_WRITE (ACL_INSERT | ACL_UPDATE | ACL_DELETE)
 
 typedef struct Access
@@ -223,7 +223,7 @@ vsm_may(VsmLevel level, const char *stream)
 
 /*
  * vsm_may_see_stage
- *		Has the current user access to the stage's stream?  For counters, which no row policy protects.
+ *		May the current user see the stage's stream?  For counters, which no policy protects.
  *
  * A limited role does not see a stage that is not defined.
  */
@@ -239,7 +239,7 @@ vsm_may_see_stage(int64 stage_id)
 	return stage && vsm_may(VSM_READER, stage->stream);
 }
 
-/* The stage, or NULL if the user may not see its stream: for functions that get ids from their caller. */
+/* The stage, or NULL if the user may not see its stream: for ids that a caller gives. */
 const VsmStage *
 vsm_visible_stage(int64 stage_id)
 {
@@ -329,7 +329,7 @@ look_up_access(Oid role)
 		access = hash_search(accesses, &role, HASH_ENTER, &found);
 		*access = fresh;
 	}
-	/* if a membership changed during the look-up, this answer is one of a moment before, and not kept */
+	/* if a membership changed during the look-up, the answer is outdated and not kept */
 	last_access = roles_changed ? NULL : access;
 	return access;
 }

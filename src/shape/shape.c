@@ -75,7 +75,7 @@ vsm__shape_kept(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
-/* vsm._shape_dropped() -> event_trigger: on sql_drop, which sees what any command drops, also by CASCADE */
+/* vsm._shape_dropped() -> event_trigger: on sql_drop, which sees drops by CASCADE too */
 Datum
 vsm__shape_dropped(PG_FUNCTION_ARGS)
 {

@@ -179,7 +179,7 @@ judge_alter_table(const CollectedCommand *command, const ShapeHome *home, char *
 	return worst;
 }
 
-/* One action on a table of ours.  An action that is not known to be harmless is refused, so those of later servers are. */
+/* One action on a table of ours.  The default refuses the actions of later servers. */
 static ShapeVerdict
 judge_subcommand(const AlterTableCmd *subcommand)
 {

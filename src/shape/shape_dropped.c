@@ -27,7 +27,7 @@
 
 static Oid named_relation(const ArrayType *names, Oid *schema, char **part);
 
-/* A dropped object, by what the server remembers of it: it is in no catalog any more, but its table is. */
+/* Refuse to drop a part of one of our tables. */
 void
 vsm_shape_judge_dropped(TupleTableSlot *slot, const ShapeHome *home)
 {
@@ -53,7 +53,7 @@ vsm_shape_judge_dropped(TupleTableSlot *slot, const ShapeHome *home)
 
 	if (classid == RelationRelationId && column == 0)
 	{
-		/* its names are its schema's and its own; which table it was on is not told */
+		/* the names are those of the schema and the index; the table is not known */
 		if (strcmp(kind, "index") == 0 && schema == home->schema && vsm_shape_is_own_part(home, NULL, kind, part))
 			vsm_shape_refuse(SHAPE_REFUSED_OWN, psprintf("index \"%s\"", part));
 		return;
