@@ -7,8 +7,8 @@
 -- CREATE EXTENSION puts the extension's schema first.  LOCAL: until the script ends.  This statement looks up no name.
 SET LOCAL search_path = pg_catalog, pg_temp;
 
--- The owner of a schema can put functions and operators beside ours, and may drop what is in it.  So the schemas are the
--- extension's: they belong to the superuser who runs this script, and are created and dropped with the extension.
+-- The owner of a schema can put functions and operators beside ours, and may drop what is in it.  So the schemas are
+-- the extension's: they belong to the superuser who runs this script, and are created and dropped with the extension.
 DO $$
 DECLARE
     present text;

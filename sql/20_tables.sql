@@ -168,7 +168,7 @@ COMMENT ON TABLE vsm.stream_access IS
 COMMENT ON COLUMN vsm.stream_access.stream IS 'Name of the stream; null: all streams, including later ones.';
 COMMENT ON COLUMN vsm.stream_access.level IS 'reader: sees the stream; writer: also writes its work items; admin: also defines it.';
 
--- The totals for monitoring count the ledger, and what rows had added that were deleted or corrected since, which is here.
+-- The totals for monitoring count the ledger and this table, which has what deleted or corrected rows had added.
 CREATE SEQUENCE vsm._totals_kept_id_seq;
 CREATE TABLE vsm._totals_kept (
     id bigint PRIMARY KEY DEFAULT nextval('vsm._totals_kept_id_seq'),

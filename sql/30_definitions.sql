@@ -49,7 +49,8 @@ CREATE FUNCTION vsm._require_current_snapshot() RETURNS void
 COMMENT ON FUNCTION vsm._require_current_snapshot() IS
     'Refuses a transaction whose snapshot is older than the end of another one. Errors: 40001.';
 
--- Until the end of the transaction nobody else can create, move or delete items, and this transaction sees what others did before.
+-- Until the end of the transaction nobody else can create, move or delete items, and this transaction sees what others
+-- did before.
 CREATE FUNCTION vsm._hold_items() RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -128,7 +129,7 @@ BEGIN
     END IF;
     IF tg_op = 'UPDATE' AND new.id IS DISTINCT FROM old.id THEN
         RAISE EXCEPTION 'the id of stream "%" cannot be changed', old.name
-            USING ERRCODE = 'PT422', DETAIL = 'A change of the stream is followed by the id.', HINT = 'Leave the id as it is.';
+            USING ERRCODE = 'PT422', DETAIL = 'The id identifies a stream that is renamed.', HINT = 'Leave the id as it is.';
     END IF;
     IF tg_op = 'INSERT' THEN
         PERFORM vsm._require_issued_id('value_streams', new.id);

@@ -1,12 +1,13 @@
--- 96_access: vsm.grant_access() gives a role the rights it needs, on all streams or on some; before, only the owner has any
+-- 96_access: vsm.grant_access() gives a role the rights it needs, on all streams or on some
 --
--- Functions that run with the caller's rights are safe for anybody and keep PUBLIC's right to execute them.  No function
--- that has the owner's rights (SECURITY DEFINER) is granted: triggers call it, and src/roles/on_behalf.c.
+-- Functions that run with the caller's rights are safe for anybody and keep PUBLIC's right to execute them.  No
+-- function that has the owner's rights (SECURITY DEFINER) is granted: triggers call it, and src/roles/on_behalf.c.
 --
--- Row policies limit a role to its streams, in every query on the tables, so in functions, views and vsm_api too.  A role
--- that vsm.stream_access does not limit passes them with one comparison.
+-- Row policies limit a role to its streams, in every query on the tables, so in functions, views and vsm_api too.  A
+-- role that vsm.stream_access does not limit passes them with one comparison.
 
--- on_table: a role that is not limited needs the right on this table itself; else a limited role's view could show it all streams.
+-- on_table: a role that is not limited needs the right on this table itself; else a limited role's view could show it
+-- all streams.
 CREATE FUNCTION vsm._may_see(stream text, on_table regclass) RETURNS boolean
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__may_see';
 COMMENT ON FUNCTION vsm._may_see(text, regclass) IS 'May the current user see the stream, or with null all streams? Errors: 42501.';
@@ -93,8 +94,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION vsm._rights_of_level(text) IS 'Rights that vsm.grant_access() gives at a level: reader, writer or admin.';
 
--- src/roles/access_rights.c grants as the owner of the schemas: a dump repeats a grant by the tables' owner, who has grant
--- options on schemas and views, in that role's name, which fails if another role restores it.
+-- src/roles/access_rights.c grants as the owner of the schemas: a dump repeats a grant by the tables' owner, who has
+-- grant options on schemas and views, in that role's name, which fails if another role restores it.
 CREATE FUNCTION vsm._require_owner() RETURNS void
     LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'vsm__require_owner';
 COMMENT ON FUNCTION vsm._require_owner() IS 'Refuses a role that lacks the rights of the tables'' owner. Errors: 42501.';

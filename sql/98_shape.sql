@@ -1,7 +1,7 @@
 -- 98_shape: changes that a dump would not carry are refused, or warned of (src/shape)
 --
--- The functions stay the superuser's who runs this script: an event trigger runs in everybody's sessions, so the owner of
--- its function could act as every superuser who changes a definition.
+-- The functions stay the superuser's who runs this script: an event trigger runs in everybody's sessions, so the owner
+-- of its function could act as every superuser who changes a definition.
 
 CREATE FUNCTION vsm._shape_kept() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__shape_kept';
@@ -25,8 +25,8 @@ COMMENT ON EVENT TRIGGER vsm_shape IS
 CREATE EVENT TRIGGER vsm_shape_dropped ON sql_drop EXECUTE FUNCTION vsm._shape_dropped();
 COMMENT ON EVENT TRIGGER vsm_shape_dropped IS 'As vsm_shape, for drops.';
 
--- Comes after all other objects; an upgrade script that creates objects ends with REFRESH MATERIALIZED VIEW vsm._shape.  Not
--- a table, which would be part of a publication of the schema.  It stays the superuser's too.
+-- Comes after all other objects; an upgrade script that creates objects ends with REFRESH MATERIALIZED VIEW
+-- vsm._shape.  Not a table, which would be part of a publication of the schema.  It stays the superuser's too.
 CREATE MATERIALIZED VIEW vsm._shape AS
 SELECT c.relname::text AS relation, p.kind, p.name::text AS name
 FROM pg_catalog.pg_depend d

@@ -129,7 +129,7 @@ vsm_trigger_data(FunctionCallInfo fcinfo, VsmTriggerTime time, VsmRelation first
 					errmsg("trigger \"%s\" calls function \"vsm.%s\" at another time than it is made for",
 						   trigdata->tg_trigger->tgname, function_name(fcinfo)),
 					errdetail("It is made for %s.", made_for(time, first, last)),
-					errhint("Drop the trigger; CREATE EXTENSION has made those that are needed."));
+					errhint("Drop the trigger; CREATE EXTENSION has created those that are needed."));
 		}
 	ereport(ERROR,
 			errcode(ERRCODE_WRONG_OBJECT_TYPE),

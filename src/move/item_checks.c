@@ -63,7 +63,7 @@ vsm_check_item_texts(const ItemRow *row, const ItemRow *old, TupleDesc desc)
 		ereport(ERROR,
 				errcode(VSM_UNPROCESSABLE),
 				errmsg("the external id of a work item is empty"),
-				errdetail("An item without one has the null value there."),
+				errdetail("An item without an external id has null there."),
 				errhint("Give the id that another system knows the item by, or null."),
 				err_generic_string(PG_DIAG_COLUMN_NAME, "external_id"));
 }
@@ -155,7 +155,7 @@ vsm_refuse_given_state(Relation rel)
 		vsm_refuse_computed_column(rel, ITEM_STAGE_ENTERED_AT);
 	ereport(ERROR,
 			errcode(VSM_UNPROCESSABLE),
-			errmsg("a work item cannot come with its state filled in"),
+			errmsg("cannot insert a work item with its state filled in"),
 			errdetail("It would have no history: the ledger has a row for each move that is made or imported."),
 			errhint("Leave out the columns from stage_entered_at on, or import the moves with vsm.import_events(); "
 					"to store the row as it is, without history, set vsm.recording = off."),

@@ -21,6 +21,7 @@
 #include "counters/counters.h"
 #include "ledger_guard.h"
 #include "owner.h"
+#include "prepare.h"
 
 static void insert_ledger_row(const VsmLedgerRow *row);
 static SPIPlanPtr prepare_insert(void);
@@ -137,7 +138,6 @@ prepare_insert(void)
 	StringInfoData columns;
 	StringInfoData parameters;
 	Oid			types[LEDGER_COLUMNS];
-	SPIPlanPtr	plan;
 
 	initStringInfo(&columns);
 	initStringInfo(&parameters);
@@ -147,11 +147,8 @@ prepare_insert(void)
 		appendStringInfo(&parameters, "%s$%d", i > 0 ? ", " : "", i + 1);
 		types[i] = vsm_ledger_columns[i].type;
 	}
-	plan = SPI_prepare(psprintf("INSERT INTO vsm.stage_transitions (%s) VALUES (%s)", columns.data, parameters.data),
+	return vsm_prepare(psprintf("INSERT INTO vsm.stage_transitions (%s) VALUES (%s)", columns.data, parameters.data),
 					   LEDGER_COLUMNS, types);
-	if (plan == NULL || SPI_keepplan(plan) != 0)
-		elog(ERROR, "could not prepare the ledger row: %s", SPI_result_code_string(SPI_result));
-	return plan;
 }
 
 /* Must agree with vsm._totals_counted. */
@@ -172,7 +169,7 @@ refuse_lost_row(int64 work_item_id)
 	ereport(ERROR,
 			errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
 			errmsg("the ledger row of work item " INT64_FORMAT " was not stored", work_item_id),
-			errdetail("A trigger or rule on vsm.stage_transitions kept it out."),
+			errdetail("A trigger or rule on vsm.stage_transitions discarded the row."),
 			errhint("Look at the triggers and rules that were added to the table."));
 }
 
@@ -190,11 +187,7 @@ run_unrecorded(SPIPlanPtr *plan, const char *query, Relation items, int nargs, D
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	if (*plan == NULL)
-	{
-		*plan = SPI_prepare(query, nargs, types);
-		if (*plan == NULL || SPI_keepplan(*plan) != 0)
-			elog(ERROR, "could not prepare \"%s\": %s", query, SPI_result_code_string(SPI_result));
-	}
+		*plan = vsm_prepare(query, nargs, types);
 	if (vsm_run_on_ledger(*plan, arguments, NULL) < 0)
 		elog(ERROR, "could not run \"%s\": %s", query, SPI_result_code_string(SPI_result));
 	SPI_finish();

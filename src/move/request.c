@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "errors.h"
+#include "prepare.h"
 #include "roles/stream_access.h"
 #include "stage_cache.h"
 #include "trigger_guard.h"
@@ -151,11 +152,9 @@ run_request(const VsmRequest *request, text *to_stage)
 	{
 		Oid			types[2] = {INT8OID, TEXTOID};
 
-		plan = SPI_prepare("UPDATE vsm.work_items SET stage_id = vsm._require_room(xmax, stage_id, vsm._stage_id(stream, $2))"
+		plan = vsm_prepare("UPDATE vsm.work_items SET stage_id = vsm._require_room(xmax, stage_id, vsm._stage_id(stream, $2))"
 						   " WHERE id OPERATOR(pg_catalog.=) $1",
 						   2, types);
-		if (plan == NULL || SPI_keepplan(plan) != 0)
-			elog(ERROR, "could not prepare the move: %s", SPI_result_code_string(SPI_result));
 	}
 	/* a rule may have replaced the statement, so the result code tells nothing else */
 	result = SPI_execute_plan(plan, values, NULL, false, 0);
@@ -196,7 +195,7 @@ explain_no_move(int64 work_item_id)
 			errcode(VSM_NOT_FOUND),
 			errmsg("work item " INT64_FORMAT " not found", work_item_id),
 			errdetail("No work item has that id."),
-			errhint("vsm.create_work_item() makes one; vsm.work_items has the ids."));
+			errhint("vsm.create_work_item() creates one; vsm.work_items has the ids."));
 }
 
 static Datum
@@ -227,9 +226,7 @@ latest_transition(int64 work_item_id)
 	{
 		Oid			types[1] = {INT8OID};
 
-		plan = SPI_prepare("SELECT vsm._latest_transition($1)", 1, types);
-		if (plan == NULL || SPI_keepplan(plan) != 0)
-			elog(ERROR, "could not prepare the look at the ledger: %s", SPI_result_code_string(SPI_result));
+		plan = vsm_prepare("SELECT vsm._latest_transition($1)", 1, types);
 	}
 	if (SPI_execute_plan(plan, &argument, NULL, false, 1) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "could not read the latest transition of work item " INT64_FORMAT, work_item_id);

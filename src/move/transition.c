@@ -213,7 +213,7 @@ stage_to_enter(const ItemRow *row, Oid owner)
 			ereport(ERROR,
 					errcode(VSM_NOT_FOUND),
 					errmsg("stream \"%s\" not found", stream),
-					errdetail("There is no stream of that name with a stage to begin in."),
+					errdetail("No stream of that name has a stage in use."),
 					errhint("The streams are in vsm.value_streams; vsm.define_stream() defines one."));
 	}
 	else

@@ -108,7 +108,7 @@ quoted_role(Oid role)
 				errcode(ERRCODE_UNDEFINED_OBJECT),
 				errmsg("role does not exist"),
 				errdetail("No role has the object id %u.", role),
-				errhint("Give the name of a role; CREATE ROLE makes one."));
+				errhint("Give the name of a role; CREATE ROLE creates one."));
 	return pstrdup(quote_identifier(name));
 }
 

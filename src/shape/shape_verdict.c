@@ -20,7 +20,7 @@ vsm_shape_refuse(ShapeVerdict verdict, const char *object)
 			ereport(ERROR,
 					errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					errmsg("row security of %s is part of extension vsm", object),
-					errdetail("A dump does not carry it, so a restored database would not be protected as this one."),
+					errdetail("A dump does not carry it, so a restored database would lack its protection."),
 					errhint("Limit a role to a stream: vsm.grant_access(role, level, stream)."));
 			break;
 		case SHAPE_REFUSED_INHERITANCE:
@@ -46,6 +46,6 @@ vsm_shape_warn(const char *object)
 	ereport(WARNING,
 			errcode(ERRCODE_WARNING),
 			errmsg("a dump will not carry this change of %s", object),
-			errdetail("It is part of, or on, an object of extension vsm; of these a dump carries rows and grants."),
+			errdetail("Of the objects of extension vsm, a dump carries only rows and grants."),
 			errhint("Keep the statement with your migrations and run it again after a restore."));
 }
