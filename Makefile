@@ -8,7 +8,7 @@ MODULE_big = vsm
 VSM_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" vsm.control)
 
 BUILD = build/obj
-ROOMS = move counters percentiles figures roles
+ROOMS = move counters percentiles figures roles shape
 SOURCES = $(wildcard src/*.c $(ROOMS:%=src/%/*.c))
 OBJS = $(SOURCES:src/%.c=$(BUILD)/%.o)
 DATA_built = $(BUILD)/vsm--$(VSM_VERSION).sql

@@ -19,6 +19,7 @@ typedef enum VsmRelation
 	VSM_TABLE_STAGES,
 	VSM_TABLE_TYPES,
 	VSM_TABLE_ACCESS,
+	VSM_TABLE_METRICS,
 	VSM_LEDGER_IDS,				/* the sequence */
 	VSM_RELATIONS
 } VsmRelation;

@@ -69,7 +69,7 @@ typedef struct Level
 } Level;
 
 static Level *levels = NULL;	/* innermost first */
-static bool ending = false;		/* pre-commit has been here */
+static bool ending PG_USED_FOR_ASSERTS_ONLY = false;	/* pre-commit has been here */
 
 /* what pre-commit has found for commit, beside the notes' counters and boards */
 static FullTransactionId commit_xid;
@@ -167,10 +167,8 @@ this_level(void)
 	int			nest = GetCurrentTransactionNestLevel();
 	Level	   *level = levels;
 
-	if (ending)
-		ereport(ERROR,
-				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("work items cannot be changed while the transaction commits"));
+	/* deferred triggers and held cursors run before pre-commit; after it, no code of a user's does */
+	Assert(!ending);
 	if (level && level->nest == nest)
 		return level;
 	level = MemoryContextAllocZero(TopTransactionContext, sizeof(Level));

@@ -23,7 +23,7 @@ typedef struct VsmDecision
 	const VsmRequest *request;	/* that it answers, or NULL; it may have ended */
 } VsmDecision;
 
-extern void vsm_decide(VsmDecided what, int64 work_item_id, const VsmItemState *state, const VsmRequest *request);
+extern void vsm_note_decision(VsmDecided what, int64 work_item_id, const VsmItemState *state, const VsmRequest *request);
 extern bool vsm_take_decision(VsmDecided what, int64 work_item_id, const VsmItemState *state, VsmDecision *decision);
 extern bool vsm_decided_insert_since(int64 ledger_id);
 

@@ -3,17 +3,17 @@
  *		Events of one item in order: which are moves, which are copies.
  *
  * The aggregate vsm._sequence runs as a window over the events of each item, in
- * the order of time, known ones before new ones.  The server calls its step for
- * one event after the other and its final function after each, so one walk
- * tells for each event whether it is
+ * the order of time, known ones before new ones.  The server calls the step for
+ * each event and the final function after each step, so one walk tells whether an
+ * event is
  *	 a copy		a new event with item, stage and time of an earlier one
- *	 merged		it finds the item in its stage already
- *	 a move		from which stage, and after how long a visit; when it finishes
- *				the item, also after how long in all
- * Plain SQL needs three passes of window functions for that.
+ *	 merged		the item is in its stage already
+ *	 a move		from which stage, and after how long a visit; if it finishes the
+ *				item, also its cycle time and lead time
+ * Plain SQL would need three passes of window functions.
  *
- * The aggregate vsm._latest finds what the log says last of an item's type or
- * title.
+ * The aggregate vsm._latest finds the last type or title that the log gives for
+ * an item.
  */
 #include "postgres.h"
 
@@ -31,11 +31,11 @@
 typedef struct Sequence
 {
 	int			moves;			/* so far */
-	int64		stage_id;		/* the item is there */
-	TimestampTz entered_at;		/* since then */
-	bool		known;			/* all stages so far: state and stage are right */
+	int64		stage_id;		/* where the item is */
+	TimestampTz entered_at;		/* when it came there */
+	bool		known;			/* all stages so far are defined, so state and stage are right */
 	VsmItemState state;
-	VsmStage	stage;			/* but for its texts */
+	VsmStage	stage;			/* its texts must not be read: the cache may have dropped them */
 
 	/* stages at the instant of the last event, to find copies */
 	TimestampTz instant;
@@ -52,17 +52,17 @@ typedef struct Sequence
 	bool		finishes;
 } Sequence;
 
-/* What was said last; where times are equal, the greater text bytewise. */
+/* The last value given; of equal times, the bytewise greater text. */
 typedef struct Latest
 {
 	TimestampTz at;
 	text	   *value;
 } Latest;
 
-static Sequence *new_sequence(MemoryContext context);
+static Sequence *begin_sequence(MemoryContext context);
 static void follow_state(Sequence *sequence);
-static bool seen_at_instant(const Sequence *sequence, int64 stage_id);
-static void add_to_instant(Sequence *sequence, int64 stage_id);
+static bool seen_stage_at_instant(const Sequence *sequence, int64 stage_id);
+static void add_stage_at_instant(Sequence *sequence, int64 stage_id);
 static int	compare_texts(const text *a, const text *b);
 
 PG_FUNCTION_INFO_V1(vsm__sequence_next);
@@ -86,18 +86,18 @@ vsm__sequence_next(PG_FUNCTION_ARGS)
 	stage_id = PG_GETARG_INT64(1);
 	at = vsm_require_finite(PG_GETARG_TIMESTAMPTZ(2), "the time of an event");
 	is_new = PG_GETARG_BOOL(3);
-	sequence = PG_ARGISNULL(0) ? new_sequence(context) : (Sequence *) PG_GETARG_POINTER(0);
+	sequence = PG_ARGISNULL(0) ? begin_sequence(context) : (Sequence *) PG_GETARG_POINTER(0);
 
 	if (at != sequence->instant)
 	{
 		sequence->instant = at;
 		sequence->count = 0;
 	}
-	/* what is known already is no copy: a live item may come back within a microsecond */
-	sequence->copy = is_new && seen_at_instant(sequence, stage_id);
+	/* a known event is no copy: a live item may return to a stage within a microsecond */
+	sequence->copy = is_new && seen_stage_at_instant(sequence, stage_id);
 	if (sequence->copy)
 		PG_RETURN_POINTER(sequence);
-	add_to_instant(sequence, stage_id);
+	add_stage_at_instant(sequence, stage_id);
 
 	sequence->first = sequence->moves == 0;
 	sequence->from_stage_id = sequence->stage_id;
@@ -150,7 +150,7 @@ vsm__sequence_step(PG_FUNCTION_ARGS)
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }
 
-/* vsm._latest(value, at): transition function; null and empty texts say nothing */
+/* vsm._latest(value, at): transition function; null and empty texts do not count */
 Datum
 vsm__latest_step(PG_FUNCTION_ARGS)
 {
@@ -183,7 +183,7 @@ vsm__latest_step(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(latest);
 }
 
-/* vsm._latest(value, at) -> text: final function; null when nothing was said */
+/* vsm._latest(value, at) -> text: final function; null when no value was given */
 Datum
 vsm__latest_value(PG_FUNCTION_ARGS)
 {
@@ -195,7 +195,7 @@ vsm__latest_value(PG_FUNCTION_ARGS)
 }
 
 static Sequence *
-new_sequence(MemoryContext context)
+begin_sequence(MemoryContext context)
 {
 	Sequence   *sequence = MemoryContextAllocZero(context, sizeof(Sequence));
 
@@ -224,7 +224,7 @@ follow_state(Sequence *sequence)
 }
 
 static bool
-seen_at_instant(const Sequence *sequence, int64 stage_id)
+seen_stage_at_instant(const Sequence *sequence, int64 stage_id)
 {
 	for (int i = 0; i < sequence->count; i++)
 		if (sequence->stages[i] == stage_id)
@@ -233,9 +233,9 @@ seen_at_instant(const Sequence *sequence, int64 stage_id)
 }
 
 static void
-add_to_instant(Sequence *sequence, int64 stage_id)
+add_stage_at_instant(Sequence *sequence, int64 stage_id)
 {
-	if (seen_at_instant(sequence, stage_id))
+	if (seen_stage_at_instant(sequence, stage_id))
 		return;
 	if (sequence->count == sequence->size)
 	{

@@ -21,6 +21,7 @@
 #include "counters/counters.h"
 #include "ledger_guard.h"
 #include "owner.h"
+#include "prepare.h"
 
 static void insert_ledger_row(const VsmLedgerRow *row);
 static SPIPlanPtr prepare_insert(void);
@@ -39,10 +40,10 @@ vsm__actor(PG_FUNCTION_ARGS)
 
 /*
  * vsm_write_ledger_row
- *		Store the row, and let the request that it answers know of it.
+ *		Store the row, and give it to the request that it answers.
  *
- * Fills in who, why and when it was recorded.  request: as it was when the move
- * was decided, or NULL.
+ * Fills in actor, reason and recorded_at.  request: the one that the move was
+ * decided for, or NULL; it may have ended.
  */
 void
 vsm_write_ledger_row(VsmLedgerRow *row, const VsmRequest *request, Relation items)
@@ -66,7 +67,7 @@ vsm_write_ledger_row(VsmLedgerRow *row, const VsmRequest *request, Relation item
 	}
 }
 
-/* All rows of an item, which is deleted. */
+/* Delete all rows of an item that was deleted. */
 void
 vsm_forget_ledger_rows(Relation items, int64 work_item_id)
 {
@@ -81,7 +82,9 @@ vsm_forget_ledger_rows(Relation items, int64 work_item_id)
 
 /*
  * vsm_forget_ledger_rows_before
- *		The rows of an item that was deleted; those of one created anew with its id have later ids.
+ *		Delete the rows of an item that was deleted.
+ *
+ * The rows of another item that was created with its id since have later ids.
  */
 void
 vsm_forget_ledger_rows_before(Relation items, int64 work_item_id, int64 ledger_id)
@@ -99,7 +102,7 @@ vsm_forget_ledger_rows_before(Relation items, int64 work_item_id, int64 ledger_i
 				   items, 2, arguments);
 }
 
-/* All rows of all items. */
+/* Delete all rows of all items. */
 void
 vsm_empty_ledger(Relation items)
 {
@@ -135,7 +138,6 @@ prepare_insert(void)
 	StringInfoData columns;
 	StringInfoData parameters;
 	Oid			types[LEDGER_COLUMNS];
-	SPIPlanPtr	plan;
 
 	initStringInfo(&columns);
 	initStringInfo(&parameters);
@@ -145,14 +147,11 @@ prepare_insert(void)
 		appendStringInfo(&parameters, "%s$%d", i > 0 ? ", " : "", i + 1);
 		types[i] = vsm_ledger_columns[i].type;
 	}
-	plan = SPI_prepare(psprintf("INSERT INTO vsm.stage_transitions (%s) VALUES (%s)", columns.data, parameters.data),
+	return vsm_prepare(psprintf("INSERT INTO vsm.stage_transitions (%s) VALUES (%s)", columns.data, parameters.data),
 					   LEDGER_COLUMNS, types);
-	if (plan == NULL || SPI_keepplan(plan) != 0)
-		elog(ERROR, "could not prepare the ledger row: %s", SPI_result_code_string(SPI_result));
-	return plan;
 }
 
-/* As vsm._totals_counted counts the row. */
+/* Must agree with vsm._totals_counted. */
 static void
 add_to_totals(const VsmLedgerRow *row, Oid items)
 {
@@ -170,11 +169,11 @@ refuse_lost_row(int64 work_item_id)
 	ereport(ERROR,
 			errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
 			errmsg("the ledger row of work item " INT64_FORMAT " was not stored", work_item_id),
-			errdetail("A trigger or rule on vsm.stage_transitions kept it out."),
+			errdetail("A trigger or rule on vsm.stage_transitions discarded the row."),
 			errhint("Look at the triggers and rules that were added to the table."));
 }
 
-/* As the owner, with vsm.recording = off until it ends, by an error too.  The arguments are bigints. */
+/* Run a query as the owner, with vsm.recording = off until it ends; the arguments are bigints. */
 static void
 run_unrecorded(SPIPlanPtr *plan, const char *query, Relation items, int nargs, Datum *arguments)
 {
@@ -188,11 +187,7 @@ run_unrecorded(SPIPlanPtr *plan, const char *query, Relation items, int nargs, D
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	if (*plan == NULL)
-	{
-		*plan = SPI_prepare(query, nargs, types);
-		if (*plan == NULL || SPI_keepplan(*plan) != 0)
-			elog(ERROR, "could not prepare \"%s\": %s", query, SPI_result_code_string(SPI_result));
-	}
+		*plan = vsm_prepare(query, nargs, types);
 	if (vsm_run_on_ledger(*plan, arguments, NULL) < 0)
 		elog(ERROR, "could not run \"%s\": %s", query, SPI_result_code_string(SPI_result));
 	SPI_finish();

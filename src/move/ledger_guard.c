@@ -2,10 +2,10 @@
  * ledger_guard.c
  *		Keeps the ledger append-only.
  *
- * A trigger on vsm.stage_transitions and vsm._merged_events lets pass the
- * statements that ledger.c runs, rows that the owner inserts while he restores
- * a dump, and anything that the owner does with vsm.recording = off.  The totals
- * cannot follow what others than ledger.c change, so they are counted anew.
+ * A trigger on vsm.stage_transitions and vsm._merged_events allows the statements
+ * that ledger.c runs, the owner's INSERTs while a dump is restored, and any
+ * statement of the owner's with vsm.recording = off.  The totals cannot follow the
+ * statements that ledger.c does not run, so they are recounted.
  */
 #include "ledger_guard.h"
 
@@ -34,7 +34,7 @@ vsm__ledger_guard(PG_FUNCTION_ARGS)
 
 	if (ledger && own_statement)
 	{
-		/* not the statements of other triggers that it fires */
+		/* the statements of other triggers that it fires are not ours */
 		own_statement = false;
 		return PointerGetDatum(NULL);
 	}
@@ -59,7 +59,7 @@ vsm__ledger_guard(PG_FUNCTION_ARGS)
 			errtable(rel));
 }
 
-/* Run a statement on the ledger that the guard lets pass; returns SPI's result. */
+/* Run a statement on the ledger, which the guard allows; returns SPI's result. */
 int
 vsm_run_on_ledger(SPIPlanPtr plan, Datum *values, const char *nulls)
 {

@@ -3,16 +3,17 @@
  *		From a changed item to its ledger row.
  *
  * AFTER row triggers on vsm.work_items add one ledger row for each item placed
- * or moved and remove an item's rows when it is deleted; a TRUNCATE of the items
- * empties the ledger too.  They run when the change is really stored, in its
+ * or moved, and delete an item's rows with the item; a TRUNCATE of the items
+ * empties the ledger too.  The triggers run once the change is stored, in its
  * transaction.
  *
  * A stored row is recorded if it is what the BEFORE trigger decided
  * (decisions.c), taken as it is if the owner says so (unrecorded.c), and refused
  * otherwise.  Between the two triggers, a user's triggers and functions may have
- * moved the item on, deleted it, or made it anew: each change is recorded by
- * itself, with a ledger id in the order of the decisions.  The ledger row of an
- * item that is gone by then is written and removed, so that the totals count it.
+ * moved the item on, deleted it, or inserted another one with its id: each change
+ * is recorded by itself, with a ledger id in the order of the decisions.  If the
+ * item is gone by then, the ledger row is written and deleted, so that the totals
+ * count it.
  */
 #include "postgres.h"
 
@@ -39,7 +40,7 @@
 
 static void record_insert(TriggerData *trigdata);
 static void record_update(TriggerData *trigdata);
-static void forget_item(TriggerData *trigdata);
+static void forget_deleted_item(TriggerData *trigdata);
 static bool fits_definitions(const ItemRow *row);
 static bool has_known_type(const ItemRow *row);
 static void set_completion(VsmLedgerRow *row, const VsmItemState *state);
@@ -48,7 +49,7 @@ static bool is_replica(void);
 static void refuse_other_row(const TriggerData *trigdata, int64 work_item_id);
 static const char *later_triggers(const TriggerData *trigdata);
 static bool is_gone(Relation items, HeapTuple stored);
-static void record(VsmLedgerRow *row, const VsmRequest *request, Relation items, HeapTuple stored);
+static void record_stored_row(VsmLedgerRow *row, const VsmRequest *request, Relation items, HeapTuple stored);
 
 PG_FUNCTION_INFO_V1(vsm__work_item_after);
 PG_FUNCTION_INFO_V1(vsm__work_items_truncated);
@@ -64,7 +65,7 @@ vsm__work_item_after(PG_FUNCTION_ARGS)
 	else if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
 		record_update(trigdata);
 	else
-		forget_item(trigdata);
+		forget_deleted_item(trigdata);
 	return PointerGetDatum(NULL);
 }
 
@@ -122,14 +123,15 @@ record_insert(TriggerData *trigdata)
 	row.type = vsm_row_text(&stored, ITEM_TYPE);
 	if (counted == 0)
 		set_completion(&row, &state);
-	record(&row, decision.request, items, trigdata->tg_trigtuple);
+	record_stored_row(&row, decision.request, items, trigdata->tg_trigtuple);
 }
 
-/* Looks whether the stage differs itself: the server would parse a WHEN clause anew for each statement. */
+/* Compares the stages itself, because the server would parse a WHEN clause for each statement. */
 static void
 record_update(TriggerData *trigdata)
 {
 	Relation	items = trigdata->tg_relation;
+	TupleDesc	desc = RelationGetDescr(items);
 	VsmLedgerRow row = {.cycle_us = -1, .lead_us = -1};
 	ItemRow		old;
 	ItemRow		new;
@@ -140,8 +142,8 @@ record_update(TriggerData *trigdata)
 	int64		left;
 	int64		entered;
 
-	vsm_read_row(&old, trigdata->tg_trigtuple, RelationGetDescr(items));
-	vsm_read_row(&new, trigdata->tg_newtuple, RelationGetDescr(items));
+	vsm_read_row(&old, trigdata->tg_trigtuple, desc);
+	vsm_read_row(&new, trigdata->tg_newtuple, desc);
 	left = vsm_row_counted_in(&old);
 	entered = vsm_row_counted_in(&new);
 	if (is_replica() || (!(vsm_row_has_state(&old) && vsm_row_has_state(&new)) &&
@@ -153,8 +155,8 @@ record_update(TriggerData *trigdata)
 	vsm_row_state(&before, &old);
 	vsm_row_state(&after, &new);
 	row.work_item_id = vsm_row_id(&new);
-	same_item = row.work_item_id == vsm_row_id(&old) && vsm_same_text(&old, &new, ITEM_STREAM) &&
-		(vsm_same_text(&old, &new, ITEM_TYPE) || has_known_type(&new));
+	same_item = row.work_item_id == vsm_row_id(&old) && vsm_same_column(&old, &new, ITEM_STREAM, desc) &&
+		(vsm_same_column(&old, &new, ITEM_TYPE, desc) || has_known_type(&new));
 	if (same_item && memcmp(&before, &after, sizeof(VsmItemState)) == 0)
 		return;
 	if (!same_item || before.stage_id == after.stage_id ||
@@ -168,7 +170,7 @@ record_update(TriggerData *trigdata)
 		return;
 	}
 	row.id = decision.ledger_id;
-	/* what is to be refused was, before the row was stored */
+	/* with VSM_LIMIT_REJECT, the BEFORE trigger has refused what exceeds the limit */
 	if (vsm_wip_limit_action != VSM_LIMIT_REJECT)
 		row.wip_breach = keep_place(items, entered);
 	vsm_wip_count_move(items, left, entered);
@@ -178,10 +180,10 @@ record_update(TriggerData *trigdata)
 	row.time_in_stage_us = row.at - before.stage_entered_at;
 	if (left != 0 && entered == 0)
 		set_completion(&row, &after);
-	record(&row, decision.request, items, trigdata->tg_newtuple);
+	record_stored_row(&row, decision.request, items, trigdata->tg_newtuple);
 }
 
-/* Is the item in a stage of its stream, and of a type that is defined?  So it was when it was decided upon. */
+/* Is the item in a stage of its stream, and of a defined type, as when it was decided upon? */
 static bool
 fits_definitions(const ItemRow *row)
 {
@@ -197,7 +199,7 @@ has_known_type(const ItemRow *row)
 	return !row->nulls[ITEM_TYPE] && vsm_type_known(vsm_row_text(row, ITEM_TYPE));
 }
 
-/* The item is finished now: how long did it take, by the rule span_first_last? */
+/* The move finishes the item: its lead time, and its cycle time by the rule span_first_last. */
 static void
 set_completion(VsmLedgerRow *row, const VsmItemState *state)
 {
@@ -206,7 +208,7 @@ set_completion(VsmLedgerRow *row, const VsmItemState *state)
 		row->cycle_us = row->at - state->started_at;
 }
 
-/* Returns the number of items that break the stage's limit; else 0. */
+/* Returns the number of items in the stage if they exceed its limit; else 0. */
 static int32
 keep_place(Relation items, int64 stage_id)
 {
@@ -223,7 +225,7 @@ is_replica(void)
 }
 
 static void
-forget_item(TriggerData *trigdata)
+forget_deleted_item(TriggerData *trigdata)
 {
 	Relation	items = trigdata->tg_relation;
 	ItemRow		old;
@@ -243,7 +245,7 @@ forget_item(TriggerData *trigdata)
 		if (vsm_take_decision(VSM_DECIDED_DELETE, work_item_id, &state, &decision) &&
 			vsm_decided_insert_since(decision.ledger_id))
 		{
-			/* an item of that id may be there again */
+			/* another item may have been inserted with its id */
 			vsm_forget_ledger_rows_before(items, work_item_id, decision.ledger_id);
 			return;
 		}
@@ -293,7 +295,7 @@ later_triggers(const TriggerData *trigdata)
  * is_gone
  *		Has this transaction deleted the item since it stored this version of its row?
  *
- * An UPDATE leaves a newer version, which is looked for; a lock leaves this one.
+ * An UPDATE leaves a newer version, which is looked up; a lock leaves this one.
  */
 static bool
 is_gone(Relation items, HeapTuple stored)
@@ -315,7 +317,7 @@ is_gone(Relation items, HeapTuple stored)
 }
 
 static void
-record(VsmLedgerRow *row, const VsmRequest *request, Relation items, HeapTuple stored)
+record_stored_row(VsmLedgerRow *row, const VsmRequest *request, Relation items, HeapTuple stored)
 {
 	vsm_write_ledger_row(row, request, items);
 	if (is_gone(items, stored))

@@ -2,9 +2,10 @@
  * request.c
  *		vsm.transition(): a move asked for by a function call.
  *
- * It is an UPDATE of stage_id.  What an UPDATE cannot say (time, reason, expected
- * stage) waits in vsm_request, which points to a variable of the call, for the
- * first change of that item's row; the triggers leave their answers there.
+ * The move is made by an UPDATE of stage_id.  What an UPDATE cannot say (time,
+ * reason, expected stage) waits in a VsmRequest, a variable of the call.  The
+ * BEFORE trigger claims it for the first change of the item's row, and the ledger
+ * row that is recorded becomes its answer.
  */
 #include "request.h"
 
@@ -17,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "errors.h"
+#include "prepare.h"
 #include "roles/stream_access.h"
 #include "stage_cache.h"
 #include "trigger_guard.h"
@@ -129,7 +131,7 @@ vsm_request_to_answer(const VsmRequest *decided_for, int64 work_item_id)
 	return running;
 }
 
-/* Does vsm.transition() run, and without a time and an expected stage? */
+/* Does vsm.transition() run, without a time or an expected stage? */
 bool
 vsm_request_gives_stage_only(void)
 {
@@ -150,13 +152,11 @@ run_request(const VsmRequest *request, text *to_stage)
 	{
 		Oid			types[2] = {INT8OID, TEXTOID};
 
-		plan = SPI_prepare("UPDATE vsm.work_items SET stage_id = vsm._require_room(xmax, stage_id, vsm._stage_id(stream, $2))"
+		plan = vsm_prepare("UPDATE vsm.work_items SET stage_id = vsm._require_room(xmax, stage_id, vsm._stage_id(stream, $2))"
 						   " WHERE id OPERATOR(pg_catalog.=) $1",
 						   2, types);
-		if (plan == NULL || SPI_keepplan(plan) != 0)
-			elog(ERROR, "could not prepare the move: %s", SPI_result_code_string(SPI_result));
 	}
-	/* a rule may have made another statement of it, or none */
+	/* a rule may have replaced the statement, so the result code tells nothing else */
 	result = SPI_execute_plan(plan, values, NULL, false, 0);
 	if (result < 0)
 		elog(ERROR, "could not run the move: %s", SPI_result_code_string(result));
@@ -166,7 +166,7 @@ run_request(const VsmRequest *request, text *to_stage)
 		explain_no_move(request->work_item_id);
 }
 
-/* Nothing was recorded: there is no such item, or something kept its row as it was. */
+/* The error when nothing was recorded: there is no such item, or something cancelled the UPDATE. */
 static void
 explain_no_move(int64 work_item_id)
 {
@@ -195,7 +195,7 @@ explain_no_move(int64 work_item_id)
 			errcode(VSM_NOT_FOUND),
 			errmsg("work item " INT64_FORMAT " not found", work_item_id),
 			errdetail("No work item has that id."),
-			errhint("vsm.create_work_item() makes one; vsm.work_items has the ids."));
+			errhint("vsm.create_work_item() creates one; vsm.work_items has the ids."));
 }
 
 static Datum
@@ -211,7 +211,7 @@ transition_row(FunctionCallInfo fcinfo, const VsmLedgerRow *row)
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 
-/* Read as the tables' owner: who may move an item may see where it came from. */
+/* The ledger row that put the item where it is. */
 static Datum
 latest_transition(int64 work_item_id)
 {
@@ -226,9 +226,7 @@ latest_transition(int64 work_item_id)
 	{
 		Oid			types[1] = {INT8OID};
 
-		plan = SPI_prepare("SELECT vsm._latest_transition($1)", 1, types);
-		if (plan == NULL || SPI_keepplan(plan) != 0)
-			elog(ERROR, "could not prepare the look at the ledger: %s", SPI_result_code_string(SPI_result));
+		plan = vsm_prepare("SELECT vsm._latest_transition($1)", 1, types);
 	}
 	if (SPI_execute_plan(plan, &argument, NULL, false, 1) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "could not read the latest transition of work item " INT64_FORMAT, work_item_id);

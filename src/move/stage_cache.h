@@ -7,29 +7,10 @@
 
 #include "postgres.h"
 
-#include "roles/stream_grant.h"
+#include "definitions.h"
 
-typedef enum VsmCategory
-{
-	VSM_WAIT,
-	VSM_ACTIVE,
-	VSM_DONE
-} VsmCategory;
-
-typedef struct VsmStage
-{
-	int64		id;
-	char	   *name;
-	char	   *stream;
-	VsmCategory category;
-	int32		order;
-	int32		wip_limit;		/* 0: none */
-	bool		started;		/* at or after the commitment point, not done */
-	bool		retired;
-} VsmStage;
-
-extern bool vsm_definitions_valid;
-extern uint64 vsm_definitions_generation;	/* another one each time the definitions are read */
+/* Another one each time the definitions are read; 0: they have changed since. */
+extern uint64 vsm_definitions_generation;
 
 extern const VsmStage *vsm_stage(int64 id);
 extern const VsmStage *vsm_stage_named(const char *stream, const char *name);

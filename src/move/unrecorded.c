@@ -2,17 +2,17 @@
  * unrecorded.c
  *		Who may change items and ledger without recording.
  *
- * Rows that come with their state, and ledger rows by other hands than the
- * triggers', are stored and recorded nowhere.  So a copied item would have no
- * history, and a ledger row would not agree with its item.  They are taken from
- * the owner of the tables only, in two cases:
+ * Items that are inserted with their state, and ledger rows that the triggers do
+ * not write, are stored without recording.  A copied item would have no history,
+ * and a ledger row might not agree with its item.  So they are accepted only from
+ * the owner of the tables, in two cases:
  *
- * - vsm.recording is off: the owner says so.
- * - the session restores a dump.  Items and ledger then come by themselves, in
- *	 any order and in sessions of their own, as rows of COPY or INSERT like any
- *	 other; what they have in common are the settings with which pg_dump begins
- *	 each script and pg_restore each connection: check_function_bodies = off,
- *	 which nobody else has a use for here, and an empty search_path.
+ * - vsm.recording is off.
+ * - The session restores a dump.  Items and ledger are then loaded separately, in
+ *	 any order and in several sessions, by COPY or INSERT as any other rows are.
+ *	 What they have in common are the settings with which each script of pg_dump
+ *	 and each connection of pg_restore begins: check_function_bodies = off, which
+ *	 has no other use here, and an empty search_path.
  *
  * Under replication the BEFORE triggers do not run.
  */
@@ -45,7 +45,7 @@ vsm_require_recording_right(Relation rel)
 			errhint("Run \"RESET vsm.recording\" and try again."));
 }
 
-/* Are inserted rows stored as they are, and recorded nowhere? */
+/* Are rows that the current user inserts stored as they are, without recording? */
 bool
 vsm_takes_rows_as_they_are(Relation rel)
 {

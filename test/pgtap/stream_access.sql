@@ -437,7 +437,7 @@ FROM (VALUES (format('grant_access(%L, ''reader'')', current_user)), (format('gr
              (format('revoke_access(%L)', current_user))) c (call);
 SELECT is(pg_temp.refusal(current_user, 'SELECT vsm.revoke_access(''vsm_t_writer'', ''open'')'),
           'PT404 | role "vsm_t_writer" has no access of its own to stream "open" | vsm.stream_access has no such row.'
-          ' | Where it sees the stream by a grant on all streams or by another role, revoke that.', 'what is not there cannot be taken');
+          ' | If the role sees the stream by a grant on all streams or by another role, revoke that grant.', 'what is not there cannot be taken');
 SELECT vsm.revoke_access('vsm_t_writer', 'secret'), vsm.revoke_access('vsm_t_all_admin'), vsm.revoke_access('vsm_t_both');
 SELECT is(pg_temp.streams(r.role), '42501 | permission denied for schema vsm', r.role || ' has nothing left')
 FROM (VALUES ('vsm_t_writer'), ('vsm_t_all_admin'), ('vsm_t_both')) r (role);
