@@ -131,6 +131,7 @@ make_notes(void)
 
 	callback->func = forget_notes;
 	MemoryContextRegisterResetCallback(TopTransactionContext, callback);
+	/* a note is taken soon after it is made, so few exist at a time; the table grows */
 	notes = notes_create(TopTransactionContext, 8, NULL);
 }
 

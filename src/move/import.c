@@ -200,7 +200,7 @@ begin_sequence(MemoryContext context)
 	Sequence   *sequence = MemoryContextAllocZero(context, sizeof(Sequence));
 
 	sequence->instant = DT_NOBEGIN;
-	sequence->size = 4;
+	sequence->size = 4;			/* few events of an item have the same time; doubled as needed */
 	sequence->stages = MemoryContextAlloc(context, sizeof(int64) * sequence->size);
 	return sequence;
 }

@@ -64,7 +64,7 @@ vsm_collect_move(FunctionCallInfo fcinfo)
 	if (moves == NULL)
 	{
 		moves = MemoryContextAllocZero(aggregate, sizeof(VsmMoves));
-		moves->size = 8;
+		moves->size = 8;		/* most items have fewer moves; doubled as needed */
 		moves->moves = MemoryContextAlloc(aggregate, sizeof(VsmMove) * moves->size);
 	}
 	else if (moves->count == moves->size)

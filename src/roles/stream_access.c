@@ -372,6 +372,7 @@ forget_accesses(void)
 	MemoryContextReset(access_context);
 	last_access = NULL;
 	info.hcxt = access_context;
+	/* a session acts as a few roles; the table grows */
 	accesses = hash_create("vsm stream access", 16, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	roles_changed = false;
 }
