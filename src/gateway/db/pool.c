@@ -33,20 +33,12 @@
 #include "connection.h"
 #include "log.h"
 #include "options.h"
+#include "queue.h"
 #include "text.h"
 
 #define FIRST_BACKOFF_US 100000
 #define LAST_BACKOFF_US 5000000
 #define MAX_EVENTS 64
-
-typedef struct Queue
-{
-	Job		   *first;
-	Job		  **last;			/* the place for the next one */
-	int			length;
-	int			running;
-	int			most_running;
-} Queue;
 
 static struct
 {
@@ -56,7 +48,6 @@ static struct
 	atomic_bool stopping;
 	bool		up;				/* connected, or not yet known not to be */
 	bool		told;			/* a job was done since clients were served last */
-	int			waiting;		/* jobs that no connection has */
 
 	Queue		queues[N_CLASSES];
 	Connection *connections;
@@ -71,14 +62,8 @@ static char guest_mark;			/* what epoll says for the guest */
 
 static void *run_pool(void *unused);
 static void serve(const struct epoll_event *events, int n);
-static void queue_last(Queue *queue, Job *job);
-static void queue_first(Queue *queue, Job *job);
 static Job **first_to_run(Queue *queue);
 static int	running_of(const void *address);
-static Job *take_job(Queue *queue, Job **place);
-static void take_same_jobs(Queue *queue, Job *job);
-static bool asks_same(const Job *job, const Job *other);
-static bool same_text(const char *a, const char *b);
 static void dispatch(void);
 static Connection *idle_connection(Class class);
 static void expire_queued(int64_t now_us);
@@ -87,6 +72,7 @@ static void open_connections(int64_t now_us);
 static int	wait_ms(int64_t now_us);
 static int	sooner(int ms, int other_ms);
 static int	count_connections(ConnectionState state);
+static int	count_waiting(void);
 static void finish_job(Job *job, Outcome outcome, PGresult *result);
 static void tell_owner(Job *job, Outcome outcome, PGresult *result);
 static PGresult *copy_of(const PGresult *result);
@@ -131,13 +117,13 @@ vsm_pool_submit(Job *job)
 	job->queued_us = vsm_now_us();
 	if (pool.stopping || !pool.up)
 		finish_job(job, OUTCOME_DOWN, NULL);
-	else if (pool.waiting >= vsm_options.queue_size)
+	else if (count_waiting() >= vsm_options.queue_size)
 	{
 		pool.refused++;
 		finish_job(job, OUTCOME_BUSY, NULL);
 	}
 	else
-		queue_last(&pool.queues[job->class], job);
+		vsm_queue_last(&pool.queues[job->class], job);
 }
 
 /* Rows have come for an import. */
@@ -232,84 +218,6 @@ serve(const struct epoll_event *events, int n)
 }
 
 static void
-queue_last(Queue *queue, Job *job)
-{
-	job->next = NULL;
-	*queue->last = job;
-	queue->last = &job->next;
-	queue->length++;
-	pool.waiting++;
-}
-
-static void
-queue_first(Queue *queue, Job *job)
-{
-	job->next = queue->first;
-	if (queue->first == NULL)
-		queue->last = &job->next;
-	queue->first = job;
-	queue->length++;
-	pool.waiting++;
-}
-
-static Job *
-take_job(Queue *queue, Job **place)
-{
-	Job		   *job = *place;
-
-	*place = job->next;
-	if (*place == NULL)
-		queue->last = place;
-	queue->length--;
-	pool.waiting--;
-	job->next = NULL;
-	if (!job->writes && !job->alone)
-		take_same_jobs(queue, job);
-	return job;
-}
-
-static void
-take_same_jobs(Queue *queue, Job *job)
-{
-	for (Job **place = &queue->first; *place != NULL;)
-	{
-		Job		   *other = *place;
-
-		if (!asks_same(job, other))
-		{
-			place = &other->next;
-			continue;
-		}
-		*place = other->next;
-		if (queue->last == &other->next)
-			queue->last = place;
-		queue->length--;
-		pool.waiting--;
-		other->next = NULL;
-		other->same = job->same;
-		job->same = other;
-	}
-}
-
-static bool
-asks_same(const Job *job, const Job *other)
-{
-	if (other->statement != job->statement || other->writes || other->alone ||
-		!same_text(job->role, other->role) || !same_text(job->claims, other->claims))
-		return false;
-	for (int i = 0; i < job->statement->n_params; i++)
-		if (!same_text(job->values[i], other->values[i]))
-			return false;
-	return true;
-}
-
-static bool
-same_text(const char *a, const char *b)
-{
-	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-static void
 dispatch(void)
 {
 	for (int i = 0; i < N_CLASSES; i++)
@@ -322,7 +230,7 @@ dispatch(void)
 			   (connection = idle_connection((Class) i)) != NULL)
 		{
 			queue->running++;
-			vsm_connection_run(connection, take_job(queue, place));
+			vsm_connection_run(connection, vsm_queue_take(queue, place));
 		}
 	}
 }
@@ -380,7 +288,7 @@ expire_queued(int64_t now_us)
 		while (pool.queues[i].first != NULL && now_us - pool.queues[i].first->queued_us >= limit_us)
 		{
 			pool.refused++;
-			finish_job(take_job(&pool.queues[i], &pool.queues[i].first), OUTCOME_BUSY, NULL);
+			finish_job(vsm_queue_take(&pool.queues[i], &pool.queues[i].first), OUTCOME_BUSY, NULL);
 		}
 	}
 }
@@ -390,7 +298,7 @@ fail_queued(Outcome outcome)
 {
 	for (int i = 0; i < N_CLASSES; i++)
 		while (pool.queues[i].first != NULL)
-			finish_job(take_job(&pool.queues[i], &pool.queues[i].first), outcome, NULL);
+			finish_job(vsm_queue_take(&pool.queues[i], &pool.queues[i].first), outcome, NULL);
 }
 
 static void
@@ -443,6 +351,17 @@ count_connections(ConnectionState state)
 
 	for (int i = 0; i < vsm_options.pool_size; i++)
 		n += pool.connections[i].state == state;
+	return n;
+}
+
+/* Jobs that no connection has. */
+static int
+count_waiting(void)
+{
+	int			n = 0;
+
+	for (int i = 0; i < N_CLASSES; i++)
+		n += pool.queues[i].length;
 	return n;
 }
 
@@ -514,7 +433,7 @@ note_broken(Connection *connection, Job *job, bool was_open, const char *reason)
 	if (!job->writes && !job->repeated)
 	{
 		job->repeated = true;
-		queue_first(&pool.queues[job->class], job);
+		vsm_queue_first(&pool.queues[job->class], job);
 	}
 	else
 		finish_job(job, OUTCOME_LOST, NULL);
@@ -533,7 +452,7 @@ finish_job(Job *job, Outcome outcome, PGresult *result)
 		if (outcome == OUTCOME_ERROR)
 		{
 			other->alone = true;
-			queue_first(&pool.queues[other->class], other);
+			vsm_queue_first(&pool.queues[other->class], other);
 		}
 		else
 			tell_owner(other, outcome, outcome == OUTCOME_ROWS ? copy_of(result) : NULL);
