@@ -136,13 +136,33 @@ pt_status(const char *code)
 	return status >= 400 && status <= 599 ? (int) status : 0;
 }
 
-/* A hint that speaks of SQL is for other doors. */
+/*
+ * http_hint
+ *		The hint in the words of HTTP: NULL when it speaks of SQL and there are no others.
+ */
 static const char *
 http_hint(const char *hint)
 {
-	static const char *const sql[] = {"vsm.", "vsm_api.", "SELECT ", "UPDATE ", "GRANT ", " role"};
+	static const struct
+	{
+		const char *begins;
+		const char *http;
+	}			hints[] = {
+		{"Look at vsm.history(", "GET the history of the work item, and move it again from where it is."},
+		{"Give a later time,", "Give a later time, or POST past moves to /api/v1/import."},
+		{"Use another stage,", "Use another stage."},
+		{"Define them with vsm.define_stream()", "Define the stages first, or import with on_error=skip."},
+		{"Add them to vsm.work_item_types", "Define the types first, or import with on_error=skip."},
+		{"Ask for vsm.grant_access(", "Ask for access to the stream."},
+	};
+	static const char *const sql[] = {"vsm.", "vsm_api.", "SELECT ", "UPDATE ", "INSERT ", "GRANT ", "create_stages"};
 
-	for (size_t i = 0; hint != NULL && i < sizeof sql / sizeof sql[0]; i++)
+	if (hint == NULL)
+		return NULL;
+	for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
+		if (strncmp(hint, hints[i].begins, strlen(hints[i].begins)) == 0)
+			return hints[i].http;
+	for (size_t i = 0; i < sizeof sql / sizeof sql[0]; i++)
 		if (strstr(hint, sql[i]) != NULL)
 			return NULL;
 	return hint;
