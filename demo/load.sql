@@ -1,7 +1,7 @@
 -- load.sql: import the log in table :"stream" into the stream of that name.
 --
--- psql variables: stream, file (as the user gave it), zone, and what the user
--- chose or nothing: stages (name:category[:limit],...), dates (MDY, DMY, YMD).
+-- psql variables: stream; file, as the user named it; zone; and, empty unless the
+-- user gave them, stages (name:category[:limit],...) and dates (MDY, DMY, YMD).
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -23,8 +23,8 @@ SELECT vsm.define_stream(:'stream',
                          time_zone => :'zone')
 FROM stage;
 
--- The stages are all known; create_stages is for the types that the file may bring.  Dates that are equal count in
--- the order of the stages, not of the columns.
+-- All stages are defined by now; create_stages adds the types of the file.  Equal dates of an item count in the order
+-- of the stages, not of the columns.
 SELECT CASE form
     WHEN 'long' THEN
         format('SELECT * FROM vsm.import_events(%L, stream => %L, case_column => %L, stage_column => %L, '

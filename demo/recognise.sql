@@ -1,4 +1,4 @@
--- recognise.sql: what the columns of table :"stream" mean.
+-- recognise.sql: finds what the columns of table :"stream" mean.
 --
 -- Makes the temporary tables col (the file's columns with their roles) and plan
 -- (one row: the form of the log and how its dates are written).
@@ -21,7 +21,7 @@ CREATE FUNCTION pg_temp.counted(n numeric, noun text) RETURNS text LANGUAGE sql 
     SELECT pg_temp.number(n) || ' ' || noun || CASE WHEN n = 1 THEN '' ELSE 's' END
 $$;
 
--- The time that a value tells under the session's DateStyle; null when none.
+-- A value as a time, by the session's DateStyle; null when it is not a time.
 CREATE FUNCTION pg_temp.moment(value text) RETURNS timestamptz LANGUAGE plpgsql AS $$
 BEGIN
     RETURN value::timestamptz;
@@ -29,7 +29,7 @@ EXCEPTION WHEN data_exception THEN
     RETURN NULL;
 END $$;
 
--- Names that columns have in the exports of common tools, best first, as bare lower-case letters and digits.
+-- Names of columns in the exports of common tools, best first; compared by their letters and digits, in lower case.
 CREATE TEMP TABLE synonym AS
 SELECT role, key, rank
 FROM (VALUES
@@ -48,12 +48,12 @@ CREATE TEMP TABLE col AS
 SELECT a.attnum AS place, a.attname::text AS name,
        lower(regexp_replace(a.attname, '[^[:alnum:]]', '', 'g')) AS key,
        NULL::text AS role, NULL::text AS stage,
-       0::bigint AS filled,         -- values that are not blank,
-       0::bigint AS dates,          -- of which so many look like dates,
-       0::bigint AS numeric_dates,  -- so many like 3/4/2024, with
-       0::bigint AS day_first,      -- a first number that is no month,
-       0::bigint AS month_first,    -- a second number that is none,
-       0::bigint AS dotted,         -- or written as in 3.4.2024
+       0::bigint AS filled,         -- values that are not blank
+       0::bigint AS dates,          -- of these, values that look like dates
+       0::bigint AS numeric_dates,  -- dates like 3/4/2024
+       0::bigint AS day_first,      -- of these, with a first number above 12
+       0::bigint AS month_first,    -- with a second number above 12
+       0::bigint AS dotted,         -- with dots, like 3.4.2024
        NULL::text AS example
 FROM pg_attribute a
 WHERE a.attrelid = :'source'::regclass AND a.attnum > 0 AND NOT a.attisdropped;
@@ -64,7 +64,7 @@ FROM (SELECT DISTINCT ON (s.role) s.role, c.place
       ORDER BY s.role, s.rank, c.place) AS best
 WHERE col.place = best.place;
 
--- Look at every value of a column that may hold dates.
+-- Fills these counts for one column.
 CREATE FUNCTION pg_temp.look(source regclass, col_name text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format($look$
@@ -87,8 +87,8 @@ END $$;
 
 SELECT pg_temp.look(:'source', name) FROM col WHERE role IS NULL OR role IN ('stage', 'time') ORDER BY place;
 
--- A column of dates is one in which nearly every value is one.  When something
--- is due or was last touched says nothing of a stage.
+-- Columns in which at least 90 % of the values are dates, except due dates and times of the last change, which
+-- belong to no stage.
 CREATE TEMP VIEW date_col AS
 SELECT * FROM col
 WHERE dates > 0 AND dates >= 0.9 * filled AND coalesce(role, 'time') IN ('stage', 'time')
@@ -121,7 +121,7 @@ BEGIN
         PERFORM pg_temp.refuse('there is nothing below the header line', hint);
     END IF;
 
-    -- A status beside several dates is the present one: such a line tells a whole item.
+    -- A status next to several dates is the current one: such a line describes a whole item.
     p.form := CASE WHEN p.stage IS NOT NULL AND p.time IS NOT NULL
                     AND NOT (one_line_each AND p.date_columns > 1) THEN 'long'
                    WHEN p.date_columns > 0 THEN 'wide' END;
@@ -141,7 +141,7 @@ END $$;
 
 SELECT pg_temp.decide(:'source');
 
--- Day or month first?  What holds for most values of all the columns of times; PostgreSQL reads the rest.
+-- Day or month first: as most values of all time columns require.
 CREATE TEMP VIEW dates AS
 SELECT sum(numeric_dates) AS numeric_dates, sum(day_first) AS day_first, sum(month_first) AS month_first,
        sum(dotted) AS dotted, max(example) FILTER (WHERE numeric_dates > 0) AS example

@@ -1,7 +1,7 @@
 -- report.sql: how work flows through a stream, on a page of text.
 --
--- psql variable: stream.  Every figure comes from a function of the extension;
--- computed here are only the lengths of bars and what is over a limit.
+-- psql variable: stream.  Every figure comes from a function of the extension; this
+-- script only computes the lengths of bars and which stages exceed their limit.
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -10,7 +10,7 @@
 \pset tuples_only on
 \encoding UTF8
 
--- The log is up to date, or it is an old one that is reported as of its end.
+-- A log that ends more than a day ago is reported as of its end.
 SELECT time_zone AS zone, since AS log_begins,
        CASE WHEN until > now() - interval '1 day' THEN now() ELSE until + interval '1 second' END AS until
 FROM vsm.metrics(:'stream', '-infinity', 'infinity') \gset
@@ -18,8 +18,8 @@ FROM vsm.metrics(:'stream', '-infinity', 'infinity') \gset
 SELECT set_config('timezone', :'zone', false);
 \o
 
--- The last 90 days; all of a log whose last 90 days tell little: fewer than 10 items finished, or at less than a
--- quarter of the rate of the whole.
+-- The window: the last 90 days, or the whole log if fewer than 10 items finished in these, or at less than a quarter
+-- of the log's overall rate.
 SELECT CASE WHEN quiet THEN log_begins ELSE last_90 END AS since,
        CASE WHEN last_90 = log_begins THEN ''
             WHEN quiet THEN 'the whole log, as its last 90 days tell little'
@@ -34,12 +34,12 @@ SELECT CASE WHEN days < 15 THEN 'day' WHEN days < 200 THEN 'week' ELSE 'month' E
        CASE WHEN days < 98 THEN 'day' WHEN days < 686 THEN 'week' ELSE 'month' END AS fine_bucket
 FROM (SELECT extract(epoch FROM :'until'::timestamptz - :'since'::timestamptz) / 86400) AS w(days) \gset
 
--- Cells that a text takes in a terminal: East Asian characters take two.
+-- Columns that a text takes in a terminal: East Asian characters take two.
 CREATE FUNCTION pg_temp.cells(text) RETURNS integer LANGUAGE sql AS $$
     SELECT length($1) + length(regexp_replace($1, '[^ᄀ-ᅟ⺀-꓏가-힣豈-﫿︰-﹏＀-｠￠-￦]', '', 'g'))
 $$;
 
--- A text in so many cells, of which the last stays blank; cut where it is longer.
+-- A text padded or cut to n columns, of which the last is blank.
 CREATE FUNCTION pg_temp.pad(value text, n integer) RETURNS text LANGUAGE sql AS $$
     SELECT CASE WHEN pg_temp.cells(value) < n THEN value || repeat(' ', n - pg_temp.cells(value))
            ELSE (SELECT left(value, k) || '…' || repeat(' ', n - 1 - pg_temp.cells(left(value, k)))
@@ -55,7 +55,7 @@ CREATE FUNCTION pg_temp.counted(n numeric, noun text) RETURNS text LANGUAGE sql 
     SELECT pg_temp.number(n) || ' ' || noun || CASE WHEN n = 1 THEN '' ELSE 's' END
 $$;
 
--- An elapsed time in the unit in which people would tell it, rounded up.
+-- An elapsed time in a readable unit, rounded up.
 CREATE FUNCTION pg_temp.elapsed(value interval) RETURNS text LANGUAGE sql AS $$
     SELECT CASE WHEN s IS NULL THEN '-'
            WHEN s < 60 THEN ceil(s) || ' s'
@@ -71,13 +71,13 @@ CREATE FUNCTION pg_temp.in_words(value interval) RETURNS text LANGUAGE sql AS $$
                            ' min', ' minutes'), ' s', ' seconds')
 $$;
 
--- A bar of up to so many cells for a value on a scale, in eighths of a cell.
+-- A bar of at most width columns, in steps of an eighth of a column.
 CREATE FUNCTION pg_temp.bar(value numeric, scale numeric, width integer) RETURNS text LANGUAGE sql AS $$
     SELECT repeat('█', eighths / 8) || substr('▏▎▍▌▋▊▉', eighths % 8, (eighths % 8 > 0)::integer)
     FROM CAST(ceil(8 * width * coalesce(value, 0) / greatest(scale, 1e-9) - 1e-9) AS integer) AS eighths
 $$;
 
--- Values over time, one cell for each; nothing is blank.
+-- Values over time, one column each; 0 is blank.
 CREATE FUNCTION pg_temp.spark(numbers bigint[]) RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(substr(' ▁▂▃▄▅▆▇█', 1 + ceil(8.0 * value / greatest(most, 1))::integer, 1), '' ORDER BY n)
     FROM unnest(numbers) WITH ORDINALITY AS v(value, n), (SELECT max(m) AS most FROM unnest(numbers) AS m) AS w
@@ -206,7 +206,7 @@ ORDER BY age DESC, work_item_id
 LIMIT 8;
 SELECT '  No item that was started is open.' WHERE NOT EXISTS (SELECT FROM aged);
 
--- What an import cannot but show, that all of it was recorded late, is left out.
+-- recorded_late is left out: every import shows it.
 CREATE TEMP TABLE finding AS
 SELECT * FROM vsm.data_quality(:'stream') WITH ORDINALITY AS q(finding, items, examples, meaning, n)
 WHERE coalesce(items, 1) > 0 AND finding <> 'recorded_late';

@@ -1,6 +1,6 @@
--- simulate.sql: a simulated value stream in the stages that a new database has.
+-- simulate.sql: a simulated value stream with the stages of a new database.
 --
--- psql variable: zone.  The limits are such that one stage is over its own.
+-- psql variable: zone.  One stage exceeds its limit.
 
 \set ON_ERROR_STOP on
 \set QUIET on

@@ -1,11 +1,11 @@
--- stages.sql: the stages of the log, in order, with category.
+-- stages.sql: the stages of the log, in order, each with its category.
 --
--- Makes the temporary table stage.  What STAGES=... gives counts; the rest is
--- guessed from a sample of the items: the order from the file (long form) or
--- from which date comes before which (wide form), the category from the name
--- and from where items stay for good.
+-- Makes the temporary table stage.  STAGES=... takes precedence.  Otherwise the order
+-- is that of first appearance (long form) or of the dates of a sample of the items
+-- (wide form), and the category is guessed from the name and from the stages in which
+-- items remain.
 
--- "Closed Date", "closed_at" and "Date closed" are about stage Closed (closed).
+-- "Closed Date", "closed_at" and "Date closed" name the stage Closed (closed).
 UPDATE col
 SET stage = coalesce(nullif(regexp_replace(name, '^(date|time|timestamp)[ _-]+(of[ _-]+)?|'
                                            '[ _-]*(date|time|timestamp)$|[ _-]+(at|on)$', '', 'gi'), ''), name)
@@ -26,13 +26,13 @@ FROM plan, col WHERE form = 'wide' AND role = 'date'
 
 CREATE TEMP TABLE stage (name text, rank bigint, category text, wip_limit integer, items bigint, stay bigint);
 
--- Long form: in order of first appearance in the file.
+-- Long form: the order of first appearance in the file.
 SELECT format('INSERT INTO stage (name, rank) SELECT %1$I, row_number() OVER (ORDER BY min(ctid)) FROM %2$s '
               'WHERE btrim(%1$I) <> '''' GROUP BY 1', stage, :'source'::regclass)
 FROM plan WHERE form = 'long'
 \gexec
 
--- Wide form: a stage stands after all those that most items enter before it.
+-- Wide form: a stage follows the stages that most items enter before it.
 INSERT INTO stage (name, rank)
 SELECT c.stage, row_number() OVER (ORDER BY count(before.other), c.place)
 FROM col c
@@ -57,7 +57,8 @@ FROM (SELECT stage, count(DISTINCT item) AS items, count(*) FILTER (WHERE last) 
       GROUP BY stage) AS seen
 WHERE seen.stage = stage.name;
 
--- Done and Closed are done; Resolved is where items stay in it, and waiting where they go on to Closed.
+-- Names such as Done and Closed are done.  One such as Resolved is done if at least half of its items remain in it,
+-- and wait if they move on to Closed.
 UPDATE stage
 SET category = CASE
     WHEN lower(btrim(name)) ~ '^(done|closed|completed?|finished|cancell?ed|已?完成|已?关闭)$' THEN 'done'
@@ -70,13 +71,13 @@ SET category = CASE
     THEN 'wait'
     ELSE 'active' END;
 
--- At least one stage is done: else the one in which most items stay.
+-- If no stage is done by name, the one in which most items remain is.
 UPDATE stage SET category = 'done'
 WHERE NOT EXISTS (SELECT FROM stage WHERE category = 'done')
   AND name = (SELECT name FROM stage ORDER BY category = 'wait', stay DESC NULLS LAST, rank DESC LIMIT 1);
 UPDATE stage SET rank = rank + 1000 WHERE category = 'done';
 
--- STAGES="New:wait,Active:active:5,Closed:done": names as in the file, in upper or lower case.
+-- STAGES="New:wait,Active:active:5,Closed:done": names as in the file, in any case.
 CREATE TEMP TABLE given AS
 SELECT coalesce(stage.name, part[1]) AS name, n AS rank, coalesce(lower(part[2]), stage.category) AS category,
        part[3]::integer AS wip_limit, stage.name IS NOT NULL AS in_file

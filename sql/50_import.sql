@@ -1,7 +1,7 @@
--- 50_import: history from any table, view or foreign table, in any order, again and again
+-- 50_import: history from a table, view or foreign table, in any order and repeatedly
 --
--- The caller's part reads the source with the caller's rights into a temporary table that belongs to the owner of the
--- ledger; the owner's part (_import_begin, _import_apply) never touches anything of the caller's.
+-- The caller's part reads the source with the caller's rights into a temporary table that the ledger's owner owns.
+-- The owner's part (_import_prepare, _import_run) touches no object of the caller.
 
 CREATE TYPE vsm.import_result AS (
     items bigint,
@@ -11,10 +11,11 @@ CREATE TYPE vsm.import_result AS (
     refused bigint
 );
 COMMENT ON TYPE vsm.import_result IS
-    'What an import did. items: created or changed; then the source''s rows: transitions: added to the ledger; merged: '
-    'the item was in that stage already; skipped: there already, or twice in the source; refused: see vsm.import_refusals.';
+    'What an import did. items: items created or changed. The others count rows of the source. transitions: added to the '
+    'ledger; merged: the item was already in that stage; skipped: in the ledger already, or repeated in the source; '
+    'refused: see vsm.import_refusals.';
 
--- What an event is among the events of its item before it.
+-- What an event is, given the earlier events of its item.
 CREATE TYPE vsm._sequence_step AS (
     copy boolean,
     keep boolean,
@@ -25,32 +26,32 @@ CREATE TYPE vsm._sequence_step AS (
 );
 CREATE FUNCTION vsm._sequence_next(internal, bigint, timestamptz, boolean) RETURNS internal
     LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__sequence_next';
-COMMENT ON FUNCTION vsm._sequence_next(internal, bigint, timestamptz, boolean) IS 'Takes the next event.';
+COMMENT ON FUNCTION vsm._sequence_next(internal, bigint, timestamptz, boolean) IS 'Adds the next event.';
 CREATE FUNCTION vsm._sequence_step(internal) RETURNS vsm._sequence_step
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sequence_step';
-COMMENT ON FUNCTION vsm._sequence_step(internal) IS 'Says what the last event is.';
+COMMENT ON FUNCTION vsm._sequence_step(internal) IS 'Classifies the last event.';
 CREATE AGGREGATE vsm._sequence(stage_id bigint, at timestamptz, new boolean) (
     SFUNC = vsm._sequence_next, STYPE = internal, FINALFUNC = vsm._sequence_step, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = RESTRICTED
 );
 COMMENT ON AGGREGATE vsm._sequence(bigint, timestamptz, boolean) IS
-    'For a window over the events of one item in order, ROWS UNBOUNDED PRECEDING: whether the current one is a copy of an '
-    'earlier one, whether it is a move, from where, and after how long; whether it finishes the item, and after how long.';
+    'For a window over the events of one item in order, ROWS UNBOUNDED PRECEDING. Of the current event: whether it is a copy '
+    'of an earlier one; whether it is a move, from which stage and after how long; and if it finishes the item, after how long.';
 
 CREATE FUNCTION vsm._latest_step(internal, text, timestamptz) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__latest_step';
-COMMENT ON FUNCTION vsm._latest_step(internal, text, timestamptz) IS 'Takes what an event says.';
+COMMENT ON FUNCTION vsm._latest_step(internal, text, timestamptz) IS 'Adds the value of an event.';
 CREATE FUNCTION vsm._latest_value(internal) RETURNS text
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__latest_value';
-COMMENT ON FUNCTION vsm._latest_value(internal) IS 'What was said last.';
+COMMENT ON FUNCTION vsm._latest_value(internal) IS 'The latest value.';
 CREATE AGGREGATE vsm._latest(value text, at timestamptz) (
     SFUNC = vsm._latest_step, STYPE = internal, SSPACE = 128,
     FINALFUNC = vsm._latest_value, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE vsm._latest(text, timestamptz) IS
-    'The last text that is neither null nor empty, whatever the order of the rows; where times are equal, the greater bytewise.';
+    'The latest text that is neither null nor empty, in whatever order the rows come; of equal times, the text that is '
+    'greater bytewise.';
 
--- What the caller asks for, by src/on_behalf.c: what he may do is looked at there, with his rights and access, and the rest
--- is done as the owner, by _import_prepare and _import_run.
+-- src/roles/on_behalf.c checks the caller's rights and access, and then runs _import_prepare and _import_run as the owner.
 CREATE FUNCTION vsm._import_begin(stream text, on_error text) RETURNS text
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__import_begin';
 COMMENT ON FUNCTION vsm._import_begin(text, text) IS
@@ -60,7 +61,6 @@ CREATE FUNCTION vsm._import_apply(stream text, source text, create_stages boolea
 COMMENT ON FUNCTION vsm._import_apply(text, text, boolean, text) IS
     'Second step of an import: what pg_temp.vsm_import holds. Errors: PT404, PT422, 42501.';
 
--- Makes ready for an import; returns the stream's time zone.
 CREATE FUNCTION vsm._import_prepare(of_stream text, on_error text, importer text) RETURNS text
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -71,13 +71,13 @@ DECLARE
 BEGIN
     IF on_error IS NULL OR on_error NOT IN ('abort', 'skip') THEN
         RAISE EXCEPTION 'on_error cannot be "%"', on_error
-            USING ERRCODE = 'PT422', DETAIL = 'It says what becomes of the whole import when a row cannot be imported.',
+            USING ERRCODE = 'PT422', DETAIL = 'on_error says what happens to the import when a row cannot be imported.',
                   HINT = 'Give abort (the default) or skip.';
     END IF;
     IF of_stream = 'default' THEN
         PERFORM vsm._seed_default();
     END IF;
-    -- one import into a stream at a time
+    -- a stream takes one import at a time
     SELECT v.time_zone INTO zone FROM vsm.value_streams v WHERE v.name = of_stream FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'stream "%" not found', of_stream
@@ -90,9 +90,9 @@ BEGIN
     EXECUTE format('GRANT INSERT ON pg_temp.vsm_import TO %I', importer);
     RETURN zone;
 END $$;
-COMMENT ON FUNCTION vsm._import_prepare(text, text, text) IS 'The owner''s part of vsm._import_begin(). Errors: PT404, PT422.';
+COMMENT ON FUNCTION vsm._import_prepare(text, text, text) IS
+    'The owner''s part of vsm._import_begin(): makes pg_temp.vsm_import, and returns the stream''s time zone. Errors: PT404, PT422.';
 
--- A column of the source as an expression; NULL for an optional one that is not there.
 CREATE FUNCTION vsm._import_column(source regclass, column_name text, optional boolean DEFAULT false) RETURNS text
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -110,10 +110,11 @@ BEGIN
                                                       WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped)),
               HINT = 'Name the source''s columns in the call, e.g. time_column => ''changed_at''.';
 END $$;
-COMMENT ON FUNCTION vsm._import_column(regclass, text, boolean) IS 'A column of an import''s source. Errors: PT422.';
+COMMENT ON FUNCTION vsm._import_column(regclass, text, boolean) IS
+    'A column of an import''s source as an expression; NULL for a missing optional column. Errors: PT422.';
 
--- A column with times as two expressions, value and text: texts are read by the session's DateStyle in its TimeZone, and
--- kept for the case that they cannot be.
+-- Two expressions, value and text. The session's DateStyle and TimeZone govern how a text is read; the text is kept for the
+-- reason of a refusal.
 CREATE FUNCTION vsm._import_time(source regclass, column_name text) RETURNS text
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -132,7 +133,7 @@ BEGIN
         USING ERRCODE = 'PT422', DETAIL = format('Its type is %s.', type),
               HINT = 'Name a column of type timestamptz, timestamp, date or text.';
 END $$;
-COMMENT ON FUNCTION vsm._import_time(regclass, text) IS 'A time column of an import''s source. Errors: PT422.';
+COMMENT ON FUNCTION vsm._import_time(regclass, text) IS 'A column of times of an import''s source, as two expressions. Errors: PT422.';
 
 CREATE FUNCTION vsm._read_time(value text) RETURNS timestamptz
     LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -142,7 +143,7 @@ BEGIN
 EXCEPTION WHEN data_exception THEN
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION vsm._read_time(text) IS 'A text as a time, or null when it is none.';
+COMMENT ON FUNCTION vsm._read_time(text) IS 'A text as a time; null when the text is not a time.';
 
 CREATE FUNCTION vsm.import_events(source regclass, stream text DEFAULT 'default', case_column text DEFAULT 'case_id',
                                   stage_column text DEFAULT 'stage', time_column text DEFAULT 'entered_at',
@@ -219,7 +220,6 @@ COMMENT ON FUNCTION vsm.import_wide(regclass, text, text[], text, text[], text, 
     'never entered). stage_columns: default all date and timestamp columns; stages: their stages'' names, default the '
     'columns'' names. Equal times of an item keep the order of the columns. The rest as in vsm.import_events().';
 
--- Why a row cannot be imported, or null.
 CREATE FUNCTION vsm._import_objection(case_id text, stage text, entered_at timestamptz, entered_text text, title text,
                                       stage_known boolean, type text, type_known boolean, latest timestamptz) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -236,9 +236,9 @@ RETURN CASE
     WHEN NOT type_known THEN format('type "%s" is not defined', type)
 END;
 COMMENT ON FUNCTION vsm._import_objection(text, text, timestamptz, text, text, boolean, text, boolean, timestamptz) IS
-    'Why a row cannot be imported, or null.';
+    'Why a row cannot be imported; null when it can.';
 
--- Unknown stages become wait stages before the done stages, unknown types types, in the order of their appearance.
+-- Unknown stages become wait stages before the done stages; unknown types are added; both in the order of first appearance.
 CREATE FUNCTION vsm._import_add_definitions(of_stream text, create_types boolean) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -262,9 +262,9 @@ BEGIN
     INSERT INTO vsm.stages (stream, name, "order", category)
     SELECT of_stream, u.name, first_done + u.place::integer - 1, 'wait' FROM unnest(unknown) WITH ORDINALITY u (name, place);
 END $$;
-COMMENT ON FUNCTION vsm._import_add_definitions(text, boolean) IS 'create_stages => true of the imports.';
+COMMENT ON FUNCTION vsm._import_add_definitions(text, boolean) IS 'Adds the unknown stages and types of an import with create_stages => true.';
 
--- Takes the rows that cannot be imported out of pg_temp.vsm_import; returns how many.
+-- Removes the rows that cannot be imported from pg_temp.vsm_import, and returns their number.
 CREATE FUNCTION vsm._import_refuse(of_stream text, source text, on_error text) RETURNS bigint
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -309,10 +309,10 @@ BEGIN
         FROM (SELECT coalesce(r.wide_row, r.ord) AS row, r.ord, r.case_id, o.reason
               FROM pg_temp.vsm_import_refused o JOIN pg_temp.vsm_import r USING (ord) ORDER BY 1, 2 LIMIT 3) b;
         RAISE EXCEPTION '% of % cannot be imported', CASE refused WHEN 1 THEN '1 row' ELSE format('%s rows', refused) END,
-                        -- the temporary table of vsm_api.import_begin() has no name to its users
+                        -- users of vsm_api.import_begin() do not know the name of its temporary table
                         CASE source WHEN 'import_rows' THEN 'the import' ELSE format('"%s"', source) END
             USING ERRCODE = 'PT422', DETAIL = facts || CASE WHEN refused > 3 THEN '; ...' ELSE '' END,
-                  HINT = 'Mend them, or leave them out with on_error => ''skip''.';
+                  HINT = 'Correct the rows, or skip them with on_error => ''skip''.';
     END IF;
 
     INSERT INTO vsm.import_refusals (stream, source, case_id, stage, entered_at, reason, imported_by)
@@ -321,9 +321,9 @@ BEGIN
     DELETE FROM pg_temp.vsm_import r USING pg_temp.vsm_import_refused o WHERE o.ord = r.ord;
     RETURN refused;
 END $$;
-COMMENT ON FUNCTION vsm._import_refuse(text, text, text) IS 'on_error of the imports. Errors: PT422.';
+COMMENT ON FUNCTION vsm._import_refuse(text, text, text) IS 'Refuses rows as on_error says: abort or skip. Errors: PT422.';
 
--- One work item per case, those that are there already locked.
+-- One work item per case; existing items are locked.
 CREATE FUNCTION vsm._import_find_items(of_stream text) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -341,15 +341,15 @@ BEGIN
     IF EXISTS (SELECT FROM pg_temp.vsm_import_items i WHERE NOT i.fresh) THEN
         PERFORM w.id FROM vsm.work_items w JOIN pg_temp.vsm_import_items i ON i.item_id = w.id
         WHERE NOT i.fresh ORDER BY w.id FOR UPDATE OF w;
-        -- what somebody deleted while we waited for it is new
+        -- an item that was deleted while this waited for its lock is new
         UPDATE pg_temp.vsm_import_items i SET item_id = nextval('vsm.work_items_id_seq'), fresh = true
         WHERE NOT i.fresh AND NOT EXISTS (SELECT FROM vsm.work_items w WHERE w.id = i.item_id);
     END IF;
 END $$;
 COMMENT ON FUNCTION vsm._import_find_items(text) IS 'Work items of the imported cases.';
 
--- What the items' moves are once the new events are among the known ones, by src/import.c: a copy of an event is dropped,
--- and one that finds the item in its stage already is merged ("keep" is false).
+-- Puts the new events among the known ones; see src/move/import.c. A copy of an event is dropped, and an event that finds
+-- the item already in its stage is merged ("keep" is false).
 CREATE FUNCTION vsm._import_merge_moves(of_stream text) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -377,9 +377,9 @@ BEGIN
            CASE WHEN (q.step).from_stage_id IS NULL THEN q.type END AS type
     FROM sequence q WHERE NOT (q.step).copy;
 END $$;
-COMMENT ON FUNCTION vsm._import_merge_moves(text) IS 'Old and new moves of the imported items in order.';
+COMMENT ON FUNCTION vsm._import_merge_moves(text) IS 'Puts the old and new moves of the imported items in order.';
 
--- Returns the counts of the result but for the refused and skipped rows.
+-- The counts that it returns lack refused and skipped rows.
 CREATE FUNCTION vsm._import_write(of_stream text) RETURNS vsm.import_result
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -387,7 +387,7 @@ DECLARE
     result vsm.import_result := (0, 0, 0, 0, 0);
     known_changed bigint := 0;
 BEGIN
-    -- known rows that the new ones changed; none when all items are new
+    -- known rows that the new rows change; there are none when all items are new
     IF EXISTS (SELECT FROM pg_temp.vsm_import_items i WHERE NOT i.fresh) THEN
         DELETE FROM vsm.stage_transitions t USING pg_temp.vsm_import_moves m
         WHERE m.origin = 'ledger' AND NOT m.keep AND t.work_item_id = m.item_id AND t.id = m.id;
@@ -431,8 +431,8 @@ BEGIN
         WHERE i.fresh;
         GET DIAGNOSTICS result.items = ROW_COUNT;
     EXCEPTION WHEN unique_violation THEN
-        RAISE EXCEPTION 'a work item of this import was created by somebody else meanwhile'
-            USING ERRCODE = 'PT409', DETAIL = sqlerrm, HINT = 'Import again: then the history goes to the item that is there.';
+        RAISE EXCEPTION 'another session created a work item of this import in the meantime'
+            USING ERRCODE = 'PT409', DETAIL = sqlerrm, HINT = 'Import again: the history then goes to the existing item.';
     END;
     IF EXISTS (SELECT FROM pg_temp.vsm_import_items i WHERE NOT i.fresh) THEN
         UPDATE vsm.work_items w
@@ -457,9 +457,9 @@ CREATE FUNCTION vsm._import_run(of_stream text, source text, create_stages boole
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET vsm.recording = off
-    SET work_mem = '16MB'           -- memory stays flat; more makes it no faster
+    SET work_mem = '16MB'           -- keeps memory flat; more is not faster
     SET jit = off
-    SET enable_mergejoin = off      -- hashing is right for any size; sorting texts by the locale is slow
+    SET enable_mergejoin = off      -- a hash join suits any size; sorting texts by locale is slow
     SET default_statistics_target = 10
 AS $$
 DECLARE
@@ -470,11 +470,11 @@ DECLARE
     again boolean;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass('pg_temp.vsm_import') AND pg_get_userbyid(c.relowner) = current_user) THEN
-        RAISE EXCEPTION 'there is no import under way'
-            USING ERRCODE = 'PT422', DETAIL = 'This function is the second step of one.',
+        RAISE EXCEPTION 'no import has begun'
+            USING ERRCODE = 'PT422', DETAIL = 'This function is the second step of an import.',
                   HINT = 'Call vsm.import_events() or vsm.import_wide().';
     END IF;
-    -- nobody but us analyzes temporary tables, and without statistics a second import would loop over the items
+    -- autovacuum does not analyze temporary tables; without statistics a second import would use nested loops over the items
     again := EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = of_stream);
     IF again THEN
         ANALYZE pg_temp.vsm_import (case_id);

@@ -1,4 +1,4 @@
--- 94_api_import: history from a request's body
+-- 94_api_import: history from the body of a request
 
 CREATE FUNCTION vsm_api.import_begin() RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
@@ -32,8 +32,8 @@ BEGIN
                                      WHERE i.id > before AND i.refused_at = now() ORDER BY i.id LIMIT 20) f) AS refused) r);
 END $$;
 COMMENT ON FUNCTION vsm_api.import_end(text, text) IS
-    'Imports the rows of import_rows into a stream and counts what became of them; refused: the first 20 rows that on_error => skip left '
-    'out, with the reason. Errors: PT404 stream; PT422 stages, types or rows refused.';
+    'Imports the rows of import_rows into a stream, and returns the counts of vsm.import_result. refused: the first 20 rows that '
+    'on_error => skip skipped, each with the reason. Errors: PT404 stream; PT422 stages, types or rows refused.';
 
 CREATE FUNCTION vsm._read_events(content text, format text)
     RETURNS TABLE (line bigint, case_id text, stage text, entered_at text, type text, title text)
@@ -53,11 +53,11 @@ BEGIN
     RETURN vsm_api.import_end(stream, on_error);
 END $$;
 COMMENT ON FUNCTION vsm_api.import(text, text, text, text) IS
-    'Imports entries into stages, in any order and again as often as you like. content: CSV with the columns case_id, stage, entered_at '
-    'and, as needed, type and title named in its first line, or NDJSON, an object with these keys a line. on_error: abort, or '
-    'skip rows that cannot be imported. Errors: PT404 stream; PT422 content, stages, types or rows refused.';
+    'Imports entries into stages, in any order and repeatedly. content: CSV whose first line names the columns case_id, stage, '
+    'entered_at and, as needed, type and title, or NDJSON with one object of these keys a line. on_error: abort, or skip rows '
+    'that cannot be imported. Errors: PT404 stream; PT422 content, stages, types or rows refused.';
 
--- The parameter has no name, so PostgREST hands it the whole body.
+-- The parameter has no name, so that PostgREST passes the whole body in it.
 CREATE FUNCTION vsm_api.import_events(json) RETURNS json
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$

@@ -51,6 +51,7 @@ struct CsvReader
 	bool		after_cr;
 	CsvState	state;
 	bool		head_quoted;	/* the header so far has an odd number of quotes */
+	Buffer		head;			/* the header, to be read when its delimiter was found */
 
 	/* the record */
 	bool		complete;
@@ -66,13 +67,14 @@ struct CsvReader
 };
 
 static bool decode(CsvReader *csv);
+static void read_saved_head(CsvReader *csv);
 static CsvResult end_input(CsvReader *csv);
 static size_t read_text(CsvReader *csv, const char *text, size_t length);
 static size_t plain_run(const CsvReader *csv, const char *text, size_t length);
 static bool read_special(CsvReader *csv, char c);
 static bool read_quote(CsvReader *csv);
 static bool read_head(CsvReader *csv, char c);
-static bool end_head(CsvReader *csv, char line_end);
+static bool end_head(CsvReader *csv, const char *line_end);
 static bool is_blank(const CsvReader *csv, const char *line);
 static char separator(const char *line);
 static char find_delimiter(const char *header);
@@ -115,6 +117,7 @@ vsm_csv_free(CsvReader *csv)
 	if (csv == NULL)
 		return;
 	free(csv->record.data);
+	free(csv->head.data);
 	free(csv);
 }
 
@@ -193,7 +196,21 @@ decode(CsvReader *csv)
 		return fail(csv, "the text is not UTF-16");
 	csv->bytes += taken;
 	csv->length -= taken;
+	read_saved_head(csv);
 	return csv->error[0] == '\0';
+}
+
+/* Its line end, if it has one, ends the record. */
+static void
+read_saved_head(CsvReader *csv)
+{
+	Buffer		head = csv->head;
+
+	if (head.data == NULL)
+		return;
+	csv->head = (Buffer){0};
+	read_text(csv, head.data, head.length);
+	free(head.data);
 }
 
 static CsvResult
@@ -207,7 +224,10 @@ end_input(CsvReader *csv)
 	else
 		read_text(csv, text, (size_t) n);
 	if (csv->error[0] == '\0' && csv->state == CSV_HEAD && csv->record.length > 0)
-		end_head(csv, '\0');
+	{
+		end_head(csv, "");
+		read_saved_head(csv);
+	}
 	if (csv->error[0] == '\0' && csv->state == CSV_QUOTED)
 		fail(csv, "a quoted field is not closed");
 	if (csv->error[0] == '\0' && csv->state != CSV_HEAD)
@@ -217,13 +237,13 @@ end_input(CsvReader *csv)
 	return csv->complete ? CSV_RECORD : CSV_END;
 }
 
-/* Reads to the end of the text or of a record, or up to an error; how many bytes it took. */
+/* Reads to the end of the text, of a record or of the header's line, or up to an error; how many bytes it took. */
 static size_t
 read_text(CsvReader *csv, const char *text, size_t length)
 {
 	size_t		i = 0;
 
-	while (i < length && !csv->complete)
+	while (i < length && !csv->complete && csv->head.data == NULL)
 	{
 		size_t		run = plain_run(csv, text + i, length - i);
 
@@ -308,39 +328,38 @@ static bool
 read_head(CsvReader *csv, char c)
 {
 	if ((c == '\n' || c == '\r') && !csv->head_quoted)
-		return end_head(csv, c);
+		return end_head(csv, c == '\n' ? "\n" : "\r");
 	if (c == '"')
 		csv->head_quoted = !csv->head_quoted;
 	return append(csv, &c, 1);
 }
 
-/* line_end is NUL at the end of the input. */
+/* Saves the header, to be read with its delimiter; line_end is empty at the end of the input. */
 static bool
-end_head(CsvReader *csv, char line_end)
+end_head(CsvReader *csv, const char *line_end)
 {
-	Buffer		head;
-	bool		good;
+	char	   *head;
 
 	if (!append(csv, "", 1))
 		return false;
-	head = csv->record;
-	head.length--;
-	if (is_blank(csv, head.data) || separator(head.data) != '\0')
+	head = csv->record.data;
+	csv->record.length--;
+	if (is_blank(csv, head) || separator(head) != '\0')
 	{
-		if (separator(head.data) != '\0')
-			csv->delimiter = separator(head.data);
+		if (separator(head) != '\0')
+			csv->delimiter = separator(head);
 		csv->record.length = 0;
 		csv->record_line = ++csv->line;
 		return true;
 	}
-	set_delimiter(csv, csv->delimiter != '\0' ? csv->delimiter : find_delimiter(head.data));
+	set_delimiter(csv, csv->delimiter != '\0' ? csv->delimiter : find_delimiter(head));
+	if (!append(csv, line_end, strlen(line_end)))
+		return false;
+	csv->head = csv->record;
+	csv->record = (Buffer){0};
 	csv->state = CSV_FIELD_BEGINS;
 	csv->after_cr = false;
-	csv->record = (Buffer){0};
-	good = read_text(csv, head.data, head.length) == head.length && csv->error[0] == '\0' &&
-		(line_end == '\0' || read_special(csv, line_end));
-	free(head.data);
-	return good;
+	return true;
 }
 
 /* Nothing but blanks and delimiters. */
@@ -403,7 +422,7 @@ end_field(CsvReader *csv)
 	size_t		length = csv->record.length - csv->begin;
 
 	if (csv->n_columns > 0 && csv->n_fields >= csv->n_columns)
-		return fail(csv, "the record has more fields than the header, which has %d", csv->n_columns);
+		return fail(csv, "the record has more than the header's %d fields", csv->n_columns);
 	if (csv->n_fields >= VSM_CSV_MAX_COLUMNS)
 		return fail(csv, "the header has more than %d columns", VSM_CSV_MAX_COLUMNS);
 	if (!append(csv, "", 1))
@@ -430,7 +449,7 @@ end_record(CsvReader *csv)
 	if (csv->n_columns == 0)
 		csv->n_columns = csv->n_fields;
 	if (csv->n_fields < csv->n_columns)
-		return fail(csv, "the record has %d fields and the header has %d", csv->n_fields, csv->n_columns);
+		return fail(csv, "the record has %d of the header's %d fields", csv->n_fields, csv->n_columns);
 	csv->complete = true;
 	return true;
 }

@@ -1,6 +1,6 @@
 /*
  * import.c
- *		Events of one item in order: which are moves, which are copies.
+ *		The aggregates of an import: which events are moves, and the latest texts.
  *
  * The aggregate vsm._sequence runs as a window over the events of each item, in
  * the order of time, known ones before new ones.  The server calls the step for
@@ -37,7 +37,7 @@ typedef struct Sequence
 	VsmItemState state;
 	VsmStage	stage;			/* its texts must not be read: the cache may have dropped them */
 
-	/* stages at the instant of the last event, to find copies */
+	/* stages entered at the instant of the last event, to find copies */
 	TimestampTz instant;
 	int			count;
 	int			size;

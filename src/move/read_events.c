@@ -77,7 +77,7 @@ is_csv(const text *format)
 		ereport(ERROR,
 				errcode(VSM_UNPROCESSABLE),
 				errmsg("format cannot be \"%s\"", name),
-				errdetail("It says how to read the content."),
+				errdetail("format says how to read the content."),
 				errhint("Give csv or ndjson."),
 				err_generic_string(PG_DIAG_COLUMN_NAME, "format"));
 	return csv;

@@ -2,14 +2,16 @@
  * parsing.c
  *		libFuzzer: whatever a client sends, the gateway's own parsing neither crashes nor leaks.
  *
- * The first byte chooses the parser, the rest is what it gets: paths and query
- * strings, JSON bodies, CSV, NDJSON, or (255) whole requests.  Beyond what the sanitizers see it checks what
- * the parsers promise: what is read is the same however the input is cut, and
- * what goes to COPY is UTF-8 without NUL and has five columns a row.
+ * The first byte chooses the parser, the rest is what the parser gets: paths and
+ * query strings, JSON bodies, CSV, NDJSON, delimited text, or (255) whole requests.
+ * Beyond what the sanitizers see, it checks what the parsers promise: what is read
+ * is the same however the input is cut, records that are written as CSV are read
+ * as they were, and what goes to COPY is UTF-8 without NUL and has five columns a row.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "csv/csv.h"
 #include "framing.h"
 #include "kinds.h"
 #include "options.h"
@@ -19,14 +21,20 @@
 #include "text.h"
 #include "values.h"
 
+#define FIELD_END "\001"
+
 int			LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void promise(bool kept);
 static void fuzz_target(const char *bytes, size_t size);
 static void fuzz_body(const char *bytes, size_t size);
 static void fuzz_rows(bool csv, const char *bytes, size_t size);
+static void fuzz_csv(const char *bytes, size_t size);
+static void round_trip(const char *bytes, size_t size, char delimiter);
 static void fuzz_framing(const char *bytes, size_t size);
 static bool read_rows(bool csv, const char *bytes, size_t size, size_t part, Text *copy);
+static bool read_csv(const char *bytes, size_t size, char delimiter, unsigned int cuts, Text *fields);
+static void write_field(Text *written, const char *value);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -38,9 +46,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	started = true;
 	if (size == 0)
 		return 0;
-	if (data[0] == 255)
+	if (data[0] >= 254)
 	{
-		fuzz_framing((const char *) data + 1, size - 1);
+		(data[0] == 255 ? fuzz_framing : fuzz_csv)((const char *) data + 1, size - 1);
 		return 0;
 	}
 	switch (data[0] % 4)
@@ -155,6 +163,58 @@ fuzz_rows(bool csv, const char *bytes, size_t size)
 	vsm_text_free(&parts);
 }
 
+/* The first byte is the delimiter (NUL: found), the second says how the input is cut. */
+static void
+fuzz_csv(const char *bytes, size_t size)
+{
+	Text		whole = {0};
+	Text		parts = {0};
+	bool		good;
+
+	if (size < 2 || strchr("\"\r\n", bytes[0] == '\0' ? ',' : bytes[0]) != NULL || (bytes[0] & 0x80) != 0)
+		return;
+	good = read_csv(bytes + 2, size - 2, bytes[0], 0, &whole);
+	promise(good == read_csv(bytes + 2, size - 2, bytes[0], (unsigned char) bytes[1] + 1, &parts));
+	promise(whole.length == parts.length && (whole.length == 0 || memcmp(whole.data, parts.data, whole.length) == 0));
+	promise(vsm_utf8_valid(whole.length == 0 ? "" : whole.data, whole.length));
+	vsm_text_free(&whole);
+	vsm_text_free(&parts);
+	round_trip(bytes + 2, size - 2, bytes[0] == '\0' ? ',' : bytes[0]);
+}
+
+/* Records of two fields, which the bytes FIELD_END in the text end, are the same when they were written as CSV and read. */
+static void
+round_trip(const char *bytes, size_t size, char delimiter)
+{
+	static const char *const line_ends[] = {"\n", "\r\n", "\r"};
+	Text		given = {0};
+	Text		file = {0};
+	Text		read = {0};
+	size_t		length;
+	char	   *text = vsm_utf8_repaired(bytes, size, &length);
+	char	   *rest = text;
+	char	   *field;
+
+	for (size_t i = 0; i < length; i++)
+		if (text[i] == '\0')
+			text[i] = '"';
+	for (int n = 0; (field = strsep(&rest, FIELD_END)) != NULL || n % 2 != 0; n++)
+	{
+		vsm_text_addf(&given, "%s" FIELD_END, field == NULL ? "" : field);
+		write_field(&file, field == NULL ? "" : field);
+		if (n % 2 == 0)
+			vsm_text_addc(&file, delimiter);
+		else
+			vsm_text_adds(&file, line_ends[n / 2 % 3]);
+	}
+	promise(read_csv(file.data, file.length, delimiter, 0, &read));
+	promise(read.length == given.length && memcmp(read.data, given.data, given.length) == 0);
+	vsm_text_free(&given);
+	vsm_text_free(&file);
+	vsm_text_free(&read);
+	free(text);
+}
+
 /* Byte by byte, or all at once: the same requests and the same refusal. */
 static void
 fuzz_framing(const char *bytes, size_t size)
@@ -185,4 +245,54 @@ read_rows(bool csv, const char *bytes, size_t size, size_t part, Text *copy)
 	promise(good == (vsm_rows_error(rows) == NULL));
 	vsm_rows_free(rows);
 	return good;
+}
+
+/* Adds every field, null or not, with FIELD_END behind it. */
+static bool
+read_csv(const char *bytes, size_t size, char delimiter, unsigned int cuts, Text *fields)
+{
+	CsvReader  *csv = vsm_csv_new(CSV_DELIMITED, delimiter);
+	CsvResult	result = CSV_WANTS_MORE;
+	long		line = 0;
+
+	for (size_t i = 0, part; result == CSV_WANTS_MORE; i += part)
+	{
+		part = size - i;
+		if (cuts > 0 && part > 0)
+		{
+			cuts = cuts * 1103515245 + 12345;
+			part = cuts >> 16 & 7;
+			part = part > size - i ? size - i : part;
+		}
+		vsm_csv_push(csv, bytes + i, part);
+		if (i + part == size)
+			vsm_csv_finish(csv);
+		while ((result = vsm_csv_next(csv)) == CSV_RECORD)
+		{
+			promise(vsm_csv_line(csv) > line);
+			line = vsm_csv_line(csv);
+			for (int field = 0; field < vsm_csv_fields(csv); field++)
+			{
+				if (vsm_csv_field(csv, field) != NULL)
+					vsm_text_adds(fields, vsm_csv_field(csv, field));
+				vsm_text_adds(fields, FIELD_END);
+			}
+		}
+	}
+	promise((result == CSV_ERROR) == (vsm_csv_error(csv)[0] != '\0'));
+	vsm_csv_free(csv);
+	return result == CSV_END;
+}
+
+static void
+write_field(Text *written, const char *value)
+{
+	vsm_text_addc(written, '"');
+	for (; *value != '\0'; value++)
+	{
+		if (*value == '"')
+			vsm_text_addc(written, '"');
+		vsm_text_addc(written, *value);
+	}
+	vsm_text_addc(written, '"');
 }
