@@ -65,11 +65,12 @@ $(BUILD)/%.o: src/%.c $(BUILD)/flags
 	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 # The same value is in the same bucket on every machine.
-$(BUILD)/percentiles/sketch.o $(BUILD)/percentiles/sketch_walk.o: override CFLAGS += -ffp-contract=off
+$(BUILD)/percentiles/sketch.o $(BUILD)/percentiles/sketch_%.o: override CFLAGS += -ffp-contract=off
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d)
 
 # Another compiler, server or option is another build, and so is a file that went.
+quoted = '$(subst ','\'',$(1))'
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo $(call quoted,$(PG_CONFIG) $(CC) $(CFLAGS) $(CPPFLAGS) $(OBJS)) | cmp -s - $@ || \
@@ -90,11 +91,10 @@ clean:
 	rm -rf build
 endif
 
-# The install script is joined from its files, in the order of their numbers.
-SQL = $(sort $(wildcard sql/[0-9][0-9]_*.sql))
-$(BUILD)/vsm--$(VSM_VERSION).sql: $(SQL) vsm.control
+# The install script is joined from its files, in the order of their numbers; the folder tells of a file that went.
+$(BUILD)/vsm--$(VSM_VERSION).sql: scripts/join-sql $(wildcard sql/[0-9][0-9]_*) sql vsm.control
 	@mkdir -p $(@D)
-	cat $(SQL) >$@.new && mv $@.new $@
+	scripts/join-sql sql >$@.new && mv $@.new $@
 
 # ---- The gateway: a program, which needs no server but libpq ----
 

@@ -60,6 +60,17 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._hold_items() IS 'Locks the work items against changes while a definition changes. Errors: 40001.';
 
+-- Changes of one stream's stages and of its row wait for each other, so that each check sees what the others did.
+CREATE FUNCTION vsm._hold_streams(names text[]) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM (SELECT FROM vsm.value_streams v WHERE v.name = ANY (names) ORDER BY v.id FOR NO KEY UPDATE) held;
+    PERFORM vsm._require_current_snapshot();
+END $$;
+COMMENT ON FUNCTION vsm._hold_streams(text[]) IS
+    'Locks streams until the end of the transaction, so that nobody else changes their definition. Errors: 40001.';
+
 -- Skips items that have no ledger rows, or rows that name a stage that does not exist (during a restore).
 CREATE FUNCTION vsm._recompute_items(of_stream text) RETURNS bigint
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -70,11 +81,6 @@ AS $$
 DECLARE
     changed bigint;
 BEGIN
-    -- no other session can have items of a stream that this transaction has created
-    IF EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = of_stream AND v.created_at = now())
-       AND NOT EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = of_stream) THEN
-        RETURN 0;
-    END IF;
     PERFORM vsm._hold_items();
     UPDATE vsm.work_items w
     SET created_at = r.created_at, stage_id = r.stage_id, stage_entered_at = r.stage_entered_at,
@@ -94,21 +100,30 @@ END $$;
 COMMENT ON FUNCTION vsm._recompute_items(text) IS
     'Recomputes the computed columns of a stream''s items from the ledger; returns how many items changed. Errors: 40001.';
 
--- Otherwise a role could take ids that the sequence has yet to issue to others.
+-- Otherwise a role could take ids that the sequence has yet to issue to others, or the totals of a deleted stage.
+CREATE FUNCTION vsm._stage_id_used(stage_id bigint) RETURNS boolean
+    LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'vsm__stage_id_used';
+COMMENT ON FUNCTION vsm._stage_id_used(bigint) IS 'Do the totals remember a stage of that id? For roles that may add stages. Errors: 42501.';
+
 CREATE FUNCTION vsm._require_issued_id(of_table text, id bigint) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     last CONSTANT bigint := CASE of_table WHEN 'stages' THEN pg_sequence_last_value('vsm.stages_id_seq')
                                           WHEN 'value_streams' THEN pg_sequence_last_value('vsm.value_streams_id_seq') END;
+    is_owner CONSTANT boolean := pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = 'vsm.work_items'::regclass), 'USAGE');
 BEGIN
-    IF id > coalesce(last, 0) AND NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = 'vsm.work_items'::regclass), 'USAGE') THEN
+    IF id > coalesce(last, 0) AND NOT is_owner THEN
         RAISE EXCEPTION 'id % has not been issued yet', id
             USING ERRCODE = 'PT422', DETAIL = format('Ids come from the sequence vsm.%s_id_seq.', of_table), HINT = 'Leave the id out.';
     END IF;
+    IF of_table = 'stages' AND NOT is_owner AND vsm._stage_id_used(id) THEN
+        RAISE EXCEPTION 'id % was that of another stage', id
+            USING ERRCODE = 'PT422', DETAIL = 'The totals remember it.', HINT = 'Leave the id out.';
+    END IF;
 END $$;
 COMMENT ON FUNCTION vsm._require_issued_id(text, bigint) IS
-    'Refuses an id of a stage or stream that its sequence has not issued, to all but the tables'' owner. Errors: PT422.';
+    'Refuses an id that its sequence has not issued, or that another stage had, to all but the tables'' owner. Errors: PT422, 42501.';
 
 CREATE FUNCTION vsm._value_stream_before() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -247,10 +262,10 @@ BEGIN
             USING ERRCODE = 'PT422', DETAIL = 'A stage is referred to by its name.',
                   HINT = 'Give each stage a name.';
     END IF;
-    IF new."order" < 0 THEN
-        RAISE EXCEPTION 'the order of stage "%" is negative', new.name
+    IF new."order" NOT BETWEEN 0 AND 1000000 THEN
+        RAISE EXCEPTION 'the order of stage "%" is out of range', new.name
             USING ERRCODE = 'PT422', DETAIL = format('It is %s.', new."order"),
-                  HINT = 'Number the stages of a stream from 0 or 1 upwards.';
+                  HINT = 'Number the stages of a stream from 0 or 1 upwards, up to 1000000.';
     END IF;
     IF new.category NOT IN ('wait', 'active', 'done') THEN
         RAISE EXCEPTION 'category "%" of stage "%" is not known', new.category, new.name
@@ -286,6 +301,7 @@ BEGIN
     IF tg_relid <> 'vsm.stages'::regclass THEN
         PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stages');
     END IF;
+    PERFORM vsm._hold_streams(ARRAY[old.stream]);
     -- waits for running moves and blocks new ones, which then see that the stage is gone
     PERFORM vsm._hold_items();
     -- a dropped stream leaves nothing, not even totals
@@ -314,6 +330,7 @@ BEGIN
     IF tg_relid <> 'vsm.stages'::regclass THEN
         PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stages');
     END IF;
+    PERFORM vsm._hold_streams(ARRAY[new.stream]);
     UPDATE vsm.value_streams v SET commitment_stage = new.name
     WHERE v.name = new.stream AND v.commitment_stage = old.name;
     RETURN NULL;
@@ -332,6 +349,7 @@ BEGIN
     IF tg_relid <> 'vsm.stages'::regclass THEN
         PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stages');
     END IF;
+    PERFORM vsm._hold_streams(ARRAY(SELECT c.stream FROM changed c));
     SELECT s.stream, s."order", string_agg(format('"%s"', s.name), ', ' ORDER BY s.id) AS names INTO bad
     FROM vsm.stages s WHERE s.stream IN (SELECT c.stream FROM changed c)
     GROUP BY 1, 2 HAVING count(*) > 1 LIMIT 1;
@@ -353,7 +371,8 @@ BEGIN
     END IF;
     IF tg_op = 'UPDATE' THEN
         -- waits for transactions that entered under the old limit; later ones see the new limit
-        IF EXISTS (SELECT FROM changed c JOIN before b USING (id) WHERE c.wip_limit < coalesce(b.wip_limit, c.wip_limit + 1)) THEN
+        IF EXISTS (SELECT FROM changed c JOIN before b USING (id)
+                   WHERE c.wip_limit < b.wip_limit OR c.wip_limit IS NOT NULL AND b.wip_limit IS NULL) THEN
             LOCK TABLE vsm.work_items IN SHARE ROW EXCLUSIVE MODE;
         END IF;
         SELECT array_agg(DISTINCT c.stream) INTO affected
@@ -366,7 +385,9 @@ BEGIN
                   HINT = 'Name another commitment_stage in vsm.value_streams first.';
         END IF;
     ELSE
-        SELECT array_agg(DISTINCT c.stream) INTO affected FROM changed c;
+        -- a stream had no items before it had a stage
+        SELECT array_agg(DISTINCT c.stream) INTO affected FROM changed c
+        WHERE tg_op = 'DELETE' OR EXISTS (SELECT FROM vsm.stages s WHERE s.stream = c.stream AND s.id NOT IN (SELECT n.id FROM changed n));
     END IF;
     PERFORM vsm._recompute_items(s) FROM unnest(affected) s;
     RETURN NULL;

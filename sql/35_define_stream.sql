@@ -59,8 +59,8 @@ BEGIN
         INSERT INTO vsm.work_item_types (name) VALUES ('feature'), ('bug'), ('task'), ('epic') ON CONFLICT DO NOTHING;
     END IF;
     -- waits for another session that defines the same stream
-    INSERT INTO vsm.value_streams AS v (name, time_zone, reopen_rule)
-    VALUES (of_stream, define_stream.time_zone, define_stream.reopen_rule)
+    INSERT INTO vsm.value_streams AS v (name, time_zone, reopen_rule, commitment_stage)
+    VALUES (of_stream, define_stream.time_zone, define_stream.reopen_rule, define_stream.commitment_stage)
     ON CONFLICT (name) DO UPDATE SET time_zone = excluded.time_zone, reopen_rule = excluded.reopen_rule
     WHERE (v.time_zone, v.reopen_rule) IS DISTINCT FROM (excluded.time_zone, excluded.reopen_rule);
 
@@ -76,6 +76,8 @@ BEGIN
     END IF;
     UPDATE vsm.value_streams v SET commitment_stage = define_stream.commitment_stage
     WHERE v.name = of_stream AND v.commitment_stage IS DISTINCT FROM define_stream.commitment_stage;
+    -- a new stream has it from the start, before it has stages
+    PERFORM vsm._check_commitment_stage(of_stream, define_stream.commitment_stage);
 
     SELECT v.* INTO result FROM vsm.value_streams v WHERE v.name = of_stream;
     RETURN result;

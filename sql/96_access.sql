@@ -14,24 +14,25 @@ COMMENT ON FUNCTION vsm._may_see(text, regclass) IS 'May the current user see th
 CREATE FUNCTION vsm._may_see_stage(stage_id bigint, on_table regclass) RETURNS boolean
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__may_see_stage';
 COMMENT ON FUNCTION vsm._may_see_stage(bigint, regclass) IS 'May the current user see the stream of the stage? Errors: 42501.';
-CREATE FUNCTION vsm._may_write(stream text, on_table regclass) RETURNS boolean
+CREATE FUNCTION vsm._may_write(stream text, on_table regclass, command text) RETURNS boolean
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__may_write';
-COMMENT ON FUNCTION vsm._may_write(text, regclass) IS
-    'May the current user write work items of the stream, or with null of all streams? Errors: 42501.';
-CREATE FUNCTION vsm._may_define(stream text, on_table regclass) RETURNS boolean
+COMMENT ON FUNCTION vsm._may_write(text, regclass, text) IS
+    'May the current user write work items of the stream, or with null of all streams? command: INSERT, UPDATE or DELETE. Errors: 42501.';
+CREATE FUNCTION vsm._may_define(stream text, on_table regclass, command text) RETURNS boolean
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__may_define';
-COMMENT ON FUNCTION vsm._may_define(text, regclass) IS
-    'May the current user define the stream and its stages, or with null all streams, and types? Errors: 42501.';
+COMMENT ON FUNCTION vsm._may_define(text, regclass, text) IS
+    'May the current user define the stream and its stages, or with null all streams, and types? command: INSERT, UPDATE or DELETE. '
+    'Errors: 42501.';
 CREATE FUNCTION vsm._has_rights_of(role name) RETURNS boolean
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__has_rights_of';
 COMMENT ON FUNCTION vsm._has_rights_of(name) IS 'Has the current user the rights of that role? False if the role does not exist.';
 
 ALTER TABLE vsm.work_items ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm.work_items FOR SELECT USING (vsm._may_see(stream, 'vsm.work_items'));
-CREATE POLICY added ON vsm.work_items FOR INSERT WITH CHECK (vsm._may_write(stream, 'vsm.work_items'));
+CREATE POLICY added ON vsm.work_items FOR INSERT WITH CHECK (vsm._may_write(stream, 'vsm.work_items', 'INSERT'));
 -- no check: an item never changes its stream, and each expression costs a move about 1 %
-CREATE POLICY changed ON vsm.work_items FOR UPDATE USING (vsm._may_write(stream, 'vsm.work_items')) WITH CHECK (true);
-CREATE POLICY deleted ON vsm.work_items FOR DELETE USING (vsm._may_write(stream, 'vsm.work_items'));
+CREATE POLICY changed ON vsm.work_items FOR UPDATE USING (vsm._may_write(stream, 'vsm.work_items', 'UPDATE')) WITH CHECK (true);
+CREATE POLICY deleted ON vsm.work_items FOR DELETE USING (vsm._may_write(stream, 'vsm.work_items', 'DELETE'));
 
 ALTER TABLE vsm.stage_transitions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm.stage_transitions FOR SELECT USING (vsm._may_see_stage(to_stage_id, 'vsm.stage_transitions'));
@@ -41,27 +42,27 @@ CREATE POLICY own ON vsm.import_refusals USING (imported_by = current_user AND v
 
 ALTER TABLE vsm.flow_metrics ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm.flow_metrics FOR SELECT USING (vsm._may_see(stream, 'vsm.flow_metrics'));
-CREATE POLICY added ON vsm.flow_metrics FOR INSERT WITH CHECK (vsm._may_write(stream, 'vsm.flow_metrics'));
-CREATE POLICY changed ON vsm.flow_metrics FOR UPDATE USING (vsm._may_write(stream, 'vsm.flow_metrics'));
-CREATE POLICY deleted ON vsm.flow_metrics FOR DELETE USING (vsm._may_write(stream, 'vsm.flow_metrics'));
+CREATE POLICY added ON vsm.flow_metrics FOR INSERT WITH CHECK (vsm._may_write(stream, 'vsm.flow_metrics', 'INSERT'));
+CREATE POLICY changed ON vsm.flow_metrics FOR UPDATE USING (vsm._may_write(stream, 'vsm.flow_metrics', 'UPDATE'));
+CREATE POLICY deleted ON vsm.flow_metrics FOR DELETE USING (vsm._may_write(stream, 'vsm.flow_metrics', 'DELETE'));
 
 ALTER TABLE vsm.value_streams ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm.value_streams FOR SELECT USING (vsm._may_see(name, 'vsm.value_streams'));
-CREATE POLICY added ON vsm.value_streams FOR INSERT WITH CHECK (vsm._may_define(name, 'vsm.value_streams'));
-CREATE POLICY changed ON vsm.value_streams FOR UPDATE USING (vsm._may_define(name, 'vsm.value_streams'));
-CREATE POLICY deleted ON vsm.value_streams FOR DELETE USING (vsm._may_define(name, 'vsm.value_streams'));
+CREATE POLICY added ON vsm.value_streams FOR INSERT WITH CHECK (vsm._may_define(name, 'vsm.value_streams', 'INSERT'));
+CREATE POLICY changed ON vsm.value_streams FOR UPDATE USING (vsm._may_define(name, 'vsm.value_streams', 'UPDATE'));
+CREATE POLICY deleted ON vsm.value_streams FOR DELETE USING (vsm._may_define(name, 'vsm.value_streams', 'DELETE'));
 
 ALTER TABLE vsm.stages ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm.stages FOR SELECT USING (vsm._may_see(stream, 'vsm.stages'));
-CREATE POLICY added ON vsm.stages FOR INSERT WITH CHECK (vsm._may_define(stream, 'vsm.stages'));
-CREATE POLICY changed ON vsm.stages FOR UPDATE USING (vsm._may_define(stream, 'vsm.stages'));
-CREATE POLICY deleted ON vsm.stages FOR DELETE USING (vsm._may_define(stream, 'vsm.stages'));
+CREATE POLICY added ON vsm.stages FOR INSERT WITH CHECK (vsm._may_define(stream, 'vsm.stages', 'INSERT'));
+CREATE POLICY changed ON vsm.stages FOR UPDATE USING (vsm._may_define(stream, 'vsm.stages', 'UPDATE'));
+CREATE POLICY deleted ON vsm.stages FOR DELETE USING (vsm._may_define(stream, 'vsm.stages', 'DELETE'));
 
 ALTER TABLE vsm.work_item_types ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm.work_item_types FOR SELECT USING (true);
-CREATE POLICY added ON vsm.work_item_types FOR INSERT WITH CHECK (vsm._may_define(NULL, 'vsm.work_item_types'));
-CREATE POLICY changed ON vsm.work_item_types FOR UPDATE USING (vsm._may_define(NULL, 'vsm.work_item_types'));
-CREATE POLICY deleted ON vsm.work_item_types FOR DELETE USING (vsm._may_define(NULL, 'vsm.work_item_types'));
+CREATE POLICY added ON vsm.work_item_types FOR INSERT WITH CHECK (vsm._may_define(NULL, 'vsm.work_item_types', 'INSERT'));
+CREATE POLICY changed ON vsm.work_item_types FOR UPDATE USING (vsm._may_define(NULL, 'vsm.work_item_types', 'UPDATE'));
+CREATE POLICY deleted ON vsm.work_item_types FOR DELETE USING (vsm._may_define(NULL, 'vsm.work_item_types', 'DELETE'));
 
 ALTER TABLE vsm.stream_access ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON vsm.stream_access FOR SELECT USING (vsm._has_rights_of(role));

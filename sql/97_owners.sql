@@ -17,9 +17,11 @@ BEGIN
         IF object.kind = 'VIEW' THEN
             EXECUTE format('GRANT ALL ON %s TO @extowner@ WITH GRANT OPTION', object.name);
             CONTINUE;
-        ELSIF object.kind = 'FUNCTION' THEN
-            EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', object.name);
         END IF;
         EXECUTE format('ALTER %s %s OWNER TO @extowner@', object.kind, object.name);
+        -- after that: what the catalog takes for the initial rights names the owner, so a dump repeats none of them
+        IF object.kind = 'FUNCTION' THEN
+            EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', object.name);
+        END IF;
     END LOOP;
 END $$;

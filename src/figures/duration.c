@@ -1,11 +1,11 @@
 /*
  * duration.c
- *		Elapsed time, a day always 24 hours.
+ *		Elapsed time: a day always has 24 hours.
  *
- * The server subtracts "1 day" from a timestamptz by the calendar of the
- * session's time zone, which is 23 or 25 hours twice a year.  Durations in the
- * ledger are elapsed time, so figures count in microseconds and turn them into
- * an interval only to show them, in the form "timestamptz - timestamptz" has.
+ * The server subtracts "1 day" from a timestamptz by the calendar of the session's
+ * time zone, in which a day has 23 or 25 hours twice a year.  Durations in the
+ * ledger are elapsed time, so figures count microseconds.  They become intervals
+ * only to be shown, in the form of "timestamptz - timestamptz".
  */
 #include "duration.h"
 
@@ -31,7 +31,7 @@ vsm__elapsed_us(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(vsm_elapsed_us(PG_GETARG_TIMESTAMPTZ(0), PG_GETARG_TIMESTAMPTZ(1)));
 }
 
-/* vsm._interval_us(interval) -> bigint: microseconds, a day 24 hours, a month 30 days */
+/* vsm._interval_us(interval) -> bigint: microseconds; a day has 24 hours, a month 30 days */
 Datum
 vsm__interval_us(PG_FUNCTION_ARGS)
 {
@@ -45,23 +45,28 @@ vsm__interval(PG_FUNCTION_ARGS)
 	PG_RETURN_INTERVAL_P(vsm_interval(PG_GETARG_INT64(0)));
 }
 
-/* vsm._entered_at(left_at timestamptz, stay interval) -> timestamptz */
+/*
+ * vsm._entered_at(left_at timestamptz, stay interval) -> timestamptz: when a visit
+ * to a stage began
+ */
 Datum
 vsm__entered_at(PG_FUNCTION_ARGS)
 {
 	TimestampTz left_at = vsm_require_finite(PG_GETARG_TIMESTAMPTZ(0), "the end of a visit");
 	TimestampTz entered_at;
 
-	if (pg_sub_s64_overflow(left_at, vsm_interval_us(PG_GETARG_INTERVAL_P(1)), &entered_at) || !IS_VALID_TIMESTAMP(entered_at))
+	if (pg_sub_s64_overflow(left_at, vsm_interval_us(PG_GETARG_INTERVAL_P(1)), &entered_at) ||
+		!IS_VALID_TIMESTAMP(entered_at))
 		ereport(ERROR,
 				errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				errmsg("timestamp out of range"),
-				errdetail("A visit that ended at %s and took so long began at no time that PostgreSQL can tell.", timestamptz_to_str(left_at)),
-				errhint("Give the time spent in the stage."));
+				errdetail("A visit of that length that ended at %s would begin outside the range of timestamptz.",
+						  timestamptz_to_str(left_at)),
+				errhint("Give the time that was spent in the stage."));
 	PG_RETURN_TIMESTAMPTZ(entered_at);
 }
 
-/* Both are finite, or else refused. */
+/* Refuses infinite times. */
 int64
 vsm_elapsed_us(TimestampTz from, TimestampTz until)
 {
@@ -80,9 +85,9 @@ refuse_times(TimestampTz from, TimestampTz until)
 
 	ereport(ERROR,
 			errcode(VSM_UNPROCESSABLE),
-			errmsg("elapsed time needs two finite times, less than 292,000 years apart"),
-			errdetail("They are %s and %s.", first, timestamptz_to_str(until)),
-			errhint("Give the window's bounds as points in time."));
+			errmsg("elapsed time needs two finite times that are less than 292,000 years apart"),
+			errdetail("The times are %s and %s.", first, timestamptz_to_str(until)),
+			errhint("Give finite times as the bounds of the window."));
 }
 
 Interval *
@@ -107,7 +112,7 @@ vsm_interval_us(const Interval *interval)
 		ereport(ERROR,
 				errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				errmsg("interval out of range"),
-				errdetail("A duration has as many microseconds as bigint counts."),
+				errdetail("The microseconds of a duration must fit in a bigint."),
 				errhint("Give a duration of less than 290,000 years."));
 	return us;
 }

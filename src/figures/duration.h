@@ -1,6 +1,6 @@
 /*
  * duration.h
- *		Elapsed time, a day always 24 hours.
+ *		Elapsed time: a day always has 24 hours.
  */
 #ifndef VSM_DURATION_H
 #define VSM_DURATION_H

@@ -209,7 +209,7 @@ begin_sequence(MemoryContext context)
 static void
 follow_state(Sequence *sequence)
 {
-	const VsmStage *to = vsm_visible_stage(sequence->stage_id);
+	const VsmStage *to = vsm_told_stage(sequence->stage_id);
 
 	sequence->known = to && (sequence->first || sequence->known);
 	sequence->finishes = false;

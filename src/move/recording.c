@@ -101,7 +101,7 @@ record_insert(TriggerData *trigdata)
 	counted = vsm_row_counted_in(&stored);
 	if (is_replica() || (!vsm_row_has_state(&stored) && vsm_takes_rows_as_they_are(items)))
 	{
-		vsm_wip_changed(items, 0, counted);
+		vsm_wip_count_move(items, 0, counted);
 		return;
 	}
 	vsm_row_state(&state, &stored);
@@ -110,14 +110,14 @@ record_insert(TriggerData *trigdata)
 	{
 		if (!vsm_takes_rows_as_they_are(items))
 			refuse_other_row(trigdata, row.work_item_id);
-		vsm_wip_changed(items, 0, counted);
+		vsm_wip_count_move(items, 0, counted);
 		return;
 	}
 	if (!fits_definitions(&stored))
 		refuse_other_row(trigdata, row.work_item_id);
 	row.id = decision.ledger_id;
 	row.wip_breach = keep_place(items, counted);
-	vsm_wip_changed(items, 0, counted);
+	vsm_wip_count_move(items, 0, counted);
 	row.to_stage_id = state.stage_id;
 	row.at = state.stage_entered_at;
 	row.type = vsm_row_text(&stored, ITEM_TYPE);
@@ -149,7 +149,7 @@ record_update(TriggerData *trigdata)
 	if (is_replica() || (!(vsm_row_has_state(&old) && vsm_row_has_state(&new)) &&
 						 !vsm_recording && vsm_takes_rows_as_they_are(items)))
 	{
-		vsm_wip_changed(items, left, entered);
+		vsm_wip_count_move(items, left, entered);
 		return;
 	}
 	vsm_row_state(&before, &old);
@@ -166,14 +166,14 @@ record_update(TriggerData *trigdata)
 		vsm_require_recording_right(items);
 		if (vsm_recording)
 			refuse_other_row(trigdata, row.work_item_id);
-		vsm_wip_changed(items, left, entered);
+		vsm_wip_count_move(items, left, entered);
 		return;
 	}
 	row.id = decision.ledger_id;
 	/* with VSM_LIMIT_REJECT, the BEFORE trigger has refused what exceeds the limit */
 	if (vsm_wip_limit_action != VSM_LIMIT_REJECT)
 		row.wip_breach = keep_place(items, entered);
-	vsm_wip_changed(items, left, entered);
+	vsm_wip_count_move(items, left, entered);
 	row.from_stage_id = before.stage_id;
 	row.to_stage_id = after.stage_id;
 	row.at = after.stage_entered_at;
@@ -214,7 +214,7 @@ keep_place(Relation items, int64 stage_id)
 {
 	const VsmStage *stage = stage_id == 0 ? NULL : vsm_stage(stage_id);
 
-	return stage ? vsm_wip_enter(items, stage, true) : 0;
+	return stage ? vsm_limit_reserve_place(items, stage, true) : 0;
 }
 
 /* Under replication only WIP is counted: the ledger is replicated by itself. */
@@ -234,7 +234,7 @@ forget_deleted_item(TriggerData *trigdata)
 	int64		work_item_id;
 
 	vsm_read_row(&old, trigdata->tg_trigtuple, RelationGetDescr(items));
-	vsm_wip_changed(items, vsm_row_counted_in(&old), 0);
+	vsm_wip_count_move(items, vsm_row_counted_in(&old), 0);
 	if (is_replica())
 		return;
 	vsm_require_recording_right(items);

@@ -93,7 +93,7 @@ vsm_copy_stage_entered(const VsmMove *move, VsmStage *stage)
 	const VsmStage *known;
 
 	CHECK_FOR_INTERRUPTS();
-	known = vsm_visible_stage(move->to_stage_id);
+	known = vsm_told_stage(move->to_stage_id);
 
 	if (known == NULL)
 		return false;

@@ -183,7 +183,7 @@ move_item(Relation rel, VsmRequest *request, ItemRow *old, ItemRow *new)
 
 	at = time_of_move(request, state.stage_entered_at, now, work_item_id);
 	if (to.category != VSM_DONE && vsm_wip_limit_action == VSM_LIMIT_REJECT)
-		(void) vsm_wip_enter(rel, &to, false);
+		(void) vsm_limit_reserve_place(rel, &to, false);
 	vsm_state_move(&state, &from, &to, at);
 	vsm_note_decision(VSM_DECIDED_MOVE, work_item_id, &state, request);
 	return vsm_row_with_state(new, &state, now, RelationGetDescr(rel));

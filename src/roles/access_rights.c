@@ -27,12 +27,12 @@
 
 #include "errors.h"
 #include "owner.h"
-#include "trigger_guard.h"
 
 static void require_tables_owner(void);
+static void refuse_owners(Oid role);
 static Oid	schemas_owner(void);
 static char *quoted_role(Oid role);
-static uint64 for_each_right(const char *query, Datum level, const char *verb, const char *preposition, const char *role);
+static uint64 for_each_right(Oid grantor, const char *query, Datum level, const char *verb, const char *preposition, const char *role);
 
 PG_FUNCTION_INFO_V1(vsm__require_owner);
 PG_FUNCTION_INFO_V1(vsm__grant_rights);
@@ -50,9 +50,12 @@ vsm__require_owner(PG_FUNCTION_ARGS)
 Datum
 vsm__grant_rights(PG_FUNCTION_ARGS)
 {
+	Oid			role = PG_GETARG_OID(0);
+
 	require_tables_owner();
-	if (for_each_right("SELECT r FROM vsm._rights_of_level($1) r", PG_GETARG_DATUM(1),
-					   "GRANT", "TO", quoted_role(PG_GETARG_OID(0))) == 0)
+	refuse_owners(role);
+	if (for_each_right(schemas_owner(), "SELECT r FROM vsm._rights_of_level($1) r", PG_GETARG_DATUM(1),
+					   "GRANT", "TO", quoted_role(role)) == 0)
 		ereport(ERROR,
 				errcode(VSM_UNPROCESSABLE),
 				errmsg("access level \"%s\" is not known", TextDatumGetCString(PG_GETARG_DATUM(1))),
@@ -61,27 +64,50 @@ vsm__grant_rights(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* vsm._revoke_rights(role regrole, kept_level text) -> void; null: nothing is kept */
+/*
+ * vsm._revoke_rights(role regrole, kept_level text) -> void; null: nothing is kept
+ *
+ * In a database that the tables' owner has restored, that owner granted the rights
+ * on schemas and views, and no other role can revoke them.
+ */
 Datum
 vsm__revoke_rights(PG_FUNCTION_ARGS)
 {
+	Oid			role = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	Oid			grantors[2] = {schemas_owner(), vsm_tables_owner()};
+
 	require_tables_owner();
-	(void) for_each_right("SELECT r FROM vsm._rights_of_level('admin') r"
-						  " EXCEPT SELECT r FROM vsm._rights_of_level($1) r",
-						  PG_ARGISNULL(1) ? CStringGetTextDatum("none") : PG_GETARG_DATUM(1),
-						  "REVOKE", "FROM", quoted_role(PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0)));
+	refuse_owners(role);
+	for (int i = 0; i < (grantors[0] == grantors[1] ? 1 : 2); i++)
+		(void) for_each_right(grantors[i],
+							  "SELECT r FROM vsm._rights_of_level('admin') r"
+							  " EXCEPT SELECT r FROM vsm._rights_of_level($1) r",
+							  PG_ARGISNULL(1) ? CStringGetTextDatum("none") : PG_GETARG_DATUM(1),
+							  "REVOKE", "FROM", quoted_role(role));
 	PG_RETURN_VOID();
 }
 
 static void
 require_tables_owner(void)
 {
-	if (!has_privs_of_role(GetUserId(), vsm_owner_of(vsm_relation(VSM_TABLE_ITEMS))))
+	if (!has_privs_of_role(GetUserId(), vsm_tables_owner()))
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				errmsg("permission denied to grant access"),
 				errdetail("Granting access needs the rights of the owner of vsm's tables."),
 				errhint("Ask the owner, who created the extension."));
+}
+
+/* An owner of the tables or schemas has all rights by that; without them the extension would stop working. */
+static void
+refuse_owners(Oid role)
+{
+	if (role == vsm_tables_owner() || role == schemas_owner())
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("the access of role \"%s\" cannot be changed", GetUserNameFromId(role, false)),
+				errdetail("It owns the extension's tables or schemas, and has all rights by that."),
+				errhint("Name another role."));
 }
 
 static Oid
@@ -112,12 +138,12 @@ quoted_role(Oid role)
 	return pstrdup(quote_identifier(name));
 }
 
-/* Grant or revoke the rights that the query returns, as the owner of the schemas; how many? */
+/* Grant or revoke the rights that the query returns, as the grantor; how many? */
 static uint64
-for_each_right(const char *query, Datum level, const char *verb, const char *preposition, const char *role)
+for_each_right(Oid grantor, const char *query, Datum level, const char *verb, const char *preposition, const char *role)
 {
 	Oid			types[1] = {TEXTOID};
-	VsmOwner	before = vsm_become_owner(schemas_owner());
+	VsmOwner	before = vsm_become_owner(grantor);
 	SPITupleTable *rights;
 	uint64		count;
 

@@ -35,6 +35,7 @@ PG_FUNCTION_INFO_V1(vsm__import_begin);
 PG_FUNCTION_INFO_V1(vsm__import_apply);
 PG_FUNCTION_INFO_V1(vsm_refresh_flow_metrics);
 PG_FUNCTION_INFO_V1(vsm__prepare);
+PG_FUNCTION_INFO_V1(vsm__stage_id_used);
 
 /*
  * vsm._import_begin(stream text, on_error text) -> text
@@ -104,6 +105,21 @@ vsm__prepare(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/*
+ * vsm._stage_id_used(stage_id bigint) -> boolean
+ *		Do the totals remember a stage of that id?  It may have been one of another stream.
+ */
+Datum
+vsm__stage_id_used(PG_FUNCTION_ARGS)
+{
+	Oid			types[1] = {INT8OID};
+	Datum		values[1] = {PG_GETARG_DATUM(0)};
+
+	require_right(VSM_TABLE_STAGES, ACL_INSERT);
+	return run_as_owner(fcinfo, "SELECT EXISTS (SELECT FROM vsm._totals_kept k WHERE $1 IN (k.a, CASE k.kind WHEN 3 THEN k.b END))",
+						1, types, values, NULL);
+}
+
 /* Raise an error unless the caller has the right on the table. */
 static void
 require_right(VsmRelation table, AclMode right)
@@ -141,7 +157,7 @@ require_definer(FunctionCallInfo fcinfo)
 static Datum
 run_as_owner(FunctionCallInfo fcinfo, const char *query, int nargs, Oid *types, Datum *values, const char *nulls)
 {
-	VsmOwner	before = vsm_become_owner(vsm_owner_of(vsm_relation(VSM_TABLE_ITEMS)));
+	VsmOwner	before = vsm_become_owner(vsm_tables_owner());
 	Datum		result;
 	Form_pg_attribute attribute;
 

@@ -35,7 +35,7 @@
 #include "owner.h"
 #include "trigger_guard.h"
 
-/* Which of SELECT, INSERT, UPDATE and DELETE a role has, on a table or on any of its columns. */
+/* Which of SELECT, INSERT, UPDATE and DELETE a role has, on the whole table. */
 typedef struct TableRights
 {
 	Oid			table;
@@ -68,9 +68,9 @@ static int	nasked_tables = 0;
 
 static inline Access *access_of_user(void);
 static Access *look_up_access(Oid role);
-static bool may_on_table(FunctionCallInfo fcinfo, VsmLevel level, AclMode rights);
-static bool has_right(Access *access, Oid table, AclMode rights);
-static AclMode rights_on_table(Oid table, Oid role);
+static bool may_on_table(FunctionCallInfo fcinfo, VsmLevel level, AclMode right);
+static AclMode right_to_write(FunctionCallInfo fcinfo);
+static bool has_right(Access *access, Oid table, AclMode right);
 static bool watch_table(Oid table);
 static void refuse_borrowed_right(Oid table);
 static void forget_accesses(void);
@@ -107,18 +107,18 @@ vsm__may_see_stage(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(true);
 }
 
-/* vsm._may_write(stream text, on_table regclass) -> boolean; stream null: every stream */
+/* vsm._may_write(stream text, on_table regclass, command text) -> boolean; stream null: every stream */
 Datum
 vsm__may_write(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(may_on_table(fcinfo, VSM_WRITER, ACL_WRITE));
+	PG_RETURN_BOOL(may_on_table(fcinfo, VSM_WRITER, right_to_write(fcinfo)));
 }
 
-/* vsm._may_define(stream text, on_table regclass) -> boolean; stream null: every stream, and types */
+/* vsm._may_define(stream text, on_table regclass, command text) -> boolean; stream null: every stream, and types */
 Datum
 vsm__may_define(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(may_on_table(fcinfo, VSM_ADMIN, ACL_WRITE));
+	PG_RETURN_BOOL(may_on_table(fcinfo, VSM_ADMIN, right_to_write(fcinfo)));
 }
 
 /* vsm._has_rights_of(role name) -> boolean; false when there is no such role */
@@ -132,7 +132,7 @@ vsm__has_rights_of(PG_FUNCTION_ARGS)
 
 /* Answers a row policy: the stream is argument 0, the table argument 1. */
 static bool
-may_on_table(FunctionCallInfo fcinfo, VsmLevel level, AclMode rights)
+may_on_table(FunctionCallInfo fcinfo, VsmLevel level, AclMode right)
 {
 	Access	   *access = access_of_user();
 
@@ -142,14 +142,41 @@ may_on_table(FunctionCallInfo fcinfo, VsmLevel level, AclMode rights)
 		return !PG_ARGISNULL(0) && vsm_may(level, text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	if (PG_ARGISNULL(1))
 		return false;
-	if (!has_right(access, PG_GETARG_OID(1), rights))
+	if (!has_right(access, PG_GETARG_OID(1), right))
 		refuse_borrowed_right(PG_GETARG_OID(1));
 	return true;
 }
 
-/* Has the role any of these rights on the table or on a column of it? */
+/* The right to the policy's command, which is argument 2; no right for any other text. */
+static AclMode
+right_to_write(FunctionCallInfo fcinfo)
+{
+	const text *command = PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2);
+
+	if (command == NULL || VARSIZE_ANY_EXHDR(command) != 6)
+		return ACL_NO_RIGHTS;
+	switch (*VARDATA_ANY(command))
+	{
+		case 'I':
+			return ACL_INSERT;
+		case 'U':
+			return ACL_UPDATE;
+		case 'D':
+			return ACL_DELETE;
+		default:
+			return ACL_NO_RIGHTS;
+	}
+}
+
+/*
+ * has_right
+ *		Has the role that right on the whole table?
+ *
+ * Rights on columns do not count: through another role's view, a query may use
+ * all columns, and a policy cannot tell which.
+ */
 static bool
-has_right(Access *access, Oid table, AclMode rights)
+has_right(Access *access, Oid table, AclMode right)
 {
 	AclMode		has;
 
@@ -157,24 +184,12 @@ has_right(Access *access, Oid table, AclMode rights)
 		return true;
 	for (int i = 0; i < access->ntables; i++)
 		if (access->tables[i].table == table)
-			return (access->tables[i].rights & rights) != 0;
-	has = rights_on_table(table, access->role);
+			return (access->tables[i].rights & right) != 0;
+	has = pg_class_aclmask(table, access->role, ACL_SELECT | ACL_WRITE, ACLMASK_ALL);
 	/* not kept if rights changed during the look-up, or if there is no place */
 	if (!roles_changed && access->ntables < KEPT_TABLES && watch_table(table))
 		access->tables[access->ntables++] = (TableRights){.table = table, .rights = has};
-	return (has & rights) != 0;
-}
-
-static AclMode
-rights_on_table(Oid table, Oid role)
-{
-	AclMode		has;
-
-	has = pg_class_aclmask(table, role, ACL_SELECT | ACL_WRITE, ACLMASK_ALL);
-	for (AclMode right = ACL_INSERT; right <= ACL_UPDATE; right <<= 1)
-		if ((has & right) == 0 && pg_attribute_aclcheck_all(table, role, right, ACLMASK_ANY) == ACLCHECK_OK)
-			has |= right;
-	return has;
+	return (has & right) != 0;
 }
 
 /* Have relation_changed() look at this table; false if there is no place for it. */
@@ -190,7 +205,7 @@ watch_table(Oid table)
 	return true;
 }
 
-/* Without a right on the table, a role gets here only through another role's view. */
+/* A role without the right on the whole table gets here by a right on columns, or through another role's view. */
 static void
 refuse_borrowed_right(Oid table)
 {
@@ -200,7 +215,7 @@ refuse_borrowed_right(Oid table)
 	ereport(ERROR,
 			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			errmsg("permission denied for table %s", name ? name : "of vsm"),
-			errdetail("Role \"%s\" uses the table through a view of another role and has no right on the table itself.", user),
+			errdetail("Role \"%s\" has no such right of its own on the whole table; rights on columns, and those of a view's owner, do not count.", user),
 			errhint("Ask for vsm.grant_access(role, level, stream), or let the owner of the table own the view."));
 }
 
@@ -239,11 +254,24 @@ vsm_may_see_stage(int64 stage_id)
 	return stage && vsm_may(VSM_READER, stage->stream);
 }
 
-/* The stage, or NULL if the user may not see its stream: for ids that a caller gives. */
+/* The stage, or NULL if the user may not see its stream. */
 const VsmStage *
 vsm_visible_stage(int64 stage_id)
 {
 	return vsm_may_see_stage(stage_id) ? vsm_stage(stage_id) : NULL;
+}
+
+/*
+ * vsm_told_stage
+ *		The stage of an id that the caller gives; NULL if its stream is hidden from the user.
+ *
+ * Raises 42501 if the user may not read stages at all.
+ */
+const VsmStage *
+vsm_told_stage(int64 stage_id)
+{
+	vsm_require_reading(vsm_relation(VSM_TABLE_STAGES));
+	return vsm_visible_stage(stage_id);
 }
 
 /*
@@ -381,7 +409,7 @@ compute_access(Access *access, const VsmGrant *grants, int count)
 static bool
 passes_row_security(Oid role)
 {
-	return has_bypassrls_privilege(role) || has_privs_of_role(role, vsm_owner_of(vsm_relation(VSM_TABLE_ITEMS)));
+	return has_bypassrls_privilege(role) || has_privs_of_role(role, vsm_tables_owner());
 }
 
 /* Syscache callback: only marks, since it may come at any time. */

@@ -13,6 +13,7 @@
 extern bool vsm_may(VsmLevel level, const char *stream);
 extern bool vsm_may_see_stage(int64 stage_id);
 extern const VsmStage *vsm_visible_stage(int64 stage_id);
+extern const VsmStage *vsm_told_stage(int64 stage_id);
 extern void vsm_require_reading(Oid table);
 extern void vsm_require_access(VsmLevel level, const char *stream);
 

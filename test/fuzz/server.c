@@ -1,6 +1,6 @@
 /*
  * server.c
- *		The functions of the server that src/percentiles/sketch_type.c calls, as far as it can tell.
+ *		The functions of the server that src/percentiles/sketch_{sql,type,operators}.c call, as far as they can tell.
  */
 #include "server.h"
 

@@ -144,7 +144,7 @@ sub quiet_server
 	return;
 }
 
-# Without a role, or with one that the gateway's user is not a member of, nothing is to be had.
+# Without a role, or with one that the gateway's user is not a member of, every request is refused.
 sub refused_role
 {
 	my ($gw, $claims, $token) = @_;

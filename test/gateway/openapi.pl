@@ -105,7 +105,7 @@ sub docs
 		my $again = $gw->request('GET', $path, undef, 'if-none-match' => "\"other\", W/$tag");
 		is("$again->{status} $again->{headers}{etag}", "304 $tag", 'who has it is told so');
 		is($again->{content} // '', '', 'and does not get it again');
-		is($gw->request('GET', $path, undef, 'if-none-match' => '"other"')->{status}, 200, 'but for something else');
+		is($gw->request('GET', $path, undef, 'if-none-match' => '"other"')->{status}, 200, 'and the page in full for another tag');
 	}
 	return;
 }

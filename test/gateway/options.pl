@@ -54,7 +54,7 @@ unlike("$out$errors", qr/hunter2/, 'nor is another when something else is wrong'
 my $node = database('options');
 my %old = (DATABASE_URL => '', DATABASE_HOST => $node->host, DATABASE_PORT => $node->port, DATABASE_NAME => 'postgres', DATABASE_USER => scalar getpwuid($<), DATABASE_PASSWORD => $secret);
 my $gw = Service->start($node, env => \%old);
-is($gw->eventually('/ready', 200)->{status}, 200, 'DATABASE_HOST and its kin lead to the database');
+is($gw->eventually('/ready', 200)->{status}, 200, 'DATABASE_HOST and the variables like it lead to the database');
 unlike($gw->log, qr/hunter2/, 'the password is not logged');
 $gw->finish;
 

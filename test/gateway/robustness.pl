@@ -219,7 +219,7 @@ sub vanishing
 		my $whole = request_text('POST /api/v1/work-items', $body, 'Content-Type: application/json', 'Content-Length: ' . length $body);
 		my $socket = connection();
 		syswrite $socket, substr $whole, 0, int(length($whole) * $n / 101);
-		# a reset, not a farewell
+		# a reset, not an orderly close
 		setsockopt $socket, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0 if $n % 2;
 		close $socket;
 	}

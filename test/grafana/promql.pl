@@ -1,7 +1,7 @@
 # promql.pl: every panel and rule over Prometheus answers, from a real Prometheus that scrapes two real gateways
 #
 # The gateways (VSM_GATEWAY, else build/vsm-gateway) serve database vsm_promql of the server of PGHOST, with the demo's
-# simulated stream.  Prometheus runs with docker/prometheus/, but for where the gateways are and how often they are asked.
+# simulated stream.  Prometheus runs with docker/prometheus/, except where the gateways are and how often they are asked.
 
 use strict;
 use warnings;

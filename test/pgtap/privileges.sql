@@ -8,35 +8,7 @@ CREATE ROLE vsm_t_writer;
 CREATE ROLE "vsm_t Other-Writer";
 CREATE ROLE vsm_t_admin;
 
--- Runs a statement as a role: "ok", or everything the error says.
-CREATE FUNCTION pg_temp.try(role name, statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    code text;
-    message text;
-    detail text;
-    hint text;
-BEGIN
-    EXECUTE format('SET LOCAL ROLE %I', role);
-    EXECUTE statement;
-    RESET ROLE;
-    RETURN 'ok';
-EXCEPTION WHEN OTHERS THEN		-- the role goes back with it
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN concat_ws(' | ', code, message, nullif(detail, ''), nullif(hint, ''));
-END $$;
-
--- Runs a query as a role: its first value, or the error.
-CREATE FUNCTION pg_temp.ask(role name, query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    answer text;
-BEGIN
-    EXECUTE format('SET LOCAL ROLE %I', role);
-    EXECUTE query INTO answer;
-    RESET ROLE;
-    RETURN answer;
-EXCEPTION WHEN OTHERS THEN
-    RETURN concat_ws(' | ', sqlstate, sqlerrm);
-END $$;
+\ir as_role.psql
 
 SELECT no_plan();
 

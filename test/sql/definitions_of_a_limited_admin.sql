@@ -29,6 +29,23 @@ UPDATE vsm.value_streams SET time_zone = 'europe/berlin' WHERE name = 'a';
 UPDATE vsm.value_streams SET id = id + 100, commitment_stage = 'todo' WHERE name = 'a';
 RESET ROLE;
 
+-- ids of a stream that is gone, whose totals the stages would get
+SELECT name FROM vsm.define_stream('gone', '[{"name": "todo", "category": "wait"}, {"name": "done", "category": "done"}]');
+INSERT INTO vsm.work_items (title, stream) VALUES ('x', 'gone') RETURNING id AS item \gset
+SELECT to_stage_id IS NOT NULL AS moved FROM vsm.transition(:item, 'done');
+SELECT min(id) AS todo, max(id) AS done FROM vsm.stages WHERE stream = 'gone' \gset
+DELETE FROM vsm.work_items WHERE stream = 'gone';
+DELETE FROM vsm.value_streams WHERE name = 'gone';
+SET ROLE regress_vsm_one;
+INSERT INTO vsm.stages (id, stream, name, "order", category) VALUES (:todo, 'a', 'heir', 101, 'wait');
+INSERT INTO vsm.stages (id, stream, name, "order", category) VALUES (:done, 'a', 'heir', 101, 'done');
+-- the greatest numbers that a stage can have
+UPDATE vsm.stages SET wip_limit = 2147483647 WHERE stream = 'a' AND name = 'doing';
+UPDATE vsm.stages SET wip_limit = NULL WHERE stream = 'a' AND name = 'doing';
+UPDATE vsm.stages SET "order" = 2147483647 WHERE stream = 'a' AND name = 'done';
+UPDATE vsm.stages SET "order" = 1000000 WHERE stream = 'a' AND name = 'done';
+RESET ROLE;
+
 SET ROLE regress_vsm_all;
 SELECT title FROM vsm.create_work_item('goes on', stream => 'b');
 SELECT vsm_api.prometheus() ~ 'vsm_throughput_per_day\{stream="b"\} 0' AS scraped;

@@ -3,20 +3,9 @@ SET TimeZone = 'UTC';
 SET DateStyle = ISO;
 SET IntervalStyle = postgres;
 CREATE EXTENSION vsm;
-SELECT name FROM vsm.define_stream('flow', '[{"name": "Inbox", "category": "wait"}, {"name": "Work"}, {"name": "Queue", "category": "wait"},
-    {"name": "Check"}, {"name": "Done", "category": "done"}]');
--- Entries by day of January 2024.  B, E and G are reopened; C and G never start; D and F move back; F skips Work, H Inbox; E and F are open.
-CREATE VIEW events AS
-    SELECT m.item AS case_id, split_part(e, ' ', 1) AS stage, timestamptz '2023-12-31 UTC' + split_part(e, ' ', 2)::integer * interval '1 day' AS entered_at, m.type
-    FROM (VALUES ('A', 'bug', '{Inbox 1,Work 2,Queue 4,Check 5,Done 7}'::text[]),
-                 ('B', 'task', '{Inbox 1,Work 3,Done 5,Work 9,Done 11}'),
-                 ('C', 'task', '{Inbox 2,Done 6}'),
-                 ('D', 'bug', '{Inbox 3,Work 4,Inbox 6,Work 8,Check 9,Done 10}'),
-                 ('E', 'task', '{Inbox 4,Work 6,Done 8,Inbox 10}'),
-                 ('F', 'task', '{Inbox 8,Check 9,Queue 12}'),
-                 ('G', 'bug', '{Inbox 5,Done 9,Inbox 10,Done 12}'),
-                 ('H', 'task', '{Work 11,Done 12}')) m (item, type, entries), unnest(m.entries) e;
-SELECT * FROM vsm.import_events('events', 'flow');
+\getenv inputs PG_ABS_SRCDIR
+\set setup :inputs '/sql/setup/eight_items.psql'
+\i :setup
 
 -- C on 6, A on 7, D on 10, B on 11 (its latest), G and H on 12.
 SELECT * FROM vsm.throughput('flow', '2024-01-05', '2024-01-13');

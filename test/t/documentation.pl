@@ -35,7 +35,7 @@ my $cron = q{
 # Before the first block of a file; README.md creates the extension itself.
 my %before = (
 	'README.md' => $changelog,
-	'doc/operations.md' => "$cron; CREATE EXTENSION vsm; SELECT vsm.define_stream('default')",
+	'doc/operations.md' => "$cron; CREATE ROLE old_owner; CREATE ROLE new_owner; CREATE EXTENSION vsm; SELECT vsm.define_stream('default')",
 	'doc/reference.md' => "$changelog; CREATE EXTENSION vsm;" . q{
 		SELECT vsm.define_stream('support', '[{"name": "New", "category": "wait"}, {"name": "Working"},
 			{"name": "Waiting", "category": "wait"}, {"name": "Closed", "category": "done"}]');

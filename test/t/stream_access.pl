@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use FindBin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -108,11 +109,53 @@ for my $owner ($superuser, 'Db Owner')
 		$node->safe_psql('postgres', 'CREATE DATABASE by_superuser');
 		$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'by_superuser', "$dir/owner_custom" ], 'a superuser restores what another owner dumped');
 		is(access('by_superuser'), $before, 'and all is as closed, and as open, as it was');
+
+		# in a copy that the owner restored, the grants on schemas and views are the owner's
+		$node->safe_psql('owner_custom', q{SET SESSION AUTHORIZATION "Db Owner"; SELECT vsm.revoke_access('reader')});
+		is($node->safe_psql('owner_custom', q{SELECT string_agg(c.oid::regclass::text, ',') FROM pg_class c
+				WHERE c.relnamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace) AND c.relkind IN ('r', 'v', 'm', 'S')
+				AND CASE c.relkind WHEN 'S' THEN has_sequence_privilege('reader', c.oid, 'USAGE')
+					ELSE has_table_privilege('reader', c.oid, 'SELECT, INSERT, UPDATE, DELETE') END}) . '|'
+				. $node->safe_psql('owner_custom', q{SELECT has_schema_privilege('reader', 'vsm', 'USAGE') OR has_schema_privilege('reader', 'vsm_api', 'USAGE')}),
+			'|f', 'and revoke_access takes them back');
 	}
 	# who is limited cannot dump what he does not see
 	$node->command_fails_like([ 'pg_dump', '-U', 'Limited Writer', '--data-only', '--table', 'vsm.work_items', $who ],
 		qr/row-level security|permission denied/, "$who: a limited role cannot dump");
 }
+
+# The role that created the extension is named nowhere in a dump: another one restores it where that role is gone.
+$node->safe_psql('postgres', 'CREATE ROLE founder LOGIN CREATEDB; CREATE ROLE heir LOGIN CREATEDB');
+{
+	local $ENV{PGUSER} = 'founder';
+	$node->safe_psql('postgres', 'CREATE DATABASE founded');
+	$node->safe_psql('founded', q{CREATE EXTENSION vsm; SELECT vsm.create_work_item('item'); SELECT vsm.grant_access('reader', 'reader')});
+	$node->command_ok([ 'pg_dump', '--format=custom', '--file', "$dir/founded", 'founded' ], 'dumped by the founder');
+}
+$node->safe_psql('postgres', 'DROP DATABASE founded; DROP OWNED BY founder; DROP ROLE founder');
+{
+	local $ENV{PGUSER} = 'heir';
+	$node->safe_psql('postgres', 'CREATE DATABASE inherited');
+	$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'inherited', "$dir/founded" ], 'restored by another role, where the founder is gone');
+	is($node->safe_psql('inherited', q{SELECT string_agg(p.proname, ',') FROM pg_proc p, aclexplode(p.proacl) a WHERE p.prosecdef AND a.grantee <> p.proowner}), '',
+		'and nobody but the owner may execute what has the rights of the owner');
+}
+
+# Another owner: the statements of doc/operations.md.
+my ($statements) = slurp_file("$FindBin::RealBin/../../doc/operations.md") =~ /^### Another owner\n.*?^```sql\n(.*?)^```/ms;
+$statements =~ s/\bold_owner\b/heir/g;
+$statements =~ s/\bnew_owner\b/next_owner/g;
+$node->safe_psql('postgres', 'CREATE ROLE next_owner LOGIN');
+$node->safe_psql('inherited', $statements);
+is($node->safe_psql('inherited', q{SELECT title FROM vsm.create_work_item('as the new owner')}, extra_params => [ '-U', 'next_owner' ]),
+	'as the new owner', 'the new owner writes');
+$node->safe_psql('inherited', q{SELECT vsm.grant_access('granted', 'writer')}, extra_params => [ '-U', 'next_owner' ]);
+is($node->safe_psql('inherited', q{SELECT title FROM vsm.create_work_item('as a writer')}, extra_params => [ '-U', 'granted' ]),
+	'as a writer', 'and gives others access');
+$node->command_ok([ 'pg_dump', '-U', 'next_owner', '--file', "$dir/next", 'inherited' ], 'and dumps');
+$node->safe_psql('inherited', 'DROP OWNED BY heir');
+$node->safe_psql('postgres', 'DROP OWNED BY heir; DROP ROLE heir');
+ok(!$node->psql('inherited', q{SELECT vsm.create_work_item('later')}, extra_params => [ '-U', 'granted' ]), 'the old owner can go');
 
 $node->stop;
 done_testing();

@@ -102,7 +102,7 @@ sub kill_session
 	return;
 }
 
-# The postmaster first, lest it tidy up.
+# The postmaster is killed first, so that it cannot clean up.
 sub kill_server
 {
 	my @pids = split /\n/, $node->safe_psql('postgres', 'SELECT pid FROM pg_stat_activity');

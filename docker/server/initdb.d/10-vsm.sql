@@ -1,7 +1,7 @@
 -- 10-vsm.sql: the extension and its roles in a new database, as doc/rest.md has them
 --
--- vsm_authenticator, which the gateway and PostgREST log in as, and vsm_grafana, which reads, can log in only when they are
--- given passwords, by VSM_AUTHENTICATOR_PASSWORD and VSM_GRAFANA_PASSWORD.
+-- vsm_authenticator (the login of gateway and PostgREST) and vsm_grafana (a reader) can log in only if they are given
+-- passwords, by VSM_AUTHENTICATOR_PASSWORD and VSM_GRAFANA_PASSWORD.
 
 \getenv authenticator_password VSM_AUTHENTICATOR_PASSWORD
 \getenv grafana_password VSM_GRAFANA_PASSWORD
@@ -13,7 +13,7 @@ CREATE ROLE vsm_writer;
 CREATE ROLE vsm_admin;
 SELECT vsm.grant_access('vsm_reader', 'reader'), vsm.grant_access('vsm_writer', 'writer'), vsm.grant_access('vsm_admin', 'admin') \g /dev/null
 
--- The default stream, which the gateway has no right to make.
+-- The default stream, which the gateway has no right to create.
 SELECT vsm_api.prepare() \g /dev/null
 
 CREATE ROLE vsm_authenticator LOGIN NOINHERIT;
