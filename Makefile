@@ -8,8 +8,8 @@ MODULE_big = vsm
 VSM_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" vsm.control)
 
 BUILD = build/obj
-ROOMS = move counters percentiles figures roles shape
-SOURCES = $(wildcard src/*.c $(ROOMS:%=src/%/*.c))
+ROOMS = move counters percentiles figures roles shape csv
+SOURCES = $(filter-out src/csv/read_csv.c,$(wildcard src/*.c $(ROOMS:%=src/%/*.c)))
 OBJS = $(SOURCES:src/%.c=$(BUILD)/%.o)
 DATA_built = $(BUILD)/vsm--$(VSM_VERSION).sql
 EXTRA_CLEAN = build
@@ -96,11 +96,21 @@ $(BUILD)/vsm--$(VSM_VERSION).sql: scripts/join-sql $(wildcard sql/[0-9][0-9]_*) 
 	@mkdir -p $(@D)
 	scripts/join-sql sql >$@.new && mv $@.new $@
 
+# ---- The reader of `make demo DATA=...` ----
+
+objects: $(BUILD)/read_csv
+
+$(BUILD)/read_csv: $(wildcard src/csv/*.[ch])
+	@mkdir -p $(@D)
+	$(CC) -Isrc -std=gnu11 -O2 -Wall -Wextra $(WERROR) -o $@ $(filter %.c,$^)
+
 # ---- The gateway: a program, which needs no server but libpq ----
 
 GATEWAY_BUILD = build/gateway
 GATEWAY = build/vsm-gateway
 GATEWAY_SOURCES = $(wildcard src/gateway/*.c)
+GATEWAY_OBJECTS = $(GATEWAY_SOURCES:src/gateway/%.c=$(GATEWAY_BUILD)/%.o) \
+	$(patsubst src/%.c,$(GATEWAY_BUILD)/%.o,$(filter src/csv/%,$(SOURCES)))
 GATEWAY_LIBS = libmicrohttpd jansson libjwt libpq
 GATEWAY_FOUND := $(shell pkg-config --exists $(GATEWAY_LIBS) 2>/dev/null && echo yes)
 GATEWAY_FLAGS = -Isrc -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra $(WERROR) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -pthread \
@@ -124,7 +134,7 @@ uninstall: uninstall-gateway
 
 gateway: $(GATEWAY)		## the REST gateway, build/vsm-gateway
 
-$(GATEWAY): $(GATEWAY_SOURCES:src/gateway/%.c=$(GATEWAY_BUILD)/%.o) $(GATEWAY_BUILD)/assets.o
+$(GATEWAY): $(GATEWAY_OBJECTS) $(GATEWAY_BUILD)/assets.o
 	$(GATEWAY_CC) $(GATEWAY_FLAGS) -o $@ $^ $(shell pkg-config --libs $(GATEWAY_LIBS)) -ldl
 else
 gateway:
@@ -135,7 +145,11 @@ endif
 
 GATEWAY_CC = $(or $(filter-out cc,$(CC)),gcc)
 
-gateway-objects: $(GATEWAY_SOURCES:src/gateway/%.c=$(GATEWAY_BUILD)/%.o)
+gateway-objects: $(GATEWAY_OBJECTS)
+
+$(GATEWAY_BUILD)/csv/%.o: src/csv/%.c $(GATEWAY_BUILD)/flags
+	@mkdir -p $(@D)
+	$(GATEWAY_CC) $(GATEWAY_FLAGS) -MMD -MP -c -o $@ $<
 
 $(GATEWAY_BUILD)/%.o: src/gateway/%.c $(GATEWAY_BUILD)/flags
 	$(GATEWAY_CC) $(GATEWAY_FLAGS) -MMD -MP -c -o $@ $<
@@ -151,7 +165,7 @@ $(VIEWER)/swagger-ui-bundle.js:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory viewer; else false; fi || \
 		echo "/docs will be a plain list: the viewer needs npm"
 
--include $(wildcard $(GATEWAY_BUILD)/*.d)
+-include $(wildcard $(GATEWAY_BUILD)/*.d $(GATEWAY_BUILD)/csv/*.d)
 
 $(GATEWAY_BUILD)/flags: FORCE
 	@mkdir -p $(@D)
@@ -160,11 +174,12 @@ $(GATEWAY_BUILD)/flags: FORCE
 
 # What is parsed before a request is known to be good, and clang's fuzzer; FUZZ_SECONDS of it.
 FUZZ_SECONDS = 20
-FUZZ_SOURCES = test/gateway/fuzz/parsing.c $(foreach f,framing kinds query routes rows text values,src/gateway/$(f).c)
+FUZZ_SOURCES = test/gateway/fuzz/parsing.c $(foreach f,framing kinds query routes rows text values,src/gateway/$(f).c) \
+	$(filter src/csv/%,$(SOURCES))
 
 fuzz:			## feed the gateway's parsers with nonsense for FUZZ_SECONDS
 	@mkdir -p build/fuzz/found
-	clang -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Isrc/gateway \
+	clang -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Isrc -Isrc/gateway \
 		$(FUZZ_SOURCES) -o build/fuzz/parsing -ljansson
 	build/fuzz/parsing -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -artifact_prefix=build/fuzz/ -print_final_stats=0 \
 		build/fuzz/found test/gateway/fuzz/corpus

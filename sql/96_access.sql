@@ -21,8 +21,7 @@ COMMENT ON FUNCTION vsm._may_write(text, regclass, text) IS
 CREATE FUNCTION vsm._may_define(stream text, on_table regclass, command text) RETURNS boolean
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__may_define';
 COMMENT ON FUNCTION vsm._may_define(text, regclass, text) IS
-    'May the current user define the stream and its stages, or with null all streams, and types? command: INSERT, UPDATE or DELETE. '
-    'Errors: 42501.';
+    'May the current user define the stream and its stages, or with null all streams, and types? command: INSERT, UPDATE or DELETE. Errors: 42501.';
 CREATE FUNCTION vsm._has_rights_of(role name) RETURNS boolean
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__has_rights_of';
 COMMENT ON FUNCTION vsm._has_rights_of(name) IS 'Has the current user the rights of that role? False if the role does not exist.';

@@ -51,22 +51,14 @@ static bool has_other_triggers(const TriggerDesc *triggers);
 static bool has_index_expressions(Relation rel);
 static void relation_changed(Datum arg, Oid relid);
 
-/*
- * vsm_tables_owner
- *		The role that owns the extension's tables.
- */
 Oid
-vsm_tables_owner(void)
+vsm_owner_of(Oid relation)
 {
-	Oid			items = get_relname_relid("work_items", get_namespace_oid("vsm", false));
-	HeapTuple	tuple = OidIsValid(items) ? SearchSysCache1(RELOID, ObjectIdGetDatum(items)) : NULL;
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
 	Oid			owner;
 
 	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR,
-				errcode(ERRCODE_UNDEFINED_TABLE),
-				errmsg("table \"vsm.work_items\" does not exist"),
-				errhint("Run CREATE EXTENSION vsm in this database."));
+		elog(ERROR, "cache lookup failed for relation %u", relation);
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
 	return owner;

@@ -167,61 +167,6 @@ vsm_text_json(Text *text, const char *bytes, size_t length)
 	vsm_text_addc(text, '"');
 }
 
-/*
- * vsm_utf8_sequence
- *		Bytes of the character that begins here; 0 when none does.
- *
- * By table 3-7 of the Unicode standard: no overlong forms, no surrogates,
- * nothing above U+10FFFF.  NUL is a character of one byte.
- */
-size_t
-vsm_utf8_sequence(const char *bytes, size_t length)
-{
-	const unsigned char *s = (const unsigned char *) bytes;
-	unsigned char low = 0x80;
-	unsigned char high = 0xBF;
-	size_t		n;
-
-	if (length == 0)
-		return 0;
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] >= 0xC2 && s[0] <= 0xDF)
-		n = 2;
-	else if (s[0] >= 0xE0 && s[0] <= 0xEF)
-		n = 3;
-	else if (s[0] >= 0xF0 && s[0] <= 0xF4)
-		n = 4;
-	else
-		return 0;
-	if (length < n)
-		return 0;
-
-	if (s[0] == 0xE0)
-		low = 0xA0;
-	else if (s[0] == 0xED)
-		high = 0x9F;
-	else if (s[0] == 0xF0)
-		low = 0x90;
-	else if (s[0] == 0xF4)
-		high = 0x8F;
-	if (s[1] < low || s[1] > high)
-		return 0;
-	for (size_t i = 2; i < n; i++)
-		if (s[i] < 0x80 || s[i] > 0xBF)
-			return 0;
-	return n;
-}
-
-bool
-vsm_utf8_valid(const char *bytes, size_t length)
-{
-	for (size_t i = 0, n; i < length; i += n)
-		if ((n = vsm_utf8_sequence(bytes + i, length - i)) == 0)
-			return false;
-	return true;
-}
-
 /* A copy in which U+FFFD stands for every byte that is not UTF-8. */
 char *
 vsm_utf8_repaired(const char *bytes, size_t length, size_t *repaired_length)

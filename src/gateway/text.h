@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "csv/encoding.h"
+
 /* Starts as {0}.  data ends with a NUL that length does not count; it is NULL while nothing was added. */
 typedef struct Text
 {
@@ -30,8 +32,6 @@ extern void vsm_text_addf(Text *text, const char *format, ...) __attribute__((fo
 extern void vsm_text_json(Text *text, const char *bytes, size_t length);
 extern void vsm_text_free(Text *text);
 
-extern size_t vsm_utf8_sequence(const char *bytes, size_t length);
-extern bool vsm_utf8_valid(const char *bytes, size_t length);
 extern char *vsm_utf8_repaired(const char *bytes, size_t length, size_t *repaired_length);
 extern size_t vsm_utf8_characters(const char *bytes, size_t length);
 

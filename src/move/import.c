@@ -24,7 +24,7 @@
 #include "utils/timestamp.h"
 
 #include "arguments.h"
-#include "figures/duration.h"
+#include "duration.h"
 #include "item_state.h"
 #include "roles/stream_access.h"
 

@@ -14,7 +14,7 @@
 #include "utils/timestamp.h"
 
 #include "errors.h"
-#include "figures/duration.h"
+#include "duration.h"
 
 static const int state_columns[] = {
 	ITEM_STAGE_ID, ITEM_CREATED_AT, ITEM_STAGE_ENTERED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME,

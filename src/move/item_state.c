@@ -12,7 +12,7 @@
 
 #include "utils/timestamp.h"
 
-#include "figures/duration.h"
+#include "duration.h"
 
 /* The state after an item's first entry. */
 void

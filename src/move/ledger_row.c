@@ -12,7 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "figures/duration.h"
+#include "duration.h"
 #include "trigger_guard.h"
 
 const VsmLedgerColumn vsm_ledger_columns[LEDGER_COLUMNS] = {

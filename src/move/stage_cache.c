@@ -162,7 +162,7 @@ current_definitions(void)
 		vsm_definitions_generation = ++last_generation;
 		PG_TRY();
 		{
-			fresh = vsm_read_definitions(vsm_tables_owner());
+			fresh = vsm_read_definitions(vsm_owner_of(vsm_relation(VSM_TABLE_STAGES)));
 		}
 		PG_CATCH();
 		{

@@ -15,7 +15,7 @@
 
 #include "compat.h"
 #include "errors.h"
-#include "figures/duration.h"
+#include "duration.h"
 
 static VsmSketch *allocate_sketch(const VsmSketchShape *shape);
 

@@ -18,7 +18,7 @@
 #include "utils/typcache.h"
 
 #include "arguments.h"
-#include "figures/duration.h"
+#include "duration.h"
 #include "rank.h"
 #include "sketch_walk.h"
 

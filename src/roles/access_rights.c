@@ -27,6 +27,7 @@
 
 #include "errors.h"
 #include "owner.h"
+#include "trigger_guard.h"
 
 static void require_tables_owner(void);
 static void refuse_owners(Oid role);
@@ -74,7 +75,7 @@ Datum
 vsm__revoke_rights(PG_FUNCTION_ARGS)
 {
 	Oid			role = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
-	Oid			grantors[2] = {schemas_owner(), vsm_tables_owner()};
+	Oid			grantors[2] = {schemas_owner(), vsm_owner_of(vsm_relation(VSM_TABLE_ITEMS))};
 
 	require_tables_owner();
 	refuse_owners(role);
@@ -90,7 +91,7 @@ vsm__revoke_rights(PG_FUNCTION_ARGS)
 static void
 require_tables_owner(void)
 {
-	if (!has_privs_of_role(GetUserId(), vsm_tables_owner()))
+	if (!has_privs_of_role(GetUserId(), vsm_owner_of(vsm_relation(VSM_TABLE_ITEMS))))
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				errmsg("permission denied to grant access"),
@@ -102,7 +103,7 @@ require_tables_owner(void)
 static void
 refuse_owners(Oid role)
 {
-	if (role == vsm_tables_owner() || role == schemas_owner())
+	if (role == vsm_owner_of(vsm_relation(VSM_TABLE_ITEMS)) || role == schemas_owner())
 		ereport(ERROR,
 				errcode(VSM_UNPROCESSABLE),
 				errmsg("the access of role \"%s\" cannot be changed", GetUserNameFromId(role, false)),
@@ -138,7 +139,7 @@ quoted_role(Oid role)
 	return pstrdup(quote_identifier(name));
 }
 
-/* Grant or revoke the rights that the query returns, as the grantor; how many? */
+/* Grant or revoke, as that role, the rights that the query returns; how many? */
 static uint64
 for_each_right(Oid grantor, const char *query, Datum level, const char *verb, const char *preposition, const char *role)
 {

@@ -157,7 +157,7 @@ require_definer(FunctionCallInfo fcinfo)
 static Datum
 run_as_owner(FunctionCallInfo fcinfo, const char *query, int nargs, Oid *types, Datum *values, const char *nulls)
 {
-	VsmOwner	before = vsm_become_owner(vsm_tables_owner());
+	VsmOwner	before = vsm_become_owner(vsm_owner_of(vsm_relation(VSM_TABLE_ITEMS)));
 	Datum		result;
 	Form_pg_attribute attribute;
 

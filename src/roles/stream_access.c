@@ -35,7 +35,7 @@
 #include "owner.h"
 #include "trigger_guard.h"
 
-/* Which of SELECT, INSERT, UPDATE and DELETE a role has, on the whole table. */
+/* Which of SELECT, INSERT, UPDATE and DELETE a role has on a whole table. */
 typedef struct TableRights
 {
 	Oid			table;
@@ -205,7 +205,7 @@ watch_table(Oid table)
 	return true;
 }
 
-/* A role without the right on the whole table gets here by a right on columns, or through another role's view. */
+/* Without a right on the whole table, a role gets here by a right on columns, or through another role's view. */
 static void
 refuse_borrowed_right(Oid table)
 {
@@ -409,7 +409,7 @@ compute_access(Access *access, const VsmGrant *grants, int count)
 static bool
 passes_row_security(Oid role)
 {
-	return has_bypassrls_privilege(role) || has_privs_of_role(role, vsm_tables_owner());
+	return has_bypassrls_privilege(role) || has_privs_of_role(role, vsm_owner_of(vsm_relation(VSM_TABLE_ITEMS)));
 }
 
 /* Syscache callback: only marks, since it may come at any time. */

@@ -35,11 +35,13 @@ refuses 'no column for the stage' nostage.csv 'no columns tell when an item ente
 file nodates.csv 'id,stage,time' '1,New,yesterday-ish' '1,Done,later'
 refuses 'no dates' nodates.csv 'column time holds no dates' 'Write times as'
 file ragged.csv 'case_id,stage,entered_at' '1,New,2026-01-01' '2,New' '1,Done,2026-01-02'
-refuses 'a line that is too short' ragged.csv 'ragged.csv, line 3: missing data' 'as many fields as the header'
+refuses 'a line that is too short' ragged.csv 'ragged.csv, line 3: the record has 2 fields and the header has 3' 'as many fields as the header'
 file long.csv 'case_id,stage,entered_at' '1,New,2026-01-01,9' '1,Done,2026-01-02'
-refuses 'a line that is too long' long.csv 'long.csv, line 2: extra data' 'as many fields as the header'
+refuses 'a line that is too long' long.csv 'long.csv, line 2: the record has more fields' 'as many fields as the header'
+file spaced.csv 'case_id,stage,entered_at' '' '1,"New\ntwice",2026-01-01' '' '1,Done'
+refuses 'blank lines and line ends in quotes count as lines' spaced.csv 'spaced.csv, line 6: the record has 2 fields' 'as many fields'
 file quote.csv 'case_id,stage,entered_at' '1,"New,2026-01-01' '1,Done,2026-01-02'
-refuses 'a quote without its partner' quote.csv 'unterminated CSV quoted field' 'quotes in pairs'
+refuses 'a quote without its partner' quote.csv 'quote.csv, line 2: a quoted field is not closed' 'quotes in pairs'
 file good.csv 'case_id,stage,entered_at' '1,New,2026-01-01' '1,Doing,2026-01-02' '1,Done,2026-01-03'
 refuses 'stages that are not all' good.csv "STAGES does not tell about 'Doing'" 'Add each' \
 	STAGES=New:wait,Done:done

@@ -79,5 +79,13 @@ asks 'a file that is not UTF-8' "$stages'latin'" 'geöffnet:active,erledigt:done
 printf 'id,status,date\n1,geöffnet,2023-05-01\n1,erledigt,2023-05-02\n' | iconv -f UTF-8 -t UTF-16 >"$work/wide.csv"
 run DATA="$work/wide.csv"
 asks 'a file in UTF-16' "$stages'wide'" 'geöffnet:active,erledigt:done'
+printf 'id\tstatus\tdate\r\n1\tgeöffnet 🚀\t2023-05-01\r\n1\terledigt\t2023-05-02\r\n' |
+	iconv -f UTF-8 -t UTF-16BE | { printf '\xfe\xff'; cat; } | gzip >"$work/excel.txt.gz"
+run DATA="$work/excel.txt.gz"
+asks 'UTF-16 of the other byte order, with tabs, packed' "$stages'excel'" 'geöffnet 🚀:active,erledigt:done'
+printf 'id|status|date\n1|"New|old"|2023-05-01\n1|Done, really|2023-05-02\n' >"$work/pipe.csv"
+run DATA="$work/pipe.csv"
+asks 'a file with pipes, and one in quotes' "SELECT string_agg(name, ',' ORDER BY \"order\") FROM vsm.stages WHERE stream = 'pipe'" \
+	'New|old,Done, really'
 
 finish

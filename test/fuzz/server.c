@@ -12,7 +12,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
-#include "figures/duration.h"
+#include "duration.h"
 
 /* Each piece of memory, in a list; its bytes follow. */
 typedef union Piece
@@ -287,7 +287,7 @@ hash_bytes(const unsigned char *k, int keylen)
 	return hash;
 }
 
-/* Of src/figures/duration.c. */
+/* Of src/duration.c. */
 Interval *
 vsm_interval(int64 us)
 {

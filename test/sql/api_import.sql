@@ -17,17 +17,22 @@ SELECT vsm_api.import(U&'\FEFF' || E'stage,title,"entered_at",case_id,type,ignor
     'Backlog,"a ""b"", c\nd",2026-01-05T09:00:00+01:00,A,bug,x\r'
     'Backlog,"",2026-01-05,"B",,');
 TABLE moves;
+-- another delimiter, and columns named in capitals
+SELECT vsm_api.import(E'sep=;\nCASE_ID;Stage; Entered_At \nA;Testing;2026-01-07T09:00:00Z\n');
 -- again: nothing new
 SELECT vsm_api.import(E'case_id,stage,entered_at\nA,Testing,2026-01-07T09:00:00Z\n', 'csv', 'default', 'abort');
 SELECT vsm_api.import('case_id,stage,entered_at');
 SELECT vsm_api.import(E'case_id,stage,entered_at\nA,"Testing,2026-01-07');
 SELECT vsm_api.import(E'case_id,stage,entered_at\nA,"Testing" ,2026-01-07');
+SELECT vsm_api.import(E'case_id,stage,entered_at\nA,Testing', on_error => 'skip');
+SELECT vsm_api.import(E'case_id,stage,entered_at\nA,Testing,2026-01-07,x', on_error => 'skip');
 SELECT vsm_api.import(E'case_id,stage\nA,Testing');
+SELECT vsm_api.import(E'case_id,stage,entered_at,Stage\nA,Testing,2026-01-07,Testing');
 SELECT vsm_api.import('');
 SELECT vsm_api.import(NULL);
 SELECT vsm_api.import('x', 'xml');
 SELECT vsm_api.import(E'case_id,stage,entered_at\nC,Backlog,2026-01-05\nC,Nope,2026-01-06\nC,Testing,tomorrowish\n');
-SELECT vsm_api.import(E'case_id,stage,entered_at\nC,Backlog,2026-01-05\nC,Nope,2026-01-06\nC,Testing,tomorrowish\nC,Testing\n', on_error => 'skip');
+SELECT vsm_api.import(E'case_id,stage,entered_at\nC,Backlog,2026-01-05\nC,Nope,2026-01-06\nC,Testing,tomorrowish\nC,Testing,\n', on_error => 'skip');
 SELECT vsm_api.import(E'case_id,stage,entered_at\nC,Backlog,2026-01-05\n', stream => 'Nope');
 SELECT vsm_api.import(E'case_id,stage,entered_at\nC,Backlog,2026-01-05\n', on_error => 'perhaps');
 
@@ -35,6 +40,8 @@ SELECT vsm_api.import(E'case_id,stage,entered_at\nC,Backlog,2026-01-05\n', on_er
 SELECT vsm_api.import(E'{"case_id":"D","stage":"Backlog","entered_at":"2026-01-05T09:00:00Z","title":"ü \\u00fc"}\r\n\n{"entered_at":"2026-01-06T09:00:00Z","case_id":"D","stage":"Production"}', 'ndjson');
 SELECT vsm_api.import(E'{"case_id":"D"', 'ndjson');
 SELECT vsm_api.import('[1]', 'ndjson', on_error => 'skip');
+SELECT vsm_api.import(E'\n{"case_id":"D","stage":"Backlog"}', 'ndjson', on_error => 'skip');
+SELECT vsm_api.import('{"case_id":"D","stage":1,"entered_at":"2026-01-05"}', 'ndjson', on_error => 'skip');
 SELECT vsm_api.import('', 'ndjson');
 
 -- A JSON body
