@@ -100,10 +100,10 @@ END $$;
 COMMENT ON FUNCTION vsm._recompute_items(text) IS
     'Recomputes the computed columns of a stream''s items from the ledger; returns how many items changed. Errors: 40001.';
 
--- Otherwise a role could take ids that the sequence has yet to issue to others, or the totals of a stage that is gone.
+-- Otherwise a role could take ids that the sequence has yet to issue to others, or the totals of a deleted stage.
 CREATE FUNCTION vsm._stage_id_used(stage_id bigint) RETURNS boolean
     LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'vsm__stage_id_used';
-COMMENT ON FUNCTION vsm._stage_id_used(bigint) IS 'Do the totals remember a stage of that id? For those who may add stages. Errors: 42501.';
+COMMENT ON FUNCTION vsm._stage_id_used(bigint) IS 'Do the totals remember a stage of that id? For roles that may add stages. Errors: 42501.';
 
 CREATE FUNCTION vsm._require_issued_id(of_table text, id bigint) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp

@@ -68,8 +68,8 @@ vsm__grant_rights(PG_FUNCTION_ARGS)
 /*
  * vsm._revoke_rights(role regrole, kept_level text) -> void; null: nothing is kept
  *
- * In a database that the tables' owner has restored, the grants on schemas and
- * views are his, and nobody but he can revoke them.
+ * In a database that the tables' owner has restored, that owner granted the rights
+ * on schemas and views, and no other role can revoke them.
  */
 Datum
 vsm__revoke_rights(PG_FUNCTION_ARGS)
@@ -99,7 +99,7 @@ require_tables_owner(void)
 				errhint("Ask the owner, who created the extension."));
 }
 
-/* Whoever owns the tables or the schemas has all rights by that, and the extension stops working without them. */
+/* An owner of the tables or schemas has all rights by that; without them the extension would stop working. */
 static void
 refuse_owners(Oid role)
 {

@@ -106,8 +106,8 @@ vsm__prepare(PG_FUNCTION_ARGS)
 }
 
 /*
- * vsm._stage_id_used(stage_id bigint) -> boolean: do the totals remember a stage of that id?
- *		For those who may add stages: a stage of another stream may have had the id.
+ * vsm._stage_id_used(stage_id bigint) -> boolean
+ *		Do the totals remember a stage of that id?  It may have been one of another stream.
  */
 Datum
 vsm__stage_id_used(PG_FUNCTION_ARGS)

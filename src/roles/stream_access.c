@@ -147,7 +147,7 @@ may_on_table(FunctionCallInfo fcinfo, VsmLevel level, AclMode right)
 	return true;
 }
 
-/* Argument 2 is the policy's command; any other text is one that nobody has the right to. */
+/* The right to the policy's command, which is argument 2; no right for any other text. */
 static AclMode
 right_to_write(FunctionCallInfo fcinfo)
 {
@@ -169,8 +169,11 @@ right_to_write(FunctionCallInfo fcinfo)
 }
 
 /*
- * Has the role that right on the table?  On columns does not count: in another role's view a query may use all columns,
- * and a policy cannot tell which.
+ * has_right
+ *		Has the role that right on the whole table?
+ *
+ * Rights on columns do not count: through another role's view, a query may use
+ * all columns, and a policy cannot tell which.
  */
 static bool
 has_right(Access *access, Oid table, AclMode right)
@@ -251,7 +254,7 @@ vsm_may_see_stage(int64 stage_id)
 	return stage && vsm_may(VSM_READER, stage->stream);
 }
 
-/* The stage, or NULL if the user may not see its stream: for ids that a caller gives. */
+/* The stage, or NULL if the user may not see its stream. */
 const VsmStage *
 vsm_visible_stage(int64 stage_id)
 {
@@ -260,7 +263,9 @@ vsm_visible_stage(int64 stage_id)
 
 /*
  * vsm_told_stage
- *		The stage of an id that the caller gives; 42501 when he may not read stages at all.
+ *		The stage of an id that the caller gives; NULL if its stream is hidden from the user.
+ *
+ * Raises 42501 if the user may not read stages at all.
  */
 const VsmStage *
 vsm_told_stage(int64 stage_id)
