@@ -159,7 +159,8 @@ const Route vsm_routes[] = {
 
 const int	vsm_route_count = sizeof vsm_routes / sizeof vsm_routes[0];
 
-static const Statement **statements;	/* of each route, NULL without a function; then the fixed ones */
+/* Of each route, NULL without a function; then the fixed ones. */
+static const Statement *statements[sizeof vsm_routes / sizeof vsm_routes[0] + N_FIXED_STATEMENTS];
 
 static char *call_of(const Route *route, int *n_params);
 static const char *sql_type(const Param *param);
@@ -172,7 +173,6 @@ static bool match_path(const char *pattern, const char *path, size_t length, Seg
 void
 vsm_routes_start(void)
 {
-	statements = vsm_alloc(sizeof *statements * (size_t) (vsm_route_count + N_FIXED_STATEMENTS));
 	for (int i = 0; i < vsm_route_count; i++)
 	{
 		int			n_params;

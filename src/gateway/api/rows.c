@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "csv/events.h"
 
@@ -127,27 +128,20 @@ value_of(Rows *rows, const json_t *value)
 static void
 copy_value(Text *copy, const char *value)
 {
+	static const char special[] = "\\\n\r\t";
+	static const char letters[] = "\\nrt";
+
 	if (value == NULL)
 	{
 		vsm_text_adds(copy, "\\N");
 		return;
 	}
 	for (; *value != '\0'; value++)
-		switch (*value)
-		{
-			case '\\':
-				vsm_text_adds(copy, "\\\\");
-				break;
-			case '\n':
-				vsm_text_adds(copy, "\\n");
-				break;
-			case '\r':
-				vsm_text_adds(copy, "\\r");
-				break;
-			case '\t':
-				vsm_text_adds(copy, "\\t");
-				break;
-			default:
-				vsm_text_addc(copy, *value);
-		}
+	{
+		const char *found = strchr(special, *value);
+
+		if (found != NULL)
+			vsm_text_addc(copy, '\\');
+		vsm_text_addc(copy, found != NULL ? letters[found - special] : *value);
+	}
 }
