@@ -8,7 +8,7 @@ MODULE_big = vsm
 VSM_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" vsm.control)
 
 BUILD = build/obj
-ROOMS = move counters percentiles figures roles csv
+ROOMS = move counters percentiles figures roles shape csv
 SOURCES = $(filter-out src/csv/read_csv.c,$(wildcard src/*.c $(ROOMS:%=src/%/*.c)))
 OBJS = $(SOURCES:src/%.c=$(BUILD)/%.o)
 DATA_built = $(BUILD)/vsm--$(VSM_VERSION).sql
@@ -65,7 +65,7 @@ $(BUILD)/%.o: src/%.c $(BUILD)/flags
 	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 # The same value is in the same bucket on every machine.
-$(BUILD)/percentiles/sketch.o $(BUILD)/percentiles/sketch_walk.o: override CFLAGS += -ffp-contract=off
+$(BUILD)/percentiles/sketch.o $(BUILD)/percentiles/sketch_%.o: override CFLAGS += -ffp-contract=off
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d)
 
@@ -91,11 +91,10 @@ clean:
 	rm -rf build
 endif
 
-# The install script is joined from its files, in the order of their numbers.
-SQL = $(sort $(wildcard sql/[0-9][0-9]_*.sql))
-$(BUILD)/vsm--$(VSM_VERSION).sql: $(SQL) vsm.control
+# The install script is joined from its files, in the order of their numbers; the folder tells of a file that went.
+$(BUILD)/vsm--$(VSM_VERSION).sql: scripts/join-sql $(wildcard sql/[0-9][0-9]_*) sql vsm.control
 	@mkdir -p $(@D)
-	cat $(SQL) >$@.new && mv $@.new $@
+	scripts/join-sql sql >$@.new && mv $@.new $@
 
 # ---- The reader of `make demo DATA=...` ----
 
@@ -109,20 +108,20 @@ $(BUILD)/read_csv: $(wildcard src/csv/*.[ch])
 
 GATEWAY_BUILD = build/gateway
 GATEWAY = build/vsm-gateway
-GATEWAY_SOURCES = $(wildcard src/gateway/*.c)
+GATEWAY_SOURCES = $(wildcard src/gateway/*.c $(foreach layer,http api db,src/gateway/$(layer)/*.c))
 GATEWAY_OBJECTS = $(GATEWAY_SOURCES:src/gateway/%.c=$(GATEWAY_BUILD)/%.o) \
 	$(patsubst src/%.c,$(GATEWAY_BUILD)/%.o,$(filter src/csv/%,$(SOURCES)))
 GATEWAY_LIBS = libmicrohttpd jansson libjwt libpq
 GATEWAY_FOUND := $(shell pkg-config --exists $(GATEWAY_LIBS) 2>/dev/null && echo yes)
-GATEWAY_FLAGS = -Isrc -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra $(WERROR) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -pthread \
+GATEWAY_FLAGS = -Isrc -Isrc/gateway -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra $(WERROR) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -pthread \
 	-DVSM_VERSION='"$(VSM_VERSION)"' $(shell pkg-config --cflags $(GATEWAY_LIBS) | sed 's,-I,-isystem ,g') $(GATEWAY_CFLAGS)
 
 # The API viewer comes from npm, pinned by its lock file; without it /docs is a plain list.  The dashboard is what its own build leaves in dist.
-VIEWER = src/gateway/docs/node_modules/swagger-ui-dist
+VIEWER = src/gateway/api/docs/node_modules/swagger-ui-dist
 VIEWER_FILES = swagger-ui-bundle.js swagger-ui.css LICENSE NOTICE
 DASHBOARD := $(shell find src/web/dist -type f 2>/dev/null)
-GATEWAY_ASSETS = schemas.json=src/gateway/schemas.json \
-	$(foreach f,index.html start.js list.html list.css,docs/$(f)=src/gateway/docs/$(f)) \
+GATEWAY_ASSETS = openapi.json=$(GATEWAY_BUILD)/openapi.json \
+	$(foreach f,index.html start.js list.html list.css,docs/$(f)=src/gateway/api/docs/$(f)) \
 	$(foreach f,$(VIEWER_FILES),docs/$(f)=$(VIEWER)/$(f)) \
 	$(foreach f,$(DASHBOARD),web/$(f:src/web/dist/%=%)=$(f))
 
@@ -153,20 +152,30 @@ $(GATEWAY_BUILD)/csv/%.o: src/csv/%.c $(GATEWAY_BUILD)/flags
 	$(GATEWAY_CC) $(GATEWAY_FLAGS) -MMD -MP -c -o $@ $<
 
 $(GATEWAY_BUILD)/%.o: src/gateway/%.c $(GATEWAY_BUILD)/flags
+	@mkdir -p $(@D)
 	$(GATEWAY_CC) $(GATEWAY_FLAGS) -MMD -MP -c -o $@ $<
 
+# The OpenAPI document is made from the table of routes by a program that runs here.
+OPENAPI_OBJECTS = $(foreach f,openapi/make api/routes db/statement text options conninfo csv/encoding,$(GATEWAY_BUILD)/$(f).o)
+
+$(GATEWAY_BUILD)/openapi/make: $(OPENAPI_OBJECTS)
+	$(GATEWAY_CC) $(GATEWAY_FLAGS) -o $@ $^ $(shell pkg-config --libs jansson libpq)
+
+$(GATEWAY_BUILD)/openapi.json: $(GATEWAY_BUILD)/openapi/make src/gateway/api/schemas.json
+	$< src/gateway/api/schemas.json >$@.new && mv $@.new $@
+
 $(GATEWAY_BUILD)/assets.o: $(GATEWAY_BUILD)/assets.c
-	$(GATEWAY_CC) $(GATEWAY_FLAGS) -Isrc/gateway -c -o $@ $<
+	$(GATEWAY_CC) $(GATEWAY_FLAGS) -Isrc/gateway/api -c -o $@ $<
 
 $(GATEWAY_BUILD)/assets.c: scripts/embed $(GATEWAY_BUILD)/flags \
-		$(wildcard $(foreach pair,$(GATEWAY_ASSETS),$(lastword $(subst =, ,$(pair))))) | $(VIEWER)/swagger-ui-bundle.js
+		$(GATEWAY_BUILD)/openapi.json $(wildcard $(foreach pair,$(GATEWAY_ASSETS),$(lastword $(subst =, ,$(pair))))) | $(VIEWER)/swagger-ui-bundle.js
 	scripts/embed $@ $(GATEWAY_ASSETS)
 
 $(VIEWER)/swagger-ui-bundle.js:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory viewer; else false; fi || \
 		echo "/docs will be a plain list: the viewer needs npm"
 
--include $(wildcard $(GATEWAY_BUILD)/*.d $(GATEWAY_BUILD)/csv/*.d)
+-include $(wildcard $(GATEWAY_BUILD)/*.d $(GATEWAY_BUILD)/*/*.d)
 
 $(GATEWAY_BUILD)/flags: FORCE
 	@mkdir -p $(@D)
@@ -175,7 +184,7 @@ $(GATEWAY_BUILD)/flags: FORCE
 
 # What is parsed before a request is known to be good, and clang's fuzzer; FUZZ_SECONDS of it.
 FUZZ_SECONDS = 20
-FUZZ_SOURCES = test/gateway/fuzz/parsing.c $(foreach f,framing kinds query routes rows text values,src/gateway/$(f).c) \
+FUZZ_SOURCES = test/gateway/fuzz/parsing.c $(foreach f,http/framing api/kinds api/query api/routes api/rows api/values db/statement text,src/gateway/$(f).c) \
 	$(filter src/csv/%,$(SOURCES))
 
 fuzz:			## feed the gateway's parsers with nonsense for FUZZ_SECONDS
@@ -193,7 +202,7 @@ web:			## bundle the dashboard anew with npm (src/web/dist)
 	@cd src/web && npm ci --silent --ignore-scripts --no-audit --no-fund && node build.mjs
 
 viewer:			## fetch the API viewer of /docs with npm
-	@cd src/gateway/docs && npm ci --silent --ignore-scripts --no-audit --no-fund
+	@cd src/gateway/api/docs && npm ci --silent --ignore-scripts --no-audit --no-fund
 
 # Its page of the manual is its --help, and what that does not say.
 $(GATEWAY_BUILD)/vsm-gateway.1: $(GATEWAY) doc/vsm-gateway.h2m
@@ -243,7 +252,7 @@ demo-stop:	## end the demo and its server
 	@test ! -x demo/run || demo/run --stop
 
 format:		## lay out the C sources
-	scripts/format $(wildcard src/*.[ch] $(ROOMS:%=src/%/*.[ch]) src/gateway/*.[ch])
+	scripts/format $(wildcard src/*.[ch] $(ROOMS:%=src/%/*.[ch]) src/gateway/*.[ch] src/gateway/*/*.[ch])
 
 check-format:	## would that change anything?
 	@test/run format

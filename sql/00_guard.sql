@@ -1,4 +1,4 @@
--- 00_guard: nothing of anybody else's is run or used, and the schemas are the extension's own
+-- 00_guard: the schemas are the extension's own, and no object of anybody else's is used
 --
 -- The install script is the files of this folder, joined in the order of their numbers.
 
@@ -7,8 +7,8 @@
 -- CREATE EXTENSION puts the extension's schema first.  LOCAL: until the script ends.  This statement looks up no name.
 SET LOCAL search_path = pg_catalog, pg_temp;
 
--- Who owns a schema can put functions and operators beside ours, and may drop what is in it.  So the schemas are the
--- extension's: they belong to the superuser who runs this script, come with it and go with it.
+-- The owner of a schema can put functions and operators beside ours, and may drop what is in it.  So the schemas are
+-- the extension's: they belong to the superuser who runs this script, and are created and dropped with the extension.
 DO $$
 DECLARE
     present text;
@@ -17,8 +17,8 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'schema "%" exists already', present
             USING ERRCODE = 'duplicate_schema',
-                  DETAIL = 'Extension vsm makes its schemas itself, so that nobody else''s objects are in them.',
-                  HINT = format('Move what you need out of it, then DROP SCHEMA %I.', present);
+                  DETAIL = 'Extension vsm creates its schemas itself, so that no other objects are in them.',
+                  HINT = format('Move the objects that you need to another schema, then DROP SCHEMA %I.', present);
     END IF;
 END $$;
 CREATE SCHEMA vsm;

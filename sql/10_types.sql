@@ -1,4 +1,4 @@
--- 10_types: rows that C and SQL hand to each other, and durations
+-- 10_types: rows that C returns to SQL, and durations
 
 -- The computed columns of a work item, as a replay of its moves gives them.
 CREATE TYPE vsm._item_state AS (
@@ -23,7 +23,7 @@ CREATE TYPE vsm._completion AS (
     wait_us bigint
 );
 
--- Durations count in microseconds inside and show as intervals outside.
+-- Durations are microseconds inside, and intervals where users see them.
 CREATE FUNCTION vsm._elapsed_us(since timestamptz, until timestamptz) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__elapsed_us';
 COMMENT ON FUNCTION vsm._elapsed_us(timestamptz, timestamptz) IS
@@ -42,4 +42,4 @@ COMMENT ON FUNCTION vsm._interval(bigint) IS
 CREATE FUNCTION vsm._entered_at(left_at timestamptz, stay interval) RETURNS timestamptz
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__entered_at';
 COMMENT ON FUNCTION vsm._entered_at(timestamptz, interval) IS
-    'When a visit began that ended then and took so long, in any time zone.';
+    'When a visit began that ended at left_at and took stay; the same in every time zone. Errors: PT422, 22008.';

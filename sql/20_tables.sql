@@ -11,16 +11,16 @@ CREATE TABLE vsm.value_streams (
 );
 ALTER SEQUENCE vsm.value_streams_id_seq OWNED BY vsm.value_streams.id;
 COMMENT ON TABLE vsm.value_streams IS 'Value streams: an order of stages that work items move through.';
-COMMENT ON COLUMN vsm.value_streams.time_zone IS 'Zone in which days, weeks and months of the stream are cut.';
+COMMENT ON COLUMN vsm.value_streams.time_zone IS 'Time zone in which the stream''s days, weeks and months begin.';
 COMMENT ON COLUMN vsm.value_streams.commitment_stage IS
     'Name of the first stage that counts as started work; null: the first active stage in order.';
 COMMENT ON COLUMN vsm.value_streams.reopen_rule IS
-    'How the cycle time of a reopened item counts: span_first_last, span_last, sum_active or episodes.';
+    'How the cycle time of a reopened item is counted: span_first_last, span_last, sum_active or episodes.';
 
 CREATE SEQUENCE vsm.stages_id_seq;
 CREATE TABLE vsm.stages (
     id bigint PRIMARY KEY DEFAULT nextval('vsm.stages_id_seq'),
-    stream text NOT NULL DEFAULT 'default',      -- no foreign key: a parallel restore could not keep it
+    stream text NOT NULL DEFAULT 'default',      -- no foreign key: a parallel restore may load stages first
     name text NOT NULL,
     "order" integer NOT NULL,
     type text NOT NULL,
@@ -29,18 +29,18 @@ CREATE TABLE vsm.stages (
     description text,
     created_at timestamptz NOT NULL DEFAULT now(),
     retired_at timestamptz,
-    CHECK (id > 0),                             -- 0 is "none" in the counters
+    CHECK (id > 0),                             -- 0 means "none" in the counters
     UNIQUE (stream, name),
-    -- deferred, so that the trigger's clearer error comes first; this one is for two sessions at once
+    -- deferred, so that the trigger's clearer error comes first; the constraint is for concurrent sessions
     CONSTRAINT stages_stream_order_key UNIQUE (stream, "order") DEFERRABLE INITIALLY DEFERRED
 );
 ALTER SEQUENCE vsm.stages_id_seq OWNED BY vsm.stages.id;
 COMMENT ON TABLE vsm.stages IS 'Stages of the value streams, in order.';
-COMMENT ON COLUMN vsm.stages.type IS 'Free text for the user; the lower-case name when not given.';
+COMMENT ON COLUMN vsm.stages.type IS 'Free text for the user; default: the name in lower case.';
 COMMENT ON COLUMN vsm.stages.category IS
     'wait (idle, waiting for someone), active (being worked on) or done (delivered, leaves WIP).';
 COMMENT ON COLUMN vsm.stages.wip_limit IS
-    'Work items the stage may hold; null: no limit. An entry beyond it is refused, or as vsm.wip_limit_action says.';
+    'Work items the stage may hold; null: no limit. vsm.wip_limit_action says what happens to an entry beyond it; by default it is refused.';
 COMMENT ON COLUMN vsm.stages.retired_at IS 'Since when the stage takes no new entries; null: in use.';
 
 CREATE SEQUENCE vsm.work_item_types_id_seq;
@@ -52,7 +52,7 @@ ALTER SEQUENCE vsm.work_item_types_id_seq OWNED BY vsm.work_item_types.id;
 COMMENT ON TABLE vsm.work_item_types IS 'Types of work items; add your own.';
 COMMENT ON COLUMN vsm.work_item_types.id IS 'In the order in which the types were defined.';
 
--- The positions of the columns are known to src/vsm.h: append only.
+-- src/columns.h has the positions of the columns of vsm.work_items and vsm.stage_transitions: only append.
 CREATE SEQUENCE vsm.work_items_id_seq;
 CREATE TABLE vsm.work_items (
     id bigint PRIMARY KEY DEFAULT nextval('vsm.work_items_id_seq'),
@@ -79,19 +79,19 @@ COMMENT ON TABLE vsm.work_items IS
     'Work items and where they are. INSERT, UPDATE of stage_id and DELETE by any client keep the ledger; '
     'the columns from created_at on are computed.';
 COMMENT ON COLUMN vsm.work_items.external_id IS 'Id of the item in another system; unique in its stream.';
-COMMENT ON COLUMN vsm.work_items.created_at IS 'First transition; may be given in an INSERT, from 1970 on, up to 5 minutes ahead.';
+COMMENT ON COLUMN vsm.work_items.created_at IS 'Time of the first transition; may be given in an INSERT, from 1970 on, at most 5 minutes ahead.';
 COMMENT ON COLUMN vsm.work_items.updated_at IS 'Last change of the row.';
 COMMENT ON COLUMN vsm.work_items.stage_id IS 'The stage the item is in (vsm.stages.id); UPDATE it to move the item.';
-COMMENT ON COLUMN vsm.work_items.stage_entered_at IS 'Last transition.';
+COMMENT ON COLUMN vsm.work_items.stage_entered_at IS 'Time of the last transition.';
 COMMENT ON COLUMN vsm.work_items.started_at IS
     'First entry into a stage at or after the commitment point that is not done; null: not started.';
 COMMENT ON COLUMN vsm.work_items.completed_at IS 'Latest entry into done; null when the item is not in a done stage.';
 COMMENT ON COLUMN vsm.work_items.active_time IS
-    'Time in active stages since started_at, the visit that is going on not included.';
+    'Time in active stages since started_at, without the current visit.';
 COMMENT ON COLUMN vsm.work_items.wait_time IS
-    'Time in wait stages since started_at, the visit that is going on not included.';
+    'Time in wait stages since started_at, without the current visit.';
 COMMENT ON COLUMN vsm.work_items.reopened IS 'Times the item left done.';
-COMMENT ON COLUMN vsm.work_items.backward_moves IS 'Moves to a stage that stands earlier in the order.';
+COMMENT ON COLUMN vsm.work_items.backward_moves IS 'Moves to a stage that is earlier in the order.';
 
 CREATE SEQUENCE vsm.stage_transitions_id_seq;
 CREATE TABLE vsm.stage_transitions (
@@ -111,24 +111,24 @@ CREATE TABLE vsm.stage_transitions (
     PRIMARY KEY (work_item_id, id)
 );
 ALTER SEQUENCE vsm.stage_transitions_id_seq OWNED BY vsm.stage_transitions.id;
--- nearly free to keep, and moves come nearly in the order of time
+-- BRIN: costs almost nothing, and moves are stored nearly in the order of time
 CREATE INDEX stage_transitions_timestamp ON vsm.stage_transitions USING brin ("timestamp") WITH (autosummarize = on);
 COMMENT ON TABLE vsm.stage_transitions IS
     'The ledger: one row per move, append-only. An item''s order is ("timestamp", id).';
-COMMENT ON COLUMN vsm.stage_transitions.from_stage_id IS 'The stage left; null for the first.';
-COMMENT ON COLUMN vsm.stage_transitions."timestamp" IS 'When it happened.';
-COMMENT ON COLUMN vsm.stage_transitions.recorded_at IS 'When the database learned it.';
-COMMENT ON COLUMN vsm.stage_transitions.time_in_stage IS 'How long the item was in the stage left; days of 24 hours.';
+COMMENT ON COLUMN vsm.stage_transitions.from_stage_id IS 'The stage left; null in the item''s first row.';
+COMMENT ON COLUMN vsm.stage_transitions."timestamp" IS 'When the move happened.';
+COMMENT ON COLUMN vsm.stage_transitions.recorded_at IS 'When the move was recorded.';
+COMMENT ON COLUMN vsm.stage_transitions.time_in_stage IS 'How long the item was in the stage left; a day is 24 hours.';
 COMMENT ON COLUMN vsm.stage_transitions.actor IS 'The role that moved or imported the item.';
 COMMENT ON COLUMN vsm.stage_transitions.type IS 'The item''s type when it was created; in its first row only.';
 COMMENT ON COLUMN vsm.stage_transitions.cycle_time IS
-    'Of a move that finishes the item: from its first start, as the stages were defined then; null: it never started.';
-COMMENT ON COLUMN vsm.stage_transitions.lead_time IS 'Of a move that finishes the item: from its creation.';
+    'If the move finishes the item: time since its first start, as the stages were defined then; null: it never started.';
+COMMENT ON COLUMN vsm.stage_transitions.lead_time IS 'If the move finishes the item: time since its creation.';
 COMMENT ON COLUMN vsm.stage_transitions.wip_breach IS
-    'Items the stage entered then held, when that was over its limit (vsm.wip_limit_action = warn); else null.';
+    'Items in the stage entered, if they exceeded its limit (vsm.wip_limit_action = warn); else null.';
 
--- Imported events that say no more than the one before: the item was in that stage already.  Kept, so that later
--- imports give the same ledger in whatever order the events come.
+-- Imported events of an item that was in that stage already.  They are kept, so that imports give the same ledger in
+-- whatever order the events come.
 CREATE TABLE vsm._merged_events (
     work_item_id bigint NOT NULL,
     id bigint NOT NULL,
@@ -136,7 +136,7 @@ CREATE TABLE vsm._merged_events (
     "timestamp" timestamptz NOT NULL,
     PRIMARY KEY (work_item_id, id)
 );
-COMMENT ON TABLE vsm._merged_events IS 'Imported entries into the stage an item was in already.';
+COMMENT ON TABLE vsm._merged_events IS 'Imported entries into a stage that the item was in already.';
 
 CREATE SEQUENCE vsm.import_refusals_id_seq;
 CREATE TABLE vsm.import_refusals (
@@ -152,9 +152,9 @@ CREATE TABLE vsm.import_refusals (
 );
 ALTER SEQUENCE vsm.import_refusals_id_seq OWNED BY vsm.import_refusals.id;
 COMMENT ON TABLE vsm.import_refusals IS
-    'Rows that imports with on_error => ''skip'' left out, and why. Delete them when they are dealt with.';
+    'Rows that imports with on_error => ''skip'' left out, and why. Delete the rows that you have dealt with.';
 
--- src/stream_access.c says what follows from it for a role.
+-- src/roles/stream_access.c applies it.
 CREATE TABLE vsm.stream_access (
     role name NOT NULL,                 -- a name, since a dump knows no object ids
     stream text,
@@ -163,12 +163,12 @@ CREATE TABLE vsm.stream_access (
     UNIQUE NULLS NOT DISTINCT (role, stream)
 );
 COMMENT ON TABLE vsm.stream_access IS
-    'What vsm.grant_access() gave. A role that has rows, its own or those of roles whose rights it has, sees and writes these '
-    'streams only; one that has none is not limited.';
-COMMENT ON COLUMN vsm.stream_access.stream IS 'Name of the stream; null: all streams, also those to come.';
+    'Grants of vsm.grant_access(). A role that has rows, its own or those of roles whose rights it has, sees and writes only '
+    'these streams; a role without rows is not limited.';
+COMMENT ON COLUMN vsm.stream_access.stream IS 'Name of the stream; null: all streams, including later ones.';
 COMMENT ON COLUMN vsm.stream_access.level IS 'reader: sees the stream; writer: also writes its work items; admin: also defines it.';
 
--- What the monitoring totals count is in the ledger; what its rows had added before they were deleted or corrected is here.
+-- The totals for monitoring count the ledger and this table, which has what deleted or corrected rows had added.
 CREATE SEQUENCE vsm._totals_kept_id_seq;
 CREATE TABLE vsm._totals_kept (
     id bigint PRIMARY KEY DEFAULT nextval('vsm._totals_kept_id_seq'),
@@ -179,9 +179,9 @@ CREATE TABLE vsm._totals_kept (
     type text
 );
 ALTER SEQUENCE vsm._totals_kept_id_seq OWNED BY vsm._totals_kept.id;
-COMMENT ON TABLE vsm._totals_kept IS 'What ledger rows that are gone had added to the totals for monitoring, so that these never fall.';
+COMMENT ON TABLE vsm._totals_kept IS 'What deleted or corrected ledger rows had added to the totals for monitoring, so that totals never decrease.';
 
--- all of it goes into a dump
+-- a dump has the rows of these tables, and the values of the sequences
 SELECT pg_extension_config_dump('vsm.value_streams', '');
 SELECT pg_extension_config_dump('vsm.value_streams_id_seq', '');
 SELECT pg_extension_config_dump('vsm.stages', '');
@@ -199,7 +199,7 @@ SELECT pg_extension_config_dump('vsm.stream_access', '');
 SELECT pg_extension_config_dump('vsm._totals_kept', '');
 SELECT pg_extension_config_dump('vsm._totals_kept_id_seq', '');
 
--- A stage with the one thing the flow rules want to know beyond its row: does being in it count as started work?
+-- Stages, and whether an item in them counts as started work.
 CREATE VIEW vsm._stages WITH (security_invoker = true) AS
 SELECT s.id, s.stream, s.name, s."order", s.type, s.category, s.wip_limit, s.retired_at,
        s.category <> 'done'
@@ -208,4 +208,4 @@ SELECT s.id, s.stream, s.name, s."order", s.type, s.category, s.wip_limit, s.ret
 FROM vsm.stages s
 JOIN vsm.value_streams v ON v.name = s.stream
 LEFT JOIN vsm.stages c ON c.stream = v.name AND c.name = v.commitment_stage;
-COMMENT ON VIEW vsm._stages IS 'Stages, and whether they stand at or after the commitment point (null: there is none).';
+COMMENT ON VIEW vsm._stages IS 'Stages; started: is it at or after the commitment point, and not done? Null: the stream has no commitment point.';

@@ -1,13 +1,13 @@
--- 30_definitions: what a change of streams, stages and types checks, and what follows it
+-- 30_definitions: checks and consequences of a change of streams, stages and types
 
 CREATE FUNCTION vsm._definitions_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__definitions_changed';
-COMMENT ON FUNCTION vsm._definitions_changed() IS 'Tells every session to read streams, stages, types and access again.';
+COMMENT ON FUNCTION vsm._definitions_changed() IS 'Makes every session read streams, stages, types and access again.';
 
 CREATE FUNCTION vsm._refuse_other_table(relation oid, made_for text) RETURNS void
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__refuse_other_table';
 COMMENT ON FUNCTION vsm._refuse_other_table(oid, text) IS
-    'Raises the error of a trigger function that is used on another table than the one it is made for. Errors: 42809.';
+    'Raises the error of a trigger function on a table that it is not made for. Errors: 42809.';
 
 CREATE FUNCTION vsm._stage_id(stream text, stage text) RETURNS bigint
     LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__stage_id';
@@ -16,40 +16,41 @@ COMMENT ON FUNCTION vsm._stage_id(text, text) IS 'Id of a stage by its exact nam
 CREATE FUNCTION vsm._require_room(locker xid, present bigint, entered bigint) RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'vsm__require_room';
 COMMENT ON FUNCTION vsm._require_room(xid, bigint, bigint) IS
-    'The stage that an item is to enter; refused when it is full and the item is in another one. Errors: PT409.';
+    'Returns entered; an error if that stage is full and the item is in another one. Errors: PT409.';
 
 CREATE FUNCTION vsm._replay_step(internal, bigint, timestamptz, bigint) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__replay_step';
-COMMENT ON FUNCTION vsm._replay_step(internal, bigint, timestamptz, bigint) IS 'Collects a move.';
+COMMENT ON FUNCTION vsm._replay_step(internal, bigint, timestamptz, bigint) IS 'Transition function: collects a move.';
 CREATE FUNCTION vsm._replay_state(internal) RETURNS vsm._item_state
     LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__replay_state';
-COMMENT ON FUNCTION vsm._replay_state(internal) IS 'Folds the moves.';
+COMMENT ON FUNCTION vsm._replay_state(internal) IS 'Final function: folds the moves.';
 CREATE AGGREGATE vsm._replay(to_stage_id bigint, "timestamp" timestamptz, id bigint) (
     SFUNC = vsm._replay_step, STYPE = internal, SSPACE = 400,
     FINALFUNC = vsm._replay_state, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
 );
 COMMENT ON AGGREGATE vsm._replay(bigint, timestamptz, bigint) IS
-    'State of one item after its moves, in any order; null when a stage is not defined.';
+    'State of one item after its moves, given in any order; null if a stage is not defined.';
 
 CREATE FUNCTION vsm._completions_step(internal, bigint, timestamptz, bigint, text) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__completions_step';
-COMMENT ON FUNCTION vsm._completions_step(internal, bigint, timestamptz, bigint, text) IS 'Collects a move.';
+COMMENT ON FUNCTION vsm._completions_step(internal, bigint, timestamptz, bigint, text) IS 'Transition function: collects a move.';
 CREATE FUNCTION vsm._completions_array(internal) RETURNS vsm._completion[]
     LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__completions_array';
-COMMENT ON FUNCTION vsm._completions_array(internal) IS 'Finds the completions.';
+COMMENT ON FUNCTION vsm._completions_array(internal) IS 'Final function: finds the completions.';
 CREATE AGGREGATE vsm._completions(to_stage_id bigint, "timestamp" timestamptz, id bigint, reopen_rule text) (
     SFUNC = vsm._completions_step, STYPE = internal, SSPACE = 400,
     FINALFUNC = vsm._completions_array, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
 );
 COMMENT ON AGGREGATE vsm._completions(bigint, timestamptz, bigint, text) IS
-    'Completions of one item by a reopen rule, oldest first; null when there is none.';
+    'Completions of one item by a reopen rule, oldest first; null if there is none.';
 
 CREATE FUNCTION vsm._require_current_snapshot() RETURNS void
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__require_current_snapshot';
 COMMENT ON FUNCTION vsm._require_current_snapshot() IS
-    'Refuses (40001) a transaction that does not see what others have committed.';
+    'Refuses a transaction whose snapshot is older than the end of another one. Errors: 40001.';
 
--- Until the end of the transaction nobody creates, moves or deletes items; what others did before is seen.
+-- Until the end of the transaction nobody else can create, move or delete items, and this transaction sees what others
+-- did before.
 CREATE FUNCTION vsm._hold_items() RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -57,7 +58,7 @@ BEGIN
     LOCK TABLE vsm.work_items IN SHARE ROW EXCLUSIVE MODE;
     PERFORM vsm._require_current_snapshot();
 END $$;
-COMMENT ON FUNCTION vsm._hold_items() IS 'Keeps the work items as they are while a definition changes. Errors: 40001.';
+COMMENT ON FUNCTION vsm._hold_items() IS 'Locks the work items against changes while a definition changes. Errors: 40001.';
 
 -- Changes of one stream's stages and of its row wait for each other, so that each check sees what the others did.
 CREATE FUNCTION vsm._hold_streams(names text[]) RETURNS void
@@ -70,8 +71,7 @@ END $$;
 COMMENT ON FUNCTION vsm._hold_streams(text[]) IS
     'Locks streams until the end of the transaction, so that nobody else changes their definition. Errors: 40001.';
 
--- Computed columns of the items as their ledger gives them.  Items of which the ledger knows nothing, or names a stage
--- that is not there (a restore under way), are left alone.
+-- Skips items that have no ledger rows, or rows that name a stage that does not exist (during a restore).
 CREATE FUNCTION vsm._recompute_items(of_stream text) RETURNS bigint
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -98,12 +98,12 @@ BEGIN
     RETURN changed;
 END $$;
 COMMENT ON FUNCTION vsm._recompute_items(text) IS
-    'Sets the computed columns of a stream''s items as the ledger gives them; returns how many changed.';
+    'Recomputes the computed columns of a stream''s items from the ledger; returns how many items changed. Errors: 40001.';
 
--- Otherwise a role could take the ids that others are about to get, or the totals of a stage that is gone.
+-- Otherwise a role could take ids that the sequence has yet to issue to others, or the totals of a deleted stage.
 CREATE FUNCTION vsm._stage_id_used(stage_id bigint) RETURNS boolean
     LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'vsm__stage_id_used';
-COMMENT ON FUNCTION vsm._stage_id_used(bigint) IS 'Do the totals remember a stage of that id? For those who may add stages. Errors: 42501.';
+COMMENT ON FUNCTION vsm._stage_id_used(bigint) IS 'Do the totals remember a stage of that id? For roles that may add stages. Errors: 42501.';
 
 CREATE FUNCTION vsm._require_issued_id(of_table text, id bigint) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -144,16 +144,16 @@ BEGIN
     END IF;
     IF tg_op = 'UPDATE' AND new.id IS DISTINCT FROM old.id THEN
         RAISE EXCEPTION 'the id of stream "%" cannot be changed', old.name
-            USING ERRCODE = 'PT422', DETAIL = 'Changes are followed by it.', HINT = 'Leave the id as it is.';
+            USING ERRCODE = 'PT422', DETAIL = 'The id identifies a stream that is renamed.', HINT = 'Leave the id as it is.';
     END IF;
     IF tg_op = 'INSERT' THEN
         PERFORM vsm._require_issued_id('value_streams', new.id);
     END IF;
-    -- a name; what an abbreviation means is a setting of each session
+    -- a full name: each session may set another meaning of an abbreviation
     IF (tg_op = 'INSERT' OR new.time_zone IS DISTINCT FROM old.time_zone)
        AND NOT EXISTS (SELECT FROM pg_timezone_names z WHERE lower(z.name) = lower(new.time_zone)) THEN
         RAISE EXCEPTION 'time zone "%" is not known', new.time_zone
-            USING ERRCODE = 'PT422', DETAIL = 'The stream''s days, weeks and months are cut in it.',
+            USING ERRCODE = 'PT422', DETAIL = 'The stream''s days, weeks and months begin in its time zone.',
                   HINT = 'Give a name from pg_timezone_names, such as Europe/Berlin.';
     END IF;
     -- a restore inserts streams before their stages
@@ -189,14 +189,14 @@ BEGIN
     PERFORM vsm._hold_items();
     IF EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = old.name) THEN
         RAISE EXCEPTION 'stream "%" has work items', old.name
-            USING ERRCODE = 'PT409', DETAIL = 'They and their history refer to it.',
+            USING ERRCODE = 'PT409', DETAIL = 'The items and their history refer to the stream.',
                   HINT = 'Delete its work items first, or keep the stream.';
     END IF;
     RETURN old;
 END $$;
 COMMENT ON FUNCTION vsm._value_stream_deleted() IS 'Refuses to delete a stream that has work items.';
 
--- A renamed stream keeps its stages and items; another commitment point changes when items started.
+-- A renamed stream keeps its stages and items.  Another commitment point changes when items started.
 CREATE FUNCTION vsm._value_streams_after() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -224,7 +224,7 @@ BEGIN
     FROM before b JOIN changed c USING (id) WHERE c.commitment_stage IS DISTINCT FROM b.commitment_stage;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION vsm._value_streams_after() IS 'Follows a change of vsm.value_streams in the stages and work items.';
+COMMENT ON FUNCTION vsm._value_streams_after() IS 'Applies a change of vsm.value_streams to the stages and work items.';
 
 CREATE FUNCTION vsm._value_streams_gone() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -247,7 +247,7 @@ BEGIN
     IF tg_relid <> 'vsm.stages'::regclass THEN
         PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stages');
     END IF;
-    -- a restore, by the owner of the tables and with everything filled in, may come before the streams
+    -- a restore, by the owner of the tables and with all columns filled in, may load stages before streams
     IF tg_op = 'INSERT' AND NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = new.stream)
        AND (new.type IS NULL OR NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = tg_relid), 'USAGE')) THEN
         RAISE EXCEPTION 'stream "%" not found', new.stream
@@ -269,8 +269,8 @@ BEGIN
     END IF;
     IF new.category NOT IN ('wait', 'active', 'done') THEN
         RAISE EXCEPTION 'category "%" of stage "%" is not known', new.category, new.name
-            USING ERRCODE = 'PT422', DETAIL = 'It says whether items there wait, are worked on or are delivered.',
-                  HINT = 'A category is wait, active or done.';
+            USING ERRCODE = 'PT422', DETAIL = 'It says whether items in the stage wait, are worked on or are delivered.',
+                  HINT = 'Give wait, active or done.';
     END IF;
     IF new.wip_limit < 1 THEN
         RAISE EXCEPTION 'the WIP limit of stage "%" is below 1', new.name
@@ -279,10 +279,10 @@ BEGIN
     END IF;
     IF new.wip_limit IS NOT NULL AND new.category = 'done' THEN
         RAISE EXCEPTION 'done stage "%" cannot have a WIP limit', new.name
-            USING ERRCODE = 'PT422', DETAIL = 'Items there are delivered and no work in progress.',
+            USING ERRCODE = 'PT422', DETAIL = 'Items in it are delivered and are not work in progress.',
                   HINT = 'Leave wip_limit null.';
     END IF;
-    -- the new name of a stream comes when the old one is gone
+    -- when a stream is renamed, its stages follow once the old name is gone
     IF tg_op = 'UPDATE' AND (new.id <> old.id OR new.stream <> old.stream
                              AND EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = old.stream)) THEN
         RAISE EXCEPTION 'stage "%" cannot change its id or stream', old.name
@@ -302,15 +302,15 @@ BEGIN
         PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stages');
     END IF;
     PERFORM vsm._hold_streams(ARRAY[old.stream]);
-    -- waits for moves under way and holds back new ones, which then see that the stage is gone
+    -- waits for running moves and blocks new ones, which then see that the stage is gone
     PERFORM vsm._hold_items();
-    -- of a stream that is dropped nothing is left, not even the totals
+    -- a dropped stream leaves nothing, not even totals
     IF EXISTS (SELECT FROM vsm.stage_transitions t WHERE t.to_stage_id = old.id)
        OR EXISTS (SELECT FROM vsm.work_items w WHERE w.stage_id = old.id)
        OR EXISTS (SELECT FROM vsm._totals_kept k WHERE old.id IN (k.a, CASE k.kind WHEN 3 THEN k.b END))
           AND EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = old.stream) THEN
         RAISE EXCEPTION 'stage "%" cannot be dropped', old.name
-            USING ERRCODE = 'PT409', DETAIL = 'Work items have been in it, and their history refers to it.',
+            USING ERRCODE = 'PT409', DETAIL = 'Work items have been in the stage, and their history refers to it.',
                   HINT = format('Retire it instead: UPDATE vsm.stages SET retired_at = now() WHERE id = %s.', old.id);
     END IF;
     IF EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = old.stream AND v.commitment_stage = old.name) THEN
@@ -335,9 +335,9 @@ BEGIN
     WHERE v.name = new.stream AND v.commitment_stage = old.name;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION vsm._stage_renamed() IS 'A renamed stage stays the commitment point.';
+COMMENT ON FUNCTION vsm._stage_renamed() IS 'Keeps a renamed stage the commitment point of its stream.';
 
--- What only shows when the statement is complete; the transition table "changed" has its rows.
+-- Checks that need the whole statement; the transition table "changed" has its rows.
 CREATE FUNCTION vsm._stages_after() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     SET row_security = off
@@ -358,7 +358,7 @@ BEGIN
             USING ERRCODE = 'PT422', DETAIL = format('Stages %s have the order %s.', bad.names, bad."order"),
                   HINT = 'Give each stage an order of its own; vsm.define_stream() numbers them.';
     END IF;
-    -- on INSERT a stream may still be growing, row by row
+    -- a stream may be inserted stage by stage
     IF tg_op <> 'INSERT' THEN
         SELECT s.stream INTO bad
         FROM vsm.stages s WHERE s.stream IN (SELECT c.stream FROM changed c)
@@ -370,8 +370,8 @@ BEGIN
         END IF;
     END IF;
     IF tg_op = 'UPDATE' THEN
-        -- whoever entered without the new limit has ended, and whoever enters from now on knows it
-        IF EXISTS (SELECT FROM changed c JOIN before b USING (id) 
+        -- waits for transactions that entered under the old limit; later ones see the new limit
+        IF EXISTS (SELECT FROM changed c JOIN before b USING (id)
                    WHERE c.wip_limit < b.wip_limit OR c.wip_limit IS NOT NULL AND b.wip_limit IS NULL) THEN
             LOCK TABLE vsm.work_items IN SHARE ROW EXCLUSIVE MODE;
         END IF;
@@ -392,7 +392,7 @@ BEGIN
     PERFORM vsm._recompute_items(s) FROM unnest(affected) s;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION vsm._stages_after() IS 'Checks the stages of a stream together and follows a change in the work items.';
+COMMENT ON FUNCTION vsm._stages_after() IS 'Checks the stages of a stream together and applies a change to the work items.';
 
 CREATE FUNCTION vsm._work_item_type_changed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -417,14 +417,14 @@ BEGIN
         PERFORM vsm._hold_items();
         IF EXISTS (SELECT FROM vsm.work_items w WHERE w.type = old.name) THEN
             RAISE EXCEPTION 'work item type "%" is in use', old.name
-                USING ERRCODE = 'PT409', DETAIL = 'There are work items of that type.', HINT = 'Give its work items another type first.';
+                USING ERRCODE = 'PT409', DETAIL = 'There are work items of that type.', HINT = 'Give these work items another type first.';
         END IF;
-        -- items were created with it
+        -- the totals count items that were created with this type
         INSERT INTO vsm._totals_kept (kind, a, b, n, type) VALUES (2, 0, 0, 0, old.name);
     END IF;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION vsm._work_item_type_changed() IS 'A renamed type keeps its items; a used one cannot be deleted.';
+COMMENT ON FUNCTION vsm._work_item_type_changed() IS 'Renames the type of its work items; refuses to delete a type that is in use.';
 
 CREATE FUNCTION vsm._definitions_truncated() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -442,8 +442,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._definitions_truncated() IS 'Refuses to empty definitions while there are work items.';
 
--- definitions_changed runs for each row, before the statement's triggers recompute items by the new definitions, and
--- always, since replication changes definitions too.
+-- definitions_changed runs for each row, so that it precedes the statement triggers, which recompute items by the new
+-- definitions.  It is always enabled, since replication changes definitions too.
 CREATE TRIGGER definitions_truncated BEFORE TRUNCATE ON vsm.value_streams
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_truncated();
 CREATE TRIGGER definitions_changed AFTER INSERT OR UPDATE OR DELETE ON vsm.value_streams

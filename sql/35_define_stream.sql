@@ -8,8 +8,8 @@ DECLARE
     bad text;
 BEGIN
     IF jsonb_typeof(stages) IS DISTINCT FROM 'array' OR jsonb_array_length(stages) = 0 THEN
-        RAISE EXCEPTION 'the stages of a stream are a JSON array of at least one stage'
-            USING ERRCODE = 'PT422', DETAIL = format('Given is %s.', coalesce(left(stages::text, 100), 'null')),
+        RAISE EXCEPTION 'the stages of a stream must be a JSON array of at least one stage'
+            USING ERRCODE = 'PT422', DETAIL = format('The value given is %s.', coalesce(left(stages::text, 100), 'null')),
                   HINT = 'For example [{"name":"To do","category":"wait"},{"name":"Doing"},{"name":"Done","category":"done"}].';
     END IF;
     SELECT s.value::text INTO bad FROM jsonb_array_elements(stages) s
@@ -58,7 +58,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM vsm.value_streams) THEN
         INSERT INTO vsm.work_item_types (name) VALUES ('feature'), ('bug'), ('task'), ('epic') ON CONFLICT DO NOTHING;
     END IF;
-    -- also waits for another session that defines the same stream
+    -- waits for another session that defines the same stream
     INSERT INTO vsm.value_streams AS v (name, time_zone, reopen_rule, commitment_stage)
     VALUES (of_stream, define_stream.time_zone, define_stream.reopen_rule, define_stream.commitment_stage)
     ON CONFLICT (name) DO UPDATE SET time_zone = excluded.time_zone, reopen_rule = excluded.reopen_rule
@@ -84,8 +84,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm.define_stream(text, jsonb, text, text, text) IS
     'Defines a value stream, or changes what differs and keeps its history. stages: JSON array in order of '
-    '{"name", "category": wait|active|done (default active), "wip_limit", "type", "description"}; null keeps those there '
-    'are, or gives a new stream the six default ones. A stage that is left out is deleted, or retired when items have '
+    '{"name", "category": wait|active|done (default active), "wip_limit", "type", "description"}; null keeps the existing '
+    'stages, or gives a new stream the six default ones. A stage that is left out is deleted, or retired if items have '
     'been in it. commitment_stage: where work counts as started (null: first active stage). reopen_rule: span_first_last, '
     'span_last, sum_active or episodes. Returns the stream''s row. Errors: PT422, with what to change.';
 
@@ -93,8 +93,8 @@ CREATE FUNCTION vsm._set_stages(of_stream text, list jsonb) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- A stage that is left out is dropped, or retired when history refers to it; then it keeps its place behind the
-    -- one it followed, so that what counted as started work still does.
+    -- A stage that is left out is dropped, or retired if history refers to it.  A retired stage keeps its place behind
+    -- the stage that it followed, so that started work stays started.
     MERGE INTO vsm.stages s
     USING (
         WITH listed AS (
@@ -127,7 +127,7 @@ BEGIN
         INSERT (stream, name, "order", category, wip_limit, type, description)
         VALUES (of_stream, n.name, n."order", n.category, n.wip_limit, n.type, n.description);
 END $$;
-COMMENT ON FUNCTION vsm._set_stages(text, jsonb) IS 'The part of vsm.define_stream() that changes the stages.';
+COMMENT ON FUNCTION vsm._set_stages(text, jsonb) IS 'Changes the stages of a stream to those of a list, for vsm.define_stream(). Errors: PT422.';
 
 CREATE FUNCTION vsm._seed_default() RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -136,10 +136,10 @@ BEGIN
     IF EXISTS (SELECT FROM vsm.value_streams) THEN
         RETURN;
     END IF;
-    -- two sessions may come at the same instant: the second sees what the first did
+    -- of two concurrent sessions, the second waits and sees what the first did
     LOCK TABLE vsm.value_streams IN SHARE ROW EXCLUSIVE MODE;
     IF NOT EXISTS (SELECT FROM vsm.value_streams) THEN
         PERFORM vsm.define_stream('default');
     END IF;
 END $$;
-COMMENT ON FUNCTION vsm._seed_default() IS 'Defines the default stream and types when there is no stream yet.';
+COMMENT ON FUNCTION vsm._seed_default() IS 'Defines the default stream and types if there is no stream yet.';

@@ -1,11 +1,11 @@
--- 40_items: work items move; C row triggers decide and record (src/move)
+-- 40_items: moves of work items, which C row triggers decide and record (src/move)
 
 CREATE FUNCTION vsm._work_item_before() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__work_item_before';
-COMMENT ON FUNCTION vsm._work_item_before() IS 'Rules of a move; fills in the computed columns.';
+COMMENT ON FUNCTION vsm._work_item_before() IS 'Applies the rules of a move and fills in the computed columns.';
 CREATE FUNCTION vsm._work_item_after() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__work_item_after';
-COMMENT ON FUNCTION vsm._work_item_after() IS 'Writes and removes ledger rows.';
+COMMENT ON FUNCTION vsm._work_item_after() IS 'Writes and deletes ledger rows.';
 CREATE FUNCTION vsm._work_items_truncated() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__work_items_truncated';
 COMMENT ON FUNCTION vsm._work_items_truncated() IS 'Empties the ledger with the work items.';
@@ -16,9 +16,9 @@ COMMENT ON FUNCTION vsm._ledger_guard() IS 'Keeps the ledger append-only.';
 CREATE FUNCTION vsm._actor() RETURNS text
     LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__actor';
 COMMENT ON FUNCTION vsm._actor() IS
-    'The role that a move or import is put down to: the one that logged in or was SET, whoever''s function it runs.';
+    'The role recorded for a move or import: the one that logged in or was SET, not the owner of a function.';
 
--- by name the last BEFORE trigger, so that it sees what others decided
+-- the last BEFORE trigger by name, so that it sees what others decided
 CREATE TRIGGER zz_vsm_move BEFORE INSERT OR UPDATE OR DELETE ON vsm.work_items
     FOR EACH ROW EXECUTE FUNCTION vsm._work_item_before();
 CREATE TRIGGER vsm_record_insert AFTER INSERT ON vsm.work_items
@@ -29,7 +29,7 @@ CREATE TRIGGER vsm_record_delete AFTER DELETE ON vsm.work_items
     FOR EACH ROW EXECUTE FUNCTION vsm._work_item_after();
 CREATE TRIGGER vsm_record_truncate AFTER TRUNCATE ON vsm.work_items
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._work_items_truncated();
--- WIP is counted whoever writes; under replication the triggers do nothing else
+-- always enabled: under replication the triggers count WIP, and do nothing else
 ALTER TABLE vsm.work_items ENABLE ALWAYS TRIGGER vsm_record_insert, ENABLE ALWAYS TRIGGER vsm_record_move,
     ENABLE ALWAYS TRIGGER vsm_record_delete, ENABLE ALWAYS TRIGGER vsm_record_truncate;
 CREATE TRIGGER vsm_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON vsm.stage_transitions
@@ -37,7 +37,7 @@ CREATE TRIGGER vsm_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON vsm.st
 CREATE TRIGGER vsm_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON vsm._merged_events
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._ledger_guard();
 
--- not in SQL: it would be planned at every call
+-- not an SQL function, which would be planned at every call
 CREATE FUNCTION vsm.create_work_item(title text, type text DEFAULT 'task', stream text DEFAULT 'default',
                                      external_id text DEFAULT NULL, at timestamptz DEFAULT NULL)
     RETURNS vsm.work_items
@@ -55,16 +55,16 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm.create_work_item(text, text, text, text, timestamptz) IS
     'Creates a work item in the first stage of its stream and records it. title: 1 to 500 characters; external_id: its id '
-    'in another system, unique in the stream; at: when, default now, from 1970 on, at most 5 minutes ahead. Returns the item. '
-    'Errors: PT404 unknown stream; PT422 title, type or time refused; 23505 external_id there already.';
+    'in another system, unique in the stream; at: time, default now, from 1970 on, at most 5 minutes ahead. Returns the item. '
+    'Errors: PT404 unknown stream; PT422 title, type or time refused; 23505 external_id in use.';
 
 CREATE FUNCTION vsm.transition(work_item_id bigint, to_stage text, at timestamptz DEFAULT NULL,
                                reason text DEFAULT NULL, expected_from text DEFAULT NULL)
     RETURNS vsm.stage_transitions
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm_transition';
 COMMENT ON FUNCTION vsm.transition(bigint, text, timestamptz, text, text) IS
-    'Moves a work item to a stage of its stream and returns the ledger row. at: when, default now, not before the item''s '
-    'last move and at most 5 minutes ahead; expected_from: the stage the item must be in. Moving it to the stage it is in '
+    'Moves a work item to a stage of its stream and returns the ledger row. at: time, default now, not before the item''s '
+    'last move and at most 5 minutes ahead; expected_from: the stage the item must be in. Moving it to its current stage '
     'records nothing and returns its latest transition. Errors: PT404 unknown item or stage; PT409 not in expected_from; '
     'PT422 time refused, stage retired.';
 
@@ -74,7 +74,7 @@ BEGIN ATOMIC
     SELECT t.* FROM vsm.stage_transitions t WHERE t.work_item_id = of_item
     ORDER BY t."timestamp" DESC, t.id DESC LIMIT 1;
 END;
-COMMENT ON FUNCTION vsm._latest_transition(bigint) IS 'The ledger row that put an item where it is; null where the caller may not see it.';
+COMMENT ON FUNCTION vsm._latest_transition(bigint) IS 'The ledger row that put an item where it is; null if the caller may not see it.';
 
 CREATE FUNCTION vsm.history(work_item_id bigint)
     RETURNS TABLE (id bigint, from_stage text, to_stage text, "timestamp" timestamptz, time_in_stage interval,

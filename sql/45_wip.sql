@@ -1,18 +1,21 @@
--- 45_wip: work in progress now, from counters in shared memory where the server has them (src/counters)
+-- 45_wip: current work in progress, from counters in shared memory where the server has them (src/counters)
 
 CREATE FUNCTION vsm._recount_row() RETURNS boolean
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__recount_row';
-COMMENT ON FUNCTION vsm._recount_row() IS 'True, after a rest now and then: for each row that vsm.wip_rebuild() and vsm.wip_check() count.';
+COMMENT ON FUNCTION vsm._recount_row() IS
+    'Always true. Called for each row that vsm.wip_rebuild() and vsm.wip_check() count, to pause from time to time.';
 
--- What the counters are counted from.
+-- What the WIP counters are counted from.
 CREATE VIEW vsm._wip_counted AS
-SELECT w.stage_id, count(*) AS items FROM vsm.work_items w WHERE w.completed_at IS NULL AND vsm._recount_row() GROUP BY 1;
+SELECT w.stage_id, count(*) AS items
+FROM vsm.work_items w WHERE w.completed_at IS NULL AND vsm._recount_row() GROUP BY 1;
 COMMENT ON VIEW vsm._wip_counted IS 'Unfinished items by stage, from the table.';
 
 CREATE FUNCTION vsm._wip_now(stages bigint[]) RETURNS TABLE (stage_id bigint, wip bigint, source text)
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'vsm__wip_now';
 COMMENT ON FUNCTION vsm._wip_now(bigint[]) IS
-    'Unfinished items in each of these stages, those of this transaction included. source: shared memory or table.';
+    'Unfinished items in each of these stages, including uncommitted changes of this transaction. '
+    'source: shared memory or table.';
 
 CREATE VIEW vsm.wip WITH (security_invoker = true) AS
 SELECT s.stream, s.name AS stage, n.wip, s.wip_limit, s.category, s."order", n.source
@@ -21,14 +24,16 @@ JOIN vsm.stages s ON s.id = n.stage_id
 WHERE s.retired_at IS NULL OR n.wip > 0
 ORDER BY s.stream, s."order";
 COMMENT ON VIEW vsm.wip IS
-    'Work in progress now: unfinished items in each stage that is not done, in order, with the stage''s limit (null: none). '
-    'source: shared memory (counters, all read at one instant) or table (counted). Retired stages show while they hold items.';
+    'Current work in progress: unfinished items in each stage that is not done, in order, with the stage''s limit '
+    '(null: none). source: shared memory (counters, all read at one instant) or table (counted). Retired stages appear '
+    'while they hold items.';
 
-CREATE FUNCTION vsm._wip_recount(apply boolean) RETURNS TABLE (stage_id bigint, before bigint, after bigint, reserved bigint)
+CREATE FUNCTION vsm._wip_recount(apply boolean)
+    RETURNS TABLE (stage_id bigint, before bigint, after bigint, reserved bigint)
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'vsm__wip_recount';
 COMMENT ON FUNCTION vsm._wip_recount(boolean) IS
-    'Counts the table while others go on, and the counters at the same instant; apply: sets them to what was counted, for '
-    'admins of all streams. Errors: 42501.';
+    'Counts the table while other sessions go on, and returns what the counters hold at the same instant. apply: also '
+    'sets the counters to the count, which needs an admin of all streams. Errors: 42501.';
 
 CREATE FUNCTION vsm.wip_check()
     RETURNS TABLE (stream text, stage text, counter bigint, table_count bigint, difference bigint, reserved bigint)
@@ -43,9 +48,10 @@ BEGIN ATOMIC
     ORDER BY s.stream, s."order";
 END;
 COMMENT ON FUNCTION vsm.wip_check() IS
-    'Compares the counters with the table, at one instant while others go on: committed items by counter and by count, and '
-    'the difference, which is 0 but for commits that are just happening; reserved: places in a limited stage that transactions '
-    'under way hold. All but table_count are null where WIP is counted from the table. Changes nothing.';
+    'Compares the counters with the table at one instant, while other sessions go on: committed items by counter and by '
+    'count, and the difference, which is 0 except for commits that are just happening. reserved: places in a limited '
+    'stage that transactions in progress hold. Where WIP is counted from the table, all columns except table_count are '
+    'null. Changes nothing.';
 
 CREATE FUNCTION vsm.wip_rebuild()
     RETURNS TABLE (stream text, stage text, counter_before bigint, counter_after bigint)
@@ -57,5 +63,6 @@ BEGIN ATOMIC
     ORDER BY s.stream, s."order";
 END;
 COMMENT ON FUNCTION vsm.wip_rebuild() IS
-    'Counts the table anew, while others go on, and sets the counters; returns those that were wrong, none when all is well. '
-    'For after work with triggers disabled; a start, crash or promotion needs no help.';
+    'Recounts the table while other sessions go on, and sets the counters. Returns those that were wrong, so no rows if '
+    'all were right. Call it after changes with triggers disabled; after a start, crash or promotion the counters are '
+    'recounted anyway.';

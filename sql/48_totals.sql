@@ -1,14 +1,16 @@
--- 48_totals: what monitoring adds up: totals and histograms of the ledger
+-- 48_totals: totals and histograms of the ledger, for monitoring (src/counters/totals.c)
 
 CREATE FUNCTION vsm._bucket(us bigint) RETURNS integer
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__bucket';
-COMMENT ON FUNCTION vsm._bucket(bigint) IS 'Bucket of a duration in microseconds in the histograms, from 0; null for null.';
+COMMENT ON FUNCTION vsm._bucket(bigint) IS
+    'Bucket of a duration in microseconds in the histograms, from 0; null for null.';
 
 CREATE FUNCTION vsm._bucket_bounds() RETURNS double precision[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__bucket_bounds';
-COMMENT ON FUNCTION vsm._bucket_bounds() IS 'Upper bounds of the histograms'' buckets in seconds, inclusive; the last is infinite.';
+COMMENT ON FUNCTION vsm._bucket_bounds() IS
+    'Upper bounds of the histograms'' buckets in seconds, inclusive; the last one is infinite.';
 
--- Ledger rows that are alike add so much to these totals; kinds as in src/counters.h.
+-- What a group of equal ledger rows adds to which totals. kind: VsmKind of src/counters/counters_shmem.h.
 CREATE FUNCTION vsm._totals_of(from_stage_id bigint, to_stage_id bigint, type text, stay integer, cycle integer, lead integer,
                                items bigint, stay_ms numeric, cycle_ms numeric, lead_ms numeric)
     RETURNS TABLE (kind integer, a bigint, b bigint, n bigint, type text)
@@ -27,9 +29,9 @@ BEGIN ATOMIC
     WHERE v.a IS NOT NULL AND v.b IS NOT NULL AND v.n <> 0;
 END;
 COMMENT ON FUNCTION vsm._totals_of(bigint, bigint, text, integer, integer, integer, bigint, numeric, numeric, numeric) IS
-    'What ledger rows that are alike add to the totals.';
+    'What a group of ledger rows with equal stages, type and buckets adds to the totals.';
 
--- What the totals are counted from.
+-- What the counters of totals are counted from: the ledger, and what deleted or changed rows had added.
 CREATE VIEW vsm._totals_counted AS
 SELECT u.kind, u.a, u.b, sum(u.n)::bigint AS n
 FROM (SELECT o.kind, o.a, o.b, o.n
@@ -45,7 +47,8 @@ FROM (SELECT o.kind, o.a, o.b, o.n
 WHERE EXISTS (SELECT FROM vsm.stages s WHERE s.id = CASE u.kind WHEN 3 THEN u.b ELSE u.a END)
   AND (u.kind <> 3 OR u.a = 0 OR EXISTS (SELECT FROM vsm.stages s WHERE s.id = u.a))
 GROUP BY 1, 2, 3;
-COMMENT ON VIEW vsm._totals_counted IS 'The totals of stages that are defined, from the ledger and what it had held.';
+COMMENT ON VIEW vsm._totals_counted IS
+    'The totals of stages that are defined, from the ledger and from what its deleted or changed rows had added.';
 
 CREATE FUNCTION vsm._totals_keep() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -65,7 +68,8 @@ BEGIN
     CROSS JOIN LATERAL vsm._totals_of(g.from_stage_id, g.to_stage_id, g.type, g.stay, g.cycle, g.lead, g.items, g.stay_ms,
                                       g.cycle_ms, g.lead_ms) o
     GROUP BY 1, 2, 3, 5;
-    -- now and then, sum up what nobody else is summing up
+    -- about once in 1000 rows, merge the rows that no other session is merging; few statements add 10 rows or more, so
+    -- few step over the ids that start it
     IF FOUND AND currval('vsm._totals_kept_id_seq') % 1000 < 10 THEN
         WITH old AS (
             DELETE FROM vsm._totals_kept k
@@ -76,11 +80,11 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION vsm._totals_keep() IS 'Keeps what ledger rows had added to the totals that are deleted or changed.';
+COMMENT ON FUNCTION vsm._totals_keep() IS 'Keeps what deleted or changed ledger rows had added to the totals.';
 
 CREATE FUNCTION vsm._totals_unknown() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__totals_unknown';
-COMMENT ON FUNCTION vsm._totals_unknown() IS 'Has the totals counted anew: the ledger is changed by replication.';
+COMMENT ON FUNCTION vsm._totals_unknown() IS 'Has the totals recounted after replication has changed the ledger.';
 
 CREATE TRIGGER vsm_keep_totals AFTER DELETE ON vsm.stage_transitions
     REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION vsm._totals_keep();
@@ -92,7 +96,7 @@ ALTER TABLE vsm.stage_transitions ENABLE REPLICA TRIGGER vsm_replicated;
 
 CREATE FUNCTION vsm._totals_now() RETURNS TABLE (kind integer, a bigint, b bigint, n bigint)
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__totals_now';
-COMMENT ON FUNCTION vsm._totals_now() IS 'The totals of all committed transactions, at one instant.';
+COMMENT ON FUNCTION vsm._totals_now() IS 'The totals by all committed transactions, at one instant.';
 
 CREATE VIEW vsm.flow_totals WITH (security_invoker = true) AS
 SELECT CASE t.kind WHEN 2 THEN 'work_items_created' WHEN 3 THEN 'stage_transitions' ELSE 'work_items_completed' END AS total,
@@ -105,9 +109,10 @@ LEFT JOIN (SELECT w.name AS type FROM vsm.work_item_types w UNION SELECT k.type 
 WHERE t.kind IN (2, 3, 8)
 GROUP BY 1, s.stream, y.type, f.name, 5;
 COMMENT ON VIEW vsm.flow_totals IS
-    'What the ledger has recorded so far by committed transactions, for monitoring: work_items_created by type, stage_transitions by from_stage (null at '
-    'first) and to_stage, work_items_completed by to_stage. They never fall: deleted items stay counted, a reopened item counts '
-    'again when it is finished again, corrected history counts as recorded once more. TRUNCATE starts anew.';
+    'What the ledger has recorded so far by committed transactions, for monitoring: work_items_created by type, '
+    'stage_transitions by from_stage (null for a new item) and to_stage, work_items_completed by to_stage. The totals '
+    'never fall: deleted items stay counted, a reopened item counts again when it is finished again, and corrected '
+    'history counts again. TRUNCATE starts them at 0.';
 
 CREATE VIEW vsm.flow_histograms WITH (security_invoker = true) AS
 WITH totals AS MATERIALIZED (SELECT * FROM vsm._totals_now()),
@@ -123,6 +128,7 @@ CROSS JOIN unnest(vsm._bucket_bounds()) WITH ORDINALITY bound (le, place)
 JOIN totals t ON t.a = e.a AND t.kind IN (e.kind, e.kind + 1)
 GROUP BY 1, 2, 3, 4;
 COMMENT ON VIEW vsm.flow_histograms IS
-    'Histograms for monitoring of what the ledger has recorded so far, cumulative: count of durations of at most le seconds, and '
-    'the sum of all, in seconds. time_in_stage by the stage left; lead_time (creation to finish) and cycle_time (first start to '
-    'finish) by the done stage entered, as the stages were defined when the item finished. They never fall, as vsm.flow_totals.';
+    'Cumulative histograms of what the ledger has recorded so far, for monitoring: count of durations of at most le '
+    'seconds, and the sum of all durations in seconds. time_in_stage by the stage left; lead_time (creation to finish) '
+    'and cycle_time (first start to finish) by the done stage entered, as the stages were defined when the item '
+    'finished. Like vsm.flow_totals, they never fall.';

@@ -1,8 +1,9 @@
 -- 90_api_items: schema vsm_api, what PostgREST serves and the gateway calls
 --
--- A function takes plain SQL types by name and returns the JSON document of the answer; null means an argument's default.
--- The flow logic is that of schema vsm, with the caller's rights; here are names, shapes and the clients' words for what
--- is not found.  What is called often is plpgsql, which keeps its plans; a function in SQL is planned at every call.
+-- A function takes plain SQL types by name and returns the answer as a JSON document.  A null argument means its default.
+-- The functions call schema vsm with the caller's rights, and add the names and shapes that clients know, and their words
+-- for what is not found.  Functions that are called often are in plpgsql, which keeps plans; PostgreSQL plans a function
+-- in SQL at every call.
 
 CREATE FUNCTION vsm._rfc3339(at timestamptz) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -23,7 +24,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = wanted) THEN
         RAISE EXCEPTION 'Stream ''%'' not found', wanted
             USING ERRCODE = 'PT404', COLUMN = 'stream', DETAIL = 'There is no stream of that name; names are case-sensitive.',
-                  HINT = 'vsm_api.streams() lists the streams.';
+                  HINT = 'The list of streams has their names.';
     END IF;
     RETURN wanted;
 END $$;
@@ -42,16 +43,16 @@ BEGIN
     RETURN wanted;
 END $$;
 COMMENT ON FUNCTION vsm._stream_for_item(text) IS
-    'The stream asked for, default when null; the first item of all brings that one into being. Errors: PT404.';
+    'The stream that was asked for, or default when null. For the first item of a database, it defines stream default. Errors: PT404.';
 
 CREATE FUNCTION vsm._item_not_found(work_item_id bigint) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RAISE EXCEPTION 'Work item % not found', coalesce(work_item_id::text, 'null')
-        USING ERRCODE = 'PT404', COLUMN = 'work_item_id', DETAIL = 'No work item has that id.', HINT = 'vsm_api.work_items() lists the items.';
+        USING ERRCODE = 'PT404', COLUMN = 'work_item_id', DETAIL = 'No work item has that id.', HINT = 'The list of work items has their ids.';
 END $$;
-COMMENT ON FUNCTION vsm._item_not_found(bigint) IS 'Says so. Errors: PT404.';
+COMMENT ON FUNCTION vsm._item_not_found(bigint) IS 'Raises the error. Errors: PT404.';
 
 CREATE FUNCTION vsm._stage_not_found(stream text, stage text) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -59,9 +60,9 @@ AS $$
 BEGIN
     RAISE EXCEPTION 'Stage ''%'' not found', stage
         USING ERRCODE = 'PT404', COLUMN = 'to_stage', DETAIL = format('Stream ''%s'' has no stage of that name; names are case-sensitive.', stream),
-              HINT = 'vsm_api.stages() lists the stages.';
+              HINT = 'The list of stages has their names.';
 END $$;
-COMMENT ON FUNCTION vsm._stage_not_found(text, text) IS 'Says so. Errors: PT404.';
+COMMENT ON FUNCTION vsm._stage_not_found(text, text) IS 'Raises the error. Errors: PT404.';
 
 CREATE FUNCTION vsm._check_limit("limit" integer, greatest_limit integer) RETURNS void
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -73,9 +74,9 @@ BEGIN
                   HINT = format('Give a number from 1 to %s.', greatest_limit);
     END IF;
 END $$;
-COMMENT ON FUNCTION vsm._check_limit(integer, integer) IS 'Refuses (PT422) a limit below 1 or above that.';
+COMMENT ON FUNCTION vsm._check_limit(integer, integer) IS 'Refuses a limit below 1 or above greatest_limit. Errors: PT422.';
 
--- Work items as the answers show them; a filter on its text columns is one on the table's.
+-- Work items as the answers show them.  The planner turns a filter on the view's text columns into one on the table's.
 CREATE VIEW vsm._items_shown WITH (security_invoker = true) AS
 SELECT w.id, w.external_id, w.stream, w.title, w.type, s.name AS current_stage,
        vsm._rfc3339(w.created_at) AS created_at, vsm._rfc3339(w.updated_at) AS updated_at,
@@ -108,7 +109,7 @@ BEGIN
             IF violated <> 'work_items_external_id' THEN
                 RAISE;
             END IF;
-            RAISE EXCEPTION 'Work item with external id ''%'' exists already', external_id
+            RAISE EXCEPTION 'Work item with external id ''%'' already exists', external_id
                 USING ERRCODE = 'PT409', COLUMN = 'external_id', CONSTRAINT = violated,
                       DETAIL = format('It is in stream ''%s''.', of_stream), HINT = 'Move or change that work item.';
         END;
@@ -180,7 +181,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm_api.work_item(bigint) IS 'A work item. Errors: PT404 work item.';
 
--- Planned for the filters at hand: a page of few open items among many done ones is no walk over all of them.
+-- Planned for the given filters, so that a page of a few open items does not read the many that are done.
 CREATE FUNCTION vsm_api.work_items(stream text DEFAULT NULL, stage text DEFAULT NULL, type text DEFAULT NULL, open boolean DEFAULT NULL,
                                    "limit" integer DEFAULT 50, after bigint DEFAULT NULL)
     RETURNS json
@@ -197,7 +198,7 @@ BEGIN
     IF stream IS NOT NULL THEN
         PERFORM vsm._known_stream(stream);
     END IF;
-    -- one more than asked for tells whether more follow
+    -- one item more than the page tells whether there is a next page
     page := ARRAY(
         SELECT row_to_json(i) FROM vsm._items_shown i
         WHERE (stream IS NULL OR i.stream = stream) AND (stage IS NULL OR i.current_stage = stage) AND (type IS NULL OR i.type = type)
@@ -216,7 +217,7 @@ AS $$
 DECLARE
     item json;
 BEGIN
-    -- as it was when nobody moves it any more
+    -- the answer shows the item as it is once nobody else can move it
     PERFORM FROM vsm.work_items w WHERE w.id = delete_work_item.work_item_id FOR UPDATE;
     item := vsm_api.work_item(work_item_id);
     DELETE FROM vsm.work_items w WHERE w.id = delete_work_item.work_item_id;
@@ -226,4 +227,4 @@ BEGIN
     RETURN item;
 END $$;
 COMMENT ON FUNCTION vsm_api.delete_work_item(bigint) IS
-    'Deletes a work item with its history and answers the item as it was. Errors: PT404 work item.';
+    'Deletes a work item and its history, and returns the item as it was. Errors: PT404 work item.';

@@ -37,11 +37,11 @@ END;
 COMMENT ON FUNCTION vsm_api.streams() IS
     'The value streams with the names of their stages in order. commitment_stage: null, the first active one. Errors: none.';
 
--- Like the first work item, which needs no right on the definitions either.
+-- Creating the first work item needs no right on the definitions, and neither does this.
 CREATE FUNCTION vsm._prepare() RETURNS void
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__prepare';
 COMMENT ON FUNCTION vsm._prepare() IS
-    'Defines the default stream and types when there is no stream yet, for whoever may create a work item. Errors: 42501.';
+    'Defines the default stream and types if there is no stream yet, for any role that may create a work item. Errors: 42501.';
 
 CREATE FUNCTION vsm_api.prepare() RETURNS json
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -51,4 +51,4 @@ BEGIN
     RETURN vsm_api.streams();
 END $$;
 COMMENT ON FUNCTION vsm_api.prepare() IS
-    'For the start of a service: defines the default stream and types when there is no stream yet, and answers the streams. Errors: 42501.';
+    'For the start of a service: defines the default stream and types if there is no stream yet, and returns the streams. Errors: 42501.';

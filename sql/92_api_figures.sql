@@ -47,7 +47,7 @@ END $$;
 COMMENT ON FUNCTION vsm_api.wip(text) IS
     'Unfinished work items in each stage that is not done, now, with its limit; of one stream or all. Errors: PT404 stream.';
 
--- The window that an answer is about when it names none: the last 30 days.
+-- A window without bounds is the last 30 days.
 CREATE FUNCTION vsm._shown_window(stream text, since timestamptz, until timestamptz) RETURNS vsm._window
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
@@ -57,9 +57,9 @@ BEGIN
     RETURN vsm._window(vsm._known_stream(stream), coalesce(since, ends - interval '720 hours'), ends);
 END $$;
 COMMENT ON FUNCTION vsm._shown_window(text, timestamptz, timestamptz) IS
-    'A window of a stream with its bounds made finite; by default the last 30 days. Errors: PT404, PT422.';
+    'A window of a stream with finite bounds; by default the last 30 days. Errors: PT404, PT422.';
 
--- What both diagrams over time look like.
+-- The shape of both diagrams over time.
 CREATE FUNCTION vsm._lines_shown(cumulative boolean, stream text, since timestamptz, until timestamptz, step interval, type text) RETURNS json
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$

@@ -7,8 +7,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION vsm_api.version() IS 'Version of the extension. Errors: none.';
 
--- Cheap and certain: a row of each table at most is read.  COPY loads a table or fails, so what a restore loses is all rows of one.
--- Who asks for health does not wait: a table that somebody has locked, a restore under way perhaps, is not judged.
+-- Reads at most one row of each table.  That suffices: COPY loads a whole table or fails, so a restore loses all rows of a
+-- table or none.  The check does not wait: a table that somebody has locked, perhaps a restore, is not judged.
 CREATE FUNCTION vsm_api.health() RETURNS json
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     SET lock_timeout = '50ms'
@@ -52,9 +52,9 @@ CREATE FUNCTION vsm._metric_family(name text, kind text, help text, samples text
 RETURN format(E'# HELP %1$s %2$s\n# TYPE %1$s %3$s\n', name, help, kind)
        || CASE WHEN cardinality(samples) > 0 THEN name || array_to_string(samples, E'\n' || name) || E'\n' ELSE '' END;
 COMMENT ON FUNCTION vsm._metric_family(text, text, text, text[]) IS
-    'A family in Prometheus'' text format 0.0.4; a sample is what follows the name in its line.';
+    'A family in Prometheus'' text format 0.0.4. A sample is the part of its line after the name.';
 
--- One reading of the totals for all three, so that they agree with each other.
+-- All three come from one reading of the totals, so that they agree with each other.
 CREATE FUNCTION vsm._metric_histograms(OUT time_in_stage text[], OUT cycle_time text[], OUT lead_time text[])
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -87,7 +87,7 @@ DECLARE
     moves text[];
     histograms record;
 BEGIN
-    -- a stage may be called none
+    -- a stage may have the name none
     SELECT array_agg(format('{%s,%s} %s', vsm._label('stream', t.stream), vsm._label('type', t.type), t.value)
                      ORDER BY t.stream COLLATE "C", t.type COLLATE "C") FILTER (WHERE t.total = 'work_items_created'),
            array_agg(format('{%s,%s,%s} %s', vsm._label('stream', t.stream), vsm._label('from_stage', t.from_stage),
@@ -119,64 +119,4 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm_api.prometheus() IS
     'The totals, histograms and work in progress for Prometheus, in its text format 0.0.4. Where the server has counters it '
-    'reads no ledger row, but for streams with the reopen rule episodes. It grows with streams, stages and types only. Errors: none.';
-
--- ---- A page ----
-
--- To a browser, which asks for text/html, PostgREST gives the bare text of a function that returns this.
-CREATE DOMAIN vsm_api."text/html" AS text;
-COMMENT ON DOMAIN vsm_api."text/html" IS 'A page that is an answer''s whole body.';
-
-CREATE FUNCTION vsm._html(value text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN replace(replace(replace(replace(value, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;');
-COMMENT ON FUNCTION vsm._html(text) IS 'Text as it stands in a page.';
-
-CREATE FUNCTION vsm._html_table(caption text, columns text[], rows json) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT format(E'<table>\n<caption>%s</caption>\n<tr>%s</tr>\n%s</table>\n', vsm._html(caption),
-                  (SELECT string_agg('<th scope="col">' || vsm._html(c.name) || '</th>', '' ORDER BY c.n)
-                   FROM unnest(columns) WITH ORDINALITY c (name, n)),
-                  (SELECT string_agg('<tr>' || (SELECT string_agg('<td>' || coalesce(vsm._html(v.value), '&ndash;') || '</td>', '' ORDER BY v.n)
-                                                FROM json_array_elements_text(r.value) WITH ORDINALITY v (value, n)) || E'</tr>\n', '' ORDER BY r.n)
-                   FROM json_array_elements(rows) WITH ORDINALITY r (value, n)));
-END;
-COMMENT ON FUNCTION vsm._html_table(text, text[], json) IS 'A table of a page: rows is a list of lists of values, null a dash.';
-
-CREATE FUNCTION vsm_api.report(stream text DEFAULT 'default', days integer DEFAULT 30) RETURNS vsm_api."text/html"
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    m CONSTANT json := vsm_api.metrics(days, stream);
-BEGIN
-    RETURN format(E'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width">\n'
-                  '<title>Flow of %1$s</title>\n<style>body { font: 16px sans-serif; margin: 2em auto; max-width: 50em; padding: 0 1em }'
-                  ' table { border-collapse: collapse; margin: 2em 0; width: 100%% } caption { font-weight: bold; padding: .5em 0; text-align: left }'
-                  ' th, td { border-bottom: 1px solid #ccc; padding: .3em .5em; text-align: right } th:first-child, td:first-child { text-align: left }'
-                  '</style>\n</head>\n<body>\n<h1>Flow of %1$s</h1>\n<p>%2$s to %3$s, times in hours</p>\n',
-                  vsm._html(m ->> 'stream'), m ->> 'period_start', m ->> 'period_end')
-        || vsm._html_table('Items and times', ARRAY['', 'n', 'average', 'P50', 'P85', 'P95'], json_build_array(
-               json_build_array('Throughput', m -> 'throughput', NULL, NULL, NULL, NULL),
-               json_build_array('Arrivals', m -> 'arrivals', NULL, NULL, NULL, NULL),
-               json_build_array('Work in progress', m -> 'wip_now', m -> 'wip', NULL, NULL, NULL),
-               json_build_array('Cycle time', m -> 'cycle_time_n', m -> 'cycle_time_avg', m -> 'cycle_time_p50', m -> 'cycle_time_p85', m -> 'cycle_time_p95'),
-               json_build_array('Lead time', m -> 'lead_time_n', m -> 'lead_time_avg', m -> 'lead_time_p50', m -> 'lead_time_p85', m -> 'lead_time_p95'),
-               json_build_array('Flow efficiency', m -> 'throughput', round((m ->> 'flow_efficiency')::numeric * 100, 1) || ' %', NULL, NULL, NULL)))
-        || vsm._html_table('Work in progress now', ARRAY['Stage', 'items', 'limit'], (
-               SELECT json_agg(json_build_array(w.value -> 'stage', w.value -> 'wip', w.value -> 'wip_limit') ORDER BY w.n)
-               FROM json_array_elements(vsm_api.wip(m ->> 'stream')) WITH ORDINALITY w (value, n)))
-        || vsm._html_table('Time in stage, by visits that ended', ARRAY['Stage', 'n', 'average', 'P50', 'P85', 'P95'], (
-               SELECT json_agg(json_build_array(t.value -> 'stage', t.value -> 'visits', t.value -> 'avg', t.value -> 'p50', t.value -> 'p85', t.value -> 'p95')
-                               ORDER BY t.n)
-               FROM json_array_elements(vsm_api.time_in_stage(m ->> 'stream', (m ->> 'period_start')::timestamptz, (m ->> 'period_end')::timestamptz))
-                    WITH ORDINALITY t (value, n)))
-        || vsm._html_table('The oldest items in progress', ARRAY['Item', 'title', 'type', 'stage', 'age', 'in this stage'], (
-               SELECT json_agg(json_build_array(a.value -> 'id', a.value -> 'title', a.value -> 'type', a.value -> 'stage', a.value -> 'age_hours',
-                                                a.value -> 'time_in_stage_hours') ORDER BY a.n)
-               FROM json_array_elements(vsm_api.work_item_age(m ->> 'stream', NULL, 10)) WITH ORDINALITY a (value, n)))
-        || E'</body>\n</html>\n';
-END $$;
-COMMENT ON FUNCTION vsm_api.report(text, integer) IS
-    'A page of the flow of a stream in the last days (1 to 90), to Accept: text/html: figures, work in progress against limits, time in '
-    'stage, the oldest items. Errors: PT404 stream; PT422 days.';
+    'reads no ledger row, except for streams with the reopen rule episodes. It grows with streams, stages and types only. Errors: none.';

@@ -28,7 +28,7 @@ CREATE VIEW vsm_api.wip WITH (security_invoker = true) AS
 SELECT w.stream, w.stage, w."order", w.category, w.wip, w.wip_limit, w.source FROM vsm.wip w;
 COMMENT ON VIEW vsm_api.wip IS 'Work in progress now: unfinished items in each stage that is not done, with its limit.';
 
--- What may be written and what not, the table's triggers say.
+-- The triggers of the table decide what may be written.
 CREATE FUNCTION vsm._shown_item_written() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -64,7 +64,7 @@ BEGIN
                 started_at = new.started_at, completed_at = new.completed_at
             WHERE w.id = item_id;
         END IF;
-        -- what others change meanwhile is left alone
+        -- columns that this statement does not change keep what other sessions write to them
         IF (new.external_id, new.title, new.type) IS DISTINCT FROM (old.external_id, old.title, old.type) THEN
             UPDATE vsm.work_items w
             SET external_id = CASE WHEN new.external_id IS DISTINCT FROM old.external_id THEN new.external_id ELSE w.external_id END,

@@ -1,34 +1,35 @@
--- 96_access: nobody but the owner uses the schemas; vsm.grant_access() gives a role what it needs, of all streams or of some
+-- 96_access: vsm.grant_access() gives a role the rights it needs, on all streams or on some
 --
--- What runs with the caller's rights is safe for anybody and keeps PUBLIC's right to execute it.  Nothing that has the
--- owner's rights (SECURITY DEFINER) is granted: triggers call it, and src/on_behalf.c.
+-- Functions that run with the caller's rights are safe for anybody and keep PUBLIC's right to execute them.  No
+-- function that has the owner's rights (SECURITY DEFINER) is granted: triggers call it, and src/roles/on_behalf.c.
 --
--- Row policies hold a role to its streams, in every query on the tables and in what reads them: functions, views, vsm_api.
--- Who is not limited by vsm.stream_access passes them with one comparison.
+-- Row policies limit a role to its streams, in every query on the tables, so in functions, views and vsm_api too.  A
+-- role that vsm.stream_access does not limit passes them with one comparison.
 
--- on_table: on which one needs the right oneself when one is not limited, lest a view of a limited role opens all streams.
+-- on_table: a role that is not limited needs the right on this table itself; else a limited role's view could show it
+-- all streams.
 CREATE FUNCTION vsm._may_see(stream text, on_table regclass) RETURNS boolean
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__may_see';
-COMMENT ON FUNCTION vsm._may_see(text, regclass) IS 'May the current user see the stream? Null: all streams? Errors: 42501.';
+COMMENT ON FUNCTION vsm._may_see(text, regclass) IS 'May the current user see the stream, or with null all streams? Errors: 42501.';
 CREATE FUNCTION vsm._may_see_stage(stage_id bigint, on_table regclass) RETURNS boolean
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__may_see_stage';
 COMMENT ON FUNCTION vsm._may_see_stage(bigint, regclass) IS 'May the current user see the stream of the stage? Errors: 42501.';
 CREATE FUNCTION vsm._may_write(stream text, on_table regclass, command text) RETURNS boolean
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__may_write';
 COMMENT ON FUNCTION vsm._may_write(text, regclass, text) IS
-    'May the current user write work items of the stream? Null: of all streams? command: INSERT, UPDATE or DELETE. Errors: 42501.';
+    'May the current user write work items of the stream, or with null of all streams? command: INSERT, UPDATE or DELETE. Errors: 42501.';
 CREATE FUNCTION vsm._may_define(stream text, on_table regclass, command text) RETURNS boolean
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__may_define';
 COMMENT ON FUNCTION vsm._may_define(text, regclass, text) IS
-    'May the current user define the stream and its stages? Null: all streams, and types? command: INSERT, UPDATE or DELETE. Errors: 42501.';
+    'May the current user define the stream and its stages, or with null all streams, and types? command: INSERT, UPDATE or DELETE. Errors: 42501.';
 CREATE FUNCTION vsm._has_rights_of(role name) RETURNS boolean
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__has_rights_of';
-COMMENT ON FUNCTION vsm._has_rights_of(name) IS 'Has the current user the rights of that role? False when there is no such role.';
+COMMENT ON FUNCTION vsm._has_rights_of(name) IS 'Has the current user the rights of that role? False if the role does not exist.';
 
 ALTER TABLE vsm.work_items ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm.work_items FOR SELECT USING (vsm._may_see(stream, 'vsm.work_items'));
 CREATE POLICY added ON vsm.work_items FOR INSERT WITH CHECK (vsm._may_write(stream, 'vsm.work_items', 'INSERT'));
--- an item never changes its stream, so there is nothing more to check: each expression costs a move about 1 %
+-- no check: an item never changes its stream, and each expression costs a move about 1 %
 CREATE POLICY changed ON vsm.work_items FOR UPDATE USING (vsm._may_write(stream, 'vsm.work_items', 'UPDATE')) WITH CHECK (true);
 CREATE POLICY deleted ON vsm.work_items FOR DELETE USING (vsm._may_write(stream, 'vsm.work_items', 'DELETE'));
 
@@ -65,12 +66,12 @@ CREATE POLICY deleted ON vsm.work_item_types FOR DELETE USING (vsm._may_define(N
 ALTER TABLE vsm.stream_access ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON vsm.stream_access FOR SELECT USING (vsm._has_rights_of(role));
 
--- the names of types that are gone are nobody's secret
+-- anybody may see the names of deleted types
 ALTER TABLE vsm._totals_kept ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm._totals_kept FOR SELECT
     USING (kind = 2 AND a = 0 OR vsm._may_see_stage(CASE WHEN kind = 3 AND a = 0 THEN b ELSE a END, 'vsm._totals_kept'));
 
--- What a level needs on tables, views and sequences, as GRANT or REVOKE have it.
+-- Rights on schemas, tables, views and sequences, as GRANT and REVOKE name them.
 CREATE FUNCTION vsm._rights_of_level(level text) RETURNS SETOF text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -93,11 +94,11 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION vsm._rights_of_level(text) IS 'Rights that vsm.grant_access() gives at a level: reader, writer or admin.';
 
--- By src/access_rights.c, as the owner of the schemas: a grant by the tables' owner, who has grant options on schemas and
--- views, would be his in a dump as well, and fail where another role restores it.
+-- src/roles/access_rights.c grants as the owner of the schemas: a dump repeats a grant by the tables' owner, who has
+-- grant options on schemas and views, in that role's name, which fails if another role restores it.
 CREATE FUNCTION vsm._require_owner() RETURNS void
     LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'vsm__require_owner';
-COMMENT ON FUNCTION vsm._require_owner() IS 'Refuses whoever lacks the rights of the tables'' owner. Errors: 42501.';
+COMMENT ON FUNCTION vsm._require_owner() IS 'Refuses a role that lacks the rights of the tables'' owner. Errors: 42501.';
 CREATE FUNCTION vsm._grant_rights(role regrole, level text) RETURNS void
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'vsm__grant_rights';
 COMMENT ON FUNCTION vsm._grant_rights(regrole, text) IS 'Gives a role the rights of a level, for the tables'' owner. Errors: PT422, 42501, 42704.';
@@ -128,10 +129,10 @@ BEGIN
     PERFORM vsm._grant_rights(role, level);
 END $$;
 COMMENT ON FUNCTION vsm.grant_access(regrole, text, text) IS
-    'Gives a role what it needs. level: reader: tables and figures; writer: also creates, moves, deletes and imports items; admin: '
-    'also defines streams, stages and types. stream: only of that stream (and its stages; types are for admins of all streams); '
-    'several calls give several streams. Null: all streams. Given again for the same stream, the level is the new one. Only the '
-    'tables'' owner may. Errors: PT422 level; PT404 stream; 42501.';
+    'Gives a role access. level: reader sees tables and figures; writer also creates, moves, deletes and imports items; admin '
+    'also defines streams, stages and types. stream: limits the role to that stream and its stages (only admins of all streams '
+    'define types); several calls give several streams; null: all streams. Another call for the same stream replaces the level. '
+    'Only the tables'' owner may call it. Errors: PT422 level; PT404 stream; 42501.';
 
 CREATE FUNCTION vsm.revoke_access(role regrole, stream text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -145,12 +146,12 @@ BEGIN
     IF NOT FOUND AND stream IS NOT NULL THEN
         RAISE EXCEPTION 'role "%" has no access of its own to stream "%"', pg_get_userbyid(role), stream
             USING ERRCODE = 'PT404', DETAIL = 'vsm.stream_access has no such row.',
-                  HINT = 'Where it sees the stream by a grant on all streams or by another role, revoke that.';
+                  HINT = 'If the role sees the stream by a grant on all streams or by another role, revoke that grant.';
     END IF;
     SELECT a.level INTO left_level FROM vsm.stream_access a WHERE a.role = pg_get_userbyid(revoke_access.role)
     ORDER BY array_position(ARRAY['admin', 'writer', 'reader'], a.level) LIMIT 1;
     PERFORM vsm._revoke_rights(role, left_level);
 END $$;
 COMMENT ON FUNCTION vsm.revoke_access(regrole, text) IS
-    'Takes back what vsm.grant_access() gave a role: its access to the stream, or with null all of it. What it has by other roles '
-    'it keeps. Only the tables'' owner may. Errors: PT404 the role has no row for the stream; 42501.';
+    'Takes back what vsm.grant_access() gave a role: its access to the stream, or with null to all streams. It keeps what it has by '
+    'other roles. Only the tables'' owner may call it. Errors: PT404 the role has no row for the stream; 42501.';

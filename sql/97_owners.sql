@@ -1,7 +1,8 @@
--- 97_owners: whose objects they are
+-- 97_owners: who owns the objects
 
--- Tables and what runs with the owner's rights belong to who created the extension, who may be no superuser.  All else stays the
--- superuser's who ran this script: whoever owned it could change what a superuser calls or reads, or what a C function is given.
+-- Tables and SECURITY DEFINER functions belong to the role that created the extension, which need not be a superuser.
+-- All other objects stay the superuser's who ran this script: their owner could change what a superuser calls or
+-- reads, or what a C function is given.
 DO $$
 DECLARE
     object record;

@@ -1,17 +1,17 @@
--- 98_shape: what a dump could not carry is refused, or warned of (src/shape.c)
+-- 98_shape: changes that a dump would not carry are refused, or warned of (src/shape)
 --
--- The functions are left to the superuser who runs this script: an event trigger runs in everybody's sessions, so whoever
--- owned its function would have the rights of every superuser who changes a definition.
+-- The functions stay the superuser's who runs this script: an event trigger runs in everybody's sessions, so the owner
+-- of its function could act as every superuser who changes a definition.
 
 CREATE FUNCTION vsm._shape_kept() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__shape_kept';
-COMMENT ON FUNCTION vsm._shape_kept() IS 'Refuses changes of the extension''s objects that a dump would lose rows by, and warns of others it will not carry.';
+COMMENT ON FUNCTION vsm._shape_kept() IS 'Refuses changes of the extension''s objects that would make a dump lose rows, and warns of others that a dump does not carry.';
 
 CREATE FUNCTION vsm._shape_dropped() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__shape_dropped';
-COMMENT ON FUNCTION vsm._shape_dropped() IS 'Refuses to drop what belongs to the extension''s tables.';
+COMMENT ON FUNCTION vsm._shape_dropped() IS 'Refuses to drop columns and other parts of the extension''s tables.';
 
--- These tags only, so that other commands pay nothing.
+-- Only these tags, so that other commands pay nothing.
 CREATE EVENT TRIGGER vsm_shape ON ddl_command_end
     WHEN TAG IN ('ALTER TABLE', 'ALTER INDEX', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER SEQUENCE', 'ALTER TYPE', 'ALTER DOMAIN',
                  'ALTER SCHEMA',
@@ -21,12 +21,12 @@ CREATE EVENT TRIGGER vsm_shape ON ddl_command_end
                  'CREATE FUNCTION', 'CREATE AGGREGATE', 'CREATE SCHEMA')
     EXECUTE FUNCTION vsm._shape_kept();
 COMMENT ON EVENT TRIGGER vsm_shape IS
-    'The shape of extension vsm''s objects is its own. A superuser who knows better disables it: ALTER EVENT TRIGGER vsm_shape DISABLE.';
+    'Protects the shape of extension vsm''s objects. A superuser can disable it: ALTER EVENT TRIGGER vsm_shape DISABLE.';
 CREATE EVENT TRIGGER vsm_shape_dropped ON sql_drop EXECUTE FUNCTION vsm._shape_dropped();
-COMMENT ON EVENT TRIGGER vsm_shape_dropped IS 'As vsm_shape, for what is dropped.';
+COMMENT ON EVENT TRIGGER vsm_shape_dropped IS 'As vsm_shape, for drops.';
 
--- The last of what makes objects; an upgrade script that makes some ends with REFRESH MATERIALIZED VIEW vsm._shape.  As a table, it would be
--- part of a publication of the schema.  It is left to the superuser, too.
+-- Comes after all other objects; an upgrade script that creates objects ends with REFRESH MATERIALIZED VIEW
+-- vsm._shape.  Not a table, which would be part of a publication of the schema.  It stays the superuser's too.
 CREATE MATERIALIZED VIEW vsm._shape AS
 SELECT c.relname::text AS relation, p.kind, p.name::text AS name
 FROM pg_catalog.pg_depend d
@@ -42,4 +42,4 @@ CROSS JOIN LATERAL (
 WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
   AND d.deptype = 'e';
 COMMENT ON MATERIALIZED VIEW vsm._shape IS
-    'Indexes, constraints and triggers of the extension''s tables that are its own, as CREATE EXTENSION made them; any other is its user''s.';
+    'Indexes, constraints and triggers that CREATE EXTENSION made on the extension''s tables; any other is a user''s.';

@@ -12,11 +12,11 @@
 
 /*
  * vsm_require_aggregate
- *		The memory of the aggregate that calls; refused when there is none.
+ *		The memory context of the aggregate that calls; refuses other callers.
  *
- * For a function with an argument of type internal: SQL can call it with a null
- * there, but only a superuser can make an aggregate that gives it another
- * aggregate's state.
+ * For a function with an argument of type internal.  SQL can call it with a null
+ * there, but only a superuser can create an aggregate that passes it the state of
+ * another aggregate.
  */
 MemoryContext
 vsm_require_aggregate(FunctionCallInfo fcinfo)

@@ -3,10 +3,9 @@
  *		What a function that SQL can call checks of its arguments.
  *
  * Every such function is public, whatever its name: a role can call it with any
- * arguments, or make an aggregate of its own over it.  Nulls are refused by
- * STRICT in SQL where that will do; the rest is checked here, at the top of the
- * function, before an argument is used.  "what" names the argument in the
- * caller's words.
+ * arguments, or make an aggregate of its own over it.  STRICT in SQL handles nulls
+ * where that is enough.  The rest is checked here, at the top of the function,
+ * before an argument is used.  "what" names the argument in the caller's words.
  *
  * Errors: PT422; 0A000 for a call outside an aggregate.
  */
@@ -28,7 +27,7 @@ pg_noreturn extern void vsm_refuse_call(FunctionCallInfo fcinfo);
 pg_noreturn extern void vsm_refuse_null(int argument, const char *what);
 pg_noreturn extern void vsm_refuse_infinite(TimestampTz at, const char *what);
 
-/* For aggregates, whose transition functions cannot be STRICT; these two are asked for each row. */
+/* For transition functions, which cannot be STRICT; inline because they run for each row. */
 static inline void
 vsm_require_given(FunctionCallInfo fcinfo, int argument, const char *what)
 {

@@ -9,7 +9,7 @@
 #error "vsm needs PostgreSQL 15 or later"
 #endif
 
-/* Sums of microseconds take 128 bits; the counters are 64-bit atomics, which a simulation would do under a spinlock. */
+/* Sums of microseconds need 128 bits, and counters need 64-bit atomics without a spinlock. */
 #if SIZEOF_VOID_P < 8 || !defined(PG_INT128_TYPE) || !defined(USE_FLOAT8_BYVAL)
 #error "vsm needs a 64-bit platform whose compiler has 128-bit integers"
 #endif
@@ -38,7 +38,7 @@
 #define VSM_NEW_STORAGE(rel) ((rel)->rd_firstRelfilenodeSubid != InvalidSubTransactionId)
 #endif
 
-/* Up to PostgreSQL 15 an action that goes on to children has another name by the time that it is done. */
+/* Up to PostgreSQL 15, an action that recurses to children has another name once it is done. */
 #if PG_VERSION_NUM >= 160000
 #define VSM_CASE_CONSTRAINT_RECURSE
 #define VSM_CASE_DROP_CONSTRAINT_RECURSE
@@ -63,7 +63,7 @@
 #define VSM_OLDEST_CLOG_XID (ShmemVariableCache->oldestClogXid)
 #endif
 
-/* Memory that all backends of the server find by its name, without preloading; NULL: there is no such thing. */
+/* Memory that all backends of the server find by its name, without preloading; NULL: too old. */
 #if PG_VERSION_NUM >= 170000
 #include "storage/dsm_registry.h"
 

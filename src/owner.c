@@ -2,24 +2,24 @@
  * owner.c
  *		Acting as the owner of the tables.
  *
- * Whoever moves an item has no right on the ledger, and need not have one on
+ * A role that moves an item has no right on the ledger, and need not have one on
  * the definitions: triggers and counters read and write them as the tables'
- * owner, as referential integrity checks do.  What then runs must not depend on
- * anything that the caller can choose.  So three things change together:
+ * owner, as referential integrity checks do.  Code that runs as the owner must not
+ * depend on anything that the caller can choose.  So three things change together:
  *
  *	identity		the owner's rights, and no SET ROLE out of them; policies that
- *					the owner forces upon himself do not filter.  Not a "security-
- *					restricted operation": imports make temporary tables
+ *					the owner forces on the table do not filter.  Not a "security-
+ *					restricted operation": imports create temporary tables
  *	search_path		pg_catalog, pg_temp: a name finds the server's own function
  *					or operator, whatever the caller's schemas hold
- *	row_security	off: a policy that would filter is an error instead
+ *	row_security	off: a policy that would filter raises an error instead
  *
- * vsm_leave_owner() puts them back; after an error, the end of the transaction
- * or subtransaction does.  Nothing else in the extension changes the identity.
+ * vsm_leave_owner() restores them; after an error, the end of the transaction or
+ * subtransaction does.  Nothing else in the extension changes the identity.
  *
- * The settings cost more than the rest of a short statement, so they are left
- * alone where they are as wanted, and for the ledger's INSERT where they cannot
- * matter: see vsm_become_owner_to_record().
+ * Changing the settings costs more than the rest of a short statement.  So they
+ * are not changed if they have these values already, nor for the ledger's INSERT
+ * if they cannot matter: see vsm_become_owner_to_record().
  */
 #include "owner.h"
 
@@ -37,11 +37,11 @@
 #include "utils/rls.h"
 #include "utils/syscache.h"
 
-#include "vsm.h"
+#include "columns.h"
 
 #define OWNERS_SEARCH_PATH "pg_catalog, pg_temp"
 
-/* The ledger, while it is known to set off no code but ours; invalid: not looked at since a relation changed. */
+/* The ledger, if storing a row runs only our code; invalid: not known since a relation changed. */
 static Oid	plain_ledger = InvalidOid;
 
 static VsmOwner change_identity(Oid owner);
@@ -51,28 +51,20 @@ static bool has_other_triggers(const TriggerDesc *triggers);
 static bool has_index_expressions(Relation rel);
 static void relation_changed(Datum arg, Oid relid);
 
-/*
- * vsm_tables_owner
- *		The role that owns the extension's tables.
- */
 Oid
-vsm_tables_owner(void)
+vsm_owner_of(Oid relation)
 {
-	Oid			items = get_relname_relid("work_items", get_namespace_oid("vsm", false));
-	HeapTuple	tuple = OidIsValid(items) ? SearchSysCache1(RELOID, ObjectIdGetDatum(items)) : NULL;
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
 	Oid			owner;
 
 	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR,
-				errcode(ERRCODE_UNDEFINED_TABLE),
-				errmsg("table \"vsm.work_items\" does not exist"),
-				errhint("Run CREATE EXTENSION vsm in this database."));
+		elog(ERROR, "cache lookup failed for relation %u", relation);
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
 	return owner;
 }
 
-/* Act as that role, who owns the tables. */
+/* Act as that role, which owns the tables. */
 VsmOwner
 vsm_become_owner(Oid owner)
 {
@@ -92,9 +84,9 @@ vsm_become_owner(Oid owner)
  *		Act as the tables' owner for the INSERT of a ledger row.
  *
  * That statement gives each column a parameter of its type.  It names no
- * function, operator or type, so search_path finds nothing for it.  What is left
- * is code that the row sets off; if there is any that is not ours, the settings
- * change as well.
+ * function, operator or type, so search_path does not matter to it.  Triggers,
+ * rules and expressions of the table might run code that is not ours; if there are
+ * any, the settings change as well.
  */
 VsmOwner
 vsm_become_owner_to_record(Oid owner)
@@ -122,14 +114,14 @@ change_identity(Oid owner)
 	return before;
 }
 
-/* Until the nest level ends.  The values are constants, so the role's right to set them does not matter. */
+/* Until the nest level ends.  The values are constants: the role needs no right to set them. */
 static void
 set_option(const char *name, const char *value)
 {
 	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
-/* Does storing a row in the ledger run nothing but the server's code and ours? */
+/* Does storing a row in the ledger run only the server's code and ours? */
 static bool
 ledger_is_plain(void)
 {
@@ -147,7 +139,7 @@ ledger_is_plain(void)
 	relid = get_relname_relid("stage_transitions", get_namespace_oid("vsm", false));
 	ledger = table_open(relid, RowExclusiveLock);
 	if (ledger->rd_rules == NULL && !has_other_triggers(ledger->trigdesc) &&
-		ledger->rd_att->natts == LEDGER_COLUMNS &&	/* no column with a default of its owner's */
+		ledger->rd_att->natts == LEDGER_COLUMNS &&	/* no added column, whose default could run code */
 		(ledger->rd_att->constr == NULL || ledger->rd_att->constr->num_check == 0) &&
 		!has_index_expressions(ledger))
 		plain_ledger = relid;
@@ -155,7 +147,7 @@ ledger_is_plain(void)
 	return OidIsValid(plain_ledger);
 }
 
-/* Only who runs the extension's scripts can put a function into its schema. */
+/* Only the superuser who runs the extension's scripts can create functions in its schema. */
 static bool
 has_other_triggers(const TriggerDesc *triggers)
 {

@@ -15,7 +15,7 @@ typedef struct VsmOwner
 	int			guc_nest_level; /* 0: the settings were as wanted */
 } VsmOwner;
 
-extern Oid	vsm_tables_owner(void);
+extern Oid	vsm_owner_of(Oid relation);
 extern VsmOwner vsm_become_owner(Oid owner);
 extern VsmOwner vsm_become_owner_to_record(Oid owner);
 extern void vsm_leave_owner(VsmOwner before);

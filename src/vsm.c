@@ -6,9 +6,7 @@
 
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/guc.h"
-#include "utils/rel.h"
 
 #include "compat.h"
 #include "counters/counters.h"
@@ -30,10 +28,10 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
-	/* sized once, when the server starts; a session that loads the library later can only show it */
+	/* sized when the server starts; a session that loads the library later can only show it */
 	DefineCustomIntVariable("vsm.max_stages",
 							"Number of stages, of all databases, that have counters in shared memory.",
-							"The work in progress of others is counted from the tables.",
+							"The work in progress of further stages is counted from the tables.",
 							&vsm_max_stages,
 							VSM_DEFAULT_STAGES, 16, 1024 * 1024,
 							process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP,
@@ -41,39 +39,22 @@ _PG_init(void)
 							NULL, NULL, NULL);
 	DefineCustomBoolVariable("vsm.recording",
 							 "Records moves of work items in the ledger.",
-							 "Off lets the owner of vsm's tables write computed columns and ledger rows as they are, for repairs.",
+							 "Off lets the owner of vsm's tables write computed columns and ledger rows, for repairs.",
 							 &vsm_recording,
 							 true,
 							 PGC_USERSET,	/* the triggers check who uses it */
 							 0,
 							 NULL, NULL, NULL);
 	DefineCustomEnumVariable("vsm.wip_limit_action",
-							 "What becomes of an entry into a stage that is full.",
-							 "reject refuses it (PT409); warn lets it in, warns and records the breach; off lets it in.",
+							 "What happens when an item enters a full stage.",
+							 "reject refuses the entry (PT409); warn allows it, warns and records the breach; off allows it.",
 							 &vsm_wip_limit_action,
 							 VSM_LIMIT_REJECT,
 							 limit_actions,
-							 PGC_SUSET,		/* a limit holds for whoever moves items */
+							 PGC_SUSET,		/* a limit holds for every role that moves items */
 							 0,
 							 NULL, NULL, NULL);
 	MarkGUCPrefixReserved("vsm");
 	vsm_counters_load();
 	vsm_xact_load();
-}
-
-/*
- * vsm_require_recording_right
- *		Refuse vsm.recording = off to everybody but the owner of the table.
- */
-void
-vsm_require_recording_right(Relation rel)
-{
-	if (vsm_recording || has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
-		return;
-	ereport(ERROR,
-			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			errmsg("vsm.recording is off for a role that may not turn it off"),
-			errdetail("Only the owner of table \"%s\" can change it without recording.",
-					  RelationGetRelationName(rel)),
-			errhint("Run \"RESET vsm.recording\" and try again."));
 }

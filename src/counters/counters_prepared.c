@@ -2,29 +2,30 @@
  * counters_prepared.c
  *		Prepared transactions, which end in any session, or after a restart.
  *
- * COMMIT PREPARED calls nobody.  So PREPARE leaves what the transaction changes
- * here, and whoever is about to read a counter, or to reserve, first settles
- * those that have ended meanwhile: adds what they changed if they committed.
+ * COMMIT PREPARED runs no callback of this module.  So PREPARE lists here what
+ * the transaction changes, an entry for each counter.  Whoever is about to read a
+ * counter, or to reserve, first settles the entries of transactions that have
+ * ended meanwhile: adds what they changed if they committed.
  *
- * Of a transaction that was prepared before the server started nobody knows
- * what it changed.  A recount lists those that hold a lock for writing on the
- * work items; when one of them commits, the counters must be counted anew.
+ * When the server starts, nobody knows what the transactions changed that were
+ * prepared before.  A recount lists those that hold a lock for writing on
+ * work_items; when one of them commits, the counters must be recounted.
  *
- * The places are of a fixed number and there are always enough.  Whoever finds
- * none settles what has ended, of all databases.  When those in progress hold
- * the places, the transaction leaves one entry in place of all its changes:
- * nobody knows what it changed.  For these there are max_xids places of their
- * own, since one transaction changes one board and no more than max_xids can be
+ * The number of entries is fixed, and there is always room.  Whoever finds none
+ * settles what has ended, in all databases.  When transactions in progress take
+ * all the room, PREPARE lists one entry in place of all the transaction's
+ * changes: nobody knows what it changed.  max_xids entries are kept for these.
+ * They suffice, since one transaction changes one board and at most max_xids are
  * in progress: prepared, or in a backend that is about to prepare.
  *
  * An entry belongs to a board and is removed with it.
  *
  * pg_xact is never read under a lock of the counters: the entries are copied
  * under vsm_shared->lock, shared; then the fate of their transactions is looked
- * up; then those entries that are still there are settled.  What a transaction
- * that has ended did does not change, so nothing can come between.
+ * up; then those entries that are still there are settled.  The fate of a
+ * transaction that has ended does not change, so nothing can come between.
  */
-#include "vsm.h"
+#include "postgres.h"
 
 #include "access/transam.h"
 #include "access/twophase.h"
@@ -37,14 +38,14 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
-#include "counters.h"
+#include "counters_prepared.h"
 
 typedef enum Fate
 {
 	IN_PROGRESS,
 	COMMITTED,
 	ABORTED,
-	FORGOTTEN					/* older than all that pg_xact knows */
+	FORGOTTEN					/* older than all transactions that pg_xact knows */
 } Fate;
 
 /* A copy of an entry. */
@@ -55,23 +56,23 @@ typedef struct Copy
 	Fate		fate;
 } Copy;
 
-static void require_place(VsmPrepared *changes, int count, bool unless_listed);
-static bool append_changes(const VsmPrepared *changes, int count, int places, bool unless_listed);
-static int	unknown_changes(VsmPrepared *changes, int count);
+static void list_unknown(VsmPrepared *entries, int count, bool unless_listed);
+static bool append_entries(const VsmPrepared *entries, int count, int limit, bool unless_listed);
+static int	make_unknown(VsmPrepared *entries, int count);
 static bool is_listed(const VsmPrepared *prepared);
 static bool settle_all_boards(void);
 static bool settle_board(VsmBoard *board);
 static Copy *copy_entries(const VsmBoard *board, int *count);
 static bool find_fates(Copy *copies, int count);
 static Fate fate_of(FullTransactionId xid);
-static int	place_of(const Copy *copy);
+static int	find_entry(const Copy *copy);
 static void settle_entry(VsmBoard *board, const Copy *copy);
 static bool is_same_entry(const VsmPrepared *a, const VsmPrepared *b);
-static void remove_entry(int i);
 
-/* What a transaction changes in a board.  counter: NULL: nobody knows what. */
+/* What a transaction changes in a board; counter: NULL when nobody knows what. */
 VsmPrepared
-vsm_prepared_change(FullTransactionId xid, const VsmBoard *board, const VsmCounter *counter, int64 net)
+vsm_prepared_entry(FullTransactionId xid, const VsmBoard *board, const VsmCounter *counter,
+				   int64 net)
 {
 	VsmPrepared prepared = {
 		.xid = xid,
@@ -85,35 +86,35 @@ vsm_prepared_change(FullTransactionId xid, const VsmBoard *board, const VsmCount
 }
 
 /*
- * vsm_prepared_add
- *		Leave the changes of the transaction that is about to be prepared.
+ * vsm_prepared_list
+ *		List the changes of the transaction that is about to be prepared.
  *
- * Overwrites them when there is no place for all.
+ * Overwrites the entries when there is no room for all of them.
  */
 void
-vsm_prepared_add(VsmPrepared *changes, int count)
+vsm_prepared_list(VsmPrepared *entries, int count)
 {
-	int			places = vsm_shared->max_prepared - vsm_shared->max_xids;
+	int			limit = vsm_shared->max_prepared - vsm_shared->max_xids;
 
-	/* then the server refuses to prepare */
+	/* without prepared transactions the server refuses PREPARE after this */
 	if (count == 0 || max_prepared_xacts == 0)
 		return;
-	if (append_changes(changes, count, places, false))
+	if (append_entries(entries, count, limit, false))
 		return;
 	(void) settle_all_boards();
-	if (!append_changes(changes, count, places, false))
-		require_place(changes, unknown_changes(changes, count), false);
+	if (!append_entries(entries, count, limit, false))
+		list_unknown(entries, make_unknown(entries, count), false);
 }
 
 /*
- * vsm_prepared_add_old
+ * vsm_prepared_list_old
  *		List the transactions that were prepared before the server started.
  *
- * Before a recount publishes its snapshot: what then commits is either seen by
- * the snapshot or listed.
+ * A recount calls this before it publishes its snapshot: what commits then is
+ * either seen by the snapshot or listed.
  */
 void
-vsm_prepared_add_old(VsmBoard *board)
+vsm_prepared_list_old(VsmBoard *board)
 {
 	Oid			types[2] = {OIDOID, OIDOID};
 	Datum		values[2] = {ObjectIdGetDatum(board->items), ObjectIdGetDatum(MyDatabaseId)};
@@ -136,16 +137,16 @@ vsm_prepared_add_old(VsmBoard *board)
 	{
 		bool		isnull;
 		TransactionId xid = DatumGetTransactionId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-		VsmPrepared prepared = vsm_prepared_change(vsm_full_xid(xid), board, NULL, 0);
+		VsmPrepared prepared = vsm_prepared_entry(vsm_full_xid(xid), board, NULL, 0);
 
 		/* the snapshot sees what has ended by now */
 		if (fate_of(prepared.xid) == IN_PROGRESS)
-			require_place(&prepared, 1, true);
+			list_unknown(&prepared, 1, true);
 	}
 	SPI_finish();
 }
 
-/* Add what has been committed to the board's counters, and drop what was rolled back. */
+/* Add to the board's counters what has committed, and drop what was rolled back. */
 void
 vsm_prepared_settle(VsmBoard *board)
 {
@@ -154,7 +155,7 @@ vsm_prepared_settle(VsmBoard *board)
 
 /*
  * vsm_prepared_forget
- *		The table was truncated, by a transaction that had to wait for them all.
+ *		Drop the entries of a truncated table: TRUNCATE has waited until all of them ended.
  *
  * Under the board's lock, exclusive.
  */
@@ -164,45 +165,39 @@ vsm_prepared_forget(VsmBoard *board)
 	if (pg_atomic_read_u32(&vsm_shared->prepared_count) == 0)
 		return;
 	LWLockAcquire(&vsm_shared->lock, LW_EXCLUSIVE);
-	vsm_prepared_remove(board);
+	vsm_remove_prepared_of(board);
 	LWLockRelease(&vsm_shared->lock);
 }
 
-/* Remove all entries of the board.  Under vsm_shared->lock, exclusive. */
-void
-vsm_prepared_remove(const VsmBoard *board)
-{
-	for (int i = (int) pg_atomic_read_u32(&vsm_shared->prepared_count) - 1; i >= 0; i--)
-		if (vsm_prepared[i].board == board - vsm_boards)
-			remove_entry(i);
-}
-
-/* Add entries that say "nobody knows what": there is a place as soon as those that have ended are settled. */
+/*
+ * List entries that say "nobody knows what": there is room once those that have
+ * ended are settled.
+ */
 static void
-require_place(VsmPrepared *changes, int count, bool unless_listed)
+list_unknown(VsmPrepared *entries, int count, bool unless_listed)
 {
 	bool		settled = true;
 
-	while (!append_changes(changes, count, vsm_shared->max_prepared, unless_listed))
+	while (!append_entries(entries, count, vsm_shared->max_prepared, unless_listed))
 	{
 		if (!settled)
 			ereport(ERROR,
 					errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-					errmsg("no place for what a prepared transaction changes in the WIP counters"),
-					errdetail("There are %d places.", vsm_shared->max_prepared),
+					errmsg("no room for what a prepared transaction changes in the WIP counters"),
+					errdetail("There is room for %d changes.", vsm_shared->max_prepared),
 					errhint("Commit prepared transactions, or raise max_prepared_transactions."));
 		settled = settle_all_boards();
 	}
 }
 
 /*
- * append_changes
- *		Add all the entries or none; false: fewer than count of so many places are free.
+ * append_entries
+ *		Add all the entries or none; false when that would make more than limit entries.
  *
- * unless_listed: not those whose transaction and board are there already.
+ * unless_listed: nothing if the transaction has an entry of that board already.
  */
 static bool
-append_changes(const VsmPrepared *changes, int count, int places, bool unless_listed)
+append_entries(const VsmPrepared *entries, int count, int limit, bool unless_listed)
 {
 	int			listed;
 	bool		room;
@@ -210,19 +205,22 @@ append_changes(const VsmPrepared *changes, int count, int places, bool unless_li
 	LWLockAcquire(&vsm_shared->lock, LW_EXCLUSIVE);
 	listed = (int) pg_atomic_read_u32(&vsm_shared->prepared_count);
 	Assert(listed <= vsm_shared->max_prepared);
-	if (unless_listed && is_listed(changes))
+	if (unless_listed && is_listed(entries))
 		count = 0;
-	room = count == 0 || count <= places - listed;
+	room = count == 0 || count <= limit - listed;
 	for (int i = 0; room && i < count; i++)
-		vsm_prepared[listed++] = changes[i];
+		vsm_prepared[listed++] = entries[i];
 	pg_atomic_write_u32(&vsm_shared->prepared_count, (uint32) listed);
 	LWLockRelease(&vsm_shared->lock);
 	return room;
 }
 
-/* In place of the changes, one for each board: nobody knows what.  Returns how many there are. */
+/*
+ * Replace the entries by one for each board that says "nobody knows
+ * what".  Returns how many there are.
+ */
 static int
-unknown_changes(VsmPrepared *changes, int count)
+make_unknown(VsmPrepared *entries, int count)
 {
 	int			boards = 0;
 
@@ -231,12 +229,12 @@ unknown_changes(VsmPrepared *changes, int count)
 		bool		known = false;
 
 		for (int j = 0; j < boards && !known; j++)
-			known = changes[j].board == changes[i].board;
+			known = entries[j].board == entries[i].board;
 		if (known)
 			continue;
-		changes[boards] = changes[i];
-		changes[boards].counter = -1;
-		changes[boards].net = 0;
+		entries[boards] = entries[i];
+		entries[boards].counter = -1;
+		entries[boards].net = 0;
 		boards++;
 	}
 	return boards;
@@ -254,7 +252,7 @@ is_listed(const VsmPrepared *prepared)
 	return false;
 }
 
-/* Settle what has ended, whichever database it belongs to; false: nothing had. */
+/* Settle what has ended, in all databases; false: nothing had. */
 static bool
 settle_all_boards(void)
 {
@@ -281,12 +279,12 @@ settle_board(VsmBoard *board)
 		LWLockAcquire(&vsm_shared->lock, LW_EXCLUSIVE);
 		for (int i = count - 1; i >= 0; i--)
 		{
-			int			place = copies[i].fate == IN_PROGRESS ? -1 : place_of(&copies[i]);
+			int			place = copies[i].fate == IN_PROGRESS ? -1 : find_entry(&copies[i]);
 
 			if (place < 0)
 				continue;
 			settle_entry(board, &copies[i]);
-			remove_entry(place);
+			vsm_remove_prepared(place);
 			any = true;
 		}
 		LWLockRelease(&vsm_shared->lock);
@@ -296,7 +294,10 @@ settle_board(VsmBoard *board)
 	return any;
 }
 
-/* All entries of the board.  Others may add entries while memory for those there are is found. */
+/*
+ * All entries of the board.  Other sessions may add entries while this one
+ * allocates memory: then it starts again.
+ */
 static Copy *
 copy_entries(const VsmBoard *board, int *count)
 {
@@ -305,6 +306,7 @@ copy_entries(const VsmBoard *board, int *count)
 
 	while (!fits)
 	{
+		/* a few more, so that it seldom starts again */
 		int			room = (int) pg_atomic_read_u32(&vsm_shared->prepared_count) + 8;
 
 		if (copies)
@@ -325,7 +327,10 @@ copy_entries(const VsmBoard *board, int *count)
 	return copies;
 }
 
-/* Entries of one transaction follow one another, mostly.  True: some have ended. */
+/*
+ * True: some have ended.  Most entries of a transaction follow one another, so
+ * its fate is looked up once.
+ */
 static bool
 find_fates(Copy *copies, int count)
 {
@@ -342,7 +347,7 @@ find_fates(Copy *copies, int count)
 	return any;
 }
 
-/* As pg_xact_status() finds it.  Under no lock of the counters. */
+/* The same way as pg_xact_status().  Must not be called under a lock of the counters. */
 static Fate
 fate_of(FullTransactionId xid)
 {
@@ -360,9 +365,12 @@ fate_of(FullTransactionId xid)
 	return fate;
 }
 
-/* Where the entry is now, which others may have moved; -1: it is settled.  Under vsm_shared->lock. */
+/*
+ * Where the entry is now, since other sessions may have moved it; -1: it is
+ * settled.  Under vsm_shared->lock.
+ */
 static int
-place_of(const Copy *copy)
+find_entry(const Copy *copy)
 {
 	int			count = (int) pg_atomic_read_u32(&vsm_shared->prepared_count);
 
@@ -381,25 +389,15 @@ is_same_entry(const VsmPrepared *a, const VsmPrepared *b)
 		a->counter == b->counter;
 }
 
-/* Under both locks. */
+/* Under the board's lock and vsm_shared->lock, both exclusive. */
 static void
 settle_entry(VsmBoard *board, const Copy *copy)
 {
 	const VsmPrepared *prepared = &copy->prepared;
 
 	if (copy->fate == COMMITTED && prepared->counter >= 0)
-		vsm_counter_apply(board, &vsm_counters[prepared->counter], prepared->net, prepared->xid);
+		vsm_counter_add_committed(board, &vsm_counters[prepared->counter], prepared->net, prepared->xid);
 	else if (copy->fate != ABORTED)
 		for (int set = 0; set < VSM_SETS; set++)
-			vsm_board_unknown(board, set, prepared->xid);
-}
-
-/* The last one takes its place. */
-static void
-remove_entry(int i)
-{
-	uint32		last = pg_atomic_read_u32(&vsm_shared->prepared_count) - 1;
-
-	vsm_prepared[i] = vsm_prepared[last];
-	pg_atomic_write_u32(&vsm_shared->prepared_count, last);
+			vsm_board_make_unknown(board, set, prepared->xid);
 }

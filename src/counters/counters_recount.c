@@ -1,37 +1,36 @@
 /*
  * counters_recount.c
- *		Counting a set of counters anew, while others go on.
+ *		Recounting a set of counters from the tables while other sessions go on.
  *
- * Under the board's lock, so between the callbacks of commits, a snapshot S is
- * taken and published.  From then on a commit also adds to the counters'
- * recount, unless S sees its transaction.  Then the tables are counted under S.
- * Each transaction falls in one of three cases:
+ * Under the board's lock, and so between the callbacks of commits, a recount
+ * takes and publishes a snapshot S.  From then on a commit also adds to the
+ * counters' field recount, unless S sees its transaction.  Then the tables are
+ * counted under S.  Each transaction falls in one of three cases:
  *
- *	 S sees it			it is in the count; its callback adds nothing, also when
- *						it comes late, because it asks S
+ *	 S sees it			it is in the count; its callback, even if it comes late,
+ *						asks S and so adds nothing
  *	 S does not see it	it is not in the count; it ended after S was taken, so its
- *						callback comes after, and adds to recount
+ *						callback comes after that, and adds to recount
  *	 it aborted			it is in neither
  *
- * So count + recount is what the tables hold by the commits whose callbacks
- * have run, at every instant after the count.  Under the board's lock it takes
- * the place of the values, and S the place of the snapshot that they stand on:
+ * So at every instant after the count, count + recount is what the tables hold
+ * by the commits whose callbacks have run.  Under the board's lock the sum
+ * replaces the values, and S replaces the snapshot that they stand on, so that
  * callbacks that come still later ask S.  A check compares instead.
  *
- * What this transaction itself has changed is in neither: S is used as of its
- * first command.  Its callback adds it, since S does not see it.
+ * What this transaction itself has changed is in neither: the count uses S as of
+ * the transaction's first command.  Its callback adds the changes, since S does
+ * not see the transaction.
  *
- * A recount that somebody asked for works a quarter of the time only, so that
- * those who move items keep the processors.  The first one does not pause:
- * everybody waits for it.
+ * A recount that a user asked for works only a quarter of the time, so that
+ * sessions that move items keep the processors.  The first one does not pause,
+ * because other sessions wait for it.
  *
- * Recounts of a set follow one another by a lock of the lock manager, so whoever
- * needs the counters for the first time waits where deadlocks are found.
+ * Recounts of a set exclude one another by a lock of the lock manager, so a
+ * session that waits for the first recount is seen by the deadlock detector.
  */
-#include "vsm.h"
+#include "postgres.h"
 
-#include "access/transam.h"
-#include "access/xact.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -43,46 +42,52 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "counters.h"
+#include "counters_prepared.h"
+#include "counters_recount.h"
 #include "owner.h"
 
-/* What each set is counted by: kind, a, b, count. */
+/* What counts each set: kind, a, b, count. */
 static const char *const counting[VSM_SETS] = {
 	"SELECT 1, stage_id, 0::bigint, items FROM vsm._wip_counted",
 	"SELECT kind, a, b, n FROM vsm._totals_counted"
 };
 
-/* Working and resting in turn. */
-#define ROWS_A_LOOK		512		/* between two looks at the clock */
+/*
+ * A recount that a user asked for works and rests in turn.  The clock is read
+ * once in so many rows, so that reading it costs little beside the rows.
+ */
+#define ROWS_PER_LOOK	512
 #define WORK_US			1000
 #define REST_MS			3
+
+/* SQL's advisory locks are of classes 1 and 2, so no user can take a lock of this one. */
+#define RECOUNT_LOCK_CLASS 3
 
 static bool pausing = false;
 static instr_time work_began;
 
 static void lock_recount(LOCKTAG *tag, const VsmBoard *board, VsmSet set);
 static Snapshot publish_snapshot(VsmBoard *board, VsmSet set);
-static void publish(VsmBoard *board, VsmSet set, Snapshot snapshot);
-static VsmRecounted *count_in_time(VsmBoard *board, VsmSet set, Oid owner, Snapshot snapshot, bool pauses, int *count);
-static VsmRecounted *count_tables(VsmBoard *board, VsmSet set, Oid owner, Snapshot snapshot, int *count);
-static void leave_out(VsmBoard *board, VsmRecounted *counted);
-static bool take_result(VsmBoard *board, VsmSet set, VsmRecountMode mode, VsmRecounted *result, int *count);
-static void take_counted(VsmCounter *counter, VsmSet set, VsmRecountMode mode, VsmRecounted *into);
+static VsmRecounted *count_paced(Relation items, VsmSet set, Snapshot snapshot, bool pauses, int *count);
+static void find_counters(VsmBoard *board, VsmRecounted *rows, int count);
+static bool take_result(VsmBoard *board, VsmSet set, VsmRecountMode mode, VsmRecounted *rows, int *count);
+static VsmRecounted *row_of(const VsmCounter *counter, VsmRecounted *rows, int *count, int counted);
+static void report_wip(VsmCounter *counter, VsmRecounted *row);
 
 PG_FUNCTION_INFO_V1(vsm__recount_row);
 
 /*
  * vsm_recount
- *		Count a set anew, and take or check the result.
+ *		Recount a set, and take the result or only check it.
  *
- * Returns what the tables hold (after) and what the counters held (before); of
- * the totals, what the tables hold by the snapshot only.  NULL in mode FIRST
- * when somebody else has done it.
+ * Returns what the tables hold (after) and, of WIP, what the counters held
+ * (before); of the totals, what the tables held by the snapshot.  NULL in mode
+ * FIRST when another session has done it.
  */
 VsmRecounted *
 vsm_recount(Relation items, VsmBoard *board, VsmSet set, VsmRecountMode mode, int *count)
 {
-	VsmRecounted *result = NULL;
+	VsmRecounted *rows = NULL;
 	LOCKTAG		tag;
 	bool		done = false;
 
@@ -94,20 +99,47 @@ vsm_recount(Relation items, VsmBoard *board, VsmSet set, VsmRecountMode mode, in
 		vsm_prepared_settle(board);
 		if (mode == VSM_RECOUNT_FIRST && board->sets[set].ready)
 			break;
-		vsm_prepared_add_old(board);
+		vsm_prepared_list_old(board);
 		snapshot = publish_snapshot(board, set);
-		result = count_in_time(board, set, items->rd_rel->relowner, snapshot, mode != VSM_RECOUNT_FIRST, count);
+		rows = count_paced(items, set, snapshot, mode != VSM_RECOUNT_FIRST, count);
+		find_counters(board, rows, *count);
 		UnregisterSnapshot(snapshot);
 		vsm_prepared_settle(board);
-		done = take_result(board, set, mode, result, count);
+		done = take_result(board, set, mode, rows, count);
 	}
 	LockRelease(&tag, ExclusiveLock, false);
-	return result;
+	return rows;
+}
+
+/*
+ * Bring the counters up to date for a reader: settle prepared transactions, and
+ * recount a set that is not ready.
+ */
+void
+vsm_recount_if_needed(Relation items, VsmBoard *board, VsmSet set)
+{
+	int			count;
+
+	vsm_prepared_settle(board);
+	if (!board->sets[set].ready)
+		(void) vsm_recount(items, board, set, VSM_RECOUNT_FIRST, &count);
+}
+
+/* The counter of a stage, up to date; NULL: count the table. */
+VsmCounter *
+vsm_current_wip_counter(Relation items, const VsmKey *key)
+{
+	VsmBoard   *board = vsm_board_of(items);
+	VsmCounter *counter = board ? vsm_counter(board, key) : NULL;
+
+	if (counter)
+		vsm_recount_if_needed(items, board, VSM_SET_WIP);
+	return counter;
 }
 
 /*
  * vsm._recount_row() -> boolean
- *		True; called for each row that is counted, it rests now and then.
+ *		Always true; called for each row that is counted, to pause from time to time.
  */
 Datum
 vsm__recount_row(PG_FUNCTION_ARGS)
@@ -115,7 +147,7 @@ vsm__recount_row(PG_FUNCTION_ARGS)
 	static int	rows = 0;
 	instr_time	worked;
 
-	if (!pausing || ++rows % ROWS_A_LOOK != 0)
+	if (!pausing || ++rows % ROWS_PER_LOOK != 0)
 		PG_RETURN_BOOL(true);
 	INSTR_TIME_SET_CURRENT(worked);
 	INSTR_TIME_SUBTRACT(worked, work_began);
@@ -129,11 +161,10 @@ vsm__recount_row(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(true);
 }
 
-/* The numbers of an advisory lock, in a class that SQL cannot reach. */
 static void
 lock_recount(LOCKTAG *tag, const VsmBoard *board, VsmSet set)
 {
-	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, board->items, (uint32) set, 3);
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, board->items, (uint32) set, RECOUNT_LOCK_CLASS);
 	(void) LockAcquire(tag, ExclusiveLock, false, false);
 }
 
@@ -145,7 +176,7 @@ publish_snapshot(VsmBoard *board, VsmSet set)
 
 	LWLockAcquire(&board->lock, LW_EXCLUSIVE);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	publish(board, set, snapshot);
+	vsm_publish(board, set, snapshot);
 	for (int i = state->first; i >= 0; i = vsm_counters[i].next)
 		pg_atomic_write_u64(&vsm_counters[i].recount, 0);
 	state->spoiled = false;
@@ -156,102 +187,86 @@ publish_snapshot(VsmBoard *board, VsmSet set)
 	return snapshot;
 }
 
-static void
-publish(VsmBoard *board, VsmSet set, Snapshot snapshot)
-{
-	int			which = 1 - board->sets[set].live;
-	VsmPublished *published = &board->sets[set].published[which];
-	TransactionId *xids = vsm_published_xids(board, set, which);
-	TransactionId mine = GetTopTransactionIdIfAny();
-
-	published->xcnt = 0;
-	for (uint32 i = 0; i < snapshot->xcnt; i++)
-		xids[published->xcnt++] = snapshot->xip[i];
-	/* a snapshot leaves out the transaction that takes it */
-	if (TransactionIdIsValid(mine))
-		xids[published->xcnt++] = mine;
-	Assert(published->xcnt <= vsm_shared->max_xids);
-	published->xmin = vsm_full_xid(TransactionIdIsValid(mine) && TransactionIdPrecedes(mine, snapshot->xmin) ? mine : snapshot->xmin);
-	published->xmax = vsm_full_xid(snapshot->xmax);
-}
-
-/* Of a transaction that has begun, or the next to come. */
-FullTransactionId
-vsm_full_xid(TransactionId xid)
-{
-	FullTransactionId next = ReadNextFullTransactionId();
-	uint32		epoch = EpochFromFullTransactionId(next);
-
-	return FullTransactionIdFromEpochAndXid(xid > XidFromFullTransactionId(next) ? epoch - 1 : epoch, xid);
-}
-
 static VsmRecounted *
-count_in_time(VsmBoard *board, VsmSet set, Oid owner, Snapshot snapshot, bool pauses, int *count)
+count_paced(Relation items, VsmSet set, Snapshot snapshot, bool pauses, int *count)
 {
-	VsmRecounted *result;
+	VsmRecounted *rows;
 
 	PG_TRY();
 	{
 		pausing = pauses;
 		INSTR_TIME_SET_CURRENT(work_began);
-		result = count_tables(board, set, owner, snapshot, count);
+		rows = vsm_count_tables(items, set, snapshot, count);
 	}
 	PG_FINALLY();
 	{
 		pausing = false;
 	}
 	PG_END_TRY();
-	return result;
+	return rows;
 }
 
-static VsmRecounted *
-count_tables(VsmBoard *board, VsmSet set, Oid owner, Snapshot snapshot, int *count)
+/*
+ * vsm_count_tables
+ *		Count a set from the tables, as their owner.
+ *
+ * By the snapshot, or the active one if it is invalid.  The result has room for a
+ * row more for each WIP counter, which a recount adds for stages without items.
+ */
+VsmRecounted *
+vsm_count_tables(Relation items, VsmSet set, Snapshot snapshot, int *count)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	VsmOwner before = vsm_become_owner(owner);
-	VsmRecounted *result;
+	VsmOwner	before = vsm_become_owner(items->rd_rel->relowner);
+	VsmRecounted *rows;
 	SPIPlanPtr	plan;
+	int			room = set == VSM_SET_WIP && vsm_shared ? vsm_shared->max_stages : 0;
 
 	if (SPI_connect() != SPI_OK_CONNECT ||
 		(plan = SPI_prepare(counting[set], 0, NULL)) == NULL ||
 		SPI_execute_snapshot(plan, NULL, NULL, snapshot, InvalidSnapshot, true, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not run \"%s\": %s", counting[set], SPI_result_code_string(SPI_result));
+	vsm_leave_owner(before);
 
 	*count = (int) SPI_processed;
-	result = MemoryContextAllocZero(caller, sizeof(VsmRecounted) * (*count + vsm_shared->max_stages));
+	rows = MemoryContextAllocZero(caller, sizeof(VsmRecounted) * Max(*count + room, 1));
 	for (int i = 0; i < *count; i++)
 	{
 		HeapTuple	row = SPI_tuptable->vals[i];
 		TupleDesc	desc = SPI_tuptable->tupdesc;
 		bool		isnull;
 
-		result[i].key.kind = DatumGetInt32(SPI_getbinval(row, desc, 1, &isnull));
-		result[i].key.items = board->items;
-		result[i].key.a = DatumGetInt64(SPI_getbinval(row, desc, 2, &isnull));
-		result[i].key.b = DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull));
-		result[i].after = DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull));
-		result[i].counter = vsm_counter(&result[i].key, true);
-		if (result[i].counter == NULL && !vsm_stages_defined(&result[i].key))
-			leave_out(board, &result[i]);
+		rows[i].key.kind = DatumGetInt32(SPI_getbinval(row, desc, 1, &isnull));
+		rows[i].key.items = RelationGetRelid(items);
+		rows[i].key.a = DatumGetInt64(SPI_getbinval(row, desc, 2, &isnull));
+		rows[i].key.b = DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull));
+		rows[i].after = DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull));
 	}
 	SPI_finish();
-	vsm_leave_owner(before);
-	return result;
+	return rows;
 }
 
-/* Who takes the counter from now on has the set counted once more; it may have been taken just now. */
+/*
+ * Find or take a counter for each row.  Whoever takes the counter of a row that
+ * is left out recounts the set.
+ */
 static void
-leave_out(VsmBoard *board, VsmRecounted *counted)
+find_counters(VsmBoard *board, VsmRecounted *rows, int count)
 {
-	LWLockAcquire(&board->lock, LW_EXCLUSIVE);
-	vsm_board_leave_out(board, &counted->key, 0, InvalidFullTransactionId);
-	LWLockRelease(&board->lock);
-	counted->counter = vsm_counter(&counted->key, false);
+	for (int i = 0; i < count; i++)
+	{
+		rows[i].counter = vsm_counter(board, &rows[i].key);
+		if (rows[i].counter || vsm_stages_defined(&rows[i].key))
+			continue;
+		LWLockAcquire(&board->lock, LW_EXCLUSIVE);
+		rows[i].counter = vsm_board_leave_out(board, &rows[i].key, 0, InvalidFullTransactionId);
+		LWLockRelease(&board->lock);
+	}
 }
 
-/* False: it must be counted once more. */
+/* False: the set must be counted once more. */
 static bool
-take_result(VsmBoard *board, VsmSet set, VsmRecountMode mode, VsmRecounted *result, int *count)
+take_result(VsmBoard *board, VsmSet set, VsmRecountMode mode, VsmRecounted *rows, int *count)
 {
 	VsmSetState *state = &board->sets[set];
 	int			counted = *count;
@@ -263,18 +278,16 @@ take_result(VsmBoard *board, VsmSet set, VsmRecountMode mode, VsmRecounted *resu
 	if (good)
 	{
 		for (int i = 0; i < counted; i++)
-			if (result[i].counter)
-				pg_atomic_fetch_add_u64(&result[i].counter->recount, result[i].after);
+			if (rows[i].counter)
+				pg_atomic_fetch_add_u64(&rows[i].counter->recount, rows[i].after);
 		for (int i = state->first; i >= 0; i = vsm_counters[i].next)
 		{
-			VsmRecounted *into = NULL;
+			VsmCounter *counter = &vsm_counters[i];
 
-			for (int j = 0; set == VSM_SET_WIP && j < counted && into == NULL; j++)
-				if (result[j].counter == &vsm_counters[i])
-					into = &result[j];
-			if (set == VSM_SET_WIP && into == NULL)
-				into = &result[(*count)++];
-			take_counted(&vsm_counters[i], set, mode, into);
+			if (set == VSM_SET_WIP)
+				report_wip(counter, row_of(counter, rows, count, counted));
+			if (mode != VSM_RECOUNT_CHECK)
+				vsm_counter_set_committed(counter, (int64) pg_atomic_read_u64(&counter->recount));
 		}
 		if (mode != VSM_RECOUNT_CHECK)
 		{
@@ -286,25 +299,25 @@ take_result(VsmBoard *board, VsmSet set, VsmRecountMode mode, VsmRecounted *resu
 	return good;
 }
 
-/* Now recount is what the tables hold. */
-static void
-take_counted(VsmCounter *counter, VsmSet set, VsmRecountMode mode, VsmRecounted *into)
+/* The row that was counted for the counter, or a new one: its stage has no items. */
+static VsmRecounted *
+row_of(const VsmCounter *counter, VsmRecounted *rows, int *count, int counted)
 {
-	int64		after = (int64) pg_atomic_read_u64(&counter->recount);
-	int32		committed;
+	for (int i = 0; i < counted; i++)
+		if (rows[i].counter == counter)
+			return &rows[i];
+	return &rows[(*count)++];
+}
 
-	if (into)
-	{
-		vsm_counter_wip(counter, &committed, &into->reserved);
-		into->key = counter->key;
-		into->counter = counter;
-		into->before = committed;
-		into->after = after;
-	}
-	if (mode == VSM_RECOUNT_CHECK)
-		return;
-	if (set == VSM_SET_WIP)
-		vsm_counter_set_wip(counter, (int32) after);
-	else
-		pg_atomic_write_u64(&counter->value, (uint64) after);
+/* Say what the counter held, before it is set to what the tables hold. */
+static void
+report_wip(VsmCounter *counter, VsmRecounted *row)
+{
+	VsmWip		wip = vsm_counter_wip(counter);
+
+	row->key = counter->key;
+	row->counter = counter;
+	row->before = wip.committed;
+	row->reserved = wip.reserved;
+	row->after = (int64) pg_atomic_read_u64(&counter->recount);
 }

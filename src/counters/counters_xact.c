@@ -7,17 +7,24 @@
  *	 RELEASE		gives both to the parent
  *	 pre-commit		finds the counters; the last place that may raise an error
  *	 commit			adds to them; raises and allocates nothing, and waits only
- *					while somebody holds the board's lock for a few loops
+ *					while another session holds the board's lock for a few loops
  *	 abort			gives the reservations back
  *	 prepare		leaves the notes to whoever finishes the transaction
  *					(counters_prepared.c)
  * The server calls commit after the transaction has become visible and before
  * its locks are released.  So other sessions can see the row a moment before
- * the counter, and who holds a lock that excludes writers sees both.
+ * they see the counter change, and a session whose lock excludes writers sees
+ * both.
  *
- * A kill -9 between the two restarts the server, and the counters start anew.
+ * A note keeps the counter once it is looked up, so an entry into a stage with a
+ * limit looks it up once: to reserve.  The pointer stays good until the callbacks
+ * at the end of the (sub)transaction have run, since whoever notes a change of
+ * vsm.work_items holds a lock on it (see counters_boards.c).
+ *
+ * If a process is killed between becoming visible and the callback, the server
+ * restarts, and the counters start anew.
  */
-#include "vsm.h"
+#include "postgres.h"
 
 #include "access/xact.h"
 #include "catalog/pg_class.h"
@@ -27,14 +34,15 @@
 #include "utils/syscache.h"
 
 #include "counters.h"
+#include "counters_prepared.h"
+#include "counters_xact.h"
 
+/* What one subtransaction has noted of a key. */
 typedef struct Note
 {
 	VsmKey		key;
-	int64		net;			/* rows that are stored */
-	int32		entering;		/* rows about to be stored, by the statement that runs */
-	int32		reserved;		/* places in a stage with a limit */
-	VsmCounter *counter;		/* where they are reserved */
+	VsmNoted	sums;
+	VsmBoard   *board;			/* found by pre-commit; NULL: commit has nothing to add */
 	/* cppcheck-suppress unusedStructMember */
 	char		status;			/* simplehash.h's */
 } Note;
@@ -56,40 +64,33 @@ typedef struct Level
 	struct Level *outer;
 	int			nest;			/* GetCurrentTransactionNestLevel() */
 	notes_hash *notes;
-	Oid			truncated;		/* this table, before what is noted of it here */
-	Oid			unknown;		/* the totals of this table cannot be known from the notes */
+	Oid			truncated;		/* work_items that was truncated before its notes here */
+	Oid			unknown;		/* work_items whose totals the notes do not tell */
 } Level;
 
-/* What pre-commit has found for commit. */
-typedef struct Change
-{
-	VsmKey		key;
-	VsmBoard   *board;
-	VsmCounter *counter;		/* NULL: its stage is not defined */
-	int64		net;
-	int32		reserved;
-} Change;
-
 static Level *levels = NULL;	/* innermost first */
-static bool ending = false;		/* pre-commit has been here */
+static bool ending PG_USED_FOR_ASSERTS_ONLY = false;	/* pre-commit has been here */
 
-static Change *changes;
-static int	change_count = 0;
-static FullTransactionId changes_xid;
+/* what pre-commit has found for commit, beside the notes' counters and boards */
+static FullTransactionId commit_xid;
 static VsmBoard *truncated_board;
 static VsmBoard *unknown_board;
 
 static Level *this_level(void);
 static Note *note_in(Level *level, const VsmKey *key);
+static void forget_changes(const Level *level, Oid items);
 static void at_transaction_end(XactEvent event, void *arg);
 static void at_subtransaction_end(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg);
 static void merge_into_outer(Level *level);
-static void give_back_reservations(const Level *level);
-static void find_changes(void);
-static void apply_changes(void);
-static void hand_over_to_prepared(void);
+static void release_reservations(const Level *level);
+static void find_counters(void);
+static bool find_counter(VsmBoard *board, Note *note);
+static void add_to_counters(void);
+static void add_to_sets(void);
+static void leave_out_unknown_stages(void);
+static void list_as_prepared(void);
+static void refuse_reservations(void);
 static VsmBoard *board_that_stays(Oid items);
-static void forget_notes(void);
 
 void
 vsm_xact_load(void)
@@ -98,49 +99,37 @@ vsm_xact_load(void)
 	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }
 
+/*
+ * vsm_note
+ *		What this subtransaction has noted of the key, to be changed.
+ *
+ * Only where counters are possible.  Valid until the next note is taken.
+ */
+VsmNoted *
+vsm_note(const VsmKey *key)
+{
+	return &note_in(this_level(), key)->sums;
+}
+
 /* Note that the counter changes by so much if this transaction commits. */
 void
-vsm_count(const VsmKey *key, int64 change)
+vsm_note_change(const VsmKey *key, int64 change)
 {
 	if (vsm_counters_possible())
-		note_in(this_level(), key)->net += change;
+		vsm_note(key)->net += change;
 }
 
-/* Note rows that will be stored (+) or have been (-). */
-void
-vsm_count_entering(const VsmKey *key, int32 change)
-{
-	if (vsm_counters_possible())
-		note_in(this_level(), key)->entering += change;
-}
-
-/* Note reservations just made, to be given back when this transaction ends.  Make room for the note first. */
-void
-vsm_count_reserved(const VsmKey *key, VsmCounter *counter, int32 places)
-{
-	Note	   *note = note_in(this_level(), key);
-
-	note->reserved += places;
-	note->counter = counter;
-}
-
+/* Note that work_items was truncated. */
 void
 vsm_count_truncated(Oid items)
 {
-	Level	   *level;
-	notes_iterator i;
-	Note	   *note;
-
 	if (!vsm_counters_possible())
 		return;
-	level = this_level();
-	level->truncated = items;
-	notes_start_iterate(level->notes, &i);
-	while ((note = notes_iterate(level->notes, &i)) != NULL)
-		if (note->key.items == items)
-			note->net = 0;
+	this_level()->truncated = items;
+	forget_changes(levels, items);
 }
 
+/* Note that the ledger was changed in a way that the notes do not tell. */
 void
 vsm_count_unknown(Oid items)
 {
@@ -149,52 +138,27 @@ vsm_count_unknown(Oid items)
 	this_level()->unknown = items;
 }
 
-/* What this transaction has changed so far and others cannot see. */
-int64
-vsm_own_change(const VsmKey *key)
+VsmNoted
+vsm_noted(const VsmKey *key)
 {
-	int64		sum = 0;
+	VsmNoted	noted = {0};
+	bool		truncated = false;
 
 	for (const Level *level = levels; level; level = level->outer)
 	{
 		const Note *note = notes_lookup(level->notes, *key);
 
 		if (note)
-			sum += note->net;
-		if (level->truncated == key->items)
-			break;
+		{
+			noted.net += truncated ? 0 : note->sums.net;
+			noted.entering += note->sums.entering;
+			noted.reserved += note->sums.reserved;
+			if (note->sums.counter)
+				noted.counter = note->sums.counter;
+		}
+		truncated |= level->truncated == key->items;
 	}
-	return sum;
-}
-
-int32
-vsm_own_entering(const VsmKey *key)
-{
-	int32		sum = 0;
-
-	for (const Level *level = levels; level; level = level->outer)
-	{
-		const Note *note = notes_lookup(level->notes, *key);
-
-		if (note)
-			sum += note->entering;
-	}
-	return sum;
-}
-
-int32
-vsm_own_reserved(const VsmKey *key)
-{
-	int32		sum = 0;
-
-	for (const Level *level = levels; level; level = level->outer)
-	{
-		const Note *note = notes_lookup(level->notes, *key);
-
-		if (note)
-			sum += note->reserved;
-	}
-	return sum;
+	return noted;
 }
 
 static Level *
@@ -203,10 +167,8 @@ this_level(void)
 	int			nest = GetCurrentTransactionNestLevel();
 	Level	   *level = levels;
 
-	if (ending)
-		ereport(ERROR,
-				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("work items cannot be changed while the transaction commits"));
+	/* deferred triggers and held cursors run before pre-commit; after it, no code of a user's does */
+	Assert(!ending);
 	if (level && level->nest == nest)
 		return level;
 	level = MemoryContextAllocZero(TopTransactionContext, sizeof(Level));
@@ -225,12 +187,23 @@ note_in(Level *level, const VsmKey *key)
 
 	if (!there)
 	{
-		note->net = 0;
-		note->entering = 0;
-		note->reserved = 0;
-		note->counter = NULL;
+		note->sums = (VsmNoted){0};
+		note->board = NULL;
 	}
 	return note;
+}
+
+/* The table was truncated: what was changed before is gone, and the reservations are kept. */
+static void
+forget_changes(const Level *level, Oid items)
+{
+	notes_iterator i;
+	Note	   *note;
+
+	notes_start_iterate(level->notes, &i);
+	while ((note = notes_iterate(level->notes, &i)) != NULL)
+		if (note->key.items == items)
+			note->sums.net = 0;
 }
 
 static void
@@ -242,22 +215,23 @@ at_transaction_end(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
-			find_changes();
+			find_counters();
 			break;
 		case XACT_EVENT_COMMIT:
-			apply_changes();
-			forget_notes();
+			add_to_counters();
+			levels = NULL;		/* their memory goes with the transaction's */
 			break;
 		case XACT_EVENT_PRE_PREPARE:
-			hand_over_to_prepared();
+			refuse_reservations();
+			list_as_prepared();
 			break;
 		case XACT_EVENT_PREPARE:
-			forget_notes();
+			levels = NULL;
 			break;
 		case XACT_EVENT_ABORT:
 			for (const Level *level = levels; level; level = level->outer)
-				give_back_reservations(level);
-			forget_notes();
+				release_reservations(level);
+			levels = NULL;
 			break;
 		case XACT_EVENT_PARALLEL_PRE_COMMIT:
 		case XACT_EVENT_PARALLEL_COMMIT:
@@ -277,7 +251,7 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId mine, SubTransactionI
 	{
 		while (levels && levels->nest >= nest)
 		{
-			give_back_reservations(levels);
+			release_reservations(levels);
 			notes_destroy(levels->notes);
 			levels = levels->outer;
 		}
@@ -300,134 +274,160 @@ merge_into_outer(Level *level)
 	if (OidIsValid(level->truncated))
 	{
 		outer->truncated = level->truncated;
-		notes_start_iterate(outer->notes, &i);
-		while ((note = notes_iterate(outer->notes, &i)) != NULL)
-			if (note->key.items == level->truncated)
-				note->net = 0;
+		forget_changes(outer, level->truncated);
 	}
 	if (OidIsValid(level->unknown))
 		outer->unknown = level->unknown;
 	notes_start_iterate(level->notes, &i);
 	while ((note = notes_iterate(level->notes, &i)) != NULL)
 	{
-		Note	   *sum = note_in(outer, &note->key);
+		VsmNoted   *into = &note_in(outer, &note->key)->sums;
 
-		sum->net += note->net;
-		sum->entering += note->entering;
-		sum->reserved += note->reserved;
-		if (note->counter)
-			sum->counter = note->counter;
+		into->net += note->sums.net;
+		into->entering += note->sums.entering;
+		into->reserved += note->sums.reserved;
+		if (note->sums.counter)
+			into->counter = note->sums.counter;
 	}
 	notes_destroy(level->notes);
 }
 
 static void
-give_back_reservations(const Level *level)
+release_reservations(const Level *level)
 {
 	notes_iterator i;
 	Note	   *note;
 
 	notes_start_iterate(level->notes, &i);
 	while ((note = notes_iterate(level->notes, &i)) != NULL)
-		if (note->reserved > 0)
-			vsm_counter_add_wip(note->counter, 0, -note->reserved);
+		if (note->sums.reserved > 0)
+			vsm_counter_release(note->sums.counter, note->sums.reserved);
 }
 
 /* At pre-commit all notes are in one level. */
 static void
-find_changes(void)
+find_counters(void)
 {
+	VsmBoard   *board = NULL;
 	notes_iterator i;
 	Note	   *note;
 
 	Assert(levels->outer == NULL);
-	changes = MemoryContextAlloc(TopTransactionContext, sizeof(Change) * Max(levels->notes->members, 1));
-	change_count = 0;
-	changes_xid = GetTopFullTransactionIdIfAny();
+	commit_xid = GetTopFullTransactionIdIfAny();
 	truncated_board = OidIsValid(levels->truncated) ? vsm_board(levels->truncated) : NULL;
 	unknown_board = OidIsValid(levels->unknown) ? vsm_board(levels->unknown) : NULL;
 
 	notes_start_iterate(levels->notes, &i);
 	while ((note = notes_iterate(levels->notes, &i)) != NULL)
 	{
-		Change	   *change = &changes[change_count];
-
-		if (note->net == 0 && note->reserved == 0)
+		if (note->sums.net == 0 && note->sums.reserved == 0)
 			continue;
-		change->counter = vsm_counter(&note->key, true);
-		change->board = vsm_board(note->key.items);
-		if (change->board == NULL || (change->counter == NULL && vsm_stages_defined(&note->key)))
-			continue;
-		change->key = note->key;
-		change->net = note->net;
-		change->reserved = note->reserved;
-		change_count++;
+		if (board == NULL || board->items != note->key.items)
+			board = vsm_board(note->key.items);
+		if (board && find_counter(board, note))
+			note->board = board;
 	}
 }
 
+/*
+ * find_counter
+ *		Find the note's counter, unless it was found before to reserve.
+ *
+ * False when a defined stage finds no counter left: it is counted from the
+ * tables.  Of a stage that is not defined the change is left out, without a
+ * counter.
+ */
+static bool
+find_counter(VsmBoard *board, Note *note)
+{
+	if (note->sums.counter == NULL)
+		note->sums.counter = vsm_counter(board, &note->key);
+	return note->sums.counter || !vsm_stages_defined(&note->key);
+}
+
 static void
-apply_changes(void)
+add_to_counters(void)
 {
 	VsmBoard   *board = NULL;
+	bool		left_out = false;
+	notes_iterator i;
+	Note	   *note;
 
+	add_to_sets();
+	notes_start_iterate(levels->notes, &i);
+	while ((note = notes_iterate(levels->notes, &i)) != NULL)
+	{
+		VsmCounter *counter = note->sums.counter;
+
+		if (note->board == NULL || counter == NULL)
+		{
+			left_out |= note->board != NULL;
+			continue;
+		}
+		if (board != note->board)
+		{
+			if (board)
+				LWLockRelease(&board->lock);
+			board = note->board;
+			LWLockAcquire(&board->lock, LW_SHARED);
+		}
+		Assert(memcmp(&counter->key, &note->key, sizeof(VsmKey)) == 0);
+		vsm_counter_add_committed(board, counter, note->sums.net, commit_xid);
+		/* only now: until the entry counts, its place must be kept */
+		if (note->sums.reserved > 0)
+			vsm_counter_release(counter, note->sums.reserved);
+	}
+	if (board)
+		LWLockRelease(&board->lock);
+	if (left_out)
+		leave_out_unknown_stages();
+}
+
+/* What changes all counters of a set comes before what is noted of single ones. */
+static void
+add_to_sets(void)
+{
 	if (truncated_board)
 	{
 		LWLockAcquire(&truncated_board->lock, LW_EXCLUSIVE);
-		vsm_board_empty(truncated_board, changes_xid);
+		vsm_board_set_to_zero(truncated_board, commit_xid);
 		vsm_prepared_forget(truncated_board);
 		LWLockRelease(&truncated_board->lock);
 	}
 	if (unknown_board)
 	{
 		LWLockAcquire(&unknown_board->lock, LW_EXCLUSIVE);
-		vsm_board_unknown(unknown_board, VSM_SET_TOTALS, changes_xid);
+		vsm_board_make_unknown(unknown_board, VSM_SET_TOTALS, commit_xid);
 		LWLockRelease(&unknown_board->lock);
-	}
-	for (int i = 0; i < change_count; i++)
-	{
-		const Change *change = &changes[i];
-
-		if (change->counter == NULL)
-			continue;
-		if (board != change->board)
-		{
-			if (board)
-				LWLockRelease(&board->lock);
-			board = change->board;
-			LWLockAcquire(&board->lock, LW_SHARED);
-		}
-		vsm_counter_apply(board, change->counter, change->net, changes_xid);
-		/* only now: until the entry counts, its place must be kept */
-		if (change->reserved > 0)
-			vsm_counter_add_wip(change->counter, 0, -change->reserved);
-	}
-	if (board)
-		LWLockRelease(&board->lock);
-	for (int i = 0; i < change_count; i++)
-	{
-		const Change *change = &changes[i];
-
-		if (change->counter)
-			continue;
-		LWLockAcquire(&change->board->lock, LW_EXCLUSIVE);
-		vsm_board_leave_out(change->board, &change->key, change->net, changes_xid);
-		LWLockRelease(&change->board->lock);
 	}
 }
 
-/*
- * hand_over_to_prepared
- *		Leave the notes in shared memory, where any session finds them.
- *
- * A reservation would be lost with a restart, and then the limit with it.
- */
+/* Under the exclusive lock the counter is looked for once more: see vsm_board_leave_out(). */
 static void
-hand_over_to_prepared(void)
+leave_out_unknown_stages(void)
+{
+	notes_iterator i;
+	Note	   *note;
+
+	notes_start_iterate(levels->notes, &i);
+	while ((note = notes_iterate(levels->notes, &i)) != NULL)
+	{
+		if (note->board == NULL || note->sums.counter)
+			continue;
+		LWLockAcquire(&note->board->lock, LW_EXCLUSIVE);
+		(void) vsm_board_leave_out(note->board, &note->key, note->sums.net, commit_xid);
+		LWLockRelease(&note->board->lock);
+	}
+}
+
+/* Leave the notes in shared memory, where any session finds them. */
+static void
+list_as_prepared(void)
 {
 	FullTransactionId xid = GetTopFullTransactionIdIfAny();
-	VsmPrepared *left;
-	VsmBoard   *truncated;
-	VsmBoard   *unknown;
+	VsmPrepared *entries = palloc(sizeof(VsmPrepared) * (levels->notes->members + 2));
+	VsmBoard   *truncated = board_that_stays(levels->truncated);
+	VsmBoard   *unknown = board_that_stays(levels->unknown);
 	notes_iterator i;
 	Note	   *note;
 	int			count = 0;
@@ -435,44 +435,41 @@ hand_over_to_prepared(void)
 	Assert(levels->outer == NULL);
 	notes_start_iterate(levels->notes, &i);
 	while ((note = notes_iterate(levels->notes, &i)) != NULL)
-		if (note->reserved > 0)
+	{
+		VsmBoard   *board = note->sums.net == 0 ? NULL : board_that_stays(note->key.items);
+
+		if (board && find_counter(board, note))
+			entries[count++] = vsm_prepared_entry(xid, board, note->sums.counter, note->sums.net);
+	}
+	if (truncated)
+		entries[count++] = vsm_prepared_entry(xid, truncated, NULL, 0);
+	if (unknown)
+		entries[count++] = vsm_prepared_entry(xid, unknown, NULL, 0);
+	if (count > 0)
+		vsm_prepared_list(entries, count);
+	pfree(entries);
+}
+
+/* A reservation would be lost with a restart, and then the limit would not hold. */
+static void
+refuse_reservations(void)
+{
+	notes_iterator i;
+	Note	   *note;
+
+	notes_start_iterate(levels->notes, &i);
+	while ((note = notes_iterate(levels->notes, &i)) != NULL)
+		if (note->sums.reserved > 0)
 			ereport(ERROR,
 					errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					errmsg("cannot PREPARE a transaction that has moved a work item into a stage with a WIP limit"),
 					errdetail("The place it holds in the stage would not outlive a restart of the server."),
 					errhint("Move such items in a transaction that commits in one phase."));
-
-	left = palloc(sizeof(VsmPrepared) * (levels->notes->members + 2));
-	notes_start_iterate(levels->notes, &i);
-	while ((note = notes_iterate(levels->notes, &i)) != NULL)
-	{
-		VsmBoard   *board = note->net == 0 ? NULL : board_that_stays(note->key.items);
-		VsmCounter *counter = board ? vsm_counter(&note->key, true) : NULL;
-
-		/* without a place for its counter, it is counted from the table */
-		if (board && (counter || !vsm_stages_defined(&note->key)))
-			left[count++] = vsm_prepared_change(xid, board, counter, note->net);
-	}
-	if (OidIsValid(levels->truncated) && (truncated = board_that_stays(levels->truncated)) != NULL)
-		left[count++] = vsm_prepared_change(xid, truncated, NULL, 0);
-	if (OidIsValid(levels->unknown) && (unknown = board_that_stays(levels->unknown)) != NULL)
-		left[count++] = vsm_prepared_change(xid, unknown, NULL, 0);
-	if (count > 0)
-		vsm_prepared_add(left, count);
-	pfree(left);
 }
 
-/* The board of a table, unless this transaction has dropped the table. */
+/* The board of a table; NULL when there is no table, or when this transaction has dropped it. */
 static VsmBoard *
 board_that_stays(Oid items)
 {
-	return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(items)) ? vsm_board(items) : NULL;
-}
-
-/* Their memory goes with the transaction's. */
-static void
-forget_notes(void)
-{
-	levels = NULL;
-	change_count = 0;
+	return OidIsValid(items) && SearchSysCacheExists1(RELOID, ObjectIdGetDatum(items)) ? vsm_board(items) : NULL;
 }

@@ -4,22 +4,21 @@
  *
  * Each ledger row adds to some totals: items created by type, moves by (from,
  * to), time in the stage left, and for a row that finishes an item its lead and
- * cycle time.  What a row adds depends on nothing but the row, so the totals can
- * be counted from the ledger at any time (vsm._totals_counted), and what rows
- * had added that were deleted or corrected is kept in vsm._totals_kept.  So they
- * never fall, and say the same after a restart.
+ * cycle time.  What a row adds depends only on the row, so the totals can be
+ * counted from the ledger at any time (vsm._totals_counted).  What rows had added
+ * that were deleted or corrected is kept in vsm._totals_kept.  So the totals
+ * never fall, and are the same after a restart.
  *
- * Sums of durations are in milliseconds: in microseconds, 64 bits are full after
- * some 300,000 years of waiting.
+ * Sums of durations are in milliseconds: in microseconds, 64 bits would be full
+ * after some 300,000 years of waiting, which 300,000 items reach in a year.
  */
-#include "vsm.h"
+#include "postgres.h"
 
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "common/hashfn.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/array.h"
@@ -30,39 +29,44 @@
 #include "utils/timestamp.h"
 
 #include "counters.h"
+#include "counters_prepared.h"
+#include "counters_recount.h"
+#include "counters_xact.h"
 #include "owner.h"
 #include "roles/stream_access.h"
+#include "trigger_guard.h"
 
-/* Upper bounds of the histograms' buckets, in seconds; the last one is infinite. */
+/*
+ * Upper bounds of the histograms' buckets, in seconds: 1, 4 and 8 hours, 1, 2,
+ * 3, 7, 14 and 30 days.  One more is infinite.
+ */
 static const int32 bucket_bounds[] = {3600, 14400, 28800, 86400, 172800, 259200, 604800, 1209600, 2592000};
 
-typedef struct Total
-{
-	VsmKey		key;
-	int64		value;
-} Total;
-
-static Relation open_table(const char *name);
 static void count_total(Oid items, VsmKind kind, int64 a, int64 b, int64 change);
 static int	bucket_of(int64 us);
 static void add_duration(Oid items, VsmKind kind, VsmKind sum, int64 stage_id, int64 us);
-static Total *read_totals(VsmBoard *board, int *count);
-static void put_counted(ReturnSetInfo *result, Relation items);
-static void put_total(ReturnSetInfo *result, int32 kind, int64 a, int64 b, int64 value);
+static VsmRecounted *read_totals(VsmBoard *board, int *count);
+static void put_total(ReturnSetInfo *result, const VsmRecounted *total);
 
 PG_FUNCTION_INFO_V1(vsm__bucket);
 PG_FUNCTION_INFO_V1(vsm__bucket_bounds);
 PG_FUNCTION_INFO_V1(vsm__totals_now);
 PG_FUNCTION_INFO_V1(vsm__totals_unknown);
 
-/* vsm._bucket(us bigint) -> integer: the histograms' bucket of a duration in microseconds, from 0 */
+/*
+ * vsm._bucket(us bigint) -> integer: the histograms' bucket of a duration in
+ * microseconds, from 0
+ */
 Datum
 vsm__bucket(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT32(bucket_of(PG_GETARG_INT64(0)));
 }
 
-/* vsm._bucket_bounds() -> double precision[]: upper bounds of the buckets, in seconds, the last one infinite */
+/*
+ * vsm._bucket_bounds() -> double precision[]: upper bounds of the buckets, in
+ * seconds, the last one infinite
+ */
 Datum
 vsm__bucket_bounds(PG_FUNCTION_ARGS)
 {
@@ -81,34 +85,28 @@ vsm__bucket_bounds(PG_FUNCTION_ARGS)
 Datum
 vsm__totals_now(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Relation	items = open_table("work_items");
-	Relation	ledger = open_table("stage_transitions");
-	Relation	kept = open_table("_totals_kept");
+	/* locked before a recount publishes its snapshot, so that nobody rewrites them afterwards */
+	Relation	items = vsm_open_table("work_items");
+	Relation	ledger = vsm_open_table("stage_transitions");
+	Relation	kept = vsm_open_table("_totals_kept");
 	VsmBoard   *board = vsm_board_of(items);
+	VsmRecounted *totals;
 	int			count;
 
 	vsm_require_reading(RelationGetRelid(items));
 	if (vsm_has_new_storage(ledger) || vsm_has_new_storage(kept))
 		board = NULL;
+	if (board && !board->sets[VSM_SET_TOTALS].full)
+		vsm_recount_if_needed(items, board, VSM_SET_TOTALS);
+	/* the recount may have found no counter left */
+	if (board && !board->sets[VSM_SET_TOTALS].full)
+		totals = read_totals(board, &count);
+	else
+		totals = vsm_count_tables(items, VSM_SET_TOTALS, InvalidSnapshot, &count);
 
 	InitMaterializedSRF(fcinfo, 0);
-	if (board)
-	{
-		vsm_prepared_settle(board);
-		if (!board->sets[VSM_SET_TOTALS].ready && !board->sets[VSM_SET_TOTALS].full)
-			(void) vsm_recount(items, board, VSM_SET_TOTALS, VSM_RECOUNT_FIRST, &count);
-	}
-	if (board && !board->sets[VSM_SET_TOTALS].full)
-	{
-		Total	   *totals = read_totals(board, &count);
-
-		for (int i = 0; i < count; i++)
-			if (totals[i].value != 0 && vsm_stages_defined(&totals[i].key))
-				put_total(result, totals[i].key.kind, totals[i].key.a, totals[i].key.b, totals[i].value);
-	}
-	else
-		put_counted(result, items);
+	for (int i = 0; i < count; i++)
+		put_total((ReturnSetInfo *) fcinfo->resultinfo, &totals[i]);
 	table_close(kept, NoLock);
 	table_close(ledger, NoLock);
 	table_close(items, NoLock);
@@ -117,21 +115,12 @@ vsm__totals_now(PG_FUNCTION_ARGS)
 
 /*
  * vsm._totals_unknown() -> trigger
- *		The ledger changes by other hands than the row triggers': count the totals anew.
+ *		The ledger was changed other than by the row triggers: have the totals recounted.
  */
 Datum
 vsm__totals_unknown(PG_FUNCTION_ARGS)
 {
-	static const VsmTriggerUse use = {
-		.function = "_totals_unknown",
-		.when = "AFTER triggers on table vsm.stage_transitions",
-		.timing = TRIGGER_EVENT_AFTER,
-		.any = TRIGGER_EVENT_ROW,
-		.first = VSM_TABLE_LEDGER,
-		.last = VSM_TABLE_LEDGER
-	};
-
-	(void) vsm_trigger_data(fcinfo, &use);
+	(void) vsm_trigger_data(fcinfo, VSM_AFTER_ANY, VSM_TABLE_LEDGER, VSM_TABLE_LEDGER);
 	vsm_count_unknown(get_relname_relid("work_items", get_namespace_oid("vsm", false)));
 	return PointerGetDatum(NULL);
 }
@@ -160,19 +149,12 @@ vsm_total_finished(Oid items, int64 stage_id, int64 lead_us, int64 cycle_us)
 		add_duration(items, VSM_CYCLE, VSM_CYCLE_MS, stage_id, cycle_us);
 }
 
-/* Locked until the transaction ends, and before a recount publishes its snapshot: nobody rewrites the table then. */
-static Relation
-open_table(const char *name)
-{
-	return table_open(get_relname_relid(name, get_namespace_oid("vsm", false)), AccessShareLock);
-}
-
 static void
 count_total(Oid items, VsmKind kind, int64 a, int64 b, int64 change)
 {
 	VsmKey		key = {.kind = kind, .items = items, .a = a, .b = b};
 
-	vsm_count(&key, change);
+	vsm_note_change(&key, change);
 }
 
 static int
@@ -192,19 +174,20 @@ add_duration(Oid items, VsmKind kind, VsmKind sum, int64 stage_id, int64 us)
 	count_total(items, sum, stage_id, 0, us / 1000);
 }
 
-/* Others may add counters while memory for those there are is found. */
-static Total *
+/* Other sessions may add counters while this one allocates memory: then it starts again. */
+static VsmRecounted *
 read_totals(VsmBoard *board, int *count)
 {
 	const VsmSetState *state = &board->sets[VSM_SET_TOTALS];
-	Total	   *totals = NULL;
+	VsmRecounted *totals = NULL;
 	int			room = 0;
 	bool		fits = false;
 
 	while (!fits)
 	{
+		/* at first enough for the totals of a few streams */
 		room = room * 2 + 256;
-		totals = palloc(sizeof(Total) * room);
+		totals = palloc(sizeof(VsmRecounted) * room);
 		*count = 0;
 		LWLockAcquire(&board->lock, LW_EXCLUSIVE);
 		for (int i = state->first; i >= 0; i = vsm_counters[i].next)
@@ -212,7 +195,7 @@ read_totals(VsmBoard *board, int *count)
 			if (*count < room)
 			{
 				totals[*count].key = vsm_counters[i].key;
-				totals[*count].value = (int64) pg_atomic_read_u64(&vsm_counters[i].value);
+				totals[*count].after = (int64) pg_atomic_read_u64(&vsm_counters[i].value);
 			}
 			(*count)++;
 		}
@@ -222,36 +205,16 @@ read_totals(VsmBoard *board, int *count)
 	return totals;
 }
 
+/* Unless its stage is no longer defined, or is of a stream that the user may not see. */
 static void
-put_counted(ReturnSetInfo *result, Relation items)
+put_total(ReturnSetInfo *result, const VsmRecounted *total)
 {
-	VsmOwner before = vsm_become_owner(items->rd_rel->relowner);
-
-	if (SPI_connect() != SPI_OK_CONNECT ||
-		SPI_execute("SELECT kind, a, b, n FROM vsm._totals_counted", true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not count the totals");
-	vsm_leave_owner(before);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		bool		isnull;
-
-		put_total(result, DatumGetInt32(SPI_getbinval(row, desc, 1, &isnull)), DatumGetInt64(SPI_getbinval(row, desc, 2, &isnull)),
-				  DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull)), DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull)));
-	}
-	SPI_finish();
-}
-
-/* Those of the streams that the user may see. */
-static void
-put_total(ReturnSetInfo *result, int32 kind, int64 a, int64 b, int64 value)
-{
-	int64		stage_id = kind == VSM_MOVED && a == 0 ? b : a;
-	Datum		values[4] = {Int32GetDatum(kind), Int64GetDatum(a), Int64GetDatum(b), Int64GetDatum(value)};
+	const VsmKey *key = &total->key;
+	int64		stage_id = key->kind == VSM_MOVED && key->a == 0 ? key->b : key->a;
+	Datum		values[4] = {Int32GetDatum(key->kind), Int64GetDatum(key->a), Int64GetDatum(key->b), Int64GetDatum(total->after)};
 	bool		nulls[4] = {0};
 
-	if (!vsm_may_see_stage(stage_id))
+	if (total->after == 0 || !vsm_stages_defined(key) || !vsm_may_see_stage(stage_id))
 		return;
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }

@@ -1,17 +1,17 @@
 /*
  * wip.c
- *		Work in progress: reading, checking and recounting its counters.
+ *		Work in progress: counting moves; reading, checking and recounting.
  *
- * The counters are counted from the tables when somebody needs them for the
- * first time after a start, a crash or a promotion: a reader of vsm.wip, or a
- * move into a stage with a limit.  What this transaction has changed and not
- * yet committed is added for itself alone.
+ * The counters are counted from the tables when they are first needed after a
+ * start, a crash or a promotion: by a reader of vsm.wip, or by a move into a
+ * stage with a limit.  What this transaction has changed and not yet committed
+ * is added for itself alone.
  *
- * Where there are no counters (see vsm_board_of(), and stages for which there
- * was no place), the tables are counted by the index work_items_open, with the
+ * Where there are no counters (see vsm_board_of()), and for stages for which no
+ * counter was left, the tables are counted by the index work_items_open, with the
  * caller's snapshot.
  */
-#include "vsm.h"
+#include "postgres.h"
 
 #include "access/table.h"
 #include "catalog/namespace.h"
@@ -28,17 +28,21 @@
 
 #include "arguments.h"
 #include "counters.h"
+#include "counters_recount.h"
+#include "counters_xact.h"
 #include "errors.h"
 #include "owner.h"
 #include "roles/stream_access.h"
+#include "wip_limit.h"
 
-/* Far more than anybody defines; their counters are read at one instant, under a lock. */
+/* Far more stages than anybody defines.  Their counters are read at one instant, under a lock. */
 #define MAX_ASKED		100000
 
-static ArrayType *visible_stages(const int64 *ids, int *count);
-static void put_counters(ReturnSetInfo *result, Relation items, VsmBoard *board, const int64 *ids, int count);
+static int	keep_visible(int64 *ids, int count);
+static ArrayType *stage_array(const int64 *ids, int count);
+static int	put_counters(ReturnSetInfo *result, Relation items, VsmBoard *board, int64 *ids, int count);
 static void put_counted(ReturnSetInfo *result, Relation items, ArrayType *stages);
-static void put_stage(ReturnSetInfo *result, int64 stage_id, int64 wip, bool counter);
+static void put_stage(ReturnSetInfo *result, int64 stage_id, int64 wip, const char *source);
 static void require_definer(void);
 static void put_recounted(ReturnSetInfo *out, const VsmRecounted *row);
 static void recount_rows(FunctionCallInfo fcinfo, VsmRecountMode mode);
@@ -53,29 +57,31 @@ PG_FUNCTION_INFO_V1(vsm__wip_recount);
 Datum
 vsm__wip_now(PG_FUNCTION_ARGS)
 {
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	int			count;
 	const int64 *asked = vsm_require_list(PG_GETARG_ARRAYTYPE_P(0), INT8OID, 0, MAX_ASKED, "the stages", &count);
-	ArrayType  *stages = visible_stages(asked, &count);
-	const int64 *ids = (const int64 *) ARR_DATA_PTR(stages);
-	Relation	items = vsm_open_items();
+	int64	   *ids = palloc(sizeof(int64) * Max(count, 1));
+	Relation	items = vsm_open_table("work_items");
 	VsmBoard   *board = vsm_board_of(items);
 
+	memcpy(ids, asked, sizeof(int64) * count);
+	count = keep_visible(ids, count);
 	vsm_require_reading(RelationGetRelid(items));
 	InitMaterializedSRF(fcinfo, 0);
 	if (board)
-		put_counters((ReturnSetInfo *) fcinfo->resultinfo, items, board, ids, count);
-	else
-		put_counted((ReturnSetInfo *) fcinfo->resultinfo, items, stages);
+		count = put_counters(result, items, board, ids, count);
+	if (count > 0)
+		put_counted(result, items, stage_array(ids, count));
 	table_close(items, NoLock);
 	PG_RETURN_NULL();
 }
 
 /*
  * vsm._wip_recount(apply boolean) -> setof (stage_id, before, after, reserved)
- *		Count the tables while others go on; apply: and take the result.
+ *		Recount WIP while other sessions go on; apply: and take the result.
  *
- * before and reserved are null of a stage that has no counter.  No rows without
- * counters.  To apply takes an admin's rights.
+ * before and reserved are null for a stage that has no counter.  Returns no rows
+ * where there are no counters.  apply needs an admin's rights (42501).
  */
 Datum
 vsm__wip_recount(PG_FUNCTION_ARGS)
@@ -88,96 +94,87 @@ vsm__wip_recount(PG_FUNCTION_ARGS)
 }
 
 /*
- * vsm_wip_counter
- *		The counter of a stage, right by now; NULL: count the table.
+ * vsm_wip_count_move
+ *		Note a stored row: the item left one stage and entered another.
+ *
+ * 0: no stage, or one whose items are not in progress.
  */
-VsmCounter *
-vsm_wip_counter(Relation items, int64 stage_id)
+void
+vsm_wip_count_move(Relation items, int64 left, int64 entered)
 {
-	VsmKey		key = {.kind = VSM_WIP, .items = RelationGetRelid(items), .a = stage_id};
-	VsmBoard   *board = vsm_board_of(items);
-	VsmCounter *counter;
-	int			count;
+	if (left == entered || !vsm_counters_possible())
+		return;
+	if (left != 0)
+	{
+		VsmKey		key = vsm_wip_key(RelationGetRelid(items), left);
 
-	if (board == NULL)
-		return NULL;
-	counter = vsm_counter(&key, true);
-	if (counter == NULL)
-		return NULL;
-	vsm_prepared_settle(board);
-	if (!board->sets[VSM_SET_WIP].ready)
-		(void) vsm_recount(items, board, VSM_SET_WIP, VSM_RECOUNT_FIRST, &count);
-	return counter;
+		vsm_note(&key)->net--;
+	}
+	if (entered != 0)
+	{
+		VsmKey		key = vsm_wip_key(RelationGetRelid(items), entered);
+		VsmNoted   *note = vsm_note(&key);
+
+		note->net++;
+		vsm_limit_reserve_stored(&key, note);
+	}
 }
 
-/* vsm.work_items, locked until the transaction ends, as a query would. */
-Relation
-vsm_open_items(void)
+/* Keep the stages whose streams the user may see; returns how many there are. */
+static int
+keep_visible(int64 *ids, int count)
 {
-	Oid			schema = get_namespace_oid("vsm", false);
-	Oid			items = get_relname_relid("work_items", schema);
-
-	if (!OidIsValid(items))
-		ereport(ERROR,
-				errcode(ERRCODE_UNDEFINED_TABLE),
-				errmsg("table \"vsm.work_items\" does not exist"),
-				errhint("Run CREATE EXTENSION vsm in this database."));
-	return table_open(items, AccessShareLock);
-}
-
-/* Of these stages those whose streams the user may see; count: before and after. */
-static ArrayType *
-visible_stages(const int64 *ids, int *count)
-{
-	Datum	   *elements = palloc(sizeof(Datum) * Max(*count, 1));
 	int			visible = 0;
 
-	for (int i = 0; i < *count; i++)
+	for (int i = 0; i < count; i++)
 		if (vsm_may_see_stage(ids[i]))
-			elements[visible++] = Int64GetDatum(ids[i]);
-	*count = visible;
-	return construct_array(elements, visible, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+			ids[visible++] = ids[i];
+	return visible;
 }
 
-static void
-put_counters(ReturnSetInfo *result, Relation items, VsmBoard *board, const int64 *ids, int count)
+static ArrayType *
+stage_array(const int64 *ids, int count)
 {
-	VsmCounter **counters = palloc0(sizeof(VsmCounter *) * Max(count, 1));
-	int32	   *committed = palloc0(sizeof(int32) * Max(count, 1));
-	int64	   *without = palloc(sizeof(int64) * Max(count, 1));
-	int			nwithout = 0;
-	int32		reserved;
+	Datum	   *elements = palloc(sizeof(Datum) * count);
+
+	for (int i = 0; i < count; i++)
+		elements[i] = Int64GetDatum(ids[i]);
+	return construct_array(elements, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+}
+
+/* Put the stages that have counters; keeps the others in ids and returns how many there are. */
+static int
+put_counters(ReturnSetInfo *result, Relation items, VsmBoard *board, int64 *ids, int count)
+{
+	VsmCounter **counters = palloc(sizeof(VsmCounter *) * Max(count, 1));
+	int32	   *committed = palloc(sizeof(int32) * Max(count, 1));
+	int			without = 0;
 
 	for (int i = 0; i < count; i++)
 	{
+		VsmKey		key = vsm_wip_key(RelationGetRelid(items), ids[i]);
+
 		CHECK_FOR_INTERRUPTS();
-		counters[i] = vsm_wip_counter(items, ids[i]);
+		counters[i] = vsm_current_wip_counter(items, &key);
 	}
 
-	/* all at one instant between two commits */
+	/* all at one instant, between two commits */
 	LWLockAcquire(&board->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < count; i++)
 		if (counters[i])
-			vsm_counter_wip(counters[i], &committed[i], &reserved);
+			committed[i] = vsm_counter_wip(counters[i]).committed;
 	LWLockRelease(&board->lock);
 
 	for (int i = 0; i < count; i++)
 	{
-		VsmKey		key = {.kind = VSM_WIP, .items = RelationGetRelid(items), .a = ids[i]};
+		VsmKey		key = vsm_wip_key(RelationGetRelid(items), ids[i]);
 
 		if (counters[i])
-			put_stage(result, ids[i], committed[i] + vsm_own_change(&key), true);
+			put_stage(result, ids[i], committed[i] + vsm_noted(&key).net, "shared memory");
 		else
-			without[nwithout++] = ids[i];
+			ids[without++] = ids[i];
 	}
-	if (nwithout > 0)
-	{
-		Datum	   *elements = palloc(sizeof(Datum) * nwithout);
-
-		for (int i = 0; i < nwithout; i++)
-			elements[i] = Int64GetDatum(without[i]);
-		put_counted(result, items, construct_array(elements, nwithout, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	}
+	return without;
 }
 
 static void
@@ -208,23 +205,25 @@ put_counted(ReturnSetInfo *result, Relation items, ArrayType *stages)
 		bool		isnull;
 
 		put_stage(result, DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull)),
-				  DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull)), false);
+				  DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull)), "table");
 	}
 	SPI_finish();
 	vsm_leave_owner(before);
 }
 
 static void
-put_stage(ReturnSetInfo *result, int64 stage_id, int64 wip, bool counter)
+put_stage(ReturnSetInfo *result, int64 stage_id, int64 wip, const char *source)
 {
-	Datum		values[3] = {Int64GetDatum(stage_id), Int64GetDatum(wip),
-	CStringGetTextDatum(counter ? "shared memory" : "table")};
+	Datum		values[3] = {Int64GetDatum(stage_id), Int64GetDatum(wip), CStringGetTextDatum(source)};
 	bool		nulls[3] = {0};
 
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-/* Taking over a count changes what limits are checked against: it is for those who may set them, of all streams. */
+/*
+ * The counters are what limits are checked against, so only roles that may set
+ * limits, in all streams, may set them.
+ */
 static void
 require_definer(void)
 {
@@ -234,7 +233,7 @@ require_definer(void)
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				errmsg("permission denied to set the counters of work in progress"),
-				errdetail("It takes the right to update table vsm.stages, for all streams."),
+				errdetail("The right to update table vsm.stages in all streams is needed."),
 				errhint("Call vsm.wip_rebuild() as a role that has vsm.grant_access(..., 'admin')."));
 }
 
@@ -253,16 +252,16 @@ static void
 recount_rows(FunctionCallInfo fcinfo, VsmRecountMode mode)
 {
 	ReturnSetInfo *out = (ReturnSetInfo *) fcinfo->resultinfo;
-	Relation	items = vsm_open_items();
+	Relation	items = vsm_open_table("work_items");
 	VsmBoard   *board = vsm_board_of(items);
-	VsmRecounted *rows;
-	int			count;
 
 	vsm_require_reading(RelationGetRelid(items));
-	if (board && !board->sets[VSM_SET_WIP].ready)
-		(void) vsm_recount(items, board, VSM_SET_WIP, VSM_RECOUNT_FIRST, &count);
 	if (board)
 	{
+		VsmRecounted *rows;
+		int			count;
+
+		vsm_recount_if_needed(items, board, VSM_SET_WIP);
 		rows = vsm_recount(items, board, VSM_SET_WIP, mode, &count);
 		for (int i = 0; i < count; i++)
 		{

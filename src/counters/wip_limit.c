@@ -4,29 +4,30 @@
  *
  * An entry into a stage with a limit reserves a place, by compare-and-swap on
  * what is committed and what is reserved.  Commit turns the reservation into
- * the count, abort and ROLLBACK TO give it back.  So at every commit
+ * the count; abort and ROLLBACK TO give it back.  So at every commit
  *
  *		items in the stage <= committed + reserved <= limit
  *
- * since the item counts as reserved until it counts as committed, and one that
- * left counts until its commit is done.  Nobody waits for another transaction.
+ * since the item counts as reserved until it counts as committed, and an item
+ * that leaves counts until its departure has committed.  No session waits for
+ * another transaction.
  *
  * A transaction needs no more reservations than the items by which it will
- * have filled the stage: what left it by earlier statements of the same
- * transaction makes room.  Reservations grow only, until the (sub)transaction
+ * have filled the stage: items that left it by earlier statements of the same
+ * transaction make room.  Reservations only grow until the (sub)transaction
  * ends, because going back to a savepoint may need them again.
  *
  * An entry that is not checked (vsm.wip_limit_action, imports, restores,
- * replication) reserves too, so that checked ones see it.
+ * replication) reserves a place too, so that checked entries see it.
  *
  * vsm.transition() also looks before it touches the row: a refusal then leaves
- * nothing behind, neither a row lock nor a transaction id, whereas the trigger
- * of a plain UPDATE runs when the row is locked.  Only the trigger reserves.
+ * neither a row lock nor a transaction id behind, whereas the trigger of a plain
+ * UPDATE runs when the row is locked.  Only the trigger reserves.
  *
- * Without counters the entry locks the rows of the stream's limited stages, in
+ * Without counters an entry locks the rows of the stream's limited stages, in
  * one order, and counts the table.
  */
-#include "vsm.h"
+#include "postgres.h"
 
 #include "access/table.h"
 #include "access/transam.h"
@@ -37,19 +38,24 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "counters.h"
+#include "counters_recount.h"
+#include "counters_xact.h"
 #include "errors.h"
+#include "move/request.h"
 #include "owner.h"
 #include "roles/stream_access.h"
 #include "wip_limit.h"
 
 int			vsm_wip_limit_action = VSM_LIMIT_REJECT;
 
-static bool find_room(Relation items, const VsmStage *stage, const VsmKey *key, int32 *held, int32 *arriving);
-static bool looks_full(Relation items, const VsmStage *stage, int32 *held, int32 *arriving);
+static bool reserve_place(const VsmKey *key, VsmCounter *counter, int32 limit, VsmWip *found);
+static bool reserve_noted(VsmNoted *note, VsmCounter *counter, int32 places, int32 limit, bool force,
+						  VsmWip *found);
+static bool looks_full(Relation items, const VsmStage *stage, VsmWip *found);
+static VsmWip as_seen_by_transaction(VsmWip found, const VsmNoted *own);
 static int32 count_in_turn(Relation items, const VsmStage *stage);
-static void complain(int level, const VsmStage *stage, int32 held, int32 arriving);
-static void changed(Relation items, int64 stage_id, int32 change);
+static SPIPlanPtr kept_plan(const char *query, Oid type);
+static void report_full(int level, const VsmStage *stage, VsmWip held);
 
 PG_FUNCTION_INFO_V1(vsm__require_room);
 
@@ -57,128 +63,165 @@ PG_FUNCTION_INFO_V1(vsm__require_room);
  * vsm._require_room(locker xid, present bigint, entered bigint) -> bigint
  *		The stage to enter, unless it is full (PT409).
  *
- * locker is the row's xmax, present the stage that the item is in.  Says nothing
- * where what comes before the limit in the trigger could say more: a time or an
- * expected stage was given, or somebody else has hold of the row, and may be
- * moving the item to that very stage.
+ * locker is the row's xmax, present the stage that the item is in.  Raises no
+ * error where a check that the trigger makes before that of the limit could
+ * raise another one: when a time or an expected stage was given, or when another
+ * transaction has locked the row and may be moving the item to that very stage.
  */
 Datum
 vsm__require_room(PG_FUNCTION_ARGS)
 {
 	int64		entered = PG_GETARG_INT64(2);
-	bool		visible = vsm_may_see_stage(entered);	/* first: it may read the definitions anew */
+	bool		visible = vsm_may_see_stage(entered);	/* first: it may read the definitions again */
 	const VsmStage *known = vsm_stage(entered);
 	VsmStage	stage;
 	Relation	items;
-	int32		held;
-	int32		arriving;
+	VsmWip		held;
 
 	if (known == NULL || known->wip_limit == 0 || known->retired || entered == PG_GETARG_INT64(1) ||
 		TransactionIdIsValid(PG_GETARG_TRANSACTIONID(0)) || vsm_wip_limit_action != VSM_LIMIT_REJECT ||
-		vsm_request == NULL || !visible || vsm_request->has_at || vsm_request->expected_from)
+		!visible || !vsm_request_gives_stage_only())
 		PG_RETURN_INT64(entered);
 
 	stage = *known;
 	stage.name = pstrdup(stage.name);
-	items = vsm_open_items();
-	if (looks_full(items, &stage, &held, &arriving))
-		complain(ERROR, &stage, held, arriving);
+	items = vsm_open_table("work_items");
+	if (looks_full(items, &stage, &held))
+		report_full(ERROR, &stage, held);
 	table_close(items, NoLock);
 	PG_RETURN_INT64(entered);
 }
 
 /*
- * vsm_wip_enter
+ * vsm_limit_reserve_place
  *		Check that an item may enter the stage, and keep a place for it.
  *
- * stored: its row is in the table already.  Raises PT409 when there is no room,
+ * stored: its row is in the table already.  When there is no room, raises PT409,
  * or warns and returns how many items the stage then holds; else 0.  When the
- * row is stored, vsm_wip_changed() follows.
+ * row is stored, vsm_wip_count_move() follows.
  */
 int32
-vsm_wip_enter(Relation items, const VsmStage *entered, bool stored)
+vsm_limit_reserve_place(Relation items, const VsmStage *entered, bool stored)
 {
 	VsmStage	stage = *entered;
-	VsmKey		key = {.kind = VSM_WIP, .items = RelationGetRelid(items), .a = stage.id};
-	int32		held;
-	int32		arriving = 0;
+	VsmKey		key = vsm_wip_key(RelationGetRelid(items), stage.id);
+	VsmCounter *counter;
+	VsmWip		held = {0};
 	bool		room;
 
 	if (stage.wip_limit == 0 || vsm_wip_limit_action == VSM_LIMIT_OFF)
 		return 0;
+	/* looking up the counter may read the definitions again */
 	stage.name = pstrdup(stage.name);
 	stage.stream = pstrdup(stage.stream);
-	if (vsm_wip_counter(items, stage.id))
-		room = find_room(items, &stage, &key, &held, &arriving);
+	counter = vsm_current_wip_counter(items, &key);
+	if (counter)
+		room = reserve_place(&key, counter, stage.wip_limit, &held);
 	else
 	{
-		held = count_in_turn(items, &stage) - (stored ? 1 : 0);
-		room = held < stage.wip_limit;
+		held.committed = count_in_turn(items, &stage) - (stored ? 1 : 0);
+		room = held.committed < stage.wip_limit;
 	}
 	if (room)
 		return 0;
-	complain(vsm_wip_limit_action == VSM_LIMIT_REJECT ? ERROR : WARNING, &stage, held, arriving);
-	return held + arriving + 1;
+	report_full(vsm_wip_limit_action == VSM_LIMIT_REJECT ? ERROR : WARNING, &stage, held);
+	return held.committed + held.reserved + 1;
 }
 
 /*
- * vsm_wip_changed
- *		Note a stored row: the item left one stage and entered another.
+ * vsm_limit_reserve_stored
+ *		Keep places for items that this transaction has stored in the stage.
  *
- * 0: none, or one in which items are not in progress.
+ * note: of this subtransaction, with the item that was stored last.  Items that
+ * were checked have their places; others take places even beyond the limit.
  */
 void
-vsm_wip_changed(Relation items, int64 left, int64 entered)
+vsm_limit_reserve_stored(const VsmKey *key, VsmNoted *note)
 {
-	if (left == entered || !vsm_counters_possible())
+	const VsmStage *stage = vsm_stage(key->a);
+	VsmBoard   *board;
+	VsmNoted	own;
+	VsmWip		found;
+	int32		limit;
+	int32		places;
+
+	if (stage == NULL || stage->wip_limit == 0)
 		return;
-	if (left != 0)
-		changed(items, left, -1);
-	if (entered != 0)
-		changed(items, entered, 1);
+	limit = stage->wip_limit;
+	own = vsm_noted(key);
+	if (own.entering > 0)
+		note->entering--;
+	places = (int32) own.net - own.reserved;
+	if (places <= 0)
+		return;
+	if (own.counter == NULL && (board = vsm_board(key->items)) != NULL)
+		own.counter = vsm_counter(board, key);
+	if (own.counter)
+		(void) reserve_noted(note, own.counter, places, limit, true, &found);
 }
 
-/* By the counter: held and arriving are what it said, as this transaction sees it. */
+/* Reserve what the transaction needs for one item more; found: what it finds in the stage. */
 static bool
-find_room(Relation items, const VsmStage *stage, const VsmKey *key, int32 *held, int32 *arriving)
+reserve_place(const VsmKey *key, VsmCounter *counter, int32 limit, VsmWip *found)
 {
-	VsmCounter *counter = vsm_wip_counter(items, stage->id);
-	int64		own = vsm_own_change(key) + vsm_own_entering(key);
-	int32		own_reserved = vsm_own_reserved(key);
-	bool		force = vsm_wip_limit_action != VSM_LIMIT_REJECT;
-	int32		places = (int32) own + 1 - own_reserved;
+	VsmNoted	own = vsm_noted(key);
+	VsmNoted   *note = vsm_note(key);
+	int32		places = (int32) own.net + own.entering + 1 - own.reserved;
 	bool		room;
 
-	vsm_count_entering(key, 1);
-	room = vsm_counter_reserve(counter, places, stage->wip_limit, force, held, arriving);
-	if (places > 0 && (room || force))
-		vsm_count_reserved(key, counter, places);
-	*held += (int32) own;
-	*arriving -= own_reserved;
+	note->entering++;
+	room = reserve_noted(note, counter, places, limit, vsm_wip_limit_action != VSM_LIMIT_REJECT, found);
+	*found = as_seen_by_transaction(*found, &own);
 	return room;
 }
 
-/* As find_room(), without reserving; false also when there is no counter. */
+/*
+ * reserve_noted
+ *		As vsm_counter_reserve(), until the (sub)transaction of the note ends.
+ *
+ * The note is there before, so no error can lose the reservation.
+ */
 static bool
-looks_full(Relation items, const VsmStage *stage, int32 *held, int32 *arriving)
+reserve_noted(VsmNoted *note, VsmCounter *counter, int32 places, int32 limit, bool force, VsmWip *found)
 {
-	VsmKey		key = {.kind = VSM_WIP, .items = RelationGetRelid(items), .a = stage->id};
-	VsmCounter *counter = vsm_wip_counter(items, stage->id);
+	bool		room = vsm_counter_reserve(counter, places, limit, force, found);
+
+	note->counter = counter;
+	if (places > 0 && (room || force))
+		note->reserved += places;
+	return room;
+}
+
+/* Would reserve_place() find no room?  False also when there is no counter. */
+static bool
+looks_full(Relation items, const VsmStage *stage, VsmWip *found)
+{
+	VsmKey		key = vsm_wip_key(RelationGetRelid(items), stage->id);
+	VsmCounter *counter = vsm_current_wip_counter(items, &key);
+	VsmNoted	own;
 
 	if (counter == NULL)
 		return false;
-	vsm_counter_wip(counter, held, arriving);
-	*held += (int32) (vsm_own_change(&key) + vsm_own_entering(&key));
-	*arriving -= vsm_own_reserved(&key);
-	return *held + *arriving >= stage->wip_limit;
+	own = vsm_noted(&key);
+	*found = as_seen_by_transaction(vsm_counter_wip(counter), &own);
+	return found->committed + found->reserved >= stage->wip_limit;
+}
+
+/* Of the transaction itself, count what it holds in the stage and not what it has reserved. */
+static VsmWip
+as_seen_by_transaction(VsmWip found, const VsmNoted *own)
+{
+	found.committed += (int32) own->net + own->entering;
+	found.reserved -= own->reserved;
+	return found;
 }
 
 /*
  * count_in_turn
  *		How many items the stage holds, those of this transaction included.
  *
- * Others who want to enter a limited stage of the stream wait until this
- * transaction ends; who leaves one need not.
+ * Other sessions that want to enter a limited stage of the stream wait until
+ * this transaction ends; a session that moves an item out of one does not wait.
  */
 static int32
 count_in_turn(Relation items, const VsmStage *stage)
@@ -187,32 +230,20 @@ count_in_turn(Relation items, const VsmStage *stage)
 	static SPIPlanPtr count = NULL;
 	Datum		stream = CStringGetTextDatum(stage->stream);
 	Datum		id = Int64GetDatum(stage->id);
-	VsmOwner before = vsm_become_owner(items->rd_rel->relowner);
+	VsmOwner	before = vsm_become_owner(items->rd_rel->relowner);
 	int64		held;
 	bool		isnull;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	if (lock == NULL)
-	{
-		Oid			types[1] = {TEXTOID};
-
-		lock = SPI_prepare("SELECT FROM vsm.stages WHERE stream OPERATOR(pg_catalog.=) $1 AND wip_limit IS NOT NULL"
-						   " ORDER BY id FOR NO KEY UPDATE",
-						   1, types);
-		if (lock == NULL || SPI_keepplan(lock) != 0)
-			elog(ERROR, "could not prepare the lock: %s", SPI_result_code_string(SPI_result));
-	}
+		lock = kept_plan("SELECT FROM vsm.stages WHERE stream OPERATOR(pg_catalog.=) $1 AND wip_limit IS NOT NULL"
+						 " ORDER BY id FOR NO KEY UPDATE",
+						 TEXTOID);
 	if (count == NULL)
-	{
-		Oid			types[1] = {INT8OID};
-
-		count = SPI_prepare("SELECT pg_catalog.count(*) FROM vsm.work_items WHERE stage_id OPERATOR(pg_catalog.=) $1"
-							" AND completed_at IS NULL",
-							1, types);
-		if (count == NULL || SPI_keepplan(count) != 0)
-			elog(ERROR, "could not prepare the count: %s", SPI_result_code_string(SPI_result));
-	}
+		count = kept_plan("SELECT pg_catalog.count(*) FROM vsm.work_items WHERE stage_id OPERATOR(pg_catalog.=) $1"
+						  " AND completed_at IS NULL",
+						  INT8OID);
 	if (SPI_execute_plan(lock, &stream, NULL, false, 0) != SPI_OK_SELECT ||
 		SPI_execute_snapshot(count, &id, NULL, GetLatestSnapshot(), InvalidSnapshot, true, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not count work items: %s", SPI_result_code_string(SPI_result));
@@ -222,43 +253,27 @@ count_in_turn(Relation items, const VsmStage *stage)
 	return (int32) held;
 }
 
+/* A query with one parameter. */
+static SPIPlanPtr
+kept_plan(const char *query, Oid type)
+{
+	SPIPlanPtr	plan = SPI_prepare(query, 1, &type);
+
+	if (plan == NULL || SPI_keepplan(plan) != 0)
+		elog(ERROR, "could not prepare \"%s\": %s", query, SPI_result_code_string(SPI_result));
+	return plan;
+}
+
 static void
-complain(int level, const VsmStage *stage, int32 held, int32 arriving)
+report_full(int level, const VsmStage *stage, VsmWip held)
 {
 	ereport(level,
 			errcode(VSM_CONFLICT),
 			errmsg("stage \"%s\" is full", stage->name),
-			arriving > 0 ? errdetail("It holds %d work items, %d more are on their way in, and its limit is %d.", held, arriving, stage->wip_limit) : errdetail("It holds %d work items and its limit is %d.", held, stage->wip_limit),
+			held.reserved > 0
+				? errdetail("It holds %d work items, %d more are on their way in, and its limit is %d.",
+							held.committed, held.reserved, stage->wip_limit)
+				: errdetail("It holds %d work items and its limit is %d.", held.committed, stage->wip_limit),
 			errhint("Finish or move an item out of the stage, or raise its wip_limit."),
 			err_generic_string(PG_DIAG_CONSTRAINT_NAME, "wip_limit"));
-}
-
-static void
-changed(Relation items, int64 stage_id, int32 change)
-{
-	VsmKey		key = {.kind = VSM_WIP, .items = RelationGetRelid(items), .a = stage_id};
-	const VsmStage *stage;
-	VsmCounter *counter;
-	int32		limit;
-	int32		places;
-	int32		held;
-	int32		arriving;
-
-	vsm_count(&key, change);
-	if (change < 0)
-		return;
-	stage = vsm_stage(stage_id);
-	if (stage == NULL || stage->wip_limit == 0)
-		return;
-	limit = stage->wip_limit;
-	if (vsm_own_entering(&key) > 0)
-		vsm_count_entering(&key, -1);
-	places = (int32) vsm_own_change(&key) - vsm_own_reserved(&key);
-	if (places <= 0)
-		return;
-	counter = vsm_counter(&key, true);
-	if (counter == NULL)
-		return;
-	(void) vsm_counter_reserve(counter, places, limit, true, &held, &arriving);
-	vsm_count_reserved(&key, counter, places);
 }

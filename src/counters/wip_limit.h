@@ -5,9 +5,11 @@
 #ifndef VSM_WIP_LIMIT_H
 #define VSM_WIP_LIMIT_H
 
+#include "postgres.h"
+
 #include "utils/relcache.h"
 
-#include "vsm.h"
+#include "move/stage_cache.h"
 
 /* vsm.wip_limit_action */
 typedef enum VsmLimitAction
@@ -17,9 +19,12 @@ typedef enum VsmLimitAction
 	VSM_LIMIT_OFF
 } VsmLimitAction;
 
+struct VsmKey;
+struct VsmNoted;
+
 extern int	vsm_wip_limit_action;
 
-extern int32 vsm_wip_enter(Relation items, const VsmStage *stage, bool stored);
-extern void vsm_wip_changed(Relation items, int64 left, int64 entered);
+extern int32 vsm_limit_reserve_place(Relation items, const VsmStage *entered, bool stored);
+extern void vsm_limit_reserve_stored(const struct VsmKey *key, struct VsmNoted *note);
 
 #endif							/* VSM_WIP_LIMIT_H */

@@ -1,17 +1,17 @@
 /*
  * flow.c
- *		What the work items alone tell of a window, in one look at each.
+ *		What the work items alone say about a window, in one pass over them.
  *
  * The aggregate vsm._flow_sums does for vsm.metrics what a dozen aggregates with
- * FILTER clauses would, at a third of their time: most of that is the server's
- * work of evaluating expressions for each row.
+ * FILTER clauses would do, in a third of their time, most of which the server
+ * spends on evaluating expressions for each row.
  *
- * An item whose moves all lie in the window brings its own counts of reopenings
- * and backward moves.  Others are "cut" by a bound of the window: their ids are
- * returned, and the caller counts their ledger rows.  So are the ids of items
- * that were once done, since WIP must be reduced by their stays there.
+ * An item whose moves all lie in the window has the counts of its reopenings and
+ * backward moves in columns.  Other items are "cut" by a bound of the window: their
+ * ids are returned, and the caller counts their ledger rows.  The ids of items that
+ * were once done are returned too, because their stays there are not WIP.
  */
-#include "vsm.h"
+#include "postgres.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
@@ -23,10 +23,11 @@
 #include "utils/timestamp.h"
 
 #include "arguments.h"
-#include "roles/stream_access.h"
+#include "duration.h"
 #include "percentiles/summary.h"
+#include "roles/stream_access.h"
 
-#define MOST_IDS	((int) (MaxAllocSize / sizeof(Datum)))	/* of an array */
+#define MOST_IDS	((int) (MaxAllocSize / sizeof(Datum)))	/* that an array can hold */
 
 typedef struct Ids
 {
@@ -41,12 +42,12 @@ typedef struct FlowSums
 	int64		arrivals;
 	int64		open;
 	int64		started;
-	int128		wip_us;			/* area under the curve of items */
+	int128		wip_us;			/* area under the WIP curve: items times microseconds */
 	int64		reopened;
 	int64		backward_moves;
 	int128		active_us;
 	int128		wait_us;
-	Ids			cut;
+	Ids			cut;			/* by a bound of the window */
 	Ids			once_done;
 	VsmDurations lead;
 	VsmDurations cycle;
@@ -73,7 +74,25 @@ enum
 	ARG_EXACT
 };
 
-/* What the errors call them; those without a name may be null. */
+/* Columns of vsm._flow_sums. */
+enum
+{
+	COLUMN_ARRIVALS,
+	COLUMN_OPEN,
+	COLUMN_STARTED,
+	COLUMN_WIP_US,
+	COLUMN_REOPENED,
+	COLUMN_BACKWARD_MOVES,
+	COLUMN_CUT,
+	COLUMN_ONCE_DONE,
+	COLUMN_LEAD,
+	COLUMN_CYCLE,
+	COLUMN_ACTIVE_US,
+	COLUMN_WAIT_US,
+	COLUMNS
+};
+
+/* The names of arguments in errors; an argument without a name may be null. */
 static const char *const required[] = {
 	[ARG_ID] = "the id of a work item",
 	[ARG_STAGE_ID] = "the stage of a work item",
@@ -97,12 +116,12 @@ static void count_wip(FlowSums *sums, FunctionCallInfo fcinfo, bool open, Timest
 static void count_moves(FlowSums *sums, FunctionCallInfo fcinfo);
 static void add_id(FlowSums *sums, Ids *ids, int64 id);
 static Datum id_array(const Ids *ids);
-static Datum numeric_datum(int128 value);
+static Datum numeric_of(int128 value);
 
 PG_FUNCTION_INFO_V1(vsm__flow_sums_step);
 PG_FUNCTION_INFO_V1(vsm__flow_sums_row);
 
-/* vsm._flow_sums(...): transition function, for each item */
+/* vsm._flow_sums(...): transition function, called for each item */
 Datum
 vsm__flow_sums_step(PG_FUNCTION_ARGS)
 {
@@ -124,7 +143,8 @@ vsm__flow_sums_step(PG_FUNCTION_ARGS)
 
 	if (created_at >= PG_GETARG_TIMESTAMPTZ(ARG_SINCE) && created_at < PG_GETARG_TIMESTAMPTZ(ARG_BOUND))
 		sums->arrivals++;
-	if (!open && completed_at >= PG_GETARG_TIMESTAMPTZ(ARG_SINCE) && completed_at < PG_GETARG_TIMESTAMPTZ(ARG_BOUND))
+	if (!open && completed_at >= PG_GETARG_TIMESTAMPTZ(ARG_SINCE) &&
+		completed_at < PG_GETARG_TIMESTAMPTZ(ARG_BOUND))
 		count_finished(sums, fcinfo, completed_at);
 	count_wip(sums, fcinfo, open, completed_at);
 	count_moves(sums, fcinfo);
@@ -137,25 +157,25 @@ vsm__flow_sums_row(PG_FUNCTION_ARGS)
 {
 	FlowSums   *sums = PG_ARGISNULL(0) ? NULL : (FlowSums *) PG_GETARG_POINTER(0);
 	TupleDesc	desc;
-	Datum		values[12];
-	bool		nulls[12] = {0};
+	Datum		values[COLUMNS];
+	bool		nulls[COLUMNS] = {0};
 
 	if (sums == NULL)
 		PG_RETURN_NULL();
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != lengthof(values))
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != COLUMNS)
 		elog(ERROR, "return type must be vsm._flow_sums");
-	values[0] = Int64GetDatum(sums->arrivals);
-	values[1] = Int64GetDatum(sums->open);
-	values[2] = Int64GetDatum(sums->started);
-	values[3] = numeric_datum(sums->wip_us);
-	values[4] = Int64GetDatum(sums->reopened);
-	values[5] = Int64GetDatum(sums->backward_moves);
-	values[6] = id_array(&sums->cut);
-	values[7] = id_array(&sums->once_done);
-	values[8] = vsm_durations_summary(&sums->lead, TupleDescAttr(desc, 8)->atttypid);
-	values[9] = vsm_durations_summary(&sums->cycle, TupleDescAttr(desc, 9)->atttypid);
-	values[10] = numeric_datum(sums->active_us);
-	values[11] = numeric_datum(sums->wait_us);
+	values[COLUMN_ARRIVALS] = Int64GetDatum(sums->arrivals);
+	values[COLUMN_OPEN] = Int64GetDatum(sums->open);
+	values[COLUMN_STARTED] = Int64GetDatum(sums->started);
+	values[COLUMN_WIP_US] = numeric_of(sums->wip_us);
+	values[COLUMN_REOPENED] = Int64GetDatum(sums->reopened);
+	values[COLUMN_BACKWARD_MOVES] = Int64GetDatum(sums->backward_moves);
+	values[COLUMN_CUT] = id_array(&sums->cut);
+	values[COLUMN_ONCE_DONE] = id_array(&sums->once_done);
+	values[COLUMN_LEAD] = vsm_durations_summary(&sums->lead, TupleDescAttr(desc, COLUMN_LEAD)->atttypid);
+	values[COLUMN_CYCLE] = vsm_durations_summary(&sums->cycle, TupleDescAttr(desc, COLUMN_CYCLE)->atttypid);
+	values[COLUMN_ACTIVE_US] = numeric_of(sums->active_us);
+	values[COLUMN_WAIT_US] = numeric_of(sums->wait_us);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
@@ -167,7 +187,7 @@ require_arguments(FunctionCallInfo fcinfo)
 			vsm_require_given(fcinfo, argument, required[argument]);
 }
 
-/* By the rules span_first_last and, less the time in done stages, sum_active. */
+/* Cycle time by the rule sum_active if less_done, else by span_first_last. */
 static void
 count_finished(FlowSums *sums, FunctionCallInfo fcinfo, TimestampTz completed_at)
 {
@@ -177,13 +197,15 @@ count_finished(FlowSums *sums, FunctionCallInfo fcinfo, TimestampTz completed_at
 	sums->active_us += active_us;
 	sums->wait_us += wait_us;
 	vsm_durations_add(&sums->lead, vsm_elapsed_us(PG_GETARG_TIMESTAMPTZ(ARG_CREATED_AT), completed_at));
-	if (!PG_ARGISNULL(ARG_STARTED_AT))
-		vsm_durations_add(&sums->cycle,
-						  PG_GETARG_BOOL(ARG_LESS_DONE) ? active_us + wait_us
-														: vsm_elapsed_us(PG_GETARG_TIMESTAMPTZ(ARG_STARTED_AT), completed_at));
+	if (PG_ARGISNULL(ARG_STARTED_AT))
+		return;
+	if (PG_GETARG_BOOL(ARG_LESS_DONE))
+		vsm_durations_add(&sums->cycle, active_us + wait_us);
+	else
+		vsm_durations_add(&sums->cycle, vsm_elapsed_us(PG_GETARG_TIMESTAMPTZ(ARG_STARTED_AT), completed_at));
 }
 
-/* WIP now, and the item's part of the area under the curve. */
+/* Counts the item in WIP now, and in the area under the WIP curve. */
 static void
 count_wip(FlowSums *sums, FunctionCallInfo fcinfo, bool open, TimestampTz completed_at)
 {
@@ -234,9 +256,10 @@ add_id(FlowSums *sums, Ids *ids, int64 id)
 		if (ids->count > MOST_IDS)
 			ereport(ERROR,
 					errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					errmsg("a window cuts too many work items"),
-					errdetail("An array can hold %d of them.", MOST_IDS),
-					errhint("Choose a window that cuts fewer, or one stream or type."));
+					errmsg("too many work items have moves outside the window"),
+					errdetail("Work items with moves both in the window and outside it are limited to %d.",
+							  MOST_IDS),
+					errhint("Choose another window, or a single type of work item."));
 		ids->size *= 2;
 		ids->ids = repalloc_huge(ids->ids, sizeof(Datum) * ids->size);
 	}
@@ -246,17 +269,22 @@ add_id(FlowSums *sums, Ids *ids, int64 id)
 static Datum
 id_array(const Ids *ids)
 {
-	return PointerGetDatum(construct_array(ids->ids, ids->count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	return PointerGetDatum(construct_array(ids->ids, ids->count, INT8OID, sizeof(int64),
+										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
-/* The server has no function for it: in two parts, both of which fit in 64 bits for as many rows as there can be. */
+/*
+ * The server has no such function.  Both parts fit in 64 bits for any number of
+ * rows that a table can have.
+ */
 static Datum
-numeric_datum(int128 value)
+numeric_of(int128 value)
 {
 	const int64 part = INT64CONST(1000000000000000000);
 	Numeric		parts = int64_to_numeric((int64) (value / part));
 	Numeric		rest = int64_to_numeric((int64) (value % part));
-	Datum		us = DirectFunctionCall2(numeric_mul, NumericGetDatum(parts), NumericGetDatum(int64_to_numeric(part)));
+	Datum		us = DirectFunctionCall2(numeric_mul, NumericGetDatum(parts),
+										 NumericGetDatum(int64_to_numeric(part)));
 
 	return DirectFunctionCall2(numeric_add, us, NumericGetDatum(rest));
 }

@@ -2,18 +2,18 @@
  * forecast.c
  *		Monte Carlo forecasts from daily throughput.
  *
- * A trial plays the future: each day to come finishes as many items as a day
- * of the past, drawn with replacement, each as likely as the others.  Many
- * trials tell how often something comes true; a forecast at 85 % is what 85 of
- * 100 trials kept.  (Vacanti, When Will It Be Done?, 2020.)
+ * A trial simulates the future: each day to come finishes as many items as a day of
+ * the past, which is drawn with replacement, every day with the same probability.
+ * A forecast at 85 % is the outcome that 85 of 100 trials reached.  (Vacanti, When
+ * Will It Be Done?, 2020.)
  *
- * The samples, the number of trials and the seed decide the result, on every
+ * The samples, the number of trials and the seed determine the result on every
  * platform and server: of the server's generator only the seeding and the raw
- * 64-bit draws are used.  A trial is drawn from the one generator after the
- * trial before it.  Memory is 8 bytes for each trial; a day of a trial costs a
- * few nanoseconds, and the loops can be interrupted.
+ * 64-bit draws are used.  All trials are drawn from one generator, one trial after
+ * the other.  A trial takes 8 bytes, and a day of it a few nanoseconds; the loops
+ * can be interrupted.
  */
-#include "vsm.h"
+#include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
@@ -26,25 +26,25 @@
 #define HORIZON_DAYS	3653	/* ten years: a trial that takes longer has no date */
 #define BEYOND			(HORIZON_DAYS + 1)
 #define MAX_TRIALS		1000000
-#define MAX_ITEMS		PG_INT32_MAX	/* of a day, so that the sum over the days stays within bigint */
+#define MAX_ITEMS		PG_INT32_MAX	/* of a day; the sum over all days fits in a bigint */
 #define MAX_LEVELS		100
 
-/* What is drawn from, and how often; and the confidences asked for. */
+/* The arguments that both functions have, and the generator. */
 typedef struct Trials
 {
-	const int64 *samples;		/* items finished, of each day of the past */
+	const int64 *samples;		/* items finished on each day of the past */
 	int			nsamples;
 	int			count;
 	pg_prng_state random;
-	const int32 *levels;		/* in percent */
+	const int32 *levels;		/* confidences, in percent */
 	int			nlevels;
 } Trials;
 
 static void begin_trials(Trials *trials, FunctionCallInfo fcinfo);
-static int64 draw(Trials *trials);
+static int64 draw_day(Trials *trials);
 static int64 days_for(Trials *trials, int64 items);
 static int64 items_in(Trials *trials, int32 days);
-static Datum kept_by(int64 *outcomes, const Trials *trials, bool more_is_better);
+static Datum reached_by(int64 *outcomes, const Trials *trials, bool more_is_better);
 static int	compare_outcomes(const void *a, const void *b, void *arg);
 
 PG_FUNCTION_INFO_V1(vsm__forecast_days);
@@ -52,10 +52,10 @@ PG_FUNCTION_INFO_V1(vsm__forecast_items);
 
 /*
  * vsm._forecast_days(samples, items, confidences, trials, seed) -> bigint[]
- *		In how many days that many items are done, at each confidence in percent.
+ *		The number of days in which that many items are done, at each confidence in percent.
  *
- * The smallest number of days that this share of the trials needed or less;
- * null beyond ten years.
+ * It is the smallest number of days in which this share of the trials finished the
+ * items; null beyond ten years.
  */
 Datum
 vsm__forecast_days(PG_FUNCTION_ARGS)
@@ -68,14 +68,14 @@ vsm__forecast_days(PG_FUNCTION_ARGS)
 	outcomes = palloc(sizeof(int64) * trials.count);
 	for (int i = 0; i < trials.count; i++)
 		outcomes[i] = days_for(&trials, items);
-	return kept_by(outcomes, &trials, false);
+	return reached_by(outcomes, &trials, false);
 }
 
 /*
  * vsm._forecast_items(samples, days, confidences, trials, seed) -> bigint[]
- *		How many items are done within that many days, at each confidence in percent.
+ *		The number of items that are done within that many days, at each confidence in percent.
  *
- * The greatest number that this share of the trials reached.
+ * It is the greatest number that this share of the trials reached.
  */
 Datum
 vsm__forecast_items(PG_FUNCTION_ARGS)
@@ -88,26 +88,31 @@ vsm__forecast_items(PG_FUNCTION_ARGS)
 	outcomes = palloc(sizeof(int64) * trials.count);
 	for (int i = 0; i < trials.count; i++)
 		outcomes[i] = items_in(&trials, days);
-	return kept_by(outcomes, &trials, true);
+	return reached_by(outcomes, &trials, true);
 }
 
-/* The arguments that both functions have: samples, confidences, trials and seed. */
+/* Takes samples, confidences, trials and seed from the arguments. */
 static void
 begin_trials(Trials *trials, FunctionCallInfo fcinfo)
 {
-	trials->samples = vsm_require_list(PG_GETARG_ARRAYTYPE_P(0), INT8OID, 1, HORIZON_DAYS, "the samples of a forecast", &trials->nsamples);
+	trials->samples = vsm_require_list(PG_GETARG_ARRAYTYPE_P(0), INT8OID, 1, HORIZON_DAYS,
+									   "the samples of a forecast", &trials->nsamples);
 	for (int i = 0; i < trials->nsamples; i++)
 		(void) vsm_require_between(trials->samples[i], 0, MAX_ITEMS, "a sample of a forecast");
-	trials->levels = vsm_require_list(PG_GETARG_ARRAYTYPE_P(2), INT4OID, 1, MAX_LEVELS, "the confidences of a forecast", &trials->nlevels);
+	trials->levels = vsm_require_list(PG_GETARG_ARRAYTYPE_P(2), INT4OID, 1, MAX_LEVELS,
+									  "the confidences of a forecast", &trials->nlevels);
 	for (int i = 0; i < trials->nlevels; i++)
 		(void) vsm_require_between(trials->levels[i], 1, 100, "a confidence in percent");
 	trials->count = (int) vsm_require_between(PG_GETARG_INT32(3), 1, MAX_TRIALS, "the number of trials");
 	pg_prng_seed(&trials->random, (uint64) PG_GETARG_INT64(4));
 }
 
-/* A day of the past.  The bias of the multiplication is below samples / 2^32. */
+/*
+ * The items of a random day of the past.  The bias of the multiplication is below
+ * samples / 2^32.
+ */
 static int64
-draw(Trials *trials)
+draw_day(Trials *trials)
 {
 	uint64		place = ((pg_prng_uint64(&trials->random) >> 32) * (uint64) trials->nsamples) >> 32;
 
@@ -122,7 +127,7 @@ days_for(Trials *trials, int64 items)
 	CHECK_FOR_INTERRUPTS();
 	for (int days = 1; days <= HORIZON_DAYS; days++)
 	{
-		done += draw(trials);
+		done += draw_day(trials);
 		if (done >= items)
 			return days;
 	}
@@ -136,19 +141,19 @@ items_in(Trials *trials, int32 days)
 
 	CHECK_FOR_INTERRUPTS();
 	while (days-- > 0)
-		done += draw(trials);
+		done += draw_day(trials);
 	return done;
 }
 
 /*
- * kept_by
- *		What at least that share of the trials kept, for each confidence in percent.
+ * reached_by
+ *		The outcome that at least that share of the trials reached, for each confidence.
  *
- * The outcome of that rank, counted from the best: the rule of
- * percentile_disc().  Sorts the outcomes.
+ * It is the outcome of that rank, counted from the best, by the rule of
+ * percentile_disc.  Sorts the outcomes.
  */
 static Datum
-kept_by(int64 *outcomes, const Trials *trials, bool more_is_better)
+reached_by(int64 *outcomes, const Trials *trials, bool more_is_better)
 {
 	int			count = trials->count;
 	int			nlevels = trials->nlevels;

@@ -3,7 +3,7 @@
  *		vsm-gateway: the REST interface of vsm.
  *
  *	main thread		starts, waits for signals, ends
- *	working thread	clients (clients.c, framing.c, http.c, handle.c, answer.c) and the database (pool.c, connection.c)
+ *	working thread	clients (http/), their requests (api/) and the database (db/)
  *
  * SIGTERM and SIGINT: no new clients; requests that run are finished, for
  * --drain-timeout at most; then the program ends with status 0.
@@ -15,13 +15,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "http.h"
+#include "api/openapi.h"
+#include "api/request.h"
+#include "api/routes.h"
+#include "db/pool.h"
+#include "http/http.h"
 #include "log.h"
 #include "notify.h"
-#include "openapi.h"
 #include "options.h"
-#include "pool.h"
-#include "routes.h"
 #include "text.h"
 
 #define LAST_WORDS_US 500000
@@ -49,7 +50,7 @@ main(int argc, char **argv)
 	vsm_openapi_start();
 	vsm_http_listen();
 	vsm_http_start();
-	vsm_pool_start();
+	vsm_pool_start((PoolGuest){.fd = vsm_http_fd(), .timeout_ms = vsm_http_timeout_ms, .run = vsm_http_run});
 	vsm_log(LOG_LEVEL_INFO, "listening", "\"version\":\"" VSM_VERSION "\",\"url\":\"%s\",\"tokens\":%s",
 			vsm_http_url(), vsm_options_auth() ? "true" : "false");
 	printf("%s\n", vsm_http_url());
@@ -95,12 +96,12 @@ drain(const sigset_t *signals)
 	int64_t		end_us = vsm_now_us() + (int64_t) vsm_options.drain_timeout_s * 1000000;
 
 	vsm_http_drain();
-	while (vsm_http_running() > 0 && vsm_now_us() < end_us && wait_for_signal(signals, 20) == 0)
+	while (vsm_requests_running() > 0 && vsm_now_us() < end_us && wait_for_signal(signals, 20) == 0)
 		;
 	vsm_pool_stop();
 	/* What was resumed by that gets its 503. */
 	end_us = vsm_now_us() + LAST_WORDS_US;
-	while (vsm_http_running() > 0 && vsm_now_us() < end_us)
+	while (vsm_requests_running() > 0 && vsm_now_us() < end_us)
 	{
 		vsm_http_run();
 		wait_for_signal(signals, 1);

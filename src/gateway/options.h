@@ -8,7 +8,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "routes.h"
+/* How much of the pool and of the server's time a request may take. */
+typedef enum Class
+{
+	CLASS_FAST,
+	CLASS_SLOW,
+	CLASS_IMPORT
+} Class;
+
+#define N_CLASSES 3
 
 typedef enum RequestLog
 {

@@ -3,26 +3,27 @@
  *		What the BEFORE trigger on vsm.work_items decided, until AFTER records it.
  *
  * Only the AFTER trigger knows that a row was really stored (ON CONFLICT, later
- * BEFORE triggers), and only the BEFORE trigger knows that a row is a new item,
- * a move or a deletion by the rules.  So BEFORE notes its decision here, and
- * AFTER takes the note that agrees with the stored row: the same item in the
- * same state, to the last computed column.  No note: the row is not what was
- * decided.  Neither command ids nor the order of triggers matter to this, so
- * an item may be moved or deleted between its INSERT and the INSERT's AFTER
- * trigger.
+ * BEFORE triggers), and only the BEFORE trigger knows that the rules allow a new
+ * item, a move or a deletion.  So BEFORE notes its decision here, and AFTER takes
+ * the note that agrees with the stored row: the same item in the same state, in
+ * every computed column.  Without a note, the row is not what was decided.
+ * Neither command ids nor the order of triggers matter, so an item may be moved
+ * or deleted between its INSERT and the INSERT's AFTER trigger.
  *
- * A note carries the id of the ledger row to be.  It is drawn when the decision
- * is made, so that ids are in the order of the moves, also where a user's AFTER
- * trigger moves the item on before the first move is recorded.
+ * A note carries the id of the ledger row to be.  The id is drawn when the
+ * decision is made, so that ids are in the order of the moves even if a user's
+ * AFTER trigger moves the item on before the first move is recorded.
  *
  * A note whose row was never stored stays until the transaction ends.  It can
- * only be taken for a row of the same item in exactly the decided state, which
- * the ledger row then describes as well.
+ * only be taken for a row of the same item in exactly the decided state, and the
+ * ledger row is right for that row too.
  */
-#include "vsm.h"
+#include "decisions.h"
 
 #include "common/hashfn.h"
 #include "utils/memutils.h"
+
+#include "ledger_row.h"
 
 typedef struct DecisionKey
 {
@@ -33,7 +34,7 @@ typedef struct DecisionKey
 typedef struct Note
 {
 	DecisionKey key;
-	VsmDecision decision;		/* the latest one of these */
+	VsmDecision decision;		/* the latest of the decisions counted */
 	int32		count;			/* rows decided alike and not recorded yet */
 	/* cppcheck-suppress unusedStructMember */
 	char		status;			/* simplehash.h's */
@@ -58,13 +59,13 @@ static void make_notes(void);
 static void forget_notes(void *arg);
 
 /*
- * vsm_decide
+ * vsm_note_decision
  *		Note that a row of this item in this state is about to be stored or deleted.
  *
- * request: the one that the move answers, or NULL.
+ * request: the one that the move answers, or NULL.  Draws the ledger id.
  */
 void
-vsm_decide(VsmDecided what, int64 work_item_id, const VsmItemState *state, const VsmRequest *request)
+vsm_note_decision(VsmDecided what, int64 work_item_id, const VsmItemState *state, const VsmRequest *request)
 {
 	DecisionKey key = key_of(what, work_item_id, state);
 	bool		there;
@@ -82,9 +83,9 @@ vsm_decide(VsmDecided what, int64 work_item_id, const VsmItemState *state, const
 		last_insert = note->decision.ledger_id;
 }
 
-/* Is this what was decided?  The note is used up. */
+/* Was this decided, and not taken yet? */
 bool
-vsm_decision_take(VsmDecided what, int64 work_item_id, const VsmItemState *state, VsmDecision *decision)
+vsm_take_decision(VsmDecided what, int64 work_item_id, const VsmItemState *state, VsmDecision *decision)
 {
 	Note	   *note;
 
@@ -98,14 +99,14 @@ vsm_decision_take(VsmDecided what, int64 work_item_id, const VsmItemState *state
 		notes_delete_item(notes, note);
 	else
 	{
-		/* whoever comes next is one that was decided alike, before */
+		/* the rows that are left were decided earlier, without knowing of this one */
 		note->decision.ledger_id = vsm_next_ledger_id();
 		note->decision.request = NULL;
 	}
 	return true;
 }
 
-/* Has this transaction decided upon a new item since it drew this ledger id? */
+/* Has this transaction decided to insert an item since it drew this ledger id? */
 bool
 vsm_decided_insert_since(int64 ledger_id)
 {
@@ -130,6 +131,7 @@ make_notes(void)
 
 	callback->func = forget_notes;
 	MemoryContextRegisterResetCallback(TopTransactionContext, callback);
+	/* a note is taken soon after it is made, so few exist at a time; the table grows */
 	notes = notes_create(TopTransactionContext, 8, NULL);
 }
 

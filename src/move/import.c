@@ -2,19 +2,20 @@
  * import.c
  *		The aggregates of an import: which events are moves, and the latest texts.
  *
- * vsm._sequence runs as a window over the events of each item, in the order of
- * time, known events before new ones.  The server calls its transition function
- * for each event and its final function after each, so one pass classifies every
- * event as
- *	 a copy		a new event with the item, stage and time of an earlier one
- *	 merged		it finds the item already in its stage
- *	 a move		with the stage it leaves and the time spent there; if it finishes
- *				the item, also with the cycle time and lead time
- * Plain SQL needs three passes of window functions for the same.
+ * The aggregate vsm._sequence runs as a window over the events of each item, in
+ * the order of time, known ones before new ones.  The server calls the step for
+ * each event and the final function after each step, so one walk tells whether an
+ * event is
+ *	 a copy		a new event with item, stage and time of an earlier one
+ *	 merged		the item is in its stage already
+ *	 a move		from which stage, and after how long a visit; if it finishes the
+ *				item, also its cycle time and lead time
+ * Plain SQL would need three passes of window functions.
  *
- * vsm._latest finds the latest type or title of an item.
+ * The aggregate vsm._latest finds the last type or title that the log gives for
+ * an item.
  */
-#include "vsm.h"
+#include "postgres.h"
 
 #include "access/htup_details.h"
 #include "fmgr.h"
@@ -23,16 +24,18 @@
 #include "utils/timestamp.h"
 
 #include "arguments.h"
+#include "duration.h"
+#include "item_state.h"
 #include "roles/stream_access.h"
 
 typedef struct Sequence
 {
-	int			moves;			/* number so far */
+	int			moves;			/* so far */
 	int64		stage_id;		/* where the item is */
-	TimestampTz entered_at;		/* when it entered */
-	bool		known;			/* all stages so far are, so state and stage hold */
+	TimestampTz entered_at;		/* when it came there */
+	bool		known;			/* all stages so far are defined, so state and stage are right */
 	VsmItemState state;
-	VsmStage	stage;			/* its texts are not valid */
+	VsmStage	stage;			/* its texts must not be read: the cache may have dropped them */
 
 	/* stages entered at the instant of the last event, to find copies */
 	TimestampTz instant;
@@ -49,17 +52,17 @@ typedef struct Sequence
 	bool		finishes;
 } Sequence;
 
-/* The latest value; of equal times, the text that is greater bytewise. */
+/* The last value given; of equal times, the bytewise greater text. */
 typedef struct Latest
 {
 	TimestampTz at;
 	text	   *value;
 } Latest;
 
-static Sequence *new_sequence(MemoryContext context);
+static Sequence *begin_sequence(MemoryContext context);
 static void follow_state(Sequence *sequence);
-static bool seen_at_instant(const Sequence *sequence, int64 stage_id);
-static void add_to_instant(Sequence *sequence, int64 stage_id);
+static bool seen_stage_at_instant(const Sequence *sequence, int64 stage_id);
+static void add_stage_at_instant(Sequence *sequence, int64 stage_id);
 static int	compare_texts(const text *a, const text *b);
 
 PG_FUNCTION_INFO_V1(vsm__sequence_next);
@@ -83,18 +86,18 @@ vsm__sequence_next(PG_FUNCTION_ARGS)
 	stage_id = PG_GETARG_INT64(1);
 	at = vsm_require_finite(PG_GETARG_TIMESTAMPTZ(2), "the time of an event");
 	is_new = PG_GETARG_BOOL(3);
-	sequence = PG_ARGISNULL(0) ? new_sequence(context) : (Sequence *) PG_GETARG_POINTER(0);
+	sequence = PG_ARGISNULL(0) ? begin_sequence(context) : (Sequence *) PG_GETARG_POINTER(0);
 
 	if (at != sequence->instant)
 	{
 		sequence->instant = at;
 		sequence->count = 0;
 	}
-	/* a known event is not a copy: a live item may return within a microsecond */
-	sequence->copy = is_new && seen_at_instant(sequence, stage_id);
+	/* a known event is no copy: a live item may return to a stage within a microsecond */
+	sequence->copy = is_new && seen_stage_at_instant(sequence, stage_id);
 	if (sequence->copy)
 		PG_RETURN_POINTER(sequence);
-	add_to_instant(sequence, stage_id);
+	add_stage_at_instant(sequence, stage_id);
 
 	sequence->first = sequence->moves == 0;
 	sequence->from_stage_id = sequence->stage_id;
@@ -147,7 +150,7 @@ vsm__sequence_step(PG_FUNCTION_ARGS)
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }
 
-/* vsm._latest(value, at): transition function; ignores null and empty texts */
+/* vsm._latest(value, at): transition function; null and empty texts do not count */
 Datum
 vsm__latest_step(PG_FUNCTION_ARGS)
 {
@@ -180,7 +183,7 @@ vsm__latest_step(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(latest);
 }
 
-/* vsm._latest(value, at) -> text: final function; null without a value */
+/* vsm._latest(value, at) -> text: final function; null when no value was given */
 Datum
 vsm__latest_value(PG_FUNCTION_ARGS)
 {
@@ -192,12 +195,12 @@ vsm__latest_value(PG_FUNCTION_ARGS)
 }
 
 static Sequence *
-new_sequence(MemoryContext context)
+begin_sequence(MemoryContext context)
 {
 	Sequence   *sequence = MemoryContextAllocZero(context, sizeof(Sequence));
 
 	sequence->instant = DT_NOBEGIN;
-	sequence->size = 4;
+	sequence->size = 4;			/* few events of an item have the same time; doubled as needed */
 	sequence->stages = MemoryContextAlloc(context, sizeof(int64) * sequence->size);
 	return sequence;
 }
@@ -221,7 +224,7 @@ follow_state(Sequence *sequence)
 }
 
 static bool
-seen_at_instant(const Sequence *sequence, int64 stage_id)
+seen_stage_at_instant(const Sequence *sequence, int64 stage_id)
 {
 	for (int i = 0; i < sequence->count; i++)
 		if (sequence->stages[i] == stage_id)
@@ -230,9 +233,9 @@ seen_at_instant(const Sequence *sequence, int64 stage_id)
 }
 
 static void
-add_to_instant(Sequence *sequence, int64 stage_id)
+add_stage_at_instant(Sequence *sequence, int64 stage_id)
 {
-	if (seen_at_instant(sequence, stage_id))
+	if (seen_stage_at_instant(sequence, stage_id))
 		return;
 	if (sequence->count == sequence->size)
 	{

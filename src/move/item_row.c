@@ -2,11 +2,11 @@
  * item_row.c
  *		A row of vsm.work_items as the triggers see it.
  *
- * The columns' places and types have been checked when the table was first
- * seen (trigger_guard.c).  That a column is not null has not: BEFORE triggers
- * run before the constraints are looked at, and the owner may drop them.
+ * The columns' places and types were checked when the table was first seen
+ * (trigger_guard.c).  Nulls are checked here: BEFORE triggers run before the
+ * constraints are checked, and the owner may drop those.
  */
-#include "vsm.h"
+#include "item_row.h"
 
 #include "access/htup_details.h"
 #include "utils/builtins.h"
@@ -14,16 +14,16 @@
 #include "utils/timestamp.h"
 
 #include "errors.h"
-#include "item_row.h"
+#include "duration.h"
 
 static const int state_columns[] = {
 	ITEM_STAGE_ID, ITEM_CREATED_AT, ITEM_STAGE_ENTERED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME,
 	ITEM_REOPENED, ITEM_BACKWARD_MOVES
 };
 
-static void require(const ItemRow *row, int column);
+static void require_not_null(const ItemRow *row, int column);
 
-/* The row points into itself and to the tuple. */
+/* The row points into itself and to the tuple, so it must not be copied. */
 void
 vsm_read_row(ItemRow *row, HeapTuple tuple, TupleDesc desc)
 {
@@ -41,18 +41,18 @@ vsm_read_row(ItemRow *row, HeapTuple tuple, TupleDesc desc)
 int64
 vsm_row_id(const ItemRow *row)
 {
-	require(row, ITEM_ID);
+	require_not_null(row, ITEM_ID);
 	return DatumGetInt64(row->values[ITEM_ID]);
 }
 
-/* The stage in which an item counts as work in progress; 0: none, or it is finished. */
+/* The stage in which the item counts as work in progress; 0 if it is finished or has no stage. */
 int64
 vsm_row_counted_in(const ItemRow *row)
 {
 	return row->nulls[ITEM_COMPLETED_AT] && !row->nulls[ITEM_STAGE_ID] ? DatumGetInt64(row->values[ITEM_STAGE_ID]) : 0;
 }
 
-/* Is there all that vsm_row_state() needs? */
+/* Can vsm_row_state() read the state, without an error? */
 bool
 vsm_row_has_state(const ItemRow *row)
 {
@@ -66,7 +66,7 @@ void
 vsm_row_state(VsmItemState *state, const ItemRow *row)
 {
 	for (int i = 0; i < (int) lengthof(state_columns); i++)
-		require(row, state_columns[i]);
+		require_not_null(row, state_columns[i]);
 	state->stage_id = DatumGetInt64(row->values[ITEM_STAGE_ID]);
 	state->created_at = DatumGetTimestampTz(row->values[ITEM_CREATED_AT]);
 	state->stage_entered_at = DatumGetTimestampTz(row->values[ITEM_STAGE_ENTERED_AT]);
@@ -79,11 +79,14 @@ vsm_row_state(VsmItemState *state, const ItemRow *row)
 }
 
 bool
-vsm_same_text(const ItemRow *old, const ItemRow *new, int column)
+vsm_same_column(const ItemRow *old, const ItemRow *new, int column, TupleDesc desc)
 {
+	Form_pg_attribute attribute = TupleDescAttr(desc, column - 1);
+
 	if (old->nulls[column] || new->nulls[column])
 		return old->nulls[column] == new->nulls[column];
-	return datum_image_eq(old->values[column], new->values[column], false, -1);
+	return datum_image_eq(old->values[column], new->values[column],
+						  attribute->attbyval, attribute->attlen);
 }
 
 char *
@@ -124,7 +127,7 @@ vsm_row_with_state(ItemRow *row, const VsmItemState *state, TimestampTz now, Tup
 }
 
 static void
-require(const ItemRow *row, int column)
+require_not_null(const ItemRow *row, int column)
 {
 	static const char *const names[ITEM_COLUMNS + 1] = {
 		[ITEM_ID] = "id", [ITEM_CREATED_AT] = "created_at", [ITEM_STAGE_ID] = "stage_id", [ITEM_STAGE_ENTERED_AT] = "stage_entered_at", [ITEM_ACTIVE_TIME] = "active_time", [ITEM_WAIT_TIME] = "wait_time", [ITEM_REOPENED] = "reopened", [ITEM_BACKWARD_MOVES] = "backward_moves"

@@ -5,10 +5,13 @@
 #ifndef VSM_ITEM_ROW_H
 #define VSM_ITEM_ROW_H
 
-#include "vsm.h"
+#include "postgres.h"
 
 #include "access/htup.h"
 #include "access/tupdesc.h"
+
+#include "columns.h"
+#include "item_state.h"
 
 /* Values that do not move while they are looked at. */
 typedef struct ItemRow
@@ -25,7 +28,7 @@ extern int64 vsm_row_id(const ItemRow *row);
 extern int64 vsm_row_counted_in(const ItemRow *row);
 extern bool vsm_row_has_state(const ItemRow *row);
 extern void vsm_row_state(VsmItemState *state, const ItemRow *row);
-extern bool vsm_same_text(const ItemRow *old, const ItemRow *new, int column);
+extern bool vsm_same_column(const ItemRow *old, const ItemRow *new, int column, TupleDesc desc);
 extern char *vsm_row_text(const ItemRow *row, int column);
 extern HeapTuple vsm_row_with_state(ItemRow *row, const VsmItemState *state, TimestampTz now, TupleDesc desc);
 

@@ -2,11 +2,12 @@
  * request.c
  *		vsm.transition(): a move asked for by a function call.
  *
- * It is an UPDATE of stage_id.  What an UPDATE cannot say (time, reason, expected
- * stage) waits in vsm_request, which points to a variable of the call, for the
- * first change of that item's row; the triggers leave their answers there.
+ * The move is made by an UPDATE of stage_id.  What an UPDATE cannot say (time,
+ * reason, expected stage) waits in a VsmRequest, a variable of the call.  The
+ * BEFORE trigger claims it for the first change of the item's row, and the ledger
+ * row that is recorded becomes its answer.
  */
-#include "vsm.h"
+#include "request.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
@@ -17,16 +18,21 @@
 #include "utils/timestamp.h"
 
 #include "errors.h"
+#include "prepare.h"
 #include "roles/stream_access.h"
+#include "stage_cache.h"
+#include "trigger_guard.h"
 
-VsmRequest *vsm_request = NULL;
+/* The request of the innermost vsm.transition() that runs; NULL: none. */
+static VsmRequest *running = NULL;
 
-static void run_request(int64 work_item_id, text *to_stage);
+static void run_request(const VsmRequest *request, text *to_stage);
 static void explain_no_move(int64 work_item_id);
-static Datum transition_row(FunctionCallInfo fcinfo, const VsmRequest *request);
+static Datum transition_row(FunctionCallInfo fcinfo, const VsmLedgerRow *row);
 static Datum latest_transition(int64 work_item_id);
 
 PG_FUNCTION_INFO_V1(vsm_transition);
+PG_FUNCTION_INFO_V1(vsm__stage_id);
 
 /*
  * vsm.transition(work_item_id, to_stage, at, reason, expected_from) -> vsm.stage_transitions
@@ -39,7 +45,7 @@ PG_FUNCTION_INFO_V1(vsm_transition);
 Datum
 vsm_transition(PG_FUNCTION_ARGS)
 {
-	VsmRequest *outer = vsm_request;
+	VsmRequest *outer = running;
 	VsmRequest	request = {0};
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
@@ -59,26 +65,85 @@ vsm_transition(PG_FUNCTION_ARGS)
 
 	PG_TRY();
 	{
-		vsm_request = &request;
-		run_request(request.work_item_id, PG_GETARG_TEXT_PP(1));
+		running = &request;
+		run_request(&request, PG_GETARG_TEXT_PP(1));
 	}
 	PG_FINALLY();
 	{
-		vsm_request = outer;
+		running = outer;
 	}
 	PG_END_TRY();
 
 	if (request.recorded)
-		return transition_row(fcinfo, &request);
+		return transition_row(fcinfo, &request.row);
 	return latest_transition(request.work_item_id);
 }
 
-/* The UPDATE; the triggers fill in vsm_request. */
+/*
+ * vsm._stage_id(stream text, stage text) -> bigint
+ *		The id of a stage by its exact name; PT404 when there is none.
+ */
+Datum
+vsm__stage_id(PG_FUNCTION_ARGS)
+{
+	char	   *stream = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	const VsmStage *stage;
+
+	vsm_require_reading(vsm_relation(VSM_TABLE_STAGES));
+	stage = vsm_may(VSM_READER, stream) ? vsm_stage_named(stream, name) : NULL;
+	if (stage == NULL)
+		ereport(ERROR,
+				errcode(VSM_NOT_FOUND),
+				errmsg("stage \"%s\" not found", name),
+				errdetail("Stream \"%s\" has no stage of that name; names are case-sensitive.", stream),
+				errhint("The stages are in vsm.stages; vsm.define_stream() adds one."));
+	PG_RETURN_INT64(stage->id);
+}
+
+/*
+ * vsm_request_claim
+ *		The request that asks for this row change, for the BEFORE trigger; NULL: none.
+ *
+ * It is the first change of the item's row; later ones are made by a user's
+ * triggers and functions.
+ */
+VsmRequest *
+vsm_request_claim(int64 work_item_id)
+{
+	if (running == NULL || running->claimed || running->work_item_id != work_item_id)
+		return NULL;
+	running->claimed = true;
+	return running;
+}
+
+/*
+ * vsm_request_to_answer
+ *		The request that a decision was made for, if it still waits for its answer; else NULL.
+ *
+ * decided_for may point to a request that has ended.
+ */
+VsmRequest *
+vsm_request_to_answer(const VsmRequest *decided_for, int64 work_item_id)
+{
+	if (running == NULL || running != decided_for || running->recorded || running->work_item_id != work_item_id)
+		return NULL;
+	return running;
+}
+
+/* Does vsm.transition() run, without a time or an expected stage? */
+bool
+vsm_request_gives_stage_only(void)
+{
+	return running && !running->has_at && running->expected_from == NULL;
+}
+
+/* The UPDATE; the triggers fill in the request's answers. */
 static void
-run_request(int64 work_item_id, text *to_stage)
+run_request(const VsmRequest *request, text *to_stage)
 {
 	static SPIPlanPtr plan = NULL;
-	Datum		values[2] = {Int64GetDatum(work_item_id), PointerGetDatum(to_stage)};
+	Datum		values[2] = {Int64GetDatum(request->work_item_id), PointerGetDatum(to_stage)};
 	int			result;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
@@ -87,23 +152,21 @@ run_request(int64 work_item_id, text *to_stage)
 	{
 		Oid			types[2] = {INT8OID, TEXTOID};
 
-		plan = SPI_prepare("UPDATE vsm.work_items SET stage_id = vsm._require_room(xmax, stage_id, vsm._stage_id(stream, $2))"
+		plan = vsm_prepare("UPDATE vsm.work_items SET stage_id = vsm._require_room(xmax, stage_id, vsm._stage_id(stream, $2))"
 						   " WHERE id OPERATOR(pg_catalog.=) $1",
 						   2, types);
-		if (plan == NULL || SPI_keepplan(plan) != 0)
-			elog(ERROR, "could not prepare the move: %s", SPI_result_code_string(SPI_result));
 	}
-	/* a rule may have made another statement of it, or none */
+	/* a rule may have replaced the statement, so the result code tells nothing else */
 	result = SPI_execute_plan(plan, values, NULL, false, 0);
 	if (result < 0)
 		elog(ERROR, "could not run the move: %s", SPI_result_code_string(result));
 	SPI_finish();
 
-	if (!vsm_request->recorded && !vsm_request->stays)
-		explain_no_move(work_item_id);
+	if (!request->recorded && !request->stays)
+		explain_no_move(request->work_item_id);
 }
 
-/* Nothing was recorded: there is no such item, or something kept its row as it was. */
+/* The error when nothing was recorded: there is no such item, or something cancelled the UPDATE. */
 static void
 explain_no_move(int64 work_item_id)
 {
@@ -132,39 +195,23 @@ explain_no_move(int64 work_item_id)
 			errcode(VSM_NOT_FOUND),
 			errmsg("work item " INT64_FORMAT " not found", work_item_id),
 			errdetail("No work item has that id."),
-			errhint("vsm.create_work_item() makes one; vsm.work_items has the ids."));
+			errhint("vsm.create_work_item() creates one; vsm.work_items has the ids."));
 }
 
 static Datum
-transition_row(FunctionCallInfo fcinfo, const VsmRequest *request)
+transition_row(FunctionCallInfo fcinfo, const VsmLedgerRow *row)
 {
 	TupleDesc	desc;
 	Datum		values[LEDGER_COLUMNS];
-	bool		nulls[LEDGER_COLUMNS] = {0};
+	bool		nulls[LEDGER_COLUMNS];
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != LEDGER_COLUMNS)
 		elog(ERROR, "return type must be vsm.stage_transitions");
-	values[0] = Int64GetDatum(request->work_item_id);
-	values[1] = Int64GetDatum(request->id);
-	values[2] = Int64GetDatum(request->from_stage_id);
-	values[3] = Int64GetDatum(request->to_stage_id);
-	values[4] = TimestampTzGetDatum(request->at);
-	values[5] = TimestampTzGetDatum(request->recorded_at);
-	values[6] = IntervalPGetDatum(vsm_interval(request->time_in_stage_us));
-	values[7] = request->reason ? CStringGetTextDatum(request->reason) : (Datum) 0;
-	nulls[7] = request->reason == NULL;
-	values[8] = CStringGetTextDatum(request->actor);
-	nulls[9] = true;			/* it is not the item's first */
-	nulls[10] = request->cycle_us < 0;
-	values[10] = nulls[10] ? (Datum) 0 : IntervalPGetDatum(vsm_interval(request->cycle_us));
-	nulls[11] = request->lead_us < 0;
-	values[11] = nulls[11] ? (Datum) 0 : IntervalPGetDatum(vsm_interval(request->lead_us));
-	nulls[12] = request->wip_breach == 0;
-	values[12] = Int32GetDatum(request->wip_breach);
+	vsm_ledger_row_values(row, values, nulls);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 
-/* Read as the tables' owner: who may move an item may see where it came from. */
+/* The ledger row that put the item where it is. */
 static Datum
 latest_transition(int64 work_item_id)
 {
@@ -179,9 +226,7 @@ latest_transition(int64 work_item_id)
 	{
 		Oid			types[1] = {INT8OID};
 
-		plan = SPI_prepare("SELECT vsm._latest_transition($1)", 1, types);
-		if (plan == NULL || SPI_keepplan(plan) != 0)
-			elog(ERROR, "could not prepare the look at the ledger: %s", SPI_result_code_string(SPI_result));
+		plan = vsm_prepare("SELECT vsm._latest_transition($1)", 1, types);
 	}
 	if (SPI_execute_plan(plan, &argument, NULL, false, 1) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "could not read the latest transition of work item " INT64_FORMAT, work_item_id);

@@ -3,80 +3,58 @@
  *		Rules of a move: from a changed row to the item's new state.
  *
  * The BEFORE row trigger on vsm.work_items sees every INSERT and UPDATE, from
- * any client.  It knows the row as it is after the wait for its lock, so the
- * stage left is the true one, and it fills in the computed columns.  The ledger
- * row is written by the AFTER trigger (ledger.c), once the row is stored.
+ * any client.  It gets the row as it is after the wait for its lock, so the stage
+ * that the item leaves is the true one, and it fills in the computed columns.  The
+ * AFTER trigger writes the ledger row once the row is stored (recording.c).
  *
- * Taken as they are, and recorded nowhere: rows inserted with their state
- * filled in by the owner of the tables when he restores a dump, and whatever he
- * writes with vsm.recording = off (repairs, imports); see restore.c.
+ * Rows that the owner of the tables inserts with their state filled in while a
+ * dump is restored, and whatever the owner writes with vsm.recording = off
+ * (repairs, imports), are taken as they are and not recorded: see unrecorded.c.
  *
- * What is decided is noted (decisions.c).  The AFTER trigger compares it with
- * what was stored, since BEFORE triggers that fire later may change the row.
+ * Decisions are noted (decisions.c), and the AFTER trigger compares them with what
+ * was stored, since BEFORE triggers that fire later may change the row.
  *
- * What an UPDATE cannot say (time, reason, expected stage) vsm.transition()
- * hands over in vsm_request (request.c).
+ * vsm.transition() hands over what an UPDATE cannot say (time, reason, expected
+ * stage) in a request (request.c).
  */
-#include "vsm.h"
+#include "postgres.h"
 
 #include "access/htup_details.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "miscadmin.h"
-#include "mb/pg_wchar.h"
-#include "utils/acl.h"
-#include "utils/builtins.h"
-#include "utils/datum.h"
-#include "utils/fmgrprotos.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-#include "errors.h"
-#include "item_row.h"
-#include "owner.h"
-#include "roles/stream_access.h"
 #include "counters/wip_limit.h"
-
-#define MAX_TITLE_CHARACTERS	500
-#define MAX_AHEAD_US			(5 * USECS_PER_MINUTE)
-
-/* 1970-01-01 00:00 UTC: a mistyped year would stretch every chart */
-#define EARLIEST_TIME			((TimestampTz) (UNIX_EPOCH_JDATE - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY)
+#include "decisions.h"
+#include "errors.h"
+#include "item_checks.h"
+#include "item_row.h"
+#include "item_state.h"
+#include "owner.h"
+#include "request.h"
+#include "roles/stream_access.h"
+#include "stage_cache.h"
+#include "trigger_guard.h"
+#include "unrecorded.h"
+#include "vsm.h"
 
 static HeapTuple place_item(TriggerData *trigdata);
-static void require_issued_id(Relation rel, int64 id);
 static HeapTuple change_item(TriggerData *trigdata);
 static HeapTuple delete_item(TriggerData *trigdata);
-static VsmRequest *request_for(const ItemRow *old);
 static HeapTuple move_item(Relation rel, VsmRequest *request, ItemRow *old, ItemRow *new);
-static bool same_column(const ItemRow *old, const ItemRow *new, int column, TupleDesc desc);
-static void refuse_computed_columns(const ItemRow *old, const ItemRow *new, Relation rel);
-static void refuse_state(Relation rel);
-static void refuse_computed_column(Relation rel, int column);
-static void check_text_columns(const ItemRow *row, const ItemRow *old, TupleDesc desc);
-static void check_title(const ItemRow *row);
-static void check_type(const char *type);
 static const VsmStage *stage_to_enter(const ItemRow *row, Oid owner);
 static void seed_default(Oid owner);
 static void check_expected_stage(const VsmRequest *request, const VsmStage *from);
 static TimestampTz time_of_move(const VsmRequest *request, TimestampTz last, TimestampTz now, int64 work_item_id);
-static void check_time(TimestampTz at, TimestampTz now);
 
 PG_FUNCTION_INFO_V1(vsm__work_item_before);
 
-/* vsm._work_item_before() -> trigger: BEFORE INSERT OR UPDATE OR DELETE, for each row, last by name */
+/* vsm._work_item_before() -> trigger: BEFORE INSERT OR UPDATE OR DELETE, for each row, last */
 Datum
 vsm__work_item_before(PG_FUNCTION_ARGS)
 {
-	static const VsmTriggerUse use = {
-		.function = "_work_item_before",
-		.when = "BEFORE row triggers on table vsm.work_items",
-		.timing = TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW,
-		.first = VSM_TABLE_ITEMS,
-		.last = VSM_TABLE_ITEMS
-	};
-	TriggerData *trigdata = vsm_trigger_data(fcinfo, &use);
+	TriggerData *trigdata = vsm_trigger_data(fcinfo, VSM_BEFORE_ROW, VSM_TABLE_ITEMS, VSM_TABLE_ITEMS);
 
 	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
 		return PointerGetDatum(place_item(trigdata));
@@ -85,7 +63,7 @@ vsm__work_item_before(PG_FUNCTION_ARGS)
 	return PointerGetDatum(delete_item(trigdata));
 }
 
-/* A new item: as it is when its state came with it, else in its first stage. */
+/* A new item: taken as it is if its state is filled in, else placed in its stage. */
 static HeapTuple
 place_item(TriggerData *trigdata)
 {
@@ -100,56 +78,33 @@ place_item(TriggerData *trigdata)
 	vsm_read_row(&row, trigdata->tg_trigtuple, desc);
 	if (!row.nulls[ITEM_STREAM])
 		vsm_require_access(VSM_WRITER, vsm_row_text(&row, ITEM_STREAM));
-	check_text_columns(&row, NULL, desc);
+	vsm_check_item_texts(&row, NULL, desc);
 
 	if (!row.nulls[ITEM_STAGE_ENTERED_AT])
 	{
 		if (!vsm_takes_rows_as_they_are(rel))
-			refuse_state(rel);
+			vsm_refuse_given_state(rel);
 		return trigdata->tg_trigtuple;
 	}
 	for (int column = ITEM_STARTED_AT; column <= ITEM_BACKWARD_MOVES; column++)
 		if (!row.nulls[column])
-			refuse_computed_column(rel, column);
+			vsm_refuse_computed_column(rel, column);
 	if (!row.nulls[ITEM_ID])
-		require_issued_id(rel, vsm_row_id(&row));
+		vsm_require_issued_item_id(rel, vsm_row_id(&row));
 
-	/* created_at, when given, is when the item came to be */
+	/* created_at, if given, is the time of the first transition */
 	if (!row.nulls[ITEM_CREATED_AT])
-		check_time(DatumGetTimestampTz(row.values[ITEM_CREATED_AT]), now);
+		vsm_check_move_time(DatumGetTimestampTz(row.values[ITEM_CREATED_AT]), now);
 	stage = stage_to_enter(&row, rel->rd_rel->relowner);
 	vsm_state_create(&state, stage,
 					 row.nulls[ITEM_CREATED_AT] ? now : DatumGetTimestampTz(row.values[ITEM_CREATED_AT]));
-	check_type(vsm_row_text(&row, ITEM_TYPE));
+	vsm_check_item_type(vsm_row_text(&row, ITEM_TYPE));
 	if (!row.nulls[ITEM_ID])
-		vsm_decide(VSM_DECIDED_INSERT, vsm_row_id(&row), &state, NULL);
+		vsm_note_decision(VSM_DECIDED_INSERT, vsm_row_id(&row), &state, NULL);
 	return vsm_row_with_state(&row, &state, now, desc);
 }
 
-/* An id that its sequence has not issued would make the INSERT of somebody else fail. */
-static void
-require_issued_id(Relation rel, int64 id)
-{
-	LOCAL_FCINFO(call, 1);
-	Datum		last;
-
-	if (has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
-		return;
-	InitFunctionCallInfoData(*call, NULL, 1, InvalidOid, NULL, NULL);
-	call->args[0].value = ObjectIdGetDatum(get_relname_relid("work_items_id_seq", RelationGetNamespace(rel)));
-	call->args[0].isnull = false;
-	last = pg_sequence_last_value(call);
-	if (!call->isnull && id <= DatumGetInt64(last))
-		return;
-	ereport(ERROR,
-			errcode(VSM_UNPROCESSABLE),
-			errmsg("id " INT64_FORMAT " of a work item has not been issued yet", id),
-			errdetail("Ids come from the sequence vsm.work_items_id_seq."),
-			errhint("Leave the id out; an id of your own goes into external_id."),
-			errtablecol(rel, ITEM_ID));
-}
-
-/* A changed item: columns users may change, then the move if there is one. */
+/* A changed item: check the columns that users may change, then move it if its stage differs. */
 static HeapTuple
 change_item(TriggerData *trigdata)
 {
@@ -166,20 +121,20 @@ change_item(TriggerData *trigdata)
 
 	vsm_read_row(&old, trigdata->tg_trigtuple, desc);
 	vsm_read_row(&new, trigdata->tg_newtuple, desc);
-	refuse_computed_columns(&old, &new, rel);
-	check_text_columns(&new, &old, desc);
-	if (!new.nulls[ITEM_TYPE] && !same_column(&old, &new, ITEM_TYPE, desc))
-		check_type(vsm_row_text(&new, ITEM_TYPE));
+	vsm_refuse_computed_changes(&old, &new, rel);
+	vsm_check_item_texts(&new, &old, desc);
+	if (!new.nulls[ITEM_TYPE] && !vsm_same_column(&old, &new, ITEM_TYPE, desc))
+		vsm_check_item_type(vsm_row_text(&new, ITEM_TYPE));
 
-	request = request_for(&old);
-	if (request || !same_column(&old, &new, ITEM_STAGE_ID, desc))
+	request = vsm_request_claim(vsm_row_id(&old));
+	if (request || !vsm_same_column(&old, &new, ITEM_STAGE_ID, desc))
 		return move_item(rel, request, &old, &new);
 
 	vsm_row_state(&state, &new);
 	return vsm_row_with_state(&new, &state, GetCurrentTimestamp(), desc);
 }
 
-/* An item that goes: what the ledger has of it up to now goes too. */
+/* A deleted item: the AFTER trigger deletes its ledger rows up to this decision. */
 static HeapTuple
 delete_item(TriggerData *trigdata)
 {
@@ -191,22 +146,11 @@ delete_item(TriggerData *trigdata)
 	if (!vsm_row_has_state(&row))
 		return trigdata->tg_trigtuple;
 	vsm_row_state(&state, &row);
-	vsm_decide(VSM_DECIDED_DELETE, vsm_row_id(&row), &state, NULL);
+	vsm_note_decision(VSM_DECIDED_DELETE, vsm_row_id(&row), &state, NULL);
 	return trigdata->tg_trigtuple;
 }
 
-/* The request that this row change answers: the first one of its item. */
-static VsmRequest *
-request_for(const ItemRow *old)
-{
-	if (vsm_request == NULL || vsm_request->seen ||
-		vsm_request->work_item_id != vsm_row_id(old))
-		return NULL;
-	vsm_request->seen = true;
-	return vsm_request;
-}
-
-/* The row after a move; NULL, which leaves the row alone, when it is there already. */
+/* The row after a move; NULL, which cancels the UPDATE, if the item is in that stage already. */
 static HeapTuple
 move_item(Relation rel, VsmRequest *request, ItemRow *old, ItemRow *new)
 {
@@ -239,129 +183,17 @@ move_item(Relation rel, VsmRequest *request, ItemRow *old, ItemRow *new)
 
 	at = time_of_move(request, state.stage_entered_at, now, work_item_id);
 	if (to.category != VSM_DONE && vsm_wip_limit_action == VSM_LIMIT_REJECT)
-		(void) vsm_wip_enter(rel, &to, false);
+		(void) vsm_limit_reserve_place(rel, &to, false);
 	vsm_state_move(&state, &from, &to, at);
-	vsm_decide(VSM_DECIDED_MOVE, work_item_id, &state, request);
+	vsm_note_decision(VSM_DECIDED_MOVE, work_item_id, &state, request);
 	return vsm_row_with_state(new, &state, now, RelationGetDescr(rel));
-}
-
-static bool
-same_column(const ItemRow *old, const ItemRow *new, int column, TupleDesc desc)
-{
-	Form_pg_attribute attribute = TupleDescAttr(desc, column - 1);
-
-	if (old->nulls[column] || new->nulls[column])
-		return old->nulls[column] == new->nulls[column];
-	return datum_image_eq(old->values[column], new->values[column],
-						  attribute->attbyval, attribute->attlen);
-}
-
-/* updated_at is not among them: it is always set here, and tools that write it mean no harm. */
-static void
-refuse_computed_columns(const ItemRow *old, const ItemRow *new, Relation rel)
-{
-	static const int computed[] = {
-		ITEM_ID, ITEM_STREAM, ITEM_CREATED_AT, ITEM_STAGE_ENTERED_AT, ITEM_STARTED_AT,
-		ITEM_COMPLETED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME, ITEM_REOPENED, ITEM_BACKWARD_MOVES
-	};
-
-	for (int i = 0; i < (int) lengthof(computed); i++)
-		if (!same_column(old, new, computed[i], RelationGetDescr(rel)))
-			refuse_computed_column(rel, computed[i]);
-}
-
-/* A row that comes with its state filled in would have no history. */
-static void
-refuse_state(Relation rel)
-{
-	if (!has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
-		refuse_computed_column(rel, ITEM_STAGE_ENTERED_AT);
-	ereport(ERROR,
-			errcode(VSM_UNPROCESSABLE),
-			errmsg("a work item cannot come with its state filled in"),
-			errdetail("It would have no history: the ledger has a row for each move that is made or imported."),
-			errhint("Leave out the columns from stage_entered_at on, or import the moves with vsm.import_events(); "
-					"to store the row as it is, without history, set vsm.recording = off."),
-			errtablecol(rel, ITEM_STAGE_ENTERED_AT));
-}
-
-static void
-refuse_computed_column(Relation rel, int column)
-{
-	const char *name = NameStr(TupleDescAttr(RelationGetDescr(rel), column - 1)->attname);
-
-	if (column == ITEM_ID || column == ITEM_STREAM)
-		ereport(ERROR,
-				errcode(VSM_UNPROCESSABLE),
-				errmsg("column \"%s\" of a work item cannot be changed", name),
-				errdetail("The ledger refers to the item as it was created."),
-				errhint("Delete the item and create it again."),
-				errtablecol(rel, column));
-	ereport(ERROR,
-			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			errmsg("column \"%s\" of a work item is computed", name),
-			errdetail("It follows from the item's moves."),
-			errhint("Move the item with vsm.transition() or by its stage_id; import past moves with vsm.import_events()."),
-			errtablecol(rel, column));
-}
-
-/* Title and external id, when new or changed. */
-static void
-check_text_columns(const ItemRow *row, const ItemRow *old, TupleDesc desc)
-{
-	if (old == NULL || !same_column(old, row, ITEM_TITLE, desc))
-		check_title(row);
-	if (!row->nulls[ITEM_EXTERNAL_ID] && VARSIZE_ANY_EXHDR(DatumGetPointer(row->values[ITEM_EXTERNAL_ID])) == 0)
-		ereport(ERROR,
-				errcode(VSM_UNPROCESSABLE),
-				errmsg("the external id of a work item is empty"),
-				errdetail("An item without one has the null value there."),
-				errhint("Give the id that another system knows the item by, or null."),
-				err_generic_string(PG_DIAG_COLUMN_NAME, "external_id"));
-}
-
-static void
-check_title(const ItemRow *row)
-{
-	text	   *title;
-	int			characters;
-
-	if (row->nulls[ITEM_TITLE])
-		ereport(ERROR,
-				errcode(VSM_UNPROCESSABLE),
-				errmsg("a work item needs a title"),
-				errdetail("The title is null."),
-				errhint("Give a title of 1 to %d characters.", MAX_TITLE_CHARACTERS),
-				err_generic_string(PG_DIAG_COLUMN_NAME, "title"));
-	title = DatumGetTextPP(row->values[ITEM_TITLE]);
-	characters = pg_mbstrlen_with_len(VARDATA_ANY(title), VARSIZE_ANY_EXHDR(title));
-	if (characters < 1 || characters > MAX_TITLE_CHARACTERS)
-		ereport(ERROR,
-				errcode(VSM_UNPROCESSABLE),
-				errmsg(characters == 0 ? "the title of a work item is empty" : "the title of a work item is too long"),
-				errdetail("It has %d characters.", characters),
-				errhint("Give a title of 1 to %d characters.", MAX_TITLE_CHARACTERS),
-				err_generic_string(PG_DIAG_COLUMN_NAME, "title"));
-}
-
-static void
-check_type(const char *type)
-{
-	if (!vsm_type_known(type))
-		ereport(ERROR,
-				errcode(VSM_UNPROCESSABLE),
-				errmsg("work item type \"%s\" is not defined", type),
-				errdetail("The types are in vsm.work_item_types; names are case-sensitive."),
-				errhint("Use a defined type, or add one: INSERT INTO vsm.work_item_types VALUES (%s).",
-						quote_literal_cstr(type)),
-				err_generic_string(PG_DIAG_COLUMN_NAME, "type"));
 }
 
 /*
  * stage_to_enter
- *		The stage a row names, or the first of its stream.
+ *		The stage that a row names, or the first of its stream.
  *
- * The default stream comes into being here when there is no stream yet.
+ * Creates the default stream if there is no stream yet.
  */
 static const VsmStage *
 stage_to_enter(const ItemRow *row, Oid owner)
@@ -381,7 +213,7 @@ stage_to_enter(const ItemRow *row, Oid owner)
 			ereport(ERROR,
 					errcode(VSM_NOT_FOUND),
 					errmsg("stream \"%s\" not found", stream),
-					errdetail("There is no stream of that name with a stage to begin in."),
+					errdetail("No stream of that name has a stage in use."),
 					errhint("The streams are in vsm.value_streams; vsm.define_stream() defines one."));
 	}
 	else
@@ -407,7 +239,7 @@ stage_to_enter(const ItemRow *row, Oid owner)
 	return stage;
 }
 
-/* First use: default stream and types, once, also when two sessions come together. */
+/* First use: define the default stream and types, only once even if two sessions do so at once. */
 static void
 seed_default(Oid owner)
 {
@@ -436,9 +268,9 @@ check_expected_stage(const VsmRequest *request, const VsmStage *from)
 
 /*
  * time_of_move
- *		The time given, checked, or the clock since the row is locked.
+ *		The time given, checked, or else the clock.
  *
- * The clock may have been set back since the last move; time does not.
+ * The clock may have been set back, so it is not used before the last move.
  */
 static TimestampTz
 time_of_move(const VsmRequest *request, TimestampTz last, TimestampTz now, int64 work_item_id)
@@ -446,7 +278,7 @@ time_of_move(const VsmRequest *request, TimestampTz last, TimestampTz now, int64
 	if (request == NULL || !request->has_at)
 		return Max(now, last);
 
-	check_time(request->at, now);
+	vsm_check_move_time(request->at, now);
 	if (request->at < last)
 	{
 		char	   *last_text = pstrdup(timestamptz_to_str(last));
@@ -459,32 +291,4 @@ time_of_move(const VsmRequest *request, TimestampTz last, TimestampTz now, int64
 				errhint("Give a later time, or bring past moves in with vsm.import_events()."));
 	}
 	return request->at;
-}
-
-/* What nobody can mean is refused: infinity, before 1970, more than 5 minutes ahead. */
-static void
-check_time(TimestampTz at, TimestampTz now)
-{
-	char	   *now_text;
-
-	if (TIMESTAMP_NOT_FINITE(at))
-		ereport(ERROR,
-				errcode(VSM_UNPROCESSABLE),
-				errmsg("the time of a move cannot be infinite"),
-				errdetail("The time given is \"%s\".", TIMESTAMP_IS_NOBEGIN(at) ? "-infinity" : "infinity"),
-				errhint("Give the time at which the item moved, or none for now."));
-	if (at < EARLIEST_TIME)
-		ereport(ERROR,
-				errcode(VSM_UNPROCESSABLE),
-				errmsg("the time of a move lies before 1970"),
-				errdetail("The time given is %s.", timestamptz_to_str(at)),
-				errhint("Give a time from 1970-01-01 00:00 UTC on, or none for now."));
-	if (at <= now + MAX_AHEAD_US)
-		return;
-	now_text = pstrdup(timestamptz_to_str(now));
-	ereport(ERROR,
-			errcode(VSM_UNPROCESSABLE),
-			errmsg("the time of a move lies in the future"),
-			errdetail("The time given is %s; the server's clock shows %s.", timestamptz_to_str(at), now_text),
-			errhint("Give a time at most 5 minutes ahead, or none for now."));
 }

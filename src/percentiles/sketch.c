@@ -9,23 +9,25 @@
  *		gamma = (1 + rel_error) / (1 - rel_error)
  *
  * so the value between them that is returned, 2 lower upper / (lower + upper),
- * is within rel_error of each value in the bucket.  A sketch is its counts, so
- * merging adds and taking away subtracts, in any order with the same result; no
- * bucket is ever collapsed into another.
+ * is within rel_error of each value in the bucket.  A sketch is its counts:
+ * merging adds them and removing subtracts them, in any order with the same
+ * result.  No bucket is ever collapsed into another.
  *
- * Which bucket a value falls in is a sum and three products on the exponent and
- * the mantissa of the double.  The cubic in the mantissa stands for log2(1 + m):
- * it agrees at both ends with the same slope, and its slope is nowhere less than
- * 10/7 / (1 + m), which decides how many buckets there are: 1 % more than with
- * logarithms.  Only IEEE arithmetic, no library function (and no fused
- * multiply-add, see the Makefile), so a value is in the same bucket everywhere.
+ * The bucket of a value is a sum and three products on the exponent and the
+ * mantissa m of the double.  A cubic in m stands for log2(1 + m): it agrees at
+ * both ends with the same slope, and its slope is nowhere less than 10/7 / (1 + m),
+ * which decides how many buckets there are: 1 % more than with logarithms.  Only
+ * IEEE arithmetic is used, no library function and no fused multiply-add (see the
+ * Makefile), so a value falls in the same bucket on every machine.
  *
- * Cells are as wide as the largest count needs.  The least shape, without empty
- * cells at the ends and with the narrowest cells, is what is stored and shown:
- * equal counts are equal bytes.  An aggregate's state has empty cells to grow
- * into.  Callers allocate; what changes a sketch in place says when it does not
- * fit.  All buckets of double are some 71,000 at 1 %; the durations between a
- * microsecond and a thousand years fall in 1,250.
+ * The least shape has no empty cells at the ends and the narrowest cells that hold
+ * the counts.  A sketch is stored and shown in its least shape, so equal counts are
+ * equal bytes.  The state of an aggregate has empty cells to grow into.  The callers
+ * allocate; what changes a sketch in place (sketch_change.c) reports that it does
+ * not fit.
+ *
+ * At 1 %, some 71,000 buckets cover all doubles; 1,250 of them cover the durations
+ * from a microsecond to a thousand years.
  */
 #include "sketch.h"
 
@@ -33,134 +35,20 @@
 
 #include "sketch_bucket.h"
 
-/* In merge_cells(): the cells of the other sketch, of a type, to those of the sketch. */
-#define ADD_CELLS(type) \
-	do \
-	{\
-		if (sketch->width == 0) \
-			ADD_TO_CELLS(uint8_t, type); \
-		else if (sketch->width == 1) \
-			ADD_TO_CELLS(uint16_t, type); \
-		else if (sketch->width == 2) \
-			ADD_TO_CELLS(uint32_t, type); \
-		else \
-			ADD_TO_CELLS(uint64_t, type); \
-	} while (0)
-#define ADD_TO_CELLS(type, other_type) \
-	for (int32_t i = 0; i < buckets->cells; i++) \
-	((type *) cells)[i + shift] = (type) (((type *) cells)[i + shift] + ((const other_type *) more)[i])
+#define LEAST_GROWTH	8		/* cells */
 
-/* Cells to grow into, at least. */
-#define LEAST_GROWTH	8
-
-static inline void *cells_of(const VsmSketch *sketch, bool negative);
-static const VsmBuckets *buckets_of(const VsmSketch *sketch, bool negative);
-static inline bool increment(void *cells, int width, int32_t cell);
-static inline uint64_t read_cell(const void *cells, int width, int32_t cell);
-static inline void write_cell(void *cells, int width, int32_t cell, uint64_t count);
-static uint64_t bucket_count(const VsmSketch *sketch, bool negative, int32_t bucket);
 static VsmBuckets used_buckets(const VsmSketch *sketch, bool negative, uint64_t *highest);
 static VsmBuckets with_bucket(VsmBuckets buckets, int32_t bucket, int32_t last);
-static VsmBuckets union_of(VsmBuckets a, VsmBuckets b);
-static bool has_all(VsmBuckets buckets, VsmBuckets wanted);
+static VsmBuckets bucket_union(VsmBuckets a, VsmBuckets b);
+static bool has_buckets(VsmBuckets buckets, VsmBuckets wanted);
 static bool same_buckets(VsmBuckets a, VsmBuckets b);
 static void copy_cells(VsmSketch *into, const VsmSketch *sketch, bool negative);
-static void merge_cells(VsmSketch *sketch, const VsmSketch *other, bool negative);
-static bool holds_cells(const VsmSketch *sketch, const VsmSketch *other, bool negative);
-static void subtract_cells(VsmSketch *sketch, const VsmSketch *other, bool negative);
 static bool equal_cells(const VsmSketch *a, const VsmSketch *b, bool negative);
-static bool within(VsmBuckets buckets, int32_t last);
+static bool within_range(VsmBuckets buckets, int32_t last);
 
-/* ---- Cells ---- */
+/* ---- Shapes ---- */
 
-static inline void *
-cells_of(const VsmSketch *sketch, bool negative)
-{
-	size_t		before = negative ? 0 : (size_t) sketch->negative.cells << sketch->width;
-
-	return (char *) (uintptr_t) sketch->cells + before;
-}
-
-static const VsmBuckets *
-buckets_of(const VsmSketch *sketch, bool negative)
-{
-	return negative ? &sketch->negative : &sketch->positive;
-}
-
-/* False when the cell is at its highest count, or there is no such cell. */
-static inline bool
-increment(void *cells, int width, int32_t cell)
-{
-	switch (width)
-	{
-		case 0:
-			return ((uint8_t *) cells)[cell] != UINT8_MAX && (++((uint8_t *) cells)[cell], true);
-		case 1:
-			return ((uint16_t *) cells)[cell] != UINT16_MAX && (++((uint16_t *) cells)[cell], true);
-		case 2:
-			return ((uint32_t *) cells)[cell] != UINT32_MAX && (++((uint32_t *) cells)[cell], true);
-		default:
-			return ((uint64_t *) cells)[cell] != INT64_MAX && (++((uint64_t *) cells)[cell], true);
-	}
-}
-
-static inline uint64_t
-read_cell(const void *cells, int width, int32_t cell)
-{
-	switch (width)
-	{
-		case 0:
-			return ((const uint8_t *) cells)[cell];
-		case 1:
-			return ((const uint16_t *) cells)[cell];
-		case 2:
-			return ((const uint32_t *) cells)[cell];
-		default:
-			return ((const uint64_t *) cells)[cell];
-	}
-}
-
-static inline void
-write_cell(void *cells, int width, int32_t cell, uint64_t count)
-{
-	switch (width)
-	{
-		case 0:
-			((uint8_t *) cells)[cell] = (uint8_t) count;
-			break;
-		case 1:
-			((uint16_t *) cells)[cell] = (uint16_t) count;
-			break;
-		case 2:
-			((uint32_t *) cells)[cell] = (uint32_t) count;
-			break;
-		default:
-			((uint64_t *) cells)[cell] = count;
-	}
-}
-
-uint64_t
-vsm_sketch_cell(const VsmSketch *sketch, bool negative, int32_t cell)
-{
-	return read_cell(cells_of(sketch, negative), sketch->width, cell);
-}
-
-void
-vsm_sketch_set_cell(VsmSketch *sketch, bool negative, int32_t cell, uint64_t count)
-{
-	write_cell(cells_of(sketch, negative), sketch->width, cell, count);
-}
-
-static uint64_t
-bucket_count(const VsmSketch *sketch, bool negative, int32_t bucket)
-{
-	const VsmBuckets *buckets = buckets_of(sketch, negative);
-
-	if (bucket < buckets->first || bucket - buckets->first >= buckets->cells)
-		return 0;
-	return vsm_sketch_cell(sketch, negative, bucket - buckets->first);
-}
-
+/* The narrowest cells that hold the count. */
 int
 vsm_sketch_width_for(uint64_t count)
 {
@@ -169,9 +57,7 @@ vsm_sketch_width_for(uint64_t count)
 														: 3;
 }
 
-/* ---- Shapes ---- */
-
-/* Without cells; sketch has room for a VsmSketch. */
+/* An empty sketch without cells, where there is room for a VsmSketch. */
 void
 vsm_sketch_init(VsmSketch *sketch, double rel_error)
 {
@@ -187,7 +73,9 @@ vsm_sketch_init(VsmSketch *sketch, double rel_error)
 size_t
 vsm_sketch_size(const VsmSketchShape *shape)
 {
-	return sizeof(VsmSketch) + (((size_t) shape->negative.cells + (size_t) shape->positive.cells) << shape->width);
+	size_t		cells = (size_t) shape->negative.cells + (size_t) shape->positive.cells;
+
+	return sizeof(VsmSketch) + (cells << shape->width);
 }
 
 VsmSketchShape
@@ -196,7 +84,7 @@ vsm_sketch_shape(const VsmSketch *sketch)
 	return (VsmSketchShape){.width = sketch->width, .negative = sketch->negative, .positive = sketch->positive};
 }
 
-/* The one that is stored. */
+/* The shape in which the sketch is stored. */
 VsmSketchShape
 vsm_sketch_least_shape(const VsmSketch *sketch)
 {
@@ -209,14 +97,14 @@ vsm_sketch_least_shape(const VsmSketch *sketch)
 	return shape;
 }
 
-/* What the sketch needs when there was no room for the value, and more to grow into. */
+/* A shape with room for the value, which the sketch has not, and more to grow into. */
 VsmSketchShape
 vsm_sketch_shape_to_add(const VsmSketch *sketch, double value)
 {
 	VsmSketchShape shape = vsm_sketch_shape(sketch);
 	bool		negative = value < 0;
 	VsmBuckets *buckets = negative ? &shape.negative : &shape.positive;
-	int32_t		bucket = sketch_bucket_of(sketch_bits_of(value) & ~SIGN_BIT, sketch_multiplier_of(sketch->rel_error));
+	int32_t		bucket = sketch_bucket_of_value(value, sketch->rel_error);
 
 	if (buckets->cells > 0 && bucket >= buckets->first && bucket - buckets->first < buckets->cells)
 		shape.width++;
@@ -225,15 +113,18 @@ vsm_sketch_shape_to_add(const VsmSketch *sketch, double value)
 	return shape;
 }
 
-/* What both need together.  The cells are as wide as the number of values, so no sum of two is too large. */
+/*
+ * A shape for the values of both.  Its cells hold the number of all values, so no
+ * sum of two cells is too large.
+ */
 VsmSketchShape
 vsm_sketch_shape_to_merge(const VsmSketch *sketch, const VsmSketch *other)
 {
 	VsmSketchShape shape;
 	int			width = vsm_sketch_width_for(sketch->count + other->count);
 
-	shape.negative = union_of(sketch->negative, other->negative);
-	shape.positive = union_of(sketch->positive, other->positive);
+	shape.negative = bucket_union(sketch->negative, other->negative);
+	shape.positive = bucket_union(sketch->positive, other->positive);
 	shape.width = width > sketch->width ? width : sketch->width;
 	return shape;
 }
@@ -241,10 +132,14 @@ vsm_sketch_shape_to_merge(const VsmSketch *sketch, const VsmSketch *other)
 bool
 vsm_sketch_fits(const VsmSketch *sketch, const VsmSketchShape *shape)
 {
-	return shape->width <= sketch->width && has_all(sketch->negative, shape->negative) && has_all(sketch->positive, shape->positive);
+	return shape->width <= sketch->width && has_buckets(sketch->negative, shape->negative) &&
+		has_buckets(sketch->positive, shape->positive);
 }
 
-/* into has vsm_sketch_size() bytes; the shape has all that the sketch holds. */
+/*
+ * Copies the sketch to vsm_sketch_size() bytes in another shape, which has a cell
+ * for each value it holds.
+ */
 void
 vsm_sketch_reshape(VsmSketch *into, const VsmSketch *sketch, const VsmSketchShape *shape)
 {
@@ -259,18 +154,20 @@ vsm_sketch_reshape(VsmSketch *into, const VsmSketch *sketch, const VsmSketchShap
 	copy_cells(into, sketch, false);
 }
 
-/* Those from the first that holds a value to the last; *highest grows with their counts. */
+/*
+ * From the first bucket that holds a value to the last; *highest becomes the
+ * largest count if it is smaller.
+ */
 static VsmBuckets
 used_buckets(const VsmSketch *sketch, bool negative, uint64_t *highest)
 {
-	const VsmBuckets *buckets = buckets_of(sketch, negative);
-	const void *cells = cells_of(sketch, negative);
+	const VsmBuckets *buckets = vsm_sketch_buckets(sketch, negative);
 	int32_t		first = -1;
 	int32_t		last = -1;
 
 	for (int32_t i = 0; i < buckets->cells; i++)
 	{
-		uint64_t	count = read_cell(cells, sketch->width, i);
+		uint64_t	count = vsm_sketch_cell(sketch, negative, i);
 
 		if (count == 0)
 			continue;
@@ -285,7 +182,7 @@ used_buckets(const VsmSketch *sketch, bool negative, uint64_t *highest)
 	return (VsmBuckets){buckets->first + first, last - first + 1};
 }
 
-/* Grows by half on the side where the bucket lies. */
+/* Adds the bucket, and half as many cells as there are on its side. */
 static VsmBuckets
 with_bucket(VsmBuckets buckets, int32_t bucket, int32_t last)
 {
@@ -316,7 +213,7 @@ with_bucket(VsmBuckets buckets, int32_t bucket, int32_t last)
 }
 
 static VsmBuckets
-union_of(VsmBuckets a, VsmBuckets b)
+bucket_union(VsmBuckets a, VsmBuckets b)
 {
 	int32_t		first = a.first < b.first ? a.first : b.first;
 	int32_t		end = a.first + a.cells > b.first + b.cells ? a.first + a.cells : b.first + b.cells;
@@ -329,7 +226,7 @@ union_of(VsmBuckets a, VsmBuckets b)
 }
 
 static bool
-has_all(VsmBuckets buckets, VsmBuckets wanted)
+has_buckets(VsmBuckets buckets, VsmBuckets wanted)
 {
 	return wanted.cells == 0 ||
 		(wanted.first >= buckets.first && wanted.first + wanted.cells <= buckets.first + buckets.cells);
@@ -348,139 +245,17 @@ copy_cells(VsmSketch *into, const VsmSketch *sketch, bool negative)
 	VsmBuckets	used = used_buckets(sketch, negative, &highest);
 
 	for (int32_t i = 0; i < used.cells; i++)
-		vsm_sketch_set_cell(into, negative, used.first + i - buckets_of(into, negative)->first,
-							bucket_count(sketch, negative, used.first + i));
+		vsm_sketch_set_cell(into, negative, used.first + i - vsm_sketch_buckets(into, negative)->first,
+							vsm_sketch_bucket_count(sketch, negative, used.first + i));
 }
 
-/* ---- What changes a sketch ---- */
-
-/* value is finite.  False: reshape it to vsm_sketch_shape_to_add() and try again. */
-bool
-vsm_sketch_add(VsmSketch *sketch, double value)
-{
-	uint64_t	bits = sketch_bits_of(value);
-	uint64_t	magnitude = bits & ~SIGN_BIT;
-	bool		negative = bits != magnitude;
-	const VsmBuckets *buckets = buckets_of(sketch, negative);
-	int32_t		cell;
-
-	if (magnitude == 0)
-	{
-		sketch->count++;
-		sketch->zeros++;
-		return true;
-	}
-	cell = sketch_bucket_of(magnitude, sketch_multiplier_of(sketch->rel_error)) - buckets->first;
-	if (cell < 0 || cell >= buckets->cells)
-		return false;
-	if (!increment(cells_of(sketch, negative), sketch->width, cell))
-		return false;
-	sketch->count++;
-	return true;
-}
-
-/* False: the sketch does not hold such a value. */
-bool
-vsm_sketch_remove(VsmSketch *sketch, double value)
-{
-	bool		negative = value < 0;
-	const VsmBuckets *buckets = buckets_of(sketch, negative);
-
-	if (value == 0)
-	{
-		if (sketch->zeros == 0)
-			return false;
-		sketch->zeros--;
-	}
-	else
-	{
-		int32_t		cell = sketch_bucket_of(sketch_bits_of(value) & ~SIGN_BIT, sketch_multiplier_of(sketch->rel_error)) - buckets->first;
-		uint64_t	count = cell >= 0 && cell < buckets->cells ? vsm_sketch_cell(sketch, negative, cell) : 0;
-		if (count == 0)
-			return false;
-		vsm_sketch_set_cell(sketch, negative, cell, count - 1);
-	}
-	sketch->count--;
-	return true;
-}
-
-/* The sketch fits vsm_sketch_shape_to_merge(); both have the same error. */
-void
-vsm_sketch_merge(VsmSketch *sketch, const VsmSketch *other)
-{
-	sketch->count += other->count;
-	sketch->zeros += other->zeros;
-	merge_cells(sketch, other, true);
-	merge_cells(sketch, other, false);
-}
-
-/* False, and nothing is changed: the other one holds a value that the sketch does not hold. */
-bool
-vsm_sketch_subtract(VsmSketch *sketch, const VsmSketch *other)
-{
-	if (other->zeros > sketch->zeros || !holds_cells(sketch, other, true) || !holds_cells(sketch, other, false))
-		return false;
-	sketch->count -= other->count;
-	sketch->zeros -= other->zeros;
-	subtract_cells(sketch, other, true);
-	subtract_cells(sketch, other, false);
-	return true;
-}
-
-static void
-merge_cells(VsmSketch *sketch, const VsmSketch *other, bool negative)
-{
-	const VsmBuckets *buckets = buckets_of(other, negative);
-	int32_t		shift = buckets->first - buckets_of(sketch, negative)->first;
-	void	   *cells = cells_of(sketch, negative);
-	const void *more = cells_of(other, negative);
-
-	switch (other->width)
-	{
-		case 0:
-			ADD_CELLS(uint8_t);
-			break;
-		case 1:
-			ADD_CELLS(uint16_t);
-			break;
-		case 2:
-			ADD_CELLS(uint32_t);
-			break;
-		default:
-			ADD_CELLS(uint64_t);
-	}
-}
-
-static bool
-holds_cells(const VsmSketch *sketch, const VsmSketch *other, bool negative)
-{
-	const VsmBuckets *buckets = buckets_of(other, negative);
-
-	for (int32_t i = 0; i < buckets->cells; i++)
-		if (vsm_sketch_cell(other, negative, i) > bucket_count(sketch, negative, buckets->first + i))
-			return false;
-	return true;
-}
-
-static void
-subtract_cells(VsmSketch *sketch, const VsmSketch *other, bool negative)
-{
-	const VsmBuckets *buckets = buckets_of(other, negative);
-	int32_t		shift = buckets->first - buckets_of(sketch, negative)->first;
-
-	for (int32_t i = 0; i < buckets->cells; i++)
-	{
-		uint64_t	count = vsm_sketch_cell(other, negative, i);
-
-		if (count > 0)
-			vsm_sketch_set_cell(sketch, negative, i + shift, vsm_sketch_cell(sketch, negative, i + shift) - count);
-	}
-}
+/* ---- Equality ---- */
 
 bool
 vsm_sketch_equal(const VsmSketch *a, const VsmSketch *b)
 {
-	return a->rel_error == b->rel_error && a->count == b->count && a->zeros == b->zeros && equal_cells(a, b, true) && equal_cells(a, b, false);
+	return a->rel_error == b->rel_error && a->count == b->count && a->zeros == b->zeros &&
+		equal_cells(a, b, true) && equal_cells(a, b, false);
 }
 
 static bool
@@ -493,12 +268,13 @@ equal_cells(const VsmSketch *a, const VsmSketch *b, bool negative)
 	if (!same_buckets(used, used_buckets(b, negative, &unneeded)))
 		return false;
 	for (int32_t i = 0; i < used.cells; i++)
-		if (bucket_count(a, negative, used.first + i) != bucket_count(b, negative, used.first + i))
+		if (vsm_sketch_bucket_count(a, negative, used.first + i) !=
+			vsm_sketch_bucket_count(b, negative, used.first + i))
 			return false;
 	return true;
 }
 
-/* ---- What comes from outside ---- */
+/* ---- Validity of bytes from outside ---- */
 
 int32_t
 vsm_sketch_last_bucket(double rel_error)
@@ -508,13 +284,14 @@ vsm_sketch_last_bucket(double rel_error)
 
 /*
  * vsm_sketch_header_objection
- *		What is wrong with the header of size bytes that are said to be a sketch; NULL: nothing.
+ *		What is wrong with the header of a sketch of that many bytes; NULL: nothing.
  *
- * With a header that is right, none of the functions here leaves these bytes.
+ * Given a valid header, no function here reads or writes beyond these bytes.
  */
 const char *
 vsm_sketch_header_objection(const VsmSketch *sketch, size_t size)
 {
+	VsmSketchShape shape;
 	int32_t		last;
 
 	if (size < sizeof(VsmSketch))
@@ -526,16 +303,17 @@ vsm_sketch_header_objection(const VsmSketch *sketch, size_t size)
 	if (!(sketch->rel_error >= VSM_SKETCH_MIN_ERROR && sketch->rel_error <= VSM_SKETCH_MAX_ERROR))
 		return "its relative error is out of range";
 	last = vsm_sketch_last_bucket(sketch->rel_error);
-	if (!within(sketch->negative, last) || !within(sketch->positive, last))
+	if (!within_range(sketch->negative, last) || !within_range(sketch->positive, last))
 		return "its buckets are out of range";
-	if (size != vsm_sketch_size(&(VsmSketchShape){.width = sketch->width, .negative = sketch->negative, .positive = sketch->positive}))
+	shape = vsm_sketch_shape(sketch);
+	if (size != vsm_sketch_size(&shape))
 		return "its length does not fit its buckets";
 	return NULL;
 }
 
 /*
  * vsm_sketch_objection
- *		What is wrong with size bytes that are said to be a sketch; NULL: nothing.
+ *		What is wrong with a sketch of that many bytes, header and counts; NULL: nothing.
  */
 const char *
 vsm_sketch_objection(const VsmSketch *sketch, size_t size)
@@ -548,7 +326,8 @@ vsm_sketch_objection(const VsmSketch *sketch, size_t size)
 	count = sketch->zeros;
 	for (int32_t i = 0; count <= INT64_MAX && i < sketch->negative.cells + sketch->positive.cells; i++)
 	{
-		uint64_t	more = read_cell(sketch->cells, sketch->width, i);
+		/* the cells of the positive buckets follow those of the negative ones */
+		uint64_t	more = vsm_sketch_cell(sketch, true, i);
 
 		count = more > INT64_MAX ? more : count + more;
 	}
@@ -558,14 +337,15 @@ vsm_sketch_objection(const VsmSketch *sketch, size_t size)
 }
 
 static bool
-within(VsmBuckets buckets, int32_t last)
+within_range(VsmBuckets buckets, int32_t last)
 {
 	if (buckets.cells == 0)
 		return buckets.first == 0;
-	return buckets.first >= 0 && buckets.cells > 0 && buckets.first <= last && buckets.cells - 1 <= last - buckets.first;
+	return buckets.first >= 0 && buckets.cells > 0 &&
+		buckets.first <= last && buckets.cells - 1 <= last - buckets.first;
 }
 
-/* Is it in its least shape, as it is to be stored? */
+/* Whether the sketch is in its least shape, as it must be when it is stored. */
 bool
 vsm_sketch_is_least(const VsmSketch *sketch)
 {

@@ -2,14 +2,13 @@
  * sketch_agg.c
  *		The aggregates percentile_agg() and rollup().
  *
- * Their state is the sketch itself, so partial results travel between workers
- * as any value does.  It is changed in place: the executor keeps the pointer as
- * long as the same one comes back, and copies another one, of a larger shape,
- * into the aggregate's memory.  The state has empty cells to grow into; the final
- * functions bring it into its least shape, in a copy, since a window function
- * goes on with it.
+ * Their state is a sketch, so parallel workers send it as they send any value.  The
+ * state is changed in place.  The executor keeps the pointer as long as the same
+ * pointer is returned; a larger sketch it copies into the aggregate's memory.  The
+ * state has empty cells to grow into.  The final functions return a copy in the
+ * least shape, because a window function goes on with the state.
  *
- * A frame that moves takes values away again (vsm._sketch_remove).
+ * A moving frame removes values again (vsm._sketch_remove).
  */
 #include "sketch_sql.h"
 
@@ -28,7 +27,7 @@ static void require_aggregate(FunctionCallInfo fcinfo);
 static VsmSketch *with_error(FunctionCallInfo fcinfo, VsmSketch *state);
 static double rel_error_of(FunctionCallInfo fcinfo);
 static Datum unchanged(FunctionCallInfo fcinfo);
-static Datum take_out(FunctionCallInfo fcinfo, double value);
+static Datum remove_value(FunctionCallInfo fcinfo, double value);
 pg_noreturn static void refuse_removal(void);
 pg_noreturn static void refuse_value(double value);
 
@@ -41,7 +40,10 @@ PG_FUNCTION_INFO_V1(vsm__sketch_uncombine);
 PG_FUNCTION_INFO_V1(vsm__sketch_finish);
 PG_FUNCTION_INFO_V1(vsm__sketch_finish_values);
 
-/* vsm._sketch_add(state, value float8 [, rel_error float8]): transition function; nulls do not count; PT422 */
+/*
+ * vsm._sketch_add(state, value float8 [, rel_error float8]): transition function;
+ * nulls do not count; PT422
+ */
 Datum
 vsm__sketch_add_float8(PG_FUNCTION_ARGS)
 {
@@ -87,20 +89,27 @@ first_state(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				errcode(VSM_UNPROCESSABLE),
 				errmsg("relative error %g is out of range", rel_error),
-				errdetail("A sketch's percentiles are within 0.0001 to 0.2 of the exact ones."),
-				errhint("Give rel_error as a fraction; the default, 0.01, is 1 percent."));
+				errdetail("It must be between 0.0001 and 0.2."),
+				errhint("Give rel_error as a fraction: 0.01, the default, is 1 percent."));
 	return vsm_sketch_empty(rel_error);
 }
 
-/* It is changed in place, which is an aggregate's right only.  As AggCheckCallContext(), without a call for each value. */
+/*
+ * Only an aggregate may change its state in place.  As AggCheckCallContext(),
+ * without a call for each value.
+ */
 static inline void
 require_aggregate(FunctionCallInfo fcinfo)
 {
-	if (unlikely(fcinfo->context == NULL || !(IsA(fcinfo->context, AggState) || IsA(fcinfo->context, WindowAggState))))
+	if (unlikely(fcinfo->context == NULL ||
+				 !(IsA(fcinfo->context, AggState) || IsA(fcinfo->context, WindowAggState))))
 		vsm_refuse_call(fcinfo);
 }
 
-/* A row without a value has no say, so the relative error is that of the first value; a frame may have lost all it had. */
+/*
+ * The relative error is that of the first row with a value; a frame that has lost
+ * all values may have another.
+ */
 static VsmSketch *
 with_error(FunctionCallInfo fcinfo, VsmSketch *state)
 {
@@ -127,8 +136,8 @@ rel_error_of(FunctionCallInfo fcinfo)
  * unchanged
  *		The state after a null: as it was.
  *
- * A frame that moves must have one also when it begins with nulls: the server
- * takes no value away from a state that is null.
+ * A moving frame that begins with nulls must have a state too: the server removes
+ * no value from a null state.
  */
 static Datum
 unchanged(FunctionCallInfo fcinfo)
@@ -147,7 +156,7 @@ vsm__sketch_remove_float8(PG_FUNCTION_ARGS)
 {
 	if (PG_ARGISNULL(1))
 		return unchanged(fcinfo);
-	return take_out(fcinfo, PG_GETARG_FLOAT8(1));
+	return remove_value(fcinfo, PG_GETARG_FLOAT8(1));
 }
 
 /* vsm._sketch_remove(state, value interval [, rel_error float8]) */
@@ -156,11 +165,11 @@ vsm__sketch_remove_interval(PG_FUNCTION_ARGS)
 {
 	if (PG_ARGISNULL(1))
 		return unchanged(fcinfo);
-	return take_out(fcinfo, vsm_sketch_seconds(PG_GETARG_INTERVAL_P(1)));
+	return remove_value(fcinfo, vsm_sketch_seconds(PG_GETARG_INTERVAL_P(1)));
 }
 
 static Datum
-take_out(FunctionCallInfo fcinfo, double value)
+remove_value(FunctionCallInfo fcinfo, double value)
 {
 	VsmSketch  *state = state_of(fcinfo);
 
@@ -169,7 +178,10 @@ take_out(FunctionCallInfo fcinfo, double value)
 	return PointerGetDatum(state);
 }
 
-/* vsm._sketch_combine(state, sketch): combine function, and transition function of rollup(); PT422 */
+/*
+ * vsm._sketch_combine(state, sketch): combine function, and transition function of
+ * rollup(); PT422
+ */
 Datum
 vsm__sketch_combine(PG_FUNCTION_ARGS)
 {
@@ -177,7 +189,8 @@ vsm__sketch_combine(PG_FUNCTION_ARGS)
 	const VsmSketch *other = VSM_GETARG_SKETCH(1);
 	VsmSketchShape shape;
 
-	(void) vsm_sketch_of(PointerGetDatum(state));	/* the first one comes from a table as it is */
+	/* the first state comes from a table and is not checked yet */
+	(void) vsm_sketch_of(PointerGetDatum(state));
 	vsm_sketch_require_same_error(state, other);
 	vsm_sketch_require_countable(state, other);
 	shape = vsm_sketch_shape_to_merge(state, other);
@@ -199,15 +212,18 @@ vsm__sketch_uncombine(PG_FUNCTION_ARGS)
 	return PointerGetDatum(state);
 }
 
-/* The server takes away only what it has given, unless a function is not as immutable as it says, or the aggregate is another. */
+/*
+ * The server removes only what it added, unless a function is wrongly marked as
+ * immutable, or the aggregate is a user's own.
+ */
 static void
 refuse_removal(void)
 {
 	ereport(ERROR,
 			errcode(VSM_UNPROCESSABLE),
-			errmsg("cannot take values from a sketch that were never added to it"),
-			errdetail("A value that leaves the frame of a window is not the one that entered it."),
-			errhint("Use functions that are truly immutable in the argument of the aggregate."));
+			errmsg("cannot remove values that the sketch does not hold"),
+			errdetail("The value that leaves the frame of a window is not the one that entered it."),
+			errhint("Use only immutable functions in the argument of the aggregate."));
 }
 
 /* vsm._sketch_finish(state) -> sketch: final function of rollup() */
@@ -217,7 +233,10 @@ vsm__sketch_finish(PG_FUNCTION_ARGS)
 	VSM_RETURN_SKETCH(vsm_sketch_least(VSM_GETARG_SKETCH(0)));
 }
 
-/* vsm._sketch_finish_values(state) -> sketch: final function of percentile_agg(); null when there was no value */
+/*
+ * vsm._sketch_finish_values(state) -> sketch: final function of percentile_agg();
+ * null when there was no value
+ */
 Datum
 vsm__sketch_finish_values(PG_FUNCTION_ARGS)
 {
@@ -233,8 +252,8 @@ refuse_value(double value)
 {
 	ereport(ERROR,
 			errcode(VSM_UNPROCESSABLE),
-			errmsg("%s cannot be put into a sketch", isnan(value) ? "NaN" : value < 0 ? "-Infinity"
+			errmsg("cannot add %s to a sketch", isnan(value) ? "NaN" : value < 0 ? "-Infinity"
 																					  : "Infinity"),
-			errdetail("No value lies within a relative error of it."),
-			errhint("Leave such values out: percentile_agg(x) FILTER (WHERE abs(x) < 'Infinity')."));
+			errdetail("A sketch holds finite values."),
+			errhint("Leave out such values: percentile_agg(x) FILTER (WHERE abs(x) < 'Infinity')."));
 }

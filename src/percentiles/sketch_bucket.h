@@ -16,7 +16,7 @@
 #define SIGN_BIT		(UINT64_C(1) << 63)
 #define INFINITY_BITS	(UINT64_C(2047) << MANTISSA_BITS)
 #define SUBNORMAL_SHIFT 54		/* makes the smallest double a normal number */
-#define LOWEST_EXPONENT (-52)	/* with it, no bucket is negative */
+#define LOWEST_EXPONENT (-52)	/* so that no bucket is negative */
 
 static inline uint64_t
 sketch_bits_of(double value)
@@ -37,8 +37,8 @@ sketch_double_of(uint64_t bits)
 }
 
 /*
- * Buckets per unit of the cubic.  ln(gamma) = 2 atanh(rel_error), by its series;
- * less by a hair, so that rounding stays within the promise.
+ * The buckets per unit of the cubic.  ln(gamma) = 2 atanh(rel_error), by its series,
+ * and a little less, so that rounding errors stay within rel_error.
  */
 static inline double
 sketch_multiplier_of(double rel_error)
@@ -75,10 +75,18 @@ sketch_bucket_of(uint64_t magnitude, double multiplier)
 		exponent = (int) (magnitude >> MANTISSA_BITS) - SUBNORMAL_SHIFT;
 	}
 	m = sketch_double_of((magnitude & MANTISSA_MASK) | EXPONENT_ONE) - 1.0;
-	return (int32_t) (multiplier * (((6.0 / 35.0 * m - 3.0 / 5.0) * m + 10.0 / 7.0) * m + (exponent - LOWEST_EXPONENT)));
+	return (int32_t) (multiplier *
+					  (((6.0 / 35.0 * m - 3.0 / 5.0) * m + 10.0 / 7.0) * m + (exponent - LOWEST_EXPONENT)));
 }
 
-/* The smallest double that falls in the bucket; infinity behind the last one. */
+/* value is finite and not zero; the bucket is that of its magnitude. */
+static inline int32_t
+sketch_bucket_of_value(double value, double rel_error)
+{
+	return sketch_bucket_of(sketch_bits_of(value) & ~SIGN_BIT, sketch_multiplier_of(rel_error));
+}
+
+/* The smallest double that falls in the bucket; infinity after the last bucket. */
 static inline double
 sketch_lower_bound(int32_t bucket, double multiplier)
 {

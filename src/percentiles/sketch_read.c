@@ -1,10 +1,10 @@
 /*
  * sketch_read.c
- *		What a sketch tells: percentiles, ranks, mean, bounds, histogram.
+ *		SQL functions that read a sketch: percentiles, ranks, mean, bounds, histogram.
  *
- * Values of vsm.sketch are float8, those of vsm.interval_sketch intervals; the
- * functions for the latter end in _interval.  All are null for an empty sketch,
- * but num_vals.  Source of the rules: sketch.c.
+ * The values of vsm.sketch are float8, those of vsm.interval_sketch intervals, so
+ * each reader is two C functions: READER() makes both from one.  An empty sketch
+ * has no percentile, rank, mean, sum or bound: the result is null.
  */
 #include "sketch_sql.h"
 
@@ -13,45 +13,48 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
 #include "errors.h"
-#include "values.h"
+#include "fractions.h"
+#include "sketch_walk.h"
 
-/* A double of a sketch as an SQL value of its type. */
-typedef Datum (*MakeValue)(double value);
+/* The values of a sketch in SQL. */
+typedef struct ValueType
+{
+	Oid			oid;
+	Datum (*make)(double value);
+	double (*number_of)(Datum value);
+} ValueType;
 
 static Datum float8_value(double value);
-static Datum interval_value(double value);
-static Datum percentile(FunctionCallInfo fcinfo, MakeValue make);
-static Datum percentiles(FunctionCallInfo fcinfo, MakeValue make, Oid type);
-static Datum rank_of(FunctionCallInfo fcinfo, double value);
-static Datum mean(FunctionCallInfo fcinfo, MakeValue make);
-static Datum sum(FunctionCallInfo fcinfo, MakeValue make);
+static double float8_of(Datum value);
+static Datum interval_value(double seconds);
+static double seconds_of(Datum interval);
 static double sum_of(const VsmSketch *sketch);
-static Datum bound(FunctionCallInfo fcinfo, bool highest, MakeValue make);
-static Datum histogram(FunctionCallInfo fcinfo, MakeValue make);
+static Datum outermost_bound(FunctionCallInfo fcinfo, const ValueType *type, bool highest);
 
-PG_FUNCTION_INFO_V1(vsm_approx_percentile);
-PG_FUNCTION_INFO_V1(vsm_approx_percentile_interval);
-PG_FUNCTION_INFO_V1(vsm_approx_percentiles);
-PG_FUNCTION_INFO_V1(vsm_approx_percentiles_interval);
-PG_FUNCTION_INFO_V1(vsm_approx_percentile_rank);
-PG_FUNCTION_INFO_V1(vsm_approx_percentile_rank_interval);
+static const ValueType numbers = {FLOAT8OID, float8_value, float8_of};
+static const ValueType intervals = {INTERVALOID, interval_value, seconds_of};
+
+/* The C functions of a reader over vsm.sketch and over vsm.interval_sketch. */
+#define READER(name) \
+	static Datum name(FunctionCallInfo fcinfo, const ValueType *type); \
+	PG_FUNCTION_INFO_V1(vsm_##name); \
+	PG_FUNCTION_INFO_V1(vsm_##name##_interval); \
+	Datum vsm_##name(PG_FUNCTION_ARGS) \
+	{\
+		return name(fcinfo, &numbers); \
+	} \
+	Datum vsm_##name##_interval(PG_FUNCTION_ARGS) \
+	{\
+		return name(fcinfo, &intervals); \
+	} \
+	static Datum name(FunctionCallInfo fcinfo, const ValueType *type)
+
 PG_FUNCTION_INFO_V1(vsm_num_vals);
 PG_FUNCTION_INFO_V1(vsm_rel_error);
-PG_FUNCTION_INFO_V1(vsm_mean);
-PG_FUNCTION_INFO_V1(vsm_mean_interval);
-PG_FUNCTION_INFO_V1(vsm_sum);
-PG_FUNCTION_INFO_V1(vsm_sum_interval);
-PG_FUNCTION_INFO_V1(vsm_min_val);
-PG_FUNCTION_INFO_V1(vsm_min_val_interval);
-PG_FUNCTION_INFO_V1(vsm_max_val);
-PG_FUNCTION_INFO_V1(vsm_max_val_interval);
-PG_FUNCTION_INFO_V1(vsm_histogram);
-PG_FUNCTION_INFO_V1(vsm_histogram_interval);
 
 static Datum
 float8_value(double value)
@@ -59,94 +62,58 @@ float8_value(double value)
 	return Float8GetDatum(value);
 }
 
-static Datum
-interval_value(double value)
+static double
+float8_of(Datum value)
 {
-	return IntervalPGetDatum(vsm_sketch_interval(value));
-}
-
-/* vsm.approx_percentile(fraction float8, sketch) -> float8; PT422 */
-Datum
-vsm_approx_percentile(PG_FUNCTION_ARGS)
-{
-	return percentile(fcinfo, float8_value);
-}
-
-/* vsm.approx_percentile(fraction float8, interval_sketch) -> interval */
-Datum
-vsm_approx_percentile_interval(PG_FUNCTION_ARGS)
-{
-	return percentile(fcinfo, interval_value);
+	return DatumGetFloat8(value);
 }
 
 static Datum
-percentile(FunctionCallInfo fcinfo, MakeValue make)
+interval_value(double seconds)
+{
+	return IntervalPGetDatum(vsm_sketch_interval(seconds));
+}
+
+static double
+seconds_of(Datum interval)
+{
+	return vsm_sketch_seconds(DatumGetIntervalP(interval));
+}
+
+/* vsm.approx_percentile(fraction float8, sketch) -> value; PT422 */
+READER(approx_percentile)
 {
 	double		fraction = vsm_require_fraction(PG_GETARG_FLOAT8(0));
 	const VsmSketch *sketch = VSM_GETARG_SKETCH(1);
 
 	if (sketch->count == 0)
 		PG_RETURN_NULL();
-	return make(vsm_sketch_percentile(sketch, fraction));
+	return type->make(vsm_sketch_percentile(sketch, fraction));
 }
 
-/* vsm.approx_percentiles(fractions float8[], sketch) -> float8[]; null where the fraction is; PT422 */
-Datum
-vsm_approx_percentiles(PG_FUNCTION_ARGS)
+/*
+ * vsm.approx_percentiles(fractions float8[], sketch) -> value[]; null where the
+ * fraction is; PT422
+ */
+READER(approx_percentiles)
 {
-	return percentiles(fcinfo, float8_value, FLOAT8OID);
-}
-
-/* vsm.approx_percentiles(fractions float8[], interval_sketch) -> interval[] */
-Datum
-vsm_approx_percentiles_interval(PG_FUNCTION_ARGS)
-{
-	return percentiles(fcinfo, interval_value, INTERVALOID);
-}
-
-static Datum
-percentiles(FunctionCallInfo fcinfo, MakeValue make, Oid type)
-{
-	ArrayType  *fractions = PG_GETARG_ARRAYTYPE_P(0);
+	VsmFractions fractions = vsm_require_fractions(PG_GETARG_ARRAYTYPE_P(0));
 	const VsmSketch *sketch = VSM_GETARG_SKETCH(1);
-	bool		empty = sketch->count == 0;
-	Datum	   *values;
-	bool	   *nulls;
-	int			count;
 
-	vsm_require_few_fractions(fractions);
-	deconstruct_array(fractions, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &values, &nulls, &count);
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < fractions.count; i++)
 	{
-		double		fraction = nulls[i] ? 0 : vsm_require_fraction(DatumGetFloat8(values[i]));
-
 		CHECK_FOR_INTERRUPTS();
-		nulls[i] |= empty;
-		if (!nulls[i])
-			values[i] = make(vsm_sketch_percentile(sketch, fraction));
+		fractions.nulls[i] |= sketch->count == 0;
+		if (!fractions.nulls[i])
+			fractions.values[i] = type->make(vsm_sketch_percentile(sketch, DatumGetFloat8(fractions.values[i])));
 	}
-	PG_RETURN_ARRAYTYPE_P(construct_md_array(values, nulls, ARR_NDIM(fractions), ARR_DIMS(fractions), ARR_LBOUND(fractions), type,
-											 type == FLOAT8OID ? sizeof(float8) : sizeof(Interval),
-											 type == FLOAT8OID && FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	PG_RETURN_ARRAYTYPE_P(vsm_fractions_answer(&fractions, type->oid));
 }
 
-/* vsm.approx_percentile_rank(value float8, sketch) -> float8: share of the values at or below it */
-Datum
-vsm_approx_percentile_rank(PG_FUNCTION_ARGS)
+/* vsm.approx_percentile_rank(value, sketch) -> float8: share of the values at or below it; PT422 */
+READER(approx_percentile_rank)
 {
-	return rank_of(fcinfo, PG_GETARG_FLOAT8(0));
-}
-
-/* vsm.approx_percentile_rank(value interval, interval_sketch) -> float8 */
-Datum
-vsm_approx_percentile_rank_interval(PG_FUNCTION_ARGS)
-{
-	return rank_of(fcinfo, vsm_sketch_seconds(PG_GETARG_INTERVAL_P(0)));
-}
-
-static Datum
-rank_of(FunctionCallInfo fcinfo, double value)
-{
+	double		value = type->number_of(PG_GETARG_DATUM(0));
 	const VsmSketch *sketch = VSM_GETARG_SKETCH(1);
 	uint64		count = sketch->count;
 
@@ -175,56 +142,31 @@ vsm_rel_error(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT8(VSM_GETARG_SKETCH(0)->rel_error);
 }
 
-/* vsm.mean(sketch) -> float8 */
-Datum
-vsm_mean(PG_FUNCTION_ARGS)
-{
-	return mean(fcinfo, float8_value);
-}
-
-/* vsm.mean(interval_sketch) -> interval */
-Datum
-vsm_mean_interval(PG_FUNCTION_ARGS)
-{
-	return mean(fcinfo, interval_value);
-}
-
-static Datum
-mean(FunctionCallInfo fcinfo, MakeValue make)
+/* vsm.mean(sketch) -> value */
+READER(mean)
 {
 	const VsmSketch *sketch = VSM_GETARG_SKETCH(0);
 	uint64		count = sketch->count;
 
 	if (count == 0)
 		PG_RETURN_NULL();
-	return make(sum_of(sketch) / (double) count);
+	return type->make(sum_of(sketch) / (double) count);
 }
 
-/* vsm.sum(sketch) -> float8 */
-Datum
-vsm_sum(PG_FUNCTION_ARGS)
-{
-	return sum(fcinfo, float8_value);
-}
-
-/* vsm.sum(interval_sketch) -> interval */
-Datum
-vsm_sum_interval(PG_FUNCTION_ARGS)
-{
-	return sum(fcinfo, interval_value);
-}
-
-static Datum
-sum(FunctionCallInfo fcinfo, MakeValue make)
+/* vsm.sum(sketch) -> value */
+READER(sum)
 {
 	const VsmSketch *sketch = VSM_GETARG_SKETCH(0);
 
 	if (sketch->count == 0)
 		PG_RETURN_NULL();
-	return make(sum_of(sketch));
+	return type->make(sum_of(sketch));
 }
 
-/* The most costly walk: a sketch of 0.01 percent has millions of buckets, each with two bounds to find. */
+/*
+ * The longest walk: a sketch of 0.01 percent may have millions of buckets, each
+ * with two bounds to find.
+ */
 static double
 sum_of(const VsmSketch *sketch)
 {
@@ -239,37 +181,24 @@ sum_of(const VsmSketch *sketch)
 	return total;
 }
 
-/* vsm.min_val(sketch) -> float8: no value is smaller */
-Datum
-vsm_min_val(PG_FUNCTION_ARGS)
+/* vsm.min_val(sketch) -> value: no value is smaller */
+READER(min_val)
 {
-	return bound(fcinfo, false, float8_value);
+	return outermost_bound(fcinfo, type, false);
 }
 
-/* vsm.min_val(interval_sketch) -> interval */
-Datum
-vsm_min_val_interval(PG_FUNCTION_ARGS)
+/* vsm.max_val(sketch) -> value: no value is greater */
+READER(max_val)
 {
-	return bound(fcinfo, false, interval_value);
+	return outermost_bound(fcinfo, type, true);
 }
 
-/* vsm.max_val(sketch) -> float8: no value is greater */
-Datum
-vsm_max_val(PG_FUNCTION_ARGS)
-{
-	return bound(fcinfo, true, float8_value);
-}
-
-/* vsm.max_val(interval_sketch) -> interval */
-Datum
-vsm_max_val_interval(PG_FUNCTION_ARGS)
-{
-	return bound(fcinfo, true, interval_value);
-}
-
-/* Of the outermost bucket that holds a value; the bucket at the end of double has no outer bound. */
+/*
+ * Of the lowest or highest bucket that holds a value.  The last bucket of double
+ * ends at infinity.
+ */
 static Datum
-bound(FunctionCallInfo fcinfo, bool highest, MakeValue make)
+outermost_bound(FunctionCallInfo fcinfo, const ValueType *type, bool highest)
 {
 	VsmSketchCursor cursor;
 	VsmSketchCursor last;
@@ -283,25 +212,11 @@ bound(FunctionCallInfo fcinfo, bool highest, MakeValue make)
 	while (highest && vsm_sketch_next(&cursor))
 		last = cursor;
 	vsm_sketch_bounds(&last, &lower, &upper);
-	return make(highest ? upper : lower);
+	return type->make(highest ? upper : lower);
 }
 
 /* vsm.histogram(sketch) -> (lower, upper, count): the buckets that hold values, in order */
-Datum
-vsm_histogram(PG_FUNCTION_ARGS)
-{
-	return histogram(fcinfo, float8_value);
-}
-
-/* vsm.histogram(interval_sketch) -> (lower, upper, count) */
-Datum
-vsm_histogram_interval(PG_FUNCTION_ARGS)
-{
-	return histogram(fcinfo, interval_value);
-}
-
-static Datum
-histogram(FunctionCallInfo fcinfo, MakeValue make)
+READER(histogram)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	VsmSketchCursor cursor;
@@ -316,8 +231,8 @@ histogram(FunctionCallInfo fcinfo, MakeValue make)
 
 		CHECK_FOR_INTERRUPTS();
 		vsm_sketch_bounds(&cursor, &lower, &upper);
-		values[0] = make(lower);
-		values[1] = make(upper);
+		values[0] = type->make(lower);
+		values[1] = type->make(upper);
 		values[2] = Int64GetDatum((int64) cursor.count);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}

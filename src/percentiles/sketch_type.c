@@ -1,27 +1,23 @@
 /*
  * sketch_type.c
- *		The types vsm.sketch and vsm.interval_sketch.
+ *		Input and output of vsm.sketch and vsm.interval_sketch, as text and binary.
  *
- * Both are the bytes of sketch.c in a varlena.  What tells them apart is what
- * their values are to the readers: numbers, or intervals kept in seconds.
- *
- * As text, a sketch is its version, its relative error and, where there are any,
- * the number of zeros and the counts of the negative and of the positive
- * buckets, from a first one on; n*count stands for n buckets of the same count:
+ * The text of a sketch is its version, its relative error and, where there are any,
+ * the number of zeros and the counts of the negative and of the positive buckets,
+ * from a first bucket on; n*count stands for n buckets with the same count:
  *
  *		1 0.01 zero=3 positive=51234:2,0*7,1
  *
- * Whatever comes in is checked and brought into its least shape, so equal
- * sketches are equal bytes.  A sketch that holds less than nothing, or more than
- * bigint counts, is refused.
+ * The binary form has the same parts: see vsm_sketch_recv().
+ *
+ * Whatever comes in is checked and brought into its least shape, so equal sketches
+ * are equal bytes.  A sketch whose number of values does not fit in a bigint is
+ * refused.
  */
 #include "sketch_sql.h"
 
 #include <ctype.h>
-#include <math.h>
 
-#include "common/hashfn.h"
-#include "common/int.h"
 #include "common/shortest_dec.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
@@ -30,119 +26,28 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
-#include "errors.h"
-#include "vsm.h"
 
-/* What is left of the text to read. */
+/* A text, and how far it has been read. */
 typedef struct Reader
 {
 	const char *text;
 	const char *at;
 } Reader;
 
-static VsmSketch *allocate(const VsmSketchShape *shape);
 static void write_buckets(StringInfo out, const VsmSketch *sketch, bool negative);
 static VsmSketch *read_sketch(Reader *reader);
 static void read_buckets(Reader *reader, int32 last, VsmBuckets *buckets, uint64 **counts);
 static bool skip_word(Reader *reader, const char *word);
 static uint64 read_number(Reader *reader, uint64 most);
 static double read_rel_error(Reader *reader);
-pg_noreturn static void refuse_more_values(void);
 pg_noreturn static void refuse_text(const Reader *reader, const char *wanted);
+static bool receive_buckets(StringInfo in, int width, int32 last, VsmBuckets *buckets, uint64 **counts);
 static VsmSketch *from_counts(double rel_error, uint64 zeros, const VsmBuckets *buckets, uint64 *const *counts);
 
 PG_FUNCTION_INFO_V1(vsm_sketch_in);
 PG_FUNCTION_INFO_V1(vsm_sketch_out);
 PG_FUNCTION_INFO_V1(vsm_sketch_recv);
 PG_FUNCTION_INFO_V1(vsm_sketch_send);
-PG_FUNCTION_INFO_V1(vsm__sketch_eq);
-PG_FUNCTION_INFO_V1(vsm__sketch_ne);
-PG_FUNCTION_INFO_V1(vsm__sketch_hash);
-PG_FUNCTION_INFO_V1(vsm__sketch_plus);
-PG_FUNCTION_INFO_V1(vsm__sketch_minus);
-
-/* ---- Memory ---- */
-
-/* Detoasted.  What a table holds has been checked when it came in; a header that does not fit is damage. */
-const VsmSketch *
-vsm_sketch_of(Datum datum)
-{
-	const VsmSketch *sketch = (const VsmSketch *) PG_DETOAST_DATUM(datum);
-
-	if (vsm_sketch_header_objection(sketch, VARSIZE(sketch)) != NULL)
-		ereport(ERROR,
-				errcode(ERRCODE_DATA_CORRUPTED),
-				errmsg("a sketch is damaged, or of a later version of vsm"),
-				errdetail("It has %zu bytes and version %d.", (size_t) VARSIZE(sketch),
-						  VARSIZE(sketch) < sizeof(VsmSketch) ? 0 : (int) sketch->version),
-				errhint("Build it again from the values."));
-	return sketch;
-}
-
-VsmSketch *
-vsm_sketch_empty(double rel_error)
-{
-	VsmSketchShape none = {0};
-	VsmSketch  *sketch = allocate(&none);
-
-	vsm_sketch_init(sketch, rel_error);
-	return sketch;
-}
-
-VsmSketch *
-vsm_sketch_with_shape(const VsmSketch *sketch, const VsmSketchShape *shape)
-{
-	VsmSketch  *result = allocate(shape);
-
-	vsm_sketch_reshape(result, sketch, shape);
-	return result;
-}
-
-/* A copy with the value, for which there was no room, and with room for more. */
-VsmSketch *
-vsm_sketch_larger(const VsmSketch *sketch, double value)
-{
-	VsmSketchShape shape;
-	VsmSketch  *larger;
-
-	if (sketch->count >= PG_INT64_MAX)
-		refuse_more_values();
-	shape = vsm_sketch_shape_to_add(sketch, value);
-	larger = vsm_sketch_with_shape(sketch, &shape);
-	if (!vsm_sketch_add(larger, value))
-		elog(ERROR, "no room for %g in a sketch", value);
-	return larger;
-}
-
-/* A copy as it is to be stored. */
-VsmSketch *
-vsm_sketch_least(const VsmSketch *sketch)
-{
-	VsmSketchShape shape = vsm_sketch_least_shape(sketch);
-	VsmSketch  *result = vsm_sketch_with_shape(sketch, &shape);
-
-	/* counts that a damaged table holds need not add up */
-	Assert(vsm_sketch_objection(result, VARSIZE(result)) == NULL || vsm_sketch_objection(sketch, VARSIZE(sketch)) != NULL);
-	Assert(vsm_sketch_is_least(result) && vsm_sketch_equal(sketch, result));
-	return result;
-}
-
-static VsmSketch *
-allocate(const VsmSketchShape *shape)
-{
-	size_t		size = vsm_sketch_size(shape);
-	VsmSketch  *sketch;
-
-	CHECK_FOR_INTERRUPTS();		/* it may take millions of cells to fill */
-	if (size > MaxAllocSize)
-		ereport(ERROR,
-				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				errmsg("a sketch of %zu bytes is too large", size),
-				errhint("Give percentile_agg() a larger relative error."));
-	sketch = palloc(size);
-	SET_VARSIZE(sketch, size);
-	return sketch;
-}
 
 /* ---- Text ---- */
 
@@ -155,6 +60,7 @@ vsm_sketch_in(PG_FUNCTION_ARGS)
 	VSM_RETURN_SKETCH(read_sketch(&reader));
 }
 
+/* The text of a sketch. */
 Datum
 vsm_sketch_out(PG_FUNCTION_ARGS)
 {
@@ -162,7 +68,7 @@ vsm_sketch_out(PG_FUNCTION_ARGS)
 	StringInfoData out;
 	char		rel_error[DOUBLE_SHORTEST_DECIMAL_LEN];
 
-	/* exact, whatever extra_float_digits says */
+	/* exact, whatever extra_float_digits is */
 	double_to_shortest_decimal_buf(sketch->rel_error, rel_error);
 	initStringInfo(&out);
 	appendStringInfo(&out, "%d %s", VSM_SKETCH_VERSION, rel_error);
@@ -309,11 +215,14 @@ refuse_text(const Reader *reader, const char *wanted)
 	ereport(ERROR,
 			errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 			errmsg("invalid input syntax for a sketch"),
-			errdetail("At byte %d: %s is expected.", (int) (reader->at - reader->text) + 1, wanted),
-			errhint("Sketches are made by vsm.percentile_agg(); their text is only for copying them."));
+			errdetail("Expected %s at byte %d.", wanted, (int) (reader->at - reader->text) + 1),
+			errhint("Build sketches with vsm.percentile_agg(); their text is only for copying them."));
 }
 
-/* Counts of the negative and of the positive buckets, either NULL; checked, in the least shape. */
+/*
+ * A sketch in its least shape.  buckets and counts have those of the negative values,
+ * then those of the positive values; without buckets, counts may be NULL.
+ */
 static VsmSketch *
 from_counts(double rel_error, uint64 zeros, const VsmBuckets *buckets, uint64 *const *counts)
 {
@@ -327,7 +236,7 @@ from_counts(double rel_error, uint64 zeros, const VsmBuckets *buckets, uint64 *c
 		{
 			highest = Max(highest, counts[store][i]);
 			if (counts[store][i] > PG_INT64_MAX - total)
-				refuse_more_values();
+				vsm_sketch_refuse_more_values();
 			total += counts[store][i];
 		}
 	shape.width = vsm_sketch_width_for(highest);
@@ -341,7 +250,12 @@ from_counts(double rel_error, uint64 zeros, const VsmBuckets *buckets, uint64 *c
 	return vsm_sketch_least(sketch);
 }
 
-/* ---- Binary: version, width, relative error, zeros; of both signs first bucket, number of cells, cells ---- */
+/*
+ * ---- Binary ----
+ *
+ * Version, width, relative error, zeros; then for the negative values and for the
+ * positive ones the first bucket, the number of cells, the cells.
+ */
 
 /* vsm.sketch and vsm.interval_sketch from the wire; 22P03 */
 Datum
@@ -353,34 +267,40 @@ vsm_sketch_recv(PG_FUNCTION_ARGS)
 	double		rel_error = pq_getmsgfloat8(in);
 	uint64		zeros = (uint64) pq_getmsgint64(in);
 	VsmBuckets	buckets[2];
-	uint64	   *counts[2] = {NULL};
-	bool		good;
+	uint64	   *counts[2];
 
-	good = version == VSM_SKETCH_VERSION && width <= 3 && zeros <= PG_INT64_MAX &&
-		rel_error >= VSM_SKETCH_MIN_ERROR && rel_error <= VSM_SKETCH_MAX_ERROR;
-	for (int store = 0; store < 2 && good; store++)
-	{
-		int32		last = vsm_sketch_last_bucket(rel_error);
-		int			bytes = 1 << width;
-
-		buckets[store].first = (int32) pq_getmsgint(in, 4);
-		buckets[store].cells = (int32) pq_getmsgint(in, 4);
-		good = buckets[store].first >= 0 && buckets[store].first <= last && buckets[store].cells >= 0 &&
-			buckets[store].cells <= last - buckets[store].first + 1 && buckets[store].cells <= (in->len - in->cursor) / bytes;
-		if (!good)
-			break;
-		counts[store] = palloc(sizeof(uint64) * Max(buckets[store].cells, 1));
-		for (int32 i = 0; i < buckets[store].cells; i++)
-			counts[store][i] = width == 3 ? (uint64) pq_getmsgint64(in) : (uint64) pq_getmsgint(in, bytes);
-	}
-	if (!good)
+	if (version != VSM_SKETCH_VERSION || width > 3 || zeros > PG_INT64_MAX ||
+		!(rel_error >= VSM_SKETCH_MIN_ERROR && rel_error <= VSM_SKETCH_MAX_ERROR) ||
+		!receive_buckets(in, width, vsm_sketch_last_bucket(rel_error), &buckets[0], &counts[0]) ||
+		!receive_buckets(in, width, vsm_sketch_last_bucket(rel_error), &buckets[1], &counts[1]))
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 				errmsg("invalid binary sketch"),
-				errhint("Sketches are made by vsm.percentile_agg(); their binary form is only for copying them."));
+				errhint("Build sketches with vsm.percentile_agg(); their binary form is only for copying them."));
 	VSM_RETURN_SKETCH(from_counts(rel_error, zeros, buckets, counts));
 }
 
+/* False: they are not the buckets of a sketch whose last possible bucket this is. */
+static bool
+receive_buckets(StringInfo in, int width, int32 last, VsmBuckets *buckets, uint64 **counts)
+{
+	int			bytes = 1 << width;
+
+	buckets->first = (int32) pq_getmsgint(in, 4);
+	buckets->cells = (int32) pq_getmsgint(in, 4);
+	if (buckets->first < 0 || buckets->first > last)
+		return false;
+	if (buckets->cells < 0 || buckets->cells > last - buckets->first + 1)
+		return false;
+	if (buckets->cells > (in->len - in->cursor) / bytes)
+		return false;
+	*counts = palloc(sizeof(uint64) * Max(buckets->cells, 1));
+	for (int32 i = 0; i < buckets->cells; i++)
+		(*counts)[i] = width == 3 ? (uint64) pq_getmsgint64(in) : (uint64) pq_getmsgint(in, bytes);
+	return true;
+}
+
+/* The binary form of a sketch. */
 Datum
 vsm_sketch_send(PG_FUNCTION_ARGS)
 {
@@ -409,132 +329,4 @@ vsm_sketch_send(PG_FUNCTION_ARGS)
 		}
 	}
 	PG_RETURN_BYTEA_P(pq_endtypsend(&out));
-}
-
-/* ---- Operators ---- */
-
-Datum
-vsm__sketch_eq(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(vsm_sketch_equal(VSM_GETARG_SKETCH(0), VSM_GETARG_SKETCH(1)));
-}
-
-Datum
-vsm__sketch_ne(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(!vsm_sketch_equal(VSM_GETARG_SKETCH(0), VSM_GETARG_SKETCH(1)));
-}
-
-Datum
-vsm__sketch_hash(PG_FUNCTION_ARGS)
-{
-	const VsmSketch *sketch = vsm_sketch_least(VSM_GETARG_SKETCH(0));
-
-	return hash_any((const unsigned char *) VARDATA(sketch), (int) VARSIZE(sketch) - VARHDRSZ);
-}
-
-/* sketch + sketch: the values of both */
-Datum
-vsm__sketch_plus(PG_FUNCTION_ARGS)
-{
-	const VsmSketch *a = VSM_GETARG_SKETCH(0);
-	const VsmSketch *b = VSM_GETARG_SKETCH(1);
-	VsmSketchShape shape;
-	VsmSketch  *sum;
-
-	vsm_sketch_require_same_error(a, b);
-	vsm_sketch_require_countable(a, b);
-	shape = vsm_sketch_shape_to_merge(a, b);
-	sum = vsm_sketch_with_shape(a, &shape);
-	vsm_sketch_merge(sum, b);
-	VSM_RETURN_SKETCH(vsm_sketch_least(sum));
-}
-
-/* sketch - sketch: the values of the first without those of the second; PT422 */
-Datum
-vsm__sketch_minus(PG_FUNCTION_ARGS)
-{
-	const VsmSketch *a = VSM_GETARG_SKETCH(0);
-	const VsmSketch *b = VSM_GETARG_SKETCH(1);
-	VsmSketchShape shape = vsm_sketch_shape(a);
-	VsmSketch  *rest = vsm_sketch_with_shape(a, &shape);
-
-	vsm_sketch_require_same_error(a, b);
-	if (!vsm_sketch_subtract(rest, b))
-		ereport(ERROR,
-				errcode(VSM_UNPROCESSABLE),
-				errmsg("cannot take values from a sketch that were never added to it"),
-				errdetail("A bucket of the second sketch holds more values than that of the first."),
-				errhint("Subtract only sketches whose values are part of the first one."));
-	VSM_RETURN_SKETCH(vsm_sketch_least(rest));
-}
-
-void
-vsm_sketch_require_same_error(const VsmSketch *a, const VsmSketch *b)
-{
-	if (a->rel_error != b->rel_error)
-		ereport(ERROR,
-				errcode(VSM_UNPROCESSABLE),
-				errmsg("sketches with different relative errors cannot be put together"),
-				errdetail("They are %g and %g.", a->rel_error, b->rel_error),
-				errhint("Build both with the same rel_error: percentile_agg(value, rel_error)."));
-}
-
-void
-vsm_sketch_require_countable(const VsmSketch *a, const VsmSketch *b)
-{
-	if (a->count > PG_INT64_MAX - b->count)
-		refuse_more_values();
-}
-
-static void
-refuse_more_values(void)
-{
-	ereport(ERROR,
-			errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-			errmsg("a sketch holds too many values"),
-			errdetail("It can hold as many as bigint counts."),
-			errhint("Keep the values in several sketches."));
-}
-
-/* ---- Units of vsm.interval_sketch ---- */
-
-/* As the server compares intervals: a day 24 hours, a month 30 days. */
-double
-vsm_sketch_seconds(const Interval *interval)
-{
-	int64		days = (int64) interval->month * DAYS_PER_MONTH + interval->day;
-	int64		us;
-
-	if (unlikely(VSM_INTERVAL_NOT_FINITE(interval)))
-		ereport(ERROR,
-				errcode(VSM_UNPROCESSABLE),
-				errmsg("an infinite interval cannot be put into a sketch"),
-				errdetail("The value is %s.", interval->month < 0 ? "-infinity" : "infinity"),
-				errhint("Leave such values out: percentile_agg(x) FILTER (WHERE isfinite(x))."));
-	if (likely(!pg_mul_s64_overflow(days, USECS_PER_DAY, &us) && !pg_add_s64_overflow(us, interval->time, &us)))
-		return (double) us / USECS_PER_SEC;
-	return (double) days * SECS_PER_DAY + (double) interval->time / USECS_PER_SEC;
-}
-
-/* To the nearest microsecond; with months only when days do not suffice. */
-Interval *
-vsm_sketch_interval(double seconds)
-{
-	double		us = rint(seconds * USECS_PER_SEC);
-	double		months;
-	Interval   *result;
-
-	if (fabs(us) < (double) PG_INT64_MAX)
-		return vsm_interval((int64) us);
-	months = trunc(seconds / (DAYS_PER_MONTH * SECS_PER_DAY));
-	if (!(fabs(months) < (double) PG_INT32_MAX))	/* NaN too: a sum of great values of both signs */
-		ereport(ERROR,
-				errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				errmsg("interval out of range"),
-				errdetail("The value is %g seconds.", seconds),
-				errhint("Keep such values as seconds, in a vsm.sketch."));
-	result = vsm_interval((int64) rint((seconds - months * DAYS_PER_MONTH * SECS_PER_DAY) * USECS_PER_SEC));
-	result->month = (int32) months;
-	return result;
 }

@@ -1,15 +1,17 @@
 /*
  * sketch_walk.c
- *		What a sketch tells, by a walk through its buckets.
+ *		What a sketch says about its values, by a walk through its buckets.
  *
- * From the lowest value to the highest: the negative cells backwards, since they
- * are in the order of their magnitudes, then the zeros, then the positive cells.
+ * The walk goes from the lowest value to the highest: the negative cells backwards,
+ * because they are in the order of their magnitudes, then the zeros, then the
+ * positive cells.
  */
-#include "sketch.h"
+#include "sketch_walk.h"
 
 #include <float.h>
 #include <math.h>
 
+#include "rank.h"
 #include "sketch_bucket.h"
 
 static double value_of(const VsmSketchCursor *cursor);
@@ -18,24 +20,20 @@ static double value_of(const VsmSketchCursor *cursor);
  * vsm_sketch_percentile
  *		A value within the relative error of the one with that rank.
  *
- * The rank is that of percentile_disc: the smallest value such that at least
- * that share of all is at or below it.  The sketch is not empty.
+ * The sketch is not empty.
  */
 double
 vsm_sketch_percentile(const VsmSketch *sketch, double fraction)
 {
-	double		rank = ceil(fraction * (double) sketch->count);
-	uint64_t	wanted = sketch->count;
+	uint64_t	wanted = vsm_percentile_rank(fraction, sketch->count);
 	VsmSketchCursor cursor;
 
-	if (rank < (double) sketch->count)
-		wanted = rank < 1 ? 1 : (uint64_t) rank;
 	for (vsm_sketch_begin(&cursor, sketch); vsm_sketch_next(&cursor) && cursor.count < wanted;)
 		wanted -= cursor.count;
 	return value_of(&cursor);
 }
 
-/* How many values are at or below one; those in its bucket are. */
+/* The number of values at or below a value; those in its bucket count. */
 uint64_t
 vsm_sketch_rank(const VsmSketch *sketch, double value)
 {
@@ -45,7 +43,7 @@ vsm_sketch_rank(const VsmSketch *sketch, double value)
 
 	if (value != 0)
 	{
-		int64_t		bucket = isinf(value) ? INT32_MAX : sketch_bucket_of(sketch_bits_of(value) & ~SIGN_BIT, sketch_multiplier_of(sketch->rel_error));
+		int64_t		bucket = isinf(value) ? INT32_MAX : sketch_bucket_of_value(value, sketch->rel_error);
 
 		place += value < 0 ? sketch->negative.first - 1 - bucket : 1 + bucket - sketch->positive.first;
 		if (value > 0 && place <= sketch->negative.cells)
@@ -58,19 +56,10 @@ vsm_sketch_rank(const VsmSketch *sketch, double value)
 	return rank;
 }
 
-/* Within the relative error when all values have one sign; the same however the sketch was merged. */
-double
-vsm_sketch_sum(const VsmSketch *sketch)
-{
-	double		sum = 0;
-	VsmSketchCursor cursor;
-
-	for (vsm_sketch_begin(&cursor, sketch); vsm_sketch_next(&cursor);)
-		vsm_sketch_add_to_sum(&cursor, &sum);
-	return sum;
-}
-
-/* The values of one bucket, for a caller who walks himself. */
+/*
+ * Adds the values of the bucket.  A sum over the walk is within the relative error
+ * when all values have one sign.
+ */
 void
 vsm_sketch_add_to_sum(const VsmSketchCursor *cursor, double *sum)
 {
@@ -86,7 +75,7 @@ vsm_sketch_begin(VsmSketchCursor *cursor, const VsmSketch *sketch)
 	cursor->count = 0;
 }
 
-/* To the next bucket that holds values; false behind the last. */
+/* Moves to the next bucket that holds values; false after the last. */
 bool
 vsm_sketch_next(VsmSketchCursor *cursor)
 {
@@ -108,7 +97,10 @@ vsm_sketch_next(VsmSketchCursor *cursor)
 	return false;
 }
 
-/* The values of the bucket lie from lower to upper; the bound with the smaller magnitude is among them. */
+/*
+ * The values of the bucket lie from lower to upper; of the bounds, only the one
+ * with the smaller magnitude is in it.
+ */
 void
 vsm_sketch_bounds(const VsmSketchCursor *cursor, double *lower, double *upper)
 {
@@ -120,7 +112,8 @@ vsm_sketch_bounds(const VsmSketchCursor *cursor, double *lower, double *upper)
 	*lower = *upper = 0;
 	if (place == 0)
 		return;
-	bucket = place < 0 ? sketch->negative.first - 1 - (int32_t) place : sketch->positive.first + (int32_t) place - 1;
+	bucket = place < 0 ? sketch->negative.first - 1 - (int32_t) place
+					   : sketch->positive.first + (int32_t) place - 1;
 	*lower = sketch_lower_bound(bucket, multiplier);
 	*upper = sketch_lower_bound(bucket + 1, multiplier);
 	if (place < 0)

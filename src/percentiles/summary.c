@@ -2,10 +2,9 @@
  * summary.c
  *		Number, average and percentiles of durations.
  *
- * The rule of the percentiles is that of percentile_disc(): the smallest value
- * such that at least that share of the values is at or below it.  Exact ones are
- * selected from the durations themselves, 8 bytes each (values_select.c); the
- * others come from a sketch, within its relative error (sketch.c).  Number and
+ * The percentiles follow the rule of percentile_disc (rank.h).  Exact ones are
+ * selected from the durations themselves, which take 8 bytes each (values_select.c);
+ * the others come from a sketch, within its relative error (sketch.c).  Number and
  * average are exact in both cases.
  */
 #include "summary.h"
@@ -19,15 +18,19 @@
 #include "utils/typcache.h"
 
 #include "arguments.h"
-#include "vsm.h"
+#include "duration.h"
+#include "rank.h"
+#include "sketch_walk.h"
+
+/* Columns of vsm._duration_summary, from 0: n, avg, then the percentiles p50, p70, p85, p95. */
+#define FIRST_PERCENTILE	2
+#define COLUMNS				(FIRST_PERCENTILE + (int) lengthof(fractions))
 
 static const double fractions[] = {0.5, 0.7, 0.85, 0.95};
 
-#define FIRST_PERCENTILE	2	/* column of the result, from 0 */
-#define COLUMNS				(FIRST_PERCENTILE + (int) lengthof(fractions))
-
 static Interval *average(const VsmDurations *durations);
-static void put_percentiles(VsmDurations *durations, Datum *percentiles);
+static void put_sketched_percentiles(const VsmSketch *sketch, Datum *percentiles);
+static void put_exact_percentiles(VsmDurations *durations, Datum *percentiles);
 
 PG_FUNCTION_INFO_V1(vsm__summary_step);
 PG_FUNCTION_INFO_V1(vsm__summary_row);
@@ -60,7 +63,7 @@ vsm__summary_row(PG_FUNCTION_ARGS)
 										  get_fn_expr_rettype(fcinfo->flinfo)));
 }
 
-/* They live in context. */
+/* The durations live in context. */
 void
 vsm_durations_init(VsmDurations *durations, MemoryContext context, bool exact)
 {
@@ -89,12 +92,12 @@ vsm_durations_add(VsmDurations *durations, int64 us)
 		MemoryContextSwitchTo(old);
 	}
 	else
-		vsm_values_add(&durations->values, VSM_INT64_KEY(us));
+		vsm_values_add(&durations->values, vsm_int64_key(us));
 }
 
 /*
  * vsm_durations_summary
- *		A row of vsm._duration_summary: average and percentiles null without any.
+ *		A row of vsm._duration_summary; without durations, average and percentiles are null.
  */
 Datum
 vsm_durations_summary(VsmDurations *durations, Oid row_type)
@@ -112,7 +115,10 @@ vsm_durations_summary(VsmDurations *durations, Oid row_type)
 	if (durations->count > 0)
 	{
 		values[1] = IntervalPGetDatum(average(durations));
-		put_percentiles(durations, &values[FIRST_PERCENTILE]);
+		if (durations->sketch)
+			put_sketched_percentiles(durations->sketch, &values[FIRST_PERCENTILE]);
+		else
+			put_exact_percentiles(durations, &values[FIRST_PERCENTILE]);
 	}
 	row = HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 	ReleaseTupleDesc(desc);
@@ -129,15 +135,21 @@ average(const VsmDurations *durations)
 }
 
 static void
-put_percentiles(VsmDurations *durations, Datum *percentiles)
+put_sketched_percentiles(const VsmSketch *sketch, Datum *percentiles)
+{
+	for (int i = 0; i < (int) lengthof(fractions); i++)
+		percentiles[i] = IntervalPGetDatum(vsm_sketch_interval(vsm_sketch_percentile(sketch, fractions[i])));
+}
+
+static void
+put_exact_percentiles(VsmDurations *durations, Datum *percentiles)
 {
 	int64		ranks[lengthof(fractions)];
 	uint64		found[lengthof(fractions)];
 
 	for (int i = 0; i < (int) lengthof(fractions); i++)
-		ranks[i] = vsm_rank_of(fractions[i], durations->count);
-	if (!durations->sketch)
-		vsm_values_select(&durations->values, ranks, lengthof(fractions), found);
+		ranks[i] = (int64) vsm_percentile_rank(fractions[i], (uint64) durations->count) - 1;
+	vsm_values_select(&durations->values, ranks, lengthof(fractions), found);
 	for (int i = 0; i < (int) lengthof(fractions); i++)
-		percentiles[i] = IntervalPGetDatum(durations->sketch ? vsm_sketch_interval(vsm_sketch_percentile(durations->sketch, fractions[i])) : vsm_interval(VSM_INT64_OF_KEY(found[i])));
+		percentiles[i] = IntervalPGetDatum(vsm_interval(vsm_int64_of_key(found[i])));
 }

@@ -15,8 +15,8 @@ typedef struct VsmDurations
 	MemoryContext context;
 	int64		count;
 	int128		sum;			/* microseconds */
-	VsmValues	values;			/* unless there is a sketch */
-	VsmSketch  *sketch;			/* of seconds */
+	VsmSketch  *sketch;			/* of seconds; NULL: exact */
+	VsmValues	values;			/* microseconds, by vsm_int64_key(); when exact */
 } VsmDurations;
 
 extern void vsm_durations_init(VsmDurations *durations, MemoryContext context, bool exact);

@@ -1,85 +1,57 @@
 /*
  * values.h
- *		Many values, and those of given ranks among them.
+ *		Many values in memory or in a temporary file, and the selection of ranks among them.
  */
 #ifndef VSM_VALUES_H
 #define VSM_VALUES_H
 
 #include "postgres.h"
 
-#include <math.h>
-
-#include "fmgr.h"
+#include "datatype/timestamp.h"
 #include "storage/buffile.h"
-#include "storage/fileset.h"
-#include "utils/array.h"
-#include "utils/timestamp.h"
+#include "utils/float.h"
 
-#define VSM_MOST_FRACTIONS	10000	/* asked for at once */
-
-/* What the values of one aggregate take together, in all its groups; in bytes. */
+/* Bytes that the values of one aggregate take in memory, all its groups together. */
 typedef struct VsmValuesBudget
 {
 	Size		used;
 } VsmValuesBudget;
 
-/* A file on its way from a parallel worker to its leader. */
-typedef struct VsmHandover
-{
-	FileSet		place;
-	char		name[16];
-} VsmHandover;
-
 typedef struct VsmValues
 {
-	bool		intervals;		/* values are Interval; else uint64, in their order */
+	bool		intervals;		/* values are Interval; else uint64, which sort as the values do */
 	MemoryContext context;
-	VsmValuesBudget *budget;	/* NULL: all stay in memory */
-	int64		count;			/* of all */
+	VsmValuesBudget *budget;	/* NULL: all values stay in memory */
+	int64		count;			/* in memory and in the file */
 
-	/* those in memory */
+	/* in memory: the latest values */
 	int64		kept;
-	int64		room;
+	int64		room;			/* values that fit */
 	void	   *values;
 
-	/* those before them, in a file */
+	/* in the file: the values before those */
 	int64		spilled;
-	BufFile    *file;
-	bool		rewound;		/* it does not stand at its end */
-	VsmHandover *received;		/* it came from a worker */
+	BufFile    *file;			/* NULL: none */
 } VsmValues;
 
-/* The values, one piece after the other. */
+/* A pass over all values, piece by piece.  No value is added once the first pass has begun. */
 typedef struct VsmPieces
 {
 	VsmValues  *values;
-	int64		left;			/* in the file */
-	bool		at_memory;		/* the file's are through, and those in memory given */
+	int64		left;			/* values of the file that are still to come */
+	bool		memory_done;
 	void	   *buffer;
 } VsmPieces;
 
 extern void vsm_values_init(VsmValues *values, bool intervals, MemoryContext context, VsmValuesBudget *budget);
 extern void vsm_values_add(VsmValues *values, uint64 value);
 extern void vsm_values_add_interval(VsmValues *values, const Interval *value);
-extern void vsm_values_add_all(VsmValues *values, VsmValues *others);
 extern void vsm_values_select(VsmValues *values, const int64 *ranks, int nranks, void *found);
-extern void vsm_values_copy(VsmValues *values, void *into);
-extern Size vsm_values_bytes(const VsmValues *values);
 extern void vsm_values_close(VsmValues *values);
 
-extern void vsm_values_hand_over(VsmValues *values, VsmHandover *handover);
-extern void vsm_values_receive(VsmValues *values, const VsmHandover *handover, int64 count);
-extern void vsm_values_remove_received(VsmValues *values);
-extern void vsm_values_expect_handover(void);
-
-extern void vsm_values_begin(VsmPieces *pieces, VsmValues *values);
-extern int64 vsm_values_next(VsmPieces *pieces, void **piece);
-extern void vsm_values_end(VsmPieces *pieces);
-
-extern uint64 vsm_float8_key(double value);
-extern double vsm_float8_of_key(uint64 key);
-extern double vsm_require_fraction(double fraction);
-extern void vsm_require_few_fractions(const ArrayType *fractions);
+extern void vsm_pieces_begin(VsmPieces *pieces, VsmValues *values);
+extern int64 vsm_pieces_next(VsmPieces *pieces, void **piece);
+extern void vsm_pieces_end(VsmPieces *pieces);
 
 static inline Size
 vsm_value_size(const VsmValues *values)
@@ -87,18 +59,40 @@ vsm_value_size(const VsmValues *values)
 	return values->intervals ? sizeof(Interval) : sizeof(uint64);
 }
 
-/* An int64 as a value in its order, and back. */
-#define VSM_INT64_KEY(number)	((uint64) (number) ^ (UINT64CONST(1) << 63))
-#define VSM_INT64_OF_KEY(key)	((int64) ((key) ^ (UINT64CONST(1) << 63)))
+/* A number as an unsigned integer of the same order, and back. */
 
-/* The rank of percentile_disc, from 0: the smallest value such that at least that share is at or below it. */
-static inline int64
-vsm_rank_of(double fraction, int64 count)
+static inline uint64
+vsm_int64_key(int64 number)
 {
-	double		rank = ceil(fraction * (double) count);
+	return (uint64) number ^ (UINT64CONST(1) << 63);
+}
 
-	return rank < 1 ? 0 : rank >= (double) count ? count - 1
-												 : (int64) rank - 1;
+static inline int64
+vsm_int64_of_key(uint64 key)
+{
+	return (int64) (key ^ (UINT64CONST(1) << 63));
+}
+
+/* Every NaN has one key, the greatest: PostgreSQL sorts it last. */
+static inline uint64
+vsm_float8_key(double value)
+{
+	uint64		bits;
+
+	if (unlikely(isnan(value)))
+		value = get_float8_nan();
+	memcpy(&bits, &value, sizeof(bits));
+	return bits >> 63 ? ~bits : bits | UINT64CONST(1) << 63;
+}
+
+static inline double
+vsm_float8_of_key(uint64 key)
+{
+	uint64		bits = key >> 63 ? key & ~(UINT64CONST(1) << 63) : ~key;
+	double		value;
+
+	memcpy(&value, &bits, sizeof(value));
+	return value;
 }
 
 #endif							/* VSM_VALUES_H */

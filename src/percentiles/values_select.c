@@ -2,17 +2,18 @@
  * values_select.c
  *		The values of given ranks among many, without sorting.
  *
- * The range from the smallest to the greatest is divided into equal parts and the
- * values in each are counted; then only the parts that hold a wanted rank are
- * looked at, divided again when they still hold too many, or picked out and
- * searched by Hoare's selection.  That is two or three looks at each value, in the
- * order in which they lie, in memory or in the file; and never more than there
- * are bits in the range over log2 of the parts, whatever the distribution.
+ * The range from the smallest value to the greatest is divided into equal parts,
+ * and the values in each part are counted.  A part that holds a wanted rank is
+ * divided again if it holds many values; otherwise its values are picked out and
+ * searched by Hoare's selection.  That takes two or three passes over the values,
+ * in the order in which they lie in memory and in the file.  Whatever their
+ * distribution, the number of passes is at most the bits of the range divided by
+ * log2 of the number of parts.
  *
- * An interval is compared as the server compares them: a day 24 hours, a month
- * 30 days.  What is found is one of the intervals that were given.  Their keys have
- * up to 74 bits, but unless they lie more than 584,000 years apart, 64 bits tell how
- * far each is from the others.
+ * An interval is compared as the server compares intervals: a day has 24 hours, a
+ * month 30 days.  What is found is one of the intervals that were given.  Its key
+ * may have 74 bits, but the distance of two keys fits in 64 bits unless the
+ * intervals lie more than 584,000 years apart.
  */
 #include "values.h"
 
@@ -20,10 +21,10 @@
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
-#define MOST_PICKED		16384	/* values of a part that are picked out */
+#define MOST_PICKED		16384	/* values of one part that are picked out */
 #define MOST_PICKED_AT_ONCE (4 * MOST_PICKED)
 
-/* How the values are read. */
+/* What the keys of the values fit in. */
 typedef enum Kind
 {
 	NUMBERS,
@@ -31,7 +32,7 @@ typedef enum Kind
 	WIDE_INTERVALS				/* their differences do not fit in 64 bits */
 } Kind;
 
-/* A range of keys that holds some of the wanted ranks. */
+/* A range of keys that holds some of the wanted ranks, and what is known of it. */
 typedef struct Range
 {
 	Kind		kind;
@@ -39,34 +40,40 @@ typedef struct Range
 	int128		high;			/* inclusive */
 	int64		before;			/* values below low */
 	int64		inside;
-	const int64 *ranks;			/* wanted, of all values; ascending */
+	const int64 *ranks;			/* wanted; among all values, from 0, ascending */
 	int			nranks;
-	char	   *found;
-	void	   *picked;			/* the values themselves, when they are few */
+	char	   *found;			/* where the values of these ranks go */
+	void	   *picked;			/* its values, when they are few; else NULL */
 	int64		npicked;
-	struct Range *next;			/* to look at later */
+	struct Range *next;			/* the next range to look at */
 } Range;
 
 static void find_range(VsmValues *values, Range *range);
-static Range *divide(VsmValues *values, const Range *range, Range *later);
+static Range *divide_range(VsmValues *values, const Range *range, Range *later);
 static int	part_bits(int64 inside);
 static void count_parts(VsmValues *values, const Range *range, int shift, int64 *counts);
 static int	wanted_parts(const VsmValues *values, const Range *range, int shift, const int64 *counts, Range *parts);
-static void pick(VsmValues *values, const Range *range, int shift, int64 *slots, Range *parts, int nparts);
-static void search(VsmValues *values, const Range *range);
+static void pick_values(VsmValues *values, const Range *range, int shift, int64 *slots, Range *parts, int nparts);
+static void search_picked(VsmValues *values, const Range *range);
 static void first_with_key(VsmValues *values, int128 key, void *found);
 static void select_nth(VsmValues *values, void *array, int64 low, int64 high, int64 nth);
 
-/* Of the nth value of an array of intervals: the low 64 bits of its key. */
+static inline int64
+days_of(const Interval *interval)
+{
+	return (int64) interval->month * DAYS_PER_MONTH + interval->day;
+}
+
+/* The low 64 bits of the key of the nth interval of an array. */
 static inline uint64
 low_key_of(const void *array, int64 nth)
 {
 	const Interval *interval = (const Interval *) array + nth;
 
-	return (uint64) ((int64) interval->month * DAYS_PER_MONTH + interval->day) * (uint64) USECS_PER_DAY + (uint64) interval->time;
+	return (uint64) days_of(interval) * (uint64) USECS_PER_DAY + (uint64) interval->time;
 }
 
-/* Of the nth value of an array: a number in the order of the values. */
+/* The key of the nth value of an array: keys have the order of the values. */
 static inline int128
 key_of(const void *array, int64 nth, bool intervals)
 {
@@ -75,7 +82,7 @@ key_of(const void *array, int64 nth, bool intervals)
 	if (!intervals)
 		return (int128) ((const uint64 *) array)[nth];
 	interval = (const Interval *) array + nth;
-	return (int128) ((int64) interval->month * DAYS_PER_MONTH + interval->day) * USECS_PER_DAY + interval->time;
+	return (int128) days_of(interval) * USECS_PER_DAY + interval->time;
 }
 
 /*
@@ -83,7 +90,7 @@ key_of(const void *array, int64 nth, bool intervals)
  *		The values of some ranks, counted from 0.
  *
  * ranks are ascending, each less than the number of values.  found has room for
- * as many values.  The values stay as they are.
+ * a value of each rank.  The values stay as they are.
  */
 void
 vsm_values_select(VsmValues *values, const int64 *ranks, int nranks, void *found)
@@ -108,7 +115,7 @@ vsm_values_select(VsmValues *values, const int64 *ranks, int nranks, void *found
 		Range	   *next = range->next;
 
 		if (range->picked)
-			search(values, range);
+			search_picked(values, range);
 		else if (range->low == range->high)
 		{
 			first_with_key(values, range->low, range->found);
@@ -116,7 +123,7 @@ vsm_values_select(VsmValues *values, const int64 *ranks, int nranks, void *found
 				memcpy(range->found + i * vsm_value_size(values), range->found, vsm_value_size(values));
 		}
 		else
-			next = divide(values, range, next);
+			next = divide_range(values, range, next);
 		if (range->picked)
 			pfree(range->picked);
 		range = next;
@@ -145,13 +152,13 @@ extend_range(Range *range, const void *piece, int64 n, bool intervals)
 static void
 find_range(VsmValues *values, Range *range)
 {
-	VsmPieces		pieces;
+	VsmPieces	pieces;
 	void	   *piece;
 	int64		n;
 	bool		first = true;
 
-	vsm_values_begin(&pieces, values);
-	while ((n = vsm_values_next(&pieces, &piece)) > 0)
+	vsm_pieces_begin(&pieces, values);
+	while ((n = vsm_pieces_next(&pieces, &piece)) > 0)
 	{
 		if (first)
 			range->low = range->high = key_of(piece, 0, values->intervals);
@@ -161,14 +168,16 @@ find_range(VsmValues *values, Range *range)
 		else
 			extend_range(range, piece, n, false);
 	}
-	vsm_values_end(&pieces);
-	range->kind = !values->intervals ? NUMBERS : range->high - range->low <= (int128) PG_UINT64_MAX ? INTERVALS
-																									: WIDE_INTERVALS;
+	vsm_pieces_end(&pieces);
+	if (!values->intervals)
+		range->kind = NUMBERS;
+	else
+		range->kind = range->high - range->low <= (int128) PG_UINT64_MAX ? INTERVALS : WIDE_INTERVALS;
 }
 
-/* The values were picked. */
+/* The values of the range have been picked. */
 static void
-search(VsmValues *values, const Range *range)
+search_picked(VsmValues *values, const Range *range)
 {
 	Size		size = vsm_value_size(values);
 	int64		below = 0;
@@ -184,9 +193,9 @@ search(VsmValues *values, const Range *range)
 	}
 }
 
-/* The parts that hold a wanted rank, before those to look at later. */
+/* The parts of the range that hold a wanted rank, linked to the ranges to look at later. */
 static Range *
-divide(VsmValues *values, const Range *range, Range *later)
+divide_range(VsmValues *values, const Range *range, Range *later)
 {
 	int			bits = part_bits(range->inside);
 	int			shift = 0;
@@ -199,14 +208,17 @@ divide(VsmValues *values, const Range *range, Range *later)
 	count_parts(values, range, shift, counts);
 	nparts = wanted_parts(values, range, shift, counts, parts);
 	memset(counts, 0, sizeof(int64) << bits);
-	pick(values, range, shift, counts, parts, nparts);
+	pick_values(values, range, shift, counts, parts, nparts);
 	pfree(counts);
 	for (int i = 0; i < nparts; i++)
 		parts[i].next = i + 1 < nparts ? &parts[i + 1] : later;
 	return parts;
 }
 
-/* log2 of the number of parts: a few values in each when they are spread evenly; what a processor's cache holds. */
+/*
+ * log2 of the number of parts: some eight values in each if they are spread evenly,
+ * and counts that fit in a processor's cache.
+ */
 static int
 part_bits(int64 inside)
 {
@@ -215,10 +227,10 @@ part_bits(int64 inside)
 
 /*
  * part_of
- *		The part of a range that the nth value of an array falls in; -1: it is not in the range.
+ *		The part of a range that the nth value of an array falls in; -1: not in the range.
  *
- * In 64 bits, a value below the range is as far beyond its end as all values lie
- * apart, so one comparison tells both.
+ * The subtraction of a value below the range wraps around to a number greater than
+ * any in it, so one comparison finds values on either side of the range.
  */
 static pg_attribute_always_inline int64
 part_of(const Range *range, int shift, const void *array, int64 nth, Kind kind)
@@ -231,7 +243,8 @@ part_of(const Range *range, int shift, const void *array, int64 nth, Kind kind)
 	}
 	else
 	{
-		uint64		offset = (kind == NUMBERS ? ((const uint64 *) array)[nth] : low_key_of(array, nth)) - (uint64) range->low;
+		uint64		key = kind == NUMBERS ? ((const uint64 *) array)[nth] : low_key_of(array, nth);
+		uint64		offset = key - (uint64) range->low;
 
 		return offset <= (uint64) (range->high - range->low) ? (int64) (offset >> shift) : -1;
 	}
@@ -252,22 +265,22 @@ count_piece(const Range *range, int shift, int64 *counts, const void *piece, int
 static void
 count_parts(VsmValues *values, const Range *range, int shift, int64 *counts)
 {
-	VsmPieces		pieces;
+	VsmPieces	pieces;
 	void	   *piece;
 	int64		n;
 
-	vsm_values_begin(&pieces, values);
-	while ((n = vsm_values_next(&pieces, &piece)) > 0)
+	vsm_pieces_begin(&pieces, values);
+	while ((n = vsm_pieces_next(&pieces, &piece)) > 0)
 		if (range->kind == NUMBERS)
 			count_piece(range, shift, counts, piece, n, NUMBERS);
 		else if (range->kind == INTERVALS)
 			count_piece(range, shift, counts, piece, n, INTERVALS);
 		else
 			count_piece(range, shift, counts, piece, n, WIDE_INTERVALS);
-	vsm_values_end(&pieces);
+	vsm_pieces_end(&pieces);
 }
 
-/* The parts that hold wanted ranks, in their order; there is room for one of each rank. */
+/* Puts the parts that hold wanted ranks into parts, in order; there is room for one part a rank. */
 static int
 wanted_parts(const VsmValues *values, const Range *range, int shift, const int64 *counts, Range *parts)
 {
@@ -298,7 +311,10 @@ wanted_parts(const VsmValues *values, const Range *range, int shift, const int64
 	return nparts;
 }
 
-/* In the slot of a part: from 1, the place in parts of those whose values are picked; else 0. */
+/*
+ * slots has an entry for each part: 0, or the number, from 1, of the element of
+ * parts that takes its values.
+ */
 static pg_attribute_always_inline void
 pick_piece(const Range *range, int shift, const int64 *slots, Range *parts, const void *piece, int64 n, Kind kind)
 {
@@ -317,12 +333,12 @@ pick_piece(const Range *range, int shift, const int64 *slots, Range *parts, cons
 	}
 }
 
-/* Pick the values of the small parts out, in one look.  slots: one of each part, 0. */
+/* Picks out the values of the small parts in one pass.  slots has a 0 for each part. */
 static void
-pick(VsmValues *values, const Range *range, int shift, int64 *slots, Range *parts, int nparts)
+pick_values(VsmValues *values, const Range *range, int shift, int64 *slots, Range *parts, int nparts)
 {
 	int64		total = 0;
-	VsmPieces		pieces;
+	VsmPieces	pieces;
 	void	   *piece;
 	int64		n;
 
@@ -336,42 +352,42 @@ pick(VsmValues *values, const Range *range, int shift, int64 *slots, Range *part
 	}
 	if (total == 0)
 		return;
-	vsm_values_begin(&pieces, values);
-	while ((n = vsm_values_next(&pieces, &piece)) > 0)
+	vsm_pieces_begin(&pieces, values);
+	while ((n = vsm_pieces_next(&pieces, &piece)) > 0)
 		if (range->kind == NUMBERS)
 			pick_piece(range, shift, slots, parts, piece, n, NUMBERS);
 		else if (range->kind == INTERVALS)
 			pick_piece(range, shift, slots, parts, piece, n, INTERVALS);
 		else
 			pick_piece(range, shift, slots, parts, piece, n, WIDE_INTERVALS);
-	vsm_values_end(&pieces);
+	vsm_pieces_end(&pieces);
 }
 
-/* There is one. */
+/* Finds the first value with the key, which exists. */
 static void
 first_with_key(VsmValues *values, int128 key, void *found)
 {
-	VsmPieces		pieces;
+	VsmPieces	pieces;
 	void	   *piece;
 	int64		n;
 
-	vsm_values_begin(&pieces, values);
-	while ((n = vsm_values_next(&pieces, &piece)) > 0)
+	vsm_pieces_begin(&pieces, values);
+	while ((n = vsm_pieces_next(&pieces, &piece)) > 0)
 		for (int64 i = 0; i < n; i++)
 			if (key_of(piece, i, values->intervals) == key)
 			{
 				memcpy(found, (char *) piece + i * vsm_value_size(values), vsm_value_size(values));
-				vsm_values_end(&pieces);
+				vsm_pieces_end(&pieces);
 				return;
 			}
-	elog(ERROR, "a value has gone while it was looked for");
+	elog(ERROR, "no value has the key that was counted");
 }
 
 /*
  * select_nth
- *		Put the nth smallest in its place, none greater before it.
+ *		Put the nth smallest value in its place, with no greater value before it.
  *
- * Hoare's selection on array[low..high]; many equal values divide evenly.
+ * Hoare's selection on array[low..high].  Equal values are divided evenly.
  */
 static pg_attribute_always_inline void
 select_nth_of(void *array, int64 low, int64 high, int64 nth, bool intervals)
@@ -410,7 +426,7 @@ select_nth_of(void *array, int64 low, int64 high, int64 nth, bool intervals)
 			left++;
 			right--;
 		}
-		/* [low..right] <= pivot <= [left..high]; what lies between equals it */
+		/* [low..right] <= pivot <= [left..high], and the values between equal the pivot */
 		if (nth <= right)
 			high = right;
 		else if (nth >= left)

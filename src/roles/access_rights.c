@@ -2,15 +2,15 @@
  * access_rights.c
  *		Granting and revoking what vsm.grant_access() gives.
  *
- * The tables' owner may have the rights granted, and the owner of the schemas
- * grants them.  Who grants matters in a dump: it repeats a grant by somebody
- * else than the object's owner in his name, and he has no grant option in a
- * copy that another role has restored.
+ * The tables' owner asks for the rights, and the owner of the schemas grants them.
+ * The grantor matters in a dump: a grant by another role than the object's owner
+ * is repeated in that role's name, and the role has no grant option in a copy that
+ * somebody else has restored.
  *
- * The owner of the schemas is a superuser (the bootstrap one, where the
- * extension was created by a role that is none).  So what runs here as he is
- * fixed: GRANT or REVOKE of what vsm._rights_of_level() says, which is his
- * function, and the role's quoted name.
+ * The owner of the schemas is a superuser (the bootstrap one, if the extension was
+ * created by a role that is not a superuser).  So the statements that run here as
+ * that superuser are fixed: GRANT or REVOKE of the rights that the superuser's
+ * function vsm._rights_of_level() returns, and the role's quoted name.
  */
 #include "postgres.h"
 
@@ -27,6 +27,7 @@
 
 #include "errors.h"
 #include "owner.h"
+#include "trigger_guard.h"
 
 static void require_tables_owner(void);
 static void refuse_owners(Oid role);
@@ -67,14 +68,14 @@ vsm__grant_rights(PG_FUNCTION_ARGS)
 /*
  * vsm._revoke_rights(role regrole, kept_level text) -> void; null: nothing is kept
  *
- * In a database that the tables' owner has restored, the grants on schemas and
- * views are his, and nobody but he can revoke them.
+ * In a database that the tables' owner has restored, that owner granted the rights
+ * on schemas and views, and no other role can revoke them.
  */
 Datum
 vsm__revoke_rights(PG_FUNCTION_ARGS)
 {
 	Oid			role = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
-	Oid			grantors[2] = {schemas_owner(), vsm_tables_owner()};
+	Oid			grantors[2] = {schemas_owner(), vsm_owner_of(vsm_relation(VSM_TABLE_ITEMS))};
 
 	require_tables_owner();
 	refuse_owners(role);
@@ -90,19 +91,19 @@ vsm__revoke_rights(PG_FUNCTION_ARGS)
 static void
 require_tables_owner(void)
 {
-	if (!has_privs_of_role(GetUserId(), vsm_tables_owner()))
+	if (!has_privs_of_role(GetUserId(), vsm_owner_of(vsm_relation(VSM_TABLE_ITEMS))))
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				errmsg("permission denied to grant access"),
-				errdetail("It takes the rights of the owner of the tables of vsm."),
+				errdetail("Granting access needs the rights of the owner of vsm's tables."),
 				errhint("Ask the owner, who created the extension."));
 }
 
-/* Whoever owns the tables or the schemas has all rights by that, and the extension stops working without them. */
+/* An owner of the tables or schemas has all rights by that; without them the extension would stop working. */
 static void
 refuse_owners(Oid role)
 {
-	if (role == vsm_tables_owner() || role == schemas_owner())
+	if (role == vsm_owner_of(vsm_relation(VSM_TABLE_ITEMS)) || role == schemas_owner())
 		ereport(ERROR,
 				errcode(VSM_UNPROCESSABLE),
 				errmsg("the access of role \"%s\" cannot be changed", GetUserNameFromId(role, false)),
@@ -132,13 +133,13 @@ quoted_role(Oid role)
 	if (name == NULL)
 		ereport(ERROR,
 				errcode(ERRCODE_UNDEFINED_OBJECT),
-				errmsg("there is no such role"),
+				errmsg("role does not exist"),
 				errdetail("No role has the object id %u.", role),
-				errhint("Give the name of a role; CREATE ROLE makes one."));
+				errhint("Give the name of a role; CREATE ROLE creates one."));
 	return pstrdup(quote_identifier(name));
 }
 
-/* Returns how many rights there were. */
+/* Grant or revoke, as that role, the rights that the query returns; how many? */
 static uint64
 for_each_right(Oid grantor, const char *query, Datum level, const char *verb, const char *preposition, const char *role)
 {

@@ -1,19 +1,16 @@
 /*
  * on_behalf.c
- *		What a role asks for and the tables' owner does.
+ *		Work that a role asks for and the tables' owner does.
  *
- * An import, or a refresh of the figures that are kept, writes where the caller
- * has no right to, and must see all rows of its stream.  A SECURITY DEFINER
- * function cannot tell who called it, so what such a caller may do is checked
- * here, with his rights and his access to the stream, before the owner's part
- * begins.  That part is PL/pgSQL without rights of its own: called directly it
- * does what its caller may do, which is nothing.
+ * An import, or a refresh of kept figures, writes to tables on which the caller
+ * has no rights, and must see all rows of its stream.  A SECURITY DEFINER function
+ * cannot tell who called it.  So the functions here check the caller's rights and
+ * access to the stream, and then run the owner's part as the owner.  That part is
+ * PL/pgSQL without rights of its own: called directly, it can do only what its
+ * caller may do.
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -21,19 +18,17 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "errors.h"
 #include "owner.h"
 #include "stream_access.h"
-#include "vsm.h"
+#include "trigger_guard.h"
 
-static void require_right(const char *table, AclMode right);
+static void require_right(VsmRelation table, AclMode right);
 static void require_stream(FunctionCallInfo fcinfo, VsmLevel level);
 static void require_definer(FunctionCallInfo fcinfo);
 static Datum run_as_owner(FunctionCallInfo fcinfo, const char *query, int nargs, Oid *types, Datum *values, const char *nulls);
-static Oid	our_table(const char *name);
 static Datum name_of_user(void);
 
 PG_FUNCTION_INFO_V1(vsm__import_begin);
@@ -44,7 +39,7 @@ PG_FUNCTION_INFO_V1(vsm__stage_id_used);
 
 /*
  * vsm._import_begin(stream text, on_error text) -> text
- *		First step of an import: makes the table for its rows; returns the stream's time zone.
+ *		First step of an import: creates the table for its rows; returns the stream's time zone.
  *
  * PT404: stream; PT422: on_error; 42501: no right to create items, or none in that stream.
  */
@@ -55,17 +50,18 @@ vsm__import_begin(PG_FUNCTION_ARGS)
 	Datum		values[3] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), name_of_user()};
 	char		nulls[4] = {PG_ARGISNULL(0) ? 'n' : ' ', PG_ARGISNULL(1) ? 'n' : ' ', ' ', '\0'};
 
-	require_right("work_items", ACL_INSERT);
-	require_right("work_items", ACL_UPDATE);	/* events of items that are there move them */
+	require_right(VSM_TABLE_ITEMS, ACL_INSERT);
+	require_right(VSM_TABLE_ITEMS, ACL_UPDATE);	/* events of existing items move them */
 	require_stream(fcinfo, VSM_WRITER);
 	return run_as_owner(fcinfo, "SELECT vsm._import_prepare($1, $2, $3)", 3, types, values, nulls);
 }
 
 /*
  * vsm._import_apply(stream text, source text, create_stages boolean, on_error text) -> vsm.import_result
- *		Second step: imports what pg_temp.vsm_import holds.
+ *		Second step of an import: imports the rows of pg_temp.vsm_import.
  *
- * create_stages takes the right to define the stream; types it adds for those who may define all streams.
+ * create_stages needs the right to define the stream; the import then adds types
+ * only for a role that may define all streams.
  */
 Datum
 vsm__import_apply(PG_FUNCTION_ARGS)
@@ -75,8 +71,8 @@ vsm__import_apply(PG_FUNCTION_ARGS)
 	char		nulls[6] = {PG_ARGISNULL(0) ? 'n' : ' ', PG_ARGISNULL(1) ? 'n' : ' ', PG_ARGISNULL(2) ? 'n' : ' ',
 	PG_ARGISNULL(3) ? 'n' : ' ', ' ', '\0'};
 
-	require_right("work_items", ACL_INSERT);
-	require_right("work_items", ACL_UPDATE);
+	require_right(VSM_TABLE_ITEMS, ACL_INSERT);
+	require_right(VSM_TABLE_ITEMS, ACL_UPDATE);
 	require_stream(fcinfo, VSM_WRITER);
 	if (!PG_ARGISNULL(2) && PG_GETARG_BOOL(2))
 		require_definer(fcinfo);
@@ -92,26 +88,26 @@ vsm_refresh_flow_metrics(PG_FUNCTION_ARGS)
 	Datum		values[3] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), PG_GETARG_DATUM(2)};
 	char		nulls[4] = {PG_ARGISNULL(0) ? 'n' : ' ', PG_ARGISNULL(1) ? 'n' : ' ', PG_ARGISNULL(2) ? 'n' : ' ', '\0'};
 
-	require_right("flow_metrics", ACL_DELETE);
+	require_right(VSM_TABLE_METRICS, ACL_DELETE);
 	require_stream(fcinfo, VSM_WRITER);
 	return run_as_owner(fcinfo, "SELECT vsm._refresh_flow_metrics($1, $2, $3)", 3, types, values, nulls);
 }
 
-/* vsm._prepare() -> void: the default stream when there is no stream, as the first item in it would make it */
+/* vsm._prepare() -> void: defines the default stream, as its first item would */
 Datum
 vsm__prepare(PG_FUNCTION_ARGS)
 {
 	if (!vsm_any_stage() && vsm_may(VSM_WRITER, "default"))
 	{
-		require_right("work_items", ACL_INSERT);
+		require_right(VSM_TABLE_ITEMS, ACL_INSERT);
 		(void) run_as_owner(fcinfo, "SELECT vsm._seed_default()", 0, NULL, NULL, NULL);
 	}
 	PG_RETURN_VOID();
 }
 
 /*
- * vsm._stage_id_used(stage_id bigint) -> boolean: do the totals remember a stage of that id?
- *		For those who may add stages: a stage of another stream may have had the id.
+ * vsm._stage_id_used(stage_id bigint) -> boolean
+ *		Do the totals remember a stage of that id?  It may have been one of another stream.
  */
 Datum
 vsm__stage_id_used(PG_FUNCTION_ARGS)
@@ -119,22 +115,23 @@ vsm__stage_id_used(PG_FUNCTION_ARGS)
 	Oid			types[1] = {INT8OID};
 	Datum		values[1] = {PG_GETARG_DATUM(0)};
 
-	require_right("stages", ACL_INSERT);
+	require_right(VSM_TABLE_STAGES, ACL_INSERT);
 	return run_as_owner(fcinfo, "SELECT EXISTS (SELECT FROM vsm._totals_kept k WHERE $1 IN (k.a, CASE k.kind WHEN 3 THEN k.b END))",
 						1, types, values, NULL);
 }
 
-/* What the caller may do with one of our tables. */
+/* Raise an error unless the caller has the right on the table. */
 static void
-require_right(const char *table, AclMode right)
+require_right(VsmRelation table, AclMode right)
 {
-	AclResult	result = pg_class_aclcheck(our_table(table), GetUserId(), right);
+	Oid			relid = vsm_relation(table);
+	AclResult	result = pg_class_aclcheck(relid, GetUserId(), right);
 
 	if (result != ACLCHECK_OK)
-		aclcheck_error(result, OBJECT_TABLE, table);
+		aclcheck_error(result, OBJECT_TABLE, get_rel_name(relid));
 }
 
-/* The first argument is the stream; without one the owner's part says what is missing. */
+/* The first argument is the stream; if it is null, the owner's part raises the error. */
 static void
 require_stream(FunctionCallInfo fcinfo, VsmLevel level)
 {
@@ -147,7 +144,7 @@ require_definer(FunctionCallInfo fcinfo)
 {
 	const char *user = GetUserNameFromId(GetUserId(), false);
 
-	if (pg_class_aclcheck(our_table("stages"), GetUserId(), ACL_INSERT) != ACLCHECK_OK)
+	if (pg_class_aclcheck(vsm_relation(VSM_TABLE_STAGES), GetUserId(), ACL_INSERT) != ACLCHECK_OK)
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				errmsg("role \"%s\" may not define stages and types", user),
@@ -156,11 +153,11 @@ require_definer(FunctionCallInfo fcinfo)
 	require_stream(fcinfo, VSM_ADMIN);
 }
 
-/* The query's one value; SQL null too. */
+/* Returns the one value of the query's one row. */
 static Datum
 run_as_owner(FunctionCallInfo fcinfo, const char *query, int nargs, Oid *types, Datum *values, const char *nulls)
 {
-	VsmOwner	before = vsm_become_owner(vsm_tables_owner());
+	VsmOwner	before = vsm_become_owner(vsm_owner_of(vsm_relation(VSM_TABLE_ITEMS)));
 	Datum		result;
 	Form_pg_attribute attribute;
 
@@ -175,19 +172,6 @@ run_as_owner(FunctionCallInfo fcinfo, const char *query, int nargs, Oid *types, 
 	SPI_finish();
 	vsm_leave_owner(before);
 	return result;
-}
-
-static Oid
-our_table(const char *name)
-{
-	Oid			table = get_relname_relid(name, get_namespace_oid("vsm", false));
-
-	if (!OidIsValid(table))
-		ereport(ERROR,
-				errcode(ERRCODE_UNDEFINED_TABLE),
-				errmsg("table \"vsm.%s\" does not exist", name),
-				errhint("Run CREATE EXTENSION vsm in this database."));
-	return table;
 }
 
 static Datum

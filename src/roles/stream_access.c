@@ -2,28 +2,25 @@
  * stream_access.c
  *		Which streams a role may see, write and define.
  *
- * vsm.stream_access has a row for each grant of vsm.grant_access(): role,
- * stream (null: all) and level.  A role is limited to the streams of its rows,
- * its own and those of roles whose rights it has.  One without any row is not
- * limited: what it may do is what it was granted on the tables.  Nor are those
- * whom row security does not hold: superusers, roles with BYPASSRLS, and
- * whoever has the rights of the tables' owner.
+ * vsm.stream_access has a row for each grant of vsm.grant_access(): role, stream
+ * (null: all) and level.  A role is limited to the streams of its rows, which are
+ * its own and those of roles whose rights it has.  A role without any row is not
+ * limited: plain grants on the tables say what it may do.  Roles that bypass row
+ * security are not limited either: superusers, roles with BYPASSRLS, and roles
+ * with the rights of the tables' owner.
  *
- * In a view, rights on the tables are those of the view's owner, but the role
- * that is asked about here is who reads the view.  A limited role must not be
- * able to lend its rights to one without rows, for whom they would be rights on
- * all streams.  So who has no row needs the right on the table himself.
+ * In a view, rights on the tables are those of the view's owner, but the current
+ * user here is the reader of the view.  A limited role must not be able to lend
+ * its rights to a role without rows, which would see all streams.  So a role
+ * without rows needs the right on the table itself.
  *
- * Row policies ask here for each row, so what follows for a role is kept until
- * the rows or the memberships change.  The answers are about the current user
- * and nobody else, so anybody may ask.
+ * Row policies call these functions for each row, so the access of a role is kept
+ * until the rows or the memberships change.  The answers concern the current user
+ * only, so anybody may call.
  */
 #include "stream_access.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_class.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -36,16 +33,16 @@
 
 #include "errors.h"
 #include "owner.h"
-#include "vsm.h"
+#include "trigger_guard.h"
 
-/* SELECT, INSERT, UPDATE and DELETE, as far as the role has them on the whole table. */
+/* Which of SELECT, INSERT, UPDATE and DELETE a role has on a whole table. */
 typedef struct TableRights
 {
 	Oid			table;
 	AclMode		rights;
 } TableRights;
 
-#define KEPT_TABLES 12			/* more than have policies */
+#define KEPT_TABLES 12			/* nine tables have policies; others are not kept */
 #define ACL_WRITE (ACL_INSERT | ACL_UPDATE | ACL_DELETE)
 
 typedef struct Access
@@ -65,8 +62,8 @@ static HTAB *accesses = NULL;	/* by role */
 static Access *last_access = NULL;	/* in it, of the role that asked last */
 static uint64 accesses_generation = 0;	/* of the rows they follow from */
 static bool roles_changed = true;
-static TimestampTz news_heard_at = 0;	/* start of the statement that last asked what others have changed */
-static Oid	asked_tables[KEPT_TABLES];	/* of whose rights anything is kept */
+static TimestampTz news_heard_at = 0;	/* start of the statement that last read invalidations */
+static Oid	asked_tables[KEPT_TABLES];	/* whose rights are kept */
 static int	nasked_tables = 0;
 
 static inline Access *access_of_user(void);
@@ -77,7 +74,7 @@ static bool has_right(Access *access, Oid table, AclMode right);
 static bool watch_table(Oid table);
 static void refuse_borrowed_right(Oid table);
 static void forget_accesses(void);
-static void find_access(Access *access, const VsmGrant *grants, int count);
+static void compute_access(Access *access, const VsmGrant *grants, int count);
 static bool passes_row_security(Oid role);
 static void memberships_changed(Datum arg, int cache, uint32 hash);
 static void relation_changed(Datum arg, Oid relid);
@@ -133,7 +130,7 @@ vsm__has_rights_of(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(OidIsValid(role) && has_privs_of_role(GetUserId(), role));
 }
 
-/* Of a row policy: the stream is argument 0, the table argument 1. */
+/* Answers a row policy: the stream is argument 0, the table argument 1. */
 static bool
 may_on_table(FunctionCallInfo fcinfo, VsmLevel level, AclMode right)
 {
@@ -150,7 +147,7 @@ may_on_table(FunctionCallInfo fcinfo, VsmLevel level, AclMode right)
 	return true;
 }
 
-/* Argument 2 is the policy's command; any other text is one that nobody has the right to. */
+/* The right to the policy's command, which is argument 2; no right for any other text. */
 static AclMode
 right_to_write(FunctionCallInfo fcinfo)
 {
@@ -172,8 +169,11 @@ right_to_write(FunctionCallInfo fcinfo)
 }
 
 /*
- * Has the role that right on the table?  On columns does not count: in another role's view a query may use all columns,
- * and a policy cannot tell which.
+ * has_right
+ *		Has the role that right on the whole table?
+ *
+ * Rights on columns do not count: through another role's view, a query may use
+ * all columns, and a policy cannot tell which.
  */
 static bool
 has_right(Access *access, Oid table, AclMode right)
@@ -186,13 +186,13 @@ has_right(Access *access, Oid table, AclMode right)
 		if (access->tables[i].table == table)
 			return (access->tables[i].rights & right) != 0;
 	has = pg_class_aclmask(table, access->role, ACL_SELECT | ACL_WRITE, ACLMASK_ALL);
-	/* what was looked up while rights changed is not kept, nor is that of tables which are not ours */
+	/* not kept if rights changed during the look-up, or if there is no place */
 	if (!roles_changed && access->ntables < KEPT_TABLES && watch_table(table))
 		access->tables[access->ntables++] = (TableRights){.table = table, .rights = has};
 	return (has & right) != 0;
 }
 
-/* Relation changes are told of these; false when there is no place for it. */
+/* Have relation_changed() look at this table; false if there is no place for it. */
 static bool
 watch_table(Oid table)
 {
@@ -205,7 +205,7 @@ watch_table(Oid table)
 	return true;
 }
 
-/* One comes to a table without a right on all of it by a right on columns, or in a view of somebody else. */
+/* Without a right on the whole table, a role gets here by a right on columns, or through another role's view. */
 static void
 refuse_borrowed_right(Oid table)
 {
@@ -221,7 +221,7 @@ refuse_borrowed_right(Oid table)
 
 /*
  * vsm_may
- *		Has the current user that level of access to the stream?  NULL: to all streams.
+ *		Has the current user that level of access to the stream, or with NULL to all streams?
  */
 bool
 vsm_may(VsmLevel level, const char *stream)
@@ -238,9 +238,9 @@ vsm_may(VsmLevel level, const char *stream)
 
 /*
  * vsm_may_see_stage
- *		Has the current user access to the stage's stream, for what is no row of a table: counters.
+ *		May the current user see the stage's stream?  For counters, which no policy protects.
  *
- * A stage that is not defined is nobody's: who is limited does not see it.
+ * A limited role does not see a stage that is not defined.
  */
 bool
 vsm_may_see_stage(int64 stage_id)
@@ -254,7 +254,7 @@ vsm_may_see_stage(int64 stage_id)
 	return stage && vsm_may(VSM_READER, stage->stream);
 }
 
-/* The stage, as if those of other streams were not defined. */
+/* The stage, or NULL if the user may not see its stream. */
 const VsmStage *
 vsm_visible_stage(int64 stage_id)
 {
@@ -263,7 +263,9 @@ vsm_visible_stage(int64 stage_id)
 
 /*
  * vsm_told_stage
- *		The stage of an id that the caller gives; 42501 when he may not read stages at all.
+ *		The stage of an id that the caller gives; NULL if its stream is hidden from the user.
+ *
+ * Raises 42501 if the user may not read stages at all.
  */
 const VsmStage *
 vsm_told_stage(int64 stage_id)
@@ -289,7 +291,7 @@ vsm_require_reading(Oid table)
  * vsm_require_access
  *		Raise the error of a stream that the current user may not write or define.
  *
- * One that he may not even see is said not to be there, as the tables do.
+ * A stream that the user may not see gets the error of one that does not exist.
  */
 void
 vsm_require_access(VsmLevel level, const char *stream)
@@ -312,10 +314,10 @@ vsm_require_access(VsmLevel level, const char *stream)
 
 /*
  * access_of_user
- *		Asked for each row: a few comparisons while nothing has changed.
+ *		The access of the current user: a few comparisons while nothing has changed.
  *
- * A transaction that holds its locks already gets no news of what others
- * committed, so each statement asks for them once.
+ * A transaction that already holds its locks reads no invalidations, so each
+ * statement reads them once.
  */
 static inline Access *
 access_of_user(void)
@@ -325,7 +327,7 @@ access_of_user(void)
 		news_heard_at = GetCurrentStatementStartTimestamp();
 		AcceptInvalidationMessages();
 	}
-	if (last_access && last_access->role == GetUserId() && !roles_changed && vsm_definitions_valid &&
+	if (last_access && last_access->role == GetUserId() && !roles_changed &&
 		accesses_generation == vsm_definitions_generation)
 		return last_access;
 	return look_up_access(GetUserId());
@@ -350,12 +352,12 @@ look_up_access(Oid role)
 	{
 		Access		fresh = {.role = role};
 
-		/* looks into catalogs, so an error or an invalidation may come in between */
-		find_access(&fresh, grants, count);
+		/* reads catalogs, which may raise an error or process an invalidation */
+		compute_access(&fresh, grants, count);
 		access = hash_search(accesses, &role, HASH_ENTER, &found);
 		*access = fresh;
 	}
-	/* a membership that changed meanwhile: this answer is as good as one a moment before, and not kept */
+	/* if a membership changed during the look-up, the answer is outdated and not kept */
 	last_access = roles_changed ? NULL : access;
 	return access;
 }
@@ -375,12 +377,13 @@ forget_accesses(void)
 	MemoryContextReset(access_context);
 	last_access = NULL;
 	info.hcxt = access_context;
+	/* a session acts as a few roles; the table grows */
 	accesses = hash_create("vsm stream access", 16, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	roles_changed = false;
 }
 
 static void
-find_access(Access *access, const VsmGrant *grants, int count)
+compute_access(Access *access, const VsmGrant *grants, int count)
 {
 	access->exempt = passes_row_security(access->role);
 	if (access->exempt)
@@ -402,11 +405,11 @@ find_access(Access *access, const VsmGrant *grants, int count)
 	}
 }
 
-/* As the server's check_enable_rls() sees the owner's tables. */
+/* As the server's check_enable_rls() decides for the owner's tables. */
 static bool
 passes_row_security(Oid role)
 {
-	return has_bypassrls_privilege(role) || has_privs_of_role(role, vsm_tables_owner());
+	return has_bypassrls_privilege(role) || has_privs_of_role(role, vsm_owner_of(vsm_relation(VSM_TABLE_ITEMS)));
 }
 
 /* Syscache callback: only marks, since it may come at any time. */
@@ -416,7 +419,7 @@ memberships_changed(Datum arg, int cache, uint32 hash)
 	roles_changed = true;
 }
 
-/* Relcache callback, of a GRANT or REVOKE too. */
+/* Relcache callback: GRANT and REVOKE invalidate too. */
 static void
 relation_changed(Datum arg, Oid relid)
 {

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sketch.h"
+#include "percentiles/sketch.h"
+#include "percentiles/sketch_change.h"
+#include "percentiles/sketch_walk.h"
 
 #define MOST_BYTES	100000		/* that are worth the time */
 
@@ -79,16 +81,18 @@ read_all(const VsmSketch *sketch)
 	VsmSketchCursor cursor;
 	double		lower;
 	double		upper;
+	double		sum = 0;
 	int			left = 10;
 
 	for (double fraction = 0; fraction <= 1; fraction += 0.5)
 		(void) vsm_sketch_percentile(sketch, fraction);
 	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
 		(void) vsm_sketch_rank(sketch, values[i]);
-	if (sketch->negative.cells + sketch->positive.cells < 20)
-		(void) vsm_sketch_sum(sketch);
 	for (vsm_sketch_begin(&cursor, sketch); left-- > 0 && vsm_sketch_next(&cursor);)
+	{
 		vsm_sketch_bounds(&cursor, &lower, &upper);
+		vsm_sketch_add_to_sum(&cursor, &sum);
+	}
 	(void) vsm_sketch_is_least(sketch);
 	(void) vsm_sketch_equal(sketch, sketch);
 }

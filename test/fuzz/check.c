@@ -85,6 +85,7 @@ fuzz_walk(const VsmSketch *sketch)
 	VsmSketchCursor cursor;
 	uint64		count = 0;
 	double		before = -INFINITY;
+	double		sum = 0;
 	double		gamma = (1 + sketch->rel_error) / (1 - sketch->rel_error);
 
 	if (sketch->negative.cells + sketch->positive.cells > MOST_CELLS)
@@ -97,6 +98,7 @@ fuzz_walk(const VsmSketch *sketch)
 		double		outer;
 
 		vsm_sketch_bounds(&cursor, &lower, &upper);
+		vsm_sketch_add_to_sum(&cursor, &sum);
 		inner = lower < 0 ? -upper : lower;
 		outer = lower < 0 ? -lower : upper;
 		fuzz_require(before <= lower && lower <= upper, "buckets ascend");
@@ -112,5 +114,4 @@ fuzz_walk(const VsmSketch *sketch)
 		fuzz_require(vsm_sketch_percentile(sketch, 0) <= vsm_sketch_percentile(sketch, 0.5) &&
 					 vsm_sketch_percentile(sketch, 0.5) <= vsm_sketch_percentile(sketch, 1) &&
 					 vsm_sketch_percentile(sketch, 1) <= before, "percentiles ascend");
-	(void) vsm_sketch_sum(sketch);
 }

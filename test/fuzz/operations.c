@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sketch.h"
-#include "sketch_bucket.h"
+#include "percentiles/sketch.h"
+#include "percentiles/sketch_change.h"
+#include "percentiles/sketch_walk.h"
+#include "percentiles/sketch_bucket.h"
 
 #define SKETCHES	3
 #define MOST_PLACES 600

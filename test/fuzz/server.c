@@ -1,6 +1,6 @@
 /*
  * server.c
- *		The functions of the server that src/percentiles/sketch_type.c calls, as far as it can tell.
+ *		The functions of the server that src/percentiles/sketch_{sql,type,operators}.c call, as far as they can tell.
  */
 #include "server.h"
 
@@ -12,7 +12,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
-#include "vsm.h"
+#include "duration.h"
 
 /* Each piece of memory, in a list; its bytes follow. */
 typedef union Piece
@@ -287,7 +287,7 @@ hash_bytes(const unsigned char *k, int keylen)
 	return hash;
 }
 
-/* Of src/figures/duration.c. */
+/* Of src/duration.c. */
 Interval *
 vsm_interval(int64 us)
 {

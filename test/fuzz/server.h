@@ -1,6 +1,6 @@
 /*
  * server.h
- *		What src/percentiles/sketch_type.c needs of the server, outside of one; and what the fuzzers share.
+ *		What src/percentiles/sketch_{sql,type,operators}.c need of the server, outside of one; and what the fuzzers share.
  *
  * The headers are the server's own, so types, macros and inline functions are
  * the real ones.  server.c stands in for its functions: memory is given back
@@ -17,7 +17,8 @@
 #include "lib/stringinfo.h"
 
 #include "compat.h"
-#include "sketch_sql.h"
+#include "percentiles/sketch_sql.h"
+#include "percentiles/sketch_walk.h"
 
 /* Those of the C library, not the server's own. */
 #undef fprintf

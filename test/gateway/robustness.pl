@@ -145,7 +145,7 @@ sub bodies
 {
 	my $before = $gw->memory_kb('VmRSS');
 	refused('a body of 60 MB', answer_to(json_text('POST /api/v1/work-items', '{"title":"' . 'x' x 60_000_000 . '","type":"bug"}'), 1), qr/^(413|closed)$/);
-	refused('a body that only says so', answer_to(request_text('POST /api/v1/work-items', '', 'Content-Type: application/json', 'Content-Length: 99999999999'), $_), $_ ? qr/^400$/ : qr/^413$/) for 0, 1;
+	refused('a body that only says so', answer_to(request_text('POST /api/v1/work-items', '', 'Content-Type: application/json', 'Content-Length: 99999999999'), $_), $_ ? qr/^4(00|13)$/ : qr/^413$/) for 0, 1;	# 400 when the client's end is there with the header
 	cmp_ok($gw->memory_kb('VmRSS') - $before, '<', 16 * 1024, 'they are not held in memory (kB)');
 	refused('100,000 levels of arrays', answer_to(json_text('POST /api/v1/work-items', '[' x 100_000)), qr/^4(13|22)$/);
 	refused('and of objects in a field', answer_to(json_text('POST /api/v1/work-items', '{"title":' . '{"a":' x 100_000 . '1' . '}' x 100_000 . '}')), qr/^4(13|22)$/);

@@ -65,7 +65,8 @@ SELECT results_eq($$
     FROM functions f WHERE f.public AND f.schema = 'vsm' ORDER BY f.proname::text COLLATE "default"
     $$, $$
     -- volatile functions write or read shared memory, and so are unsafe in parallel; stable ones read the ledger, in the leader
-    -- because their plans must see stages that this transaction changed; safe ones touch no table
+    -- because their plans must see stages that this transaction changed; safe ones touch no table; exact percentiles have no
+    -- state that a worker could send
     VALUES ('approx_percentile',     'f', 'i', 's', true,  false),
            ('approx_percentile_rank','f', 'i', 's', true,  false),
            ('approx_percentiles',    'f', 'i', 's', true,  false),
@@ -88,9 +89,9 @@ SELECT results_eq($$
            ('min_val',               'f', 'i', 's', true,  false),
            ('num_vals',              'f', 'i', 's', true,  false),
            ('occupancy',             'f', 's', 'r', false, false),
-           ('percentile',            'a', 'i', 's', false, false),
+           ('percentile',            'a', 'i', 'r', false, false),
            ('percentile_agg',        'a', 'i', 's', false, false),
-           ('percentiles',           'a', 'i', 's', false, false),
+           ('percentiles',           'a', 'i', 'r', false, false),
            ('refresh_flow_metrics',  'f', 'v', 'u', false, false),
            ('rel_error',             'f', 'i', 's', true,  false),
            ('revoke_access',         'f', 'v', 'u', false, false),
@@ -111,7 +112,7 @@ SELECT results_eq($$
     WHERE f.schema = 'vsm_api' AND (f.provolatile = 'v' OR f.proparallel = 'u') ORDER BY f.proname COLLATE "C"
     $$, $$
     VALUES ('create_work_item'), ('delete_work_item'), ('health'), ('import'), ('import_begin'), ('import_end'), ('import_events'), ('prepare'),
-           ('prometheus'), ('report'), ('transition'), ('wip')
+           ('prometheus'), ('transition'), ('wip')
     $$, 'in vsm_api only what writes, reads shared memory or needs a savepoint cannot run in parallel');
 SELECT is_empty($$SELECT f.object FROM functions f WHERE f.schema = 'vsm_api' AND f.prosecdef$$, 'and all runs with the rights of the caller');
 SELECT is_empty($$
@@ -123,7 +124,7 @@ SELECT is_empty($$
     $$, 'so do its views');
 SELECT is_empty($$
     SELECT f.object FROM functions f WHERE f.schema = 'vsm_api'
-      AND (f.proretset OR f.prorettype NOT IN ('json'::regtype, 'text'::regtype, 'void'::regtype, 'vsm_api."text/plain"'::regtype, 'vsm_api."text/html"'::regtype))
+      AND (f.proretset OR f.prorettype NOT IN ('json'::regtype, 'text'::regtype, 'void'::regtype, 'vsm_api."text/plain"'::regtype))
     $$, 'its functions return one document each');
 SELECT is_empty($$
     SELECT f.object FROM functions f WHERE f.proparallel <> 'u' AND f.provolatile = 'v'

@@ -111,8 +111,6 @@ FROM one o, (VALUES
     ('reader', 'GET',  'rpc/version', '{}', '^"\d+\.\d+\.\d+'),
     ('reader', 'GET',  'rpc/prometheus', '{}', '^# HELP vsm_work_items_created_total .*\nvsm_throughput_per_day{stream="default"} \d+\n'),
     ('reader', 'POST', 'rpc/prometheus', '{}', '^# HELP'),
-    ('reader', 'GET',  'rpc/report', '{}', '^<!DOCTYPE html>.*<h1>Flow of default</h1>.*<td>Cycle time</td><td>\d+</td><td>\d+\.\d\d</td>'),
-    ('reader', 'POST', 'rpc/report', '{"stream":"spare","days":7}', '<h1>Flow of spare</h1>.*<td>Cycle time</td><td>0</td><td>&ndash;</td>.*<td>Spare</td><td>0</td><td>&ndash;</td>'),
     ('reader', 'GET',  'rpc/types', '{}', '^\["feature","bug","task","epic"\]$'),
     ('reader', 'GET',  'rpc/streams', '{}', '^\[{"name":"default",.*"stages":\["Backlog",'),
     ('reader', 'GET',  'rpc/stages', '{}', '^\[{"id":\d+,"name":"Backlog","order":1,"type":"backlog","category":"wait","wip_limit":null,"description":null},'),

@@ -225,7 +225,8 @@ REVOKE USAGE ON SCHEMA vsm FROM vsm_t_nobody;
 
 SELECT is(pg_temp.touch(r.role, format(d.statement, s.stream)),
           CASE WHEN r.writes = '{}' AND r.role <> 'vsm_t_gone' AND r.role <> 'vsm_t_both'
-                    OR r.role = 'vsm_t_granted' AND d.relation = 'flow_metrics' THEN		-- its rights are on columns '42501 | permission denied for table ' || d.relation
+                    OR r.role = 'vsm_t_granted' AND d.relation = 'flow_metrics'		-- its rights are on columns
+               THEN '42501 | permission denied for table ' || d.relation
                WHEN s.stream = ANY (r.writes) THEN d.rows ELSE '0' END, format('%s, %s: %s', r.role, s.stream, d.statement))
 FROM roles r CROSS JOIN (VALUES ('open', '6'), ('secret', '9')) s (stream, items)
 CROSS JOIN LATERAL (VALUES
@@ -436,7 +437,7 @@ FROM (VALUES (format('grant_access(%L, ''reader'')', current_user)), (format('gr
              (format('revoke_access(%L)', current_user))) c (call);
 SELECT is(pg_temp.refusal(current_user, 'SELECT vsm.revoke_access(''vsm_t_writer'', ''open'')'),
           'PT404 | role "vsm_t_writer" has no access of its own to stream "open" | vsm.stream_access has no such row.'
-          ' | Where it sees the stream by a grant on all streams or by another role, revoke that.', 'what is not there cannot be taken');
+          ' | If the role sees the stream by a grant on all streams or by another role, revoke that grant.', 'what is not there cannot be taken');
 SELECT vsm.revoke_access('vsm_t_writer', 'secret'), vsm.revoke_access('vsm_t_all_admin'), vsm.revoke_access('vsm_t_both');
 SELECT is(pg_temp.streams(r.role), '42501 | permission denied for schema vsm', r.role || ' has nothing left')
 FROM (VALUES ('vsm_t_writer'), ('vsm_t_all_admin'), ('vsm_t_both')) r (role);

@@ -22,3 +22,10 @@ SELECT count(*) FROM vsm.work_items;
 DROP TRIGGER forget_reasons ON vsm.stage_transitions;
 SELECT count(*) > 0 AS created FROM vsm.create_work_item('accepted', 'task');
 SELECT count(*) FROM vsm.stage_transitions;
+
+-- A statement of the row triggers that a rule replaces never reaches the guard, which then still refuses the owner's next one.
+CREATE RULE keep_out AS ON INSERT TO vsm.stage_transitions DO INSTEAD NOTHING;
+SELECT id FROM vsm.create_work_item('refused', 'task');
+DROP RULE keep_out ON vsm.stage_transitions;
+DELETE FROM vsm.stage_transitions;
+SELECT count(*) FROM vsm.stage_transitions;

@@ -147,6 +147,14 @@ SELECT * FROM wip();
 COMMIT;
 SELECT * FROM wip();
 DROP TRIGGER move_on ON vsm.work_items;
+-- A cursor WITH HOLD runs its query when the transaction commits, after which no user's code runs any more.
+BEGIN;
+DECLARE held CURSOR WITH HOLD FOR SELECT count(*) AS moved FROM vsm.transition(item('deferred'), 'Testing');
+SELECT * FROM wip();
+COMMIT;
+SELECT * FROM wip();
+FETCH held;
+CLOSE held;
 
 -- TRUNCATE with moves before and after it, in savepoints and not.
 BEGIN;

@@ -466,7 +466,6 @@ SELECT vsm_api.work_item_age();
 SELECT vsm_api.flow_efficiency(), vsm_api.cycle_times(), vsm_api.forecast(3), vsm_api.forecast(until => '2027-01-01');
 SELECT vsm_api.health();
 SELECT vsm_api.prometheus();
-SELECT vsm_api.report();
 -- figures
 SELECT vsm.refresh_flow_metrics();
 SELECT vsm.refresh_flow_metrics('default', '2026-01-01', '2026-12-01');

@@ -33,7 +33,7 @@ run_as('squatter', 'CREATE SCHEMA vsm');
 for my $role ($node->safe_psql('postgres', 'SELECT current_user'), 'VSM Owner')
 {
 	my ($status, $out, $err) = run_as($role, 'CREATE EXTENSION vsm');
-	like($err, qr/schema "vsm" exists already.*HINT:  Move what you need out of it, then DROP SCHEMA vsm/s, "$role does not build on a squatter's schema");
+	like($err, qr/schema "vsm" exists already.*HINT:  Move the objects that you need to another schema, then DROP SCHEMA vsm/s, "$role does not build on a squatter's schema");
 }
 is($node->safe_psql('db', q{SELECT count(*) FROM pg_extension WHERE extname = 'vsm'}), '0', 'nothing is left of the attempts');
 

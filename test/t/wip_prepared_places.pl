@@ -112,7 +112,7 @@ sub in_many_databases
 	return;
 }
 
-# What they left unsettled takes no place for ever, and is added to nobody else's counters.
+# What they left unsettled takes no room for ever, and is added to nobody else's counters.
 sub dropped_databases
 {
 	# the places for changes are nearly all taken; recounts of many databases list what commits and is not settled there
@@ -127,7 +127,7 @@ sub dropped_databases
 		$node->safe_psql('postgres', "DROP DATABASE turn$n");
 	}
 	agrees($node, $_, "after 62 databases that came and went, $_") for @databases;
-	unlike(slurp_file($node->logfile), qr/no place for/, 'the log has no complaint');
+	unlike(slurp_file($node->logfile), qr/no room for/, 'the log has no complaint');
 	return;
 }
 

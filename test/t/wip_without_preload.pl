@@ -187,7 +187,7 @@ sub too_many_stages
 	my $sources = q{SELECT source, count(*) FROM vsm.wip GROUP BY 1 ORDER BY 1};
 	is($node->safe_psql('one', $sources), "shared memory|16\ntable|4", 'one has counters for as many stages as there is room for');
 	is($node->safe_psql('two', $sources), 'table|20', 'and the other has none');
-	my @told = slurp_file($node->logfile, $log) =~ /LOG:  (no place for another counter of stages)/g;
+	my @told = slurp_file($node->logfile, $log) =~ /LOG:  (no room for another counter of stages)/g;
 	cmp_ok(scalar @told, '>=', 2, 'the log says so');
 	cmp_ok(scalar @told, '<=', 6, 'once for each set and database');
 

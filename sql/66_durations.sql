@@ -1,0 +1,24 @@
+-- 66_durations: number, average and percentiles of durations (src/percentiles/summary.c)
+
+CREATE TYPE vsm._duration_summary AS (
+    n bigint,
+    avg interval,
+    p50 interval,
+    p70 interval,
+    p85 interval,
+    p95 interval
+);
+CREATE FUNCTION vsm._summary_step(internal, bigint, boolean) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__summary_step';
+COMMENT ON FUNCTION vsm._summary_step(internal, bigint, boolean) IS 'Adds a duration.';
+CREATE FUNCTION vsm._summary_row(internal) RETURNS vsm._duration_summary
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__summary_row';
+COMMENT ON FUNCTION vsm._summary_row(internal) IS 'The summary of the durations.';
+CREATE AGGREGATE vsm._summary(us bigint, exact boolean) (
+    SFUNC = vsm._summary_step, STYPE = internal, SSPACE = 8192,
+    FINALFUNC = vsm._summary_row, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE vsm._summary(bigint, boolean) IS
+    'Number, average and percentiles of durations in microseconds by the rule of percentile_disc; nulls do not '
+    'count. exact: percentiles are found by selection, which keeps 8 bytes for each duration; else they come from a '
+    'sketch, within 1 percent.';

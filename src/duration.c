@@ -1,0 +1,118 @@
+/*
+ * duration.c
+ *		Elapsed time: a day always has 24 hours.
+ *
+ * The server subtracts "1 day" from a timestamptz by the calendar of the session's
+ * time zone, in which a day has 23 or 25 hours twice a year.  Durations in the
+ * ledger are elapsed time, so figures count microseconds.  They become intervals
+ * only to be shown, in the form of "timestamptz - timestamptz".
+ */
+#include "duration.h"
+
+#include "common/int.h"
+#include "fmgr.h"
+#include "utils/timestamp.h"
+
+#include "arguments.h"
+#include "compat.h"
+#include "errors.h"
+
+pg_noreturn static void refuse_times(TimestampTz from, TimestampTz until);
+
+PG_FUNCTION_INFO_V1(vsm__elapsed_us);
+PG_FUNCTION_INFO_V1(vsm__interval_us);
+PG_FUNCTION_INFO_V1(vsm__interval);
+PG_FUNCTION_INFO_V1(vsm__entered_at);
+
+/* vsm._elapsed_us(from timestamptz, until timestamptz) -> bigint: microseconds */
+Datum
+vsm__elapsed_us(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(vsm_elapsed_us(PG_GETARG_TIMESTAMPTZ(0), PG_GETARG_TIMESTAMPTZ(1)));
+}
+
+/* vsm._interval_us(interval) -> bigint: microseconds; a day has 24 hours, a month 30 days */
+Datum
+vsm__interval_us(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(vsm_interval_us(PG_GETARG_INTERVAL_P(0)));
+}
+
+/* vsm._interval(bigint) -> interval: days and time of that many microseconds */
+Datum
+vsm__interval(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INTERVAL_P(vsm_interval(PG_GETARG_INT64(0)));
+}
+
+/*
+ * vsm._entered_at(left_at timestamptz, stay interval) -> timestamptz: when a visit
+ * to a stage began
+ */
+Datum
+vsm__entered_at(PG_FUNCTION_ARGS)
+{
+	TimestampTz left_at = vsm_require_finite(PG_GETARG_TIMESTAMPTZ(0), "the end of a visit");
+	TimestampTz entered_at;
+
+	if (pg_sub_s64_overflow(left_at, vsm_interval_us(PG_GETARG_INTERVAL_P(1)), &entered_at) ||
+		!IS_VALID_TIMESTAMP(entered_at))
+		ereport(ERROR,
+				errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				errmsg("timestamp out of range"),
+				errdetail("A visit of that length that ended at %s would begin outside the range of timestamptz.",
+						  timestamptz_to_str(left_at)),
+				errhint("Give the time that was spent in the stage."));
+	PG_RETURN_TIMESTAMPTZ(entered_at);
+}
+
+/* Refuses infinite times. */
+int64
+vsm_elapsed_us(TimestampTz from, TimestampTz until)
+{
+	int64		us;
+
+	if (unlikely(TIMESTAMP_NOT_FINITE(from) || TIMESTAMP_NOT_FINITE(until) ||
+				 pg_sub_s64_overflow(until, from, &us)))
+		refuse_times(from, until);
+	return us;
+}
+
+static void
+refuse_times(TimestampTz from, TimestampTz until)
+{
+	char	   *first = pstrdup(timestamptz_to_str(from));
+
+	ereport(ERROR,
+			errcode(VSM_UNPROCESSABLE),
+			errmsg("elapsed time needs two finite times that are less than 292,000 years apart"),
+			errdetail("The times are %s and %s.", first, timestamptz_to_str(until)),
+			errhint("Give finite times as the bounds of the window."));
+}
+
+Interval *
+vsm_interval(int64 us)
+{
+	Interval   *result = palloc(sizeof(Interval));
+
+	result->month = 0;
+	result->day = (int32) (us / USECS_PER_DAY);
+	result->time = us % USECS_PER_DAY;
+	return result;
+}
+
+int64
+vsm_interval_us(const Interval *interval)
+{
+	int64		days = (int64) interval->month * DAYS_PER_MONTH + interval->day;
+	int64		us;
+
+	if (pg_mul_s64_overflow(days, USECS_PER_DAY, &us) ||
+		pg_add_s64_overflow(us, interval->time, &us))
+		ereport(ERROR,
+				errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				errmsg("interval out of range"),
+				errdetail("The microseconds of a duration must fit in a bigint."),
+				errhint("Give a duration of less than 290,000 years."));
+	return us;
+}

@@ -1,0 +1,16 @@
+/*
+ * duration.h
+ *		Elapsed time: a day always has 24 hours.
+ */
+#ifndef VSM_DURATION_H
+#define VSM_DURATION_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+
+extern Interval *vsm_interval(int64 us);
+extern int64 vsm_interval_us(const Interval *interval);
+extern int64 vsm_elapsed_us(TimestampTz from, TimestampTz until);
+
+#endif							/* VSM_DURATION_H */

@@ -1,0 +1,175 @@
+/*
+ * admit.c
+ *		What can be refused before the body of a request is there.
+ *
+ * In this order: host, path, method, origin, token, content type, size.  The refusal is
+ * decided at once, and said when the client has sent the body, so that no reset
+ * connection swallows the answer.
+ */
+#include "request.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "hosts.h"
+#include "import_request.h"
+#include "limits.h"
+#include "options.h"
+
+static void refuse_host(Request *request);
+static void refuse_path(Request *request);
+static void say_all_methods(Request *request);
+static void refuse_method(Request *request);
+static void say_allow(Request *request);
+static void refuse_origin(Request *request);
+static void refuse_token(Request *request);
+static void refuse_type(Request *request);
+static bool origin_is_ours(const Request *request);
+static bool has_wrong_type(const Request *request);
+
+/*
+ * vsm_admit
+ *		Look at a request whose headers are there; request->refuse is set when it is refused.
+ */
+void
+vsm_admit(Request *request)
+{
+	const char *length = vsm_request_header(request, "Content-Length");
+	bool		unsafe;
+
+	request->match = vsm_route_match(request->method, request->target, request->path_length);
+	unsafe = request->match.route != NULL && request->match.route->writes;
+	if (!vsm_host_is_ours(request->host != NULL ? request->host : vsm_request_header(request, "Host")))
+		request->refuse = refuse_host;
+	else if (strcmp(request->method, "OPTIONS") == 0 && strcmp(request->target, "*") == 0)
+		request->refuse = say_all_methods;
+	else if (request->match.path == NULL)
+		request->refuse = refuse_path;
+	else if (strcmp(request->method, "OPTIONS") == 0)
+		request->refuse = say_allow;
+	else if (request->match.route == NULL)
+		request->refuse = refuse_method;
+	else if (unsafe && !vsm_options_auth() && !origin_is_ours(request))
+		request->refuse = refuse_origin;
+	else if (request->match.route->function != NULL)
+	{
+		request->who = vsm_auth(vsm_request_header(request, "Authorization"));
+		if (request->who.refusal != NULL)
+			request->refuse = refuse_token;
+		else if (has_wrong_type(request))
+			request->refuse = refuse_type;
+		else if (request->match.route->handling == HANDLE_IMPORT)
+			vsm_import_begin(request);
+	}
+	request->too_long = length != NULL && strtoull(length, NULL, 10) > MAX_UNWANTED;
+	if (request->too_long && request->refuse == NULL && request->match.route->handling != HANDLE_IMPORT)
+		request->refuse = vsm_refuse_size;
+}
+
+static void
+refuse_host(Request *request)
+{
+	vsm_answer_error(request, 421, "PT421", "Use localhost or an address, or allow the name with --allowed-host.",
+					 "The Host header names another host");
+}
+
+static void
+say_all_methods(Request *request)
+{
+	vsm_answer_header(request, "Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS");
+	vsm_answer_constant(request, 204, NULL, "", 0);
+}
+
+static void
+refuse_path(Request *request)
+{
+	vsm_answer_error(request, 404, "PT404", NULL, "Not Found");
+}
+
+static void
+refuse_method(Request *request)
+{
+	char		allow[128];
+
+	vsm_route_allow(request->match.path, allow, sizeof allow);
+	vsm_answer_header(request, "Allow", allow);
+	vsm_answer_error(request, 405, "PT405", NULL, "Method Not Allowed");
+}
+
+static void
+say_allow(Request *request)
+{
+	char		allow[128];
+
+	vsm_route_allow(request->match.path, allow, sizeof allow);
+	vsm_answer_header(request, "Allow", allow);
+	vsm_answer_constant(request, 204, NULL, "", 0);
+}
+
+static void
+refuse_origin(Request *request)
+{
+	vsm_answer_error(request, 403, "PT403", "Serve the page from here, or allow its origin with --cors-origin.",
+					 "A page of another origin may not write");
+}
+
+static void
+refuse_token(Request *request)
+{
+	vsm_answer_header(request, "WWW-Authenticate", request->who.anonymous ? "Bearer" : "Bearer error=\"invalid_token\"");
+	vsm_answer_error(request, 401, "PT401", NULL, request->who.refusal);
+}
+
+static void
+refuse_type(Request *request)
+{
+	bool		import = request->match.route->handling == HANDLE_IMPORT;
+
+	vsm_answer_error(request, 415, "PT415", import ? "Send text/csv or application/x-ndjson." : "Send application/json.",
+					 "Unsupported Media Type");
+}
+
+void
+vsm_refuse_size(Request *request)
+{
+	vsm_answer_error(request, 413, "PT413", "POST /api/v1/import takes any number of moves.", "Request body too large");
+}
+
+/* Without tokens a page from anywhere could have a browser write here; browsers name its origin. */
+static bool
+origin_is_ours(const Request *request)
+{
+	const char *origin = vsm_request_header(request, "Origin");
+	const char *host = request->host != NULL ? request->host : vsm_request_header(request, "Host");
+	const char *origin_host = origin == NULL ? NULL : strstr(origin, "://");
+
+	if (origin == NULL)
+		return true;
+	if (vsm_options.cors_origins != NULL &&
+		(strcmp(vsm_options.cors_origins, "*") == 0 || vsm_text_lists(vsm_options.cors_origins, origin)))
+		return true;
+	return origin_host != NULL && host != NULL && strcasecmp(origin_host + 3, host) == 0;
+}
+
+/* JSON may come without a content type, as the old service took it. */
+static bool
+has_wrong_type(const Request *request)
+{
+	if (request->match.route->handling == HANDLE_IMPORT)
+		return !vsm_type_is(request, "text/csv") && !vsm_type_is(request, "application/x-ndjson") && !vsm_type_is(request, "application/ndjson");
+	if (!vsm_route_has(request->match.route, IN_BODY))
+		return false;
+	return vsm_request_header(request, "Content-Type") != NULL && !vsm_type_is(request, "application/json");
+}
+
+bool
+vsm_type_is(const Request *request, const char *type)
+{
+	const char *given = vsm_request_header(request, "Content-Type");
+	size_t		length = strlen(type);
+
+	if (given == NULL || strncasecmp(given, type, length) != 0)
+		return false;
+	return strchr("; \t", given[length]) != NULL;
+}

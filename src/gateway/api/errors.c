@@ -1,0 +1,169 @@
+/*
+ * errors.c
+ *		What a client hears of the database's errors.
+ *
+ * One table of SQLSTATEs, first match counts.  PTxyz is status xyz, as with
+ * PostgREST, and its words are vsm's own, meant for users.  All others get words
+ * of this file, and the server's go to the log.
+ */
+#include "errors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+
+typedef struct Meaning
+{
+	const char *sqlstate;		/* or how it begins */
+	int			status;
+	const char *detail;
+} Meaning;
+
+static const Meaning meanings[] = {
+	{"57014", 504, "The database took too long"},
+	{"42501", 403, "Permission denied"},
+	{"40", 503, "The database could not serialise this request with others"},
+	{"55P03", 503, "A lock could not be had in time"},
+	{"53", 503, "The database is out of resources"},
+	{"57P", 503, "The database is shutting down"},
+	{"25006", 503, "The database is read-only"},
+	{"22", 422, "A value was refused"},
+	{"23505", 409, "There is such an entry already"},
+	{"23", 422, "A value was refused"},
+	{"", 500, "Internal Server Error"},
+};
+
+static void say_field(Request *request, const Param *param, const char *code, const char *message, const char *hint);
+static void say_refusal(Request *request, int status, const PGresult *error);
+static const Param *param_named(const Route *route, const char *name);
+static int	pt_status(const char *code);
+static const char *http_hint(const char *hint);
+
+void
+vsm_say_error(Request *request, const Job *job, const PGresult *error)
+{
+	const char *code = PQresultErrorField(error, PG_DIAG_SQLSTATE);
+	const char *message = PQresultErrorField(error, PG_DIAG_MESSAGE_PRIMARY);
+	const char *hint = PQresultErrorField(error, PG_DIAG_MESSAGE_HINT);
+	const char *column = PQresultErrorField(error, PG_DIAG_COLUMN_NAME);
+	const Meaning *meaning = meanings;
+	int			status;
+
+	if (code == NULL || message == NULL)
+	{
+		vsm_answer_error(request, 500, NULL, NULL, "Internal Server Error");
+		return;
+	}
+	status = pt_status(code);
+	if (status != 0)
+	{
+		if (status == 422 && column != NULL && param_named(request->match.route, column) != NULL)
+			say_field(request, param_named(request->match.route, column), code, message, hint);
+		else
+			say_refusal(request, status, error);
+		return;
+	}
+
+	vsm_log_text(LOG_LEVEL_WARNING, "database_error", "message", PQresultErrorMessage(error));
+	while (strncmp(code, meaning->sqlstate, strlen(meaning->sqlstate)) != 0)
+		meaning++;
+	status = meaning->status;
+	/* A role that there is not is no identity. */
+	if ((job->in_settings && strcmp(code, "22023") == 0) || (status == 403 && request->who.anonymous))
+	{
+		vsm_answer_header(request, "WWW-Authenticate", "Bearer");
+		vsm_answer_error(request, 401, code, NULL, request->who.anonymous ? "A token is required" : "The token's role is unknown");
+		return;
+	}
+	if (status == 503)
+		vsm_answer_header(request, "Retry-After", "1");
+	vsm_answer_error(request, status, code, NULL, meaning->detail);
+}
+
+/* The words for what is not found are fixed; all others go with the facts. */
+static void
+say_refusal(Request *request, int status, const PGresult *error)
+{
+	const char *facts = PQresultErrorField(error, PG_DIAG_MESSAGE_DETAIL);
+	const char *message = PQresultErrorField(error, PG_DIAG_MESSAGE_PRIMARY);
+	char	   *detail = status == 404 || facts == NULL ? vsm_copy(message) : vsm_format("%s. %s", message, facts);
+
+	vsm_answer_error(request, status, PQresultErrorField(error, PG_DIAG_SQLSTATE),
+					 http_hint(PQresultErrorField(error, PG_DIAG_MESSAGE_HINT)), detail);
+	free(detail);
+}
+
+/* A value that only the database could judge, in the shape of the gateway's own judgements. */
+static void
+say_field(Request *request, const Param *param, const char *code, const char *message, const char *hint)
+{
+	static const char *const places[] = {"path", "query", "body"};
+	const char *value = request->values.text[param - request->match.route->params];
+	json_t	   *body = json_pack("{s[{sss[ss]sssO}]ss}", "detail",
+								 "type", "value_error", "loc", places[param->where], param->name, "msg", message,
+								 "input", json_null(), "code", code);
+
+	hint = http_hint(hint);
+	if (body == NULL)
+	{
+		vsm_answer_error(request, 422, code, hint, message);
+		return;
+	}
+	if (value != NULL)
+		json_object_set_new(json_array_get(json_object_get(body, "detail"), 0), "input", json_string(value));
+	if (hint != NULL)
+		json_object_set_new(body, "hint", json_string(hint));
+	vsm_answer_json(request, 422, body);
+	json_decref(body);
+}
+
+static const Param *
+param_named(const Route *route, const char *name)
+{
+	for (const Param *param = route->params; param->name != NULL; param++)
+		if (strcmp(param->name, name) == 0)
+			return param;
+	return NULL;
+}
+
+/* 0: not a PTxyz that is an error's status. */
+static int
+pt_status(const char *code)
+{
+	long		status = strncmp(code, "PT", 2) == 0 ? strtol(code + 2, NULL, 10) : 0;
+
+	return status >= 400 && status <= 599 ? (int) status : 0;
+}
+
+/*
+ * http_hint
+ *		The hint in the words of HTTP: NULL when it speaks of SQL and there are no others.
+ */
+static const char *
+http_hint(const char *hint)
+{
+	static const struct
+	{
+		const char *begins;
+		const char *http;
+	}			hints[] = {
+		{"Look at vsm.history(", "GET the history of the work item, and move it again from where it is."},
+		{"Give a later time,", "Give a later time, or POST past moves to /api/v1/import."},
+		{"Use another stage,", "Use another stage."},
+		{"Define them with vsm.define_stream()", "Define the stages first, or import with on_error=skip."},
+		{"Add them to vsm.work_item_types", "Define the types first, or import with on_error=skip."},
+		{"Ask for vsm.grant_access(", "Ask for access to the stream."},
+	};
+	static const char *const sql[] = {"vsm.", "vsm_api.", "SELECT ", "UPDATE ", "INSERT ", "GRANT ", "create_stages"};
+
+	if (hint == NULL)
+		return NULL;
+	for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
+		if (strncmp(hint, hints[i].begins, strlen(hints[i].begins)) == 0)
+			return hints[i].http;
+	for (size_t i = 0; i < sizeof sql / sizeof sql[0]; i++)
+		if (strstr(hint, sql[i]) != NULL)
+			return NULL;
+	return hint;
+}

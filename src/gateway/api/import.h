@@ -1,0 +1,30 @@
+/*
+ * import.h
+ *		Rows on their way from a request's body to the database's COPY.
+ */
+#ifndef VSM_GATEWAY_IMPORT_H
+#define VSM_GATEWAY_IMPORT_H
+
+#include "db/job.h"
+#include "text.h"
+
+typedef struct Import Import;
+
+typedef enum ImportRoom
+{
+	IMPORT_ROOM,
+	IMPORT_FULL,				/* wait: the connection was suspended */
+	IMPORT_OVER					/* the database takes no more: job has the outcome */
+} ImportRoom;
+
+extern Import *vsm_import_new(void *client);
+extern Job *vsm_import_job(Import *import);
+extern void vsm_import_own(Import *import, char *text);
+extern ImportRoom vsm_import_room(Import *import);
+extern void vsm_import_add(Import *import, Text *rows);
+extern bool vsm_import_end(Import *import);
+extern bool vsm_import_waits(const Import *import);
+extern void vsm_import_abandon(Import *import);
+extern void vsm_import_release(Import *import);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * request.c
+ *		A request from its first line to its answer.
+ */
+#include "request.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "door.h"
+
+Door		vsm_door;
+
+static atomic_int running;
+
+Request *
+vsm_request_new(void *client)
+{
+	Request    *request = vsm_alloc(sizeof *request);
+
+	request->client = client;
+	request->started_us = vsm_now_us();
+	running++;
+	return request;
+}
+
+void
+vsm_request_free(Request *request)
+{
+	if (request->import != NULL)
+		vsm_import_release(request->import);
+	PQclear(request->job.result);
+	vsm_rows_free(request->rows);
+	vsm_text_free(&request->copy);
+	vsm_text_free(&request->body);
+	vsm_values_free(&request->values);
+	vsm_identity_free(&request->who);
+	vsm_answer_release(&request->answer);
+	for (int i = 0; i < request->answer.n_headers; i++)
+		free(request->answer.headers[i].value);
+	free(request->target);
+	free(request->host);
+	free(request);
+	running--;
+}
+
+/* Requests that have no answer yet. */
+int
+vsm_requests_running(void)
+{
+	return running;
+}
+
+const char *
+vsm_request_header(const Request *request, const char *name)
+{
+	return vsm_door.header(request->client, name);
+}

@@ -1,0 +1,333 @@
+/*
+ * routes.c
+ *		The table of routes, and which of them a request means.
+ *
+ * A new endpoint is a function in schema vsm_api, a row here and the schema of
+ * its answer in schemas.json.
+ */
+#include "routes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "options.h"
+#include "text.h"
+
+/* A table, which clang-format would spread. */
+/* clang-format off */
+
+/* Parameters that many routes have. */
+#define ITEM_ID {"work_item_id", IN_PATH, KIND_ID, .required = true, .about = "The work item's id"}
+#define STREAM {"stream", IN_QUERY, KIND_STRING, .fallback = "default", .about = "Name of the value stream"}
+#define ANY_STREAM {"stream", IN_QUERY, KIND_STRING, .about = "Name of the value stream; all when left out"}
+#define TYPE {"type", IN_QUERY, KIND_STRING, .about = "Only work items of this type"}
+#define SINCE {"since", IN_QUERY, KIND_TIME, .about = "Begin of the window; 30 days before its end when left out"}
+#define UNTIL {"until", IN_QUERY, KIND_TIME, .about = "End of the window; now when left out"}
+#define STEP {"step", IN_QUERY, KIND_STEP, .fallback = "1 day", .about = "Time from point to point, such as 6 hours, 1 day, 2 weeks or 1 month"}
+#define LIMIT(n, to) {"limit", IN_QUERY, KIND_INTEGER, .least = 1, .most = (to), .fallback = (n), .about = "At most so many"}
+
+const Route vsm_routes[] = {
+	{"GET", "/", HANDLE_ROOT, .answer = "Service", .name = "service",
+	 .summary = "What this service is and where its endpoints are; the dashboard to a browser"},
+	{"GET", "/api/v1/health", HANDLE_HEALTH, .answer = "Health", .name = "health",
+	 .summary = "Whether the service and its database work"},
+	{"GET", "/ready", HANDLE_READY, .answer = "Ready", .name = "ready",
+	 .summary = "Whether requests should be sent here"},
+	{"GET", "/live", HANDLE_LIVE, .answer = "Live", .name = "live",
+	 .summary = "Whether the process lives"},
+	{"GET", "/metrics", HANDLE_METRICS, CLASS_SLOW, .function = "prometheus", .name = "prometheus",
+	 .summary = "Figures for Prometheus: text 0.0.4, or OpenMetrics where it is accepted"},
+	{"GET", "/openapi.json", HANDLE_OPENAPI, .answer = "Object", .name = "openapi",
+	 .summary = "This document"},
+	{"GET", "/docs", HANDLE_DOCS, .name = "docs",
+	 .summary = "This document as a page"},
+	{"GET", "/docs/{file}", HANDLE_ASSET, .name = "docs_file",
+	 .summary = "A file of that page",
+	 .params = {{"file", IN_PATH, KIND_STRING, .required = true, .about = "Its name"}}},
+	{"GET", "/assets/{file}", HANDLE_ASSET, .name = "asset",
+	 .summary = "A file of the dashboard",
+	 .params = {{"file", IN_PATH, KIND_STRING, .required = true, .about = "Its name"}}},
+
+	{"POST", "/api/v1/work-items", HANDLE_CALL, .writes = true, .status = 201,
+	 .function = "create_work_item", .answer = "CreatedWorkItem", .name = "create_work_item",
+	 .summary = "Create a work item in the first stage of its stream",
+	 .params = {{"title", IN_BODY, KIND_STRING, .required = true, .least = 1, .most = 500, .about = "What is to be done"},
+				{"type", IN_BODY, KIND_TYPE, .required = true, .about = "Its type, one of those defined"},
+				{"stream", IN_BODY, KIND_STRING, .fallback = "default", .about = "Name of its value stream"},
+				{"external_id", IN_BODY, KIND_STRING, .about = "Its id elsewhere, unique in the stream"},
+				{"at", IN_BODY, KIND_TIME, .about = "When it was created; now when left out"}}},
+	{"GET", "/api/v1/work-items", HANDLE_CALL,
+	 .function = "work_items", .answer = "WorkItems", .name = "work_items",
+	 .summary = "Work items by id; next is the after of the next page",
+	 .params = {ANY_STREAM,
+				{"stage", IN_QUERY, KIND_STRING, .about = "Only those in this stage"},
+				TYPE,
+				{"open", IN_QUERY, KIND_BOOLEAN, .about = "Only those unfinished (true) or finished (false)"},
+				LIMIT("50", 500),
+				{"after", IN_QUERY, KIND_ID, .about = "Only those with a greater id"}}},
+	{"GET", "/api/v1/work-items/{work_item_id}", HANDLE_CALL,
+	 .function = "work_item", .answer = "WorkItem", .name = "work_item",
+	 .summary = "A work item",
+	 .params = {ITEM_ID}},
+	{"DELETE", "/api/v1/work-items/{work_item_id}", HANDLE_CALL, .writes = true,
+	 .function = "delete_work_item", .answer = "WorkItem", .name = "delete_work_item",
+	 .summary = "Delete a work item with its history; answers with the item as it was",
+	 .params = {ITEM_ID}},
+	{"PUT", "/api/v1/work-items/{work_item_id}/transition", HANDLE_CALL, .writes = true,
+	 .function = "transition", .answer = "Transition", .name = "transition",
+	 .summary = "Move a work item to another stage of its stream",
+	 .params = {ITEM_ID,
+				{"to_stage", IN_BODY, KIND_STRING, .required = true, .about = "Name of the stage to enter"},
+				{"at", IN_BODY, KIND_TIME, .about = "When it was; now when left out"},
+				{"reason", IN_BODY, KIND_STRING, .about = "Why, for the ledger"},
+				{"expected_from", IN_BODY, KIND_STRING, .about = "Refuse with 409 when the item is in another stage"}}},
+	{"GET", "/api/v1/work-items/{work_item_id}/history", HANDLE_CALL,
+	 .function = "history", .answer = "History", .name = "history",
+	 .summary = "The moves of a work item, oldest first",
+	 .params = {ITEM_ID}},
+
+	{"GET", "/api/v1/stages", HANDLE_CALL,
+	 .function = "stages", .answer = "Stage[]", .name = "stages",
+	 .summary = "The stages of a stream in order",
+	 .params = {STREAM}},
+	{"GET", "/api/v1/types", HANDLE_CALL,
+	 .function = "types", .answer = "Type[]", .name = "types",
+	 .summary = "The types that a work item may have, in the order in which they were defined"},
+	{"GET", "/api/v1/streams", HANDLE_CALL,
+	 .function = "streams", .answer = "Stream[]", .name = "streams",
+	 .summary = "The value streams"},
+	{"GET", "/api/v1/wip", HANDLE_CALL,
+	 .function = "wip", .answer = "Wip[]", .name = "wip",
+	 .summary = "Work in progress of each stage, now, with its limit",
+	 .params = {ANY_STREAM}},
+
+	{"GET", "/api/v1/metrics", HANDLE_CALL, CLASS_SLOW,
+	 .function = "metrics", .answer = "Metrics", .name = "metrics",
+	 .summary = "Every flow figure of the last days",
+	 .params = {{"days", IN_QUERY, KIND_INTEGER, .least = 1, .most = 90, .fallback = "7", .about = "Length of the window"}, STREAM, TYPE,
+				{"since", IN_QUERY, KIND_TIME, .about = "Begin of the window, instead of days"},
+				{"until", IN_QUERY, KIND_TIME, .about = "End of the window; now when left out"},
+				{"exact", IN_QUERY, KIND_BOOLEAN, .about = "Percentiles exact (true, the default) or from a sketch"}}},
+	{"GET", "/api/v1/cumulative-flow", HANDLE_CALL, CLASS_SLOW,
+	 .function = "cumulative_flow", .answer = "FlowSeries", .name = "cumulative_flow",
+	 .summary = "How many work items have reached each stage, point by point",
+	 .params = {STREAM, SINCE, UNTIL, STEP, TYPE}},
+	{"GET", "/api/v1/occupancy", HANDLE_CALL, CLASS_SLOW,
+	 .function = "occupancy", .answer = "FlowSeries", .name = "occupancy",
+	 .summary = "How many work items stand in each stage, point by point",
+	 .params = {STREAM, SINCE, UNTIL, STEP, TYPE}},
+	{"GET", "/api/v1/throughput", HANDLE_CALL, CLASS_SLOW,
+	 .function = "throughput", .answer = "Throughput", .name = "throughput",
+	 .summary = "Work items finished per day, week or month",
+	 .params = {STREAM, SINCE, UNTIL,
+				{"step", IN_QUERY, KIND_CHOICE, .choices = "day|week|month", .fallback = "day", .about = "Length of a bucket"},
+				TYPE}},
+	{"GET", "/api/v1/time-in-stage", HANDLE_CALL, CLASS_SLOW,
+	 .function = "time_in_stage", .answer = "TimeInStage[]", .name = "time_in_stage",
+	 .summary = "How long visits to each stage lasted, in hours",
+	 .params = {STREAM, SINCE, UNTIL, TYPE}},
+	{"GET", "/api/v1/cycle-times", HANDLE_CALL, CLASS_SLOW,
+	 .function = "cycle_times", .answer = "CycleTimes", .name = "cycle_times",
+	 .summary = "The cycle times of finished work items, and their percentiles",
+	 .params = {STREAM, SINCE, UNTIL, TYPE, LIMIT("5000", 50000)}},
+	{"GET", "/api/v1/work-item-age", HANDLE_CALL, CLASS_SLOW,
+	 .function = "work_item_age", .answer = "WorkItemAge[]", .name = "work_item_age",
+	 .summary = "The age of started and unfinished work items, oldest first",
+	 .params = {STREAM, TYPE, LIMIT("500", 5000)}},
+	{"GET", "/api/v1/flow-efficiency", HANDLE_CALL, CLASS_SLOW,
+	 .function = "flow_efficiency", .answer = "FlowEfficiency", .name = "flow_efficiency",
+	 .summary = "Share of active time in the time of finished work items",
+	 .params = {STREAM, SINCE, UNTIL, TYPE}},
+	{"GET", "/api/v1/forecast", HANDLE_CALL, CLASS_SLOW,
+	 .function = "forecast", .answer = "Object", .name = "forecast",
+	 .summary = "When so many work items will be done, or how many by a date",
+	 .params = {{"items", IN_QUERY, KIND_INTEGER, .least = 1, .most = 100000, .about = "How many are to be done"},
+				{"until", IN_QUERY, KIND_DATE, .about = "The day by which"},
+				STREAM, TYPE,
+				{"history_days", IN_QUERY, KIND_INTEGER, .least = 1, .most = 3650, .fallback = "90", .about = "Days of throughput to draw from"},
+				{"seed", IN_QUERY, KIND_INTEGER, .least = INT64_MIN, .most = INT64_MAX, .about = "The same seed gives the same forecast"}}},
+
+	{"POST", "/api/v1/import", HANDLE_IMPORT, CLASS_IMPORT, .writes = true,
+	 .function = "import_end", .answer = "Import", .name = "import",
+	 .summary = "Import status changes: case_id, stage, entered_at and, if wanted, type and title",
+	 .params = {STREAM,
+				{"on_error", IN_QUERY, KIND_CHOICE, .choices = "abort|skip", .fallback = "abort", .about = "What a row that is refused does"}}},
+};
+
+/* clang-format on */
+
+const int	vsm_route_count = sizeof vsm_routes / sizeof vsm_routes[0];
+
+/* Of each route, NULL without a function; then the fixed ones. */
+static const Statement *statements[sizeof vsm_routes / sizeof vsm_routes[0] + N_FIXED_STATEMENTS];
+
+static char *call_of(const Route *route, int *n_params);
+static const char *sql_type(const Param *param);
+static bool match_path(const char *pattern, const char *path, size_t length, Segment *wildcards);
+
+/*
+ * vsm_routes_start
+ *		Make the SQL of every route.  Only names of the table above get into it.
+ */
+void
+vsm_routes_start(void)
+{
+	for (int i = 0; i < vsm_route_count; i++)
+	{
+		int			n_params;
+
+		if (vsm_routes[i].function != NULL)
+		{
+			char	   *sql = call_of(&vsm_routes[i], &n_params);
+
+			statements[i] = vsm_statement_new(sql, n_params);
+		}
+	}
+	statements[vsm_route_count + STATEMENT_TYPES] = vsm_statement_new(vsm_copy("SELECT vsm_api.types()"), 0);
+	/* With tokens the gateway's own user need have no rights, and the server would log each refusal. */
+	statements[vsm_route_count + STATEMENT_HEALTH] =
+		vsm_statement_new(vsm_copy(vsm_options_auth() ? "SELECT true" : "SELECT vsm_api.health()"), 0);
+	(void) vsm_statement_settings();
+}
+
+static char *
+call_of(const Route *route, int *n_params)
+{
+	Text		sql = {0};
+	int			n = 0;
+
+	vsm_text_addf(&sql, "SELECT vsm_api.%s(", route->function);
+	for (; route->params[n].name != NULL; n++)
+		vsm_text_addf(&sql, "%s\"%s\" => $%d::%s", n > 0 ? ", " : "", route->params[n].name, n + 1, sql_type(&route->params[n]));
+	vsm_text_addc(&sql, ')');
+	*n_params = n;
+	return sql.data;
+}
+
+static const char *
+sql_type(const Param *param)
+{
+	switch (param->kind)
+	{
+		case KIND_ID:
+			return "bigint";
+		case KIND_INTEGER:
+			return vsm_param_is_bigint(param) ? "bigint" : "integer";
+		case KIND_TIME:
+			return "timestamptz";
+		case KIND_DATE:
+			return "date";
+		case KIND_BOOLEAN:
+			return "boolean";
+		case KIND_STEP:
+			return "interval";
+		case KIND_STRING:
+		case KIND_TYPE:
+		case KIND_CHOICE:
+			break;
+	}
+	return "text";
+}
+
+bool
+vsm_param_is_bigint(const Param *param)
+{
+	return param->kind == KIND_ID || param->most > INT32_MAX;
+}
+
+const Statement *
+vsm_statement_of(const Route *route)
+{
+	return statements[route - vsm_routes];
+}
+
+const Statement *
+vsm_statement_fixed(FixedStatement which)
+{
+	return statements[vsm_route_count + (int) which];
+}
+
+bool
+vsm_route_has(const Route *route, Where where)
+{
+	for (const Param *param = route->params; param->name != NULL; param++)
+		if (param->where == where)
+			return true;
+	return false;
+}
+
+/*
+ * vsm_route_match
+ *		The route of a method and a path, which is percent-encoded and has no query.
+ *
+ * HEAD means the route of GET.
+ */
+Match
+vsm_route_match(const char *method, const char *path, size_t length)
+{
+	Match		match = {0};
+
+	if (strcmp(method, "HEAD") == 0)
+		method = "GET";
+	for (int i = 0; i < vsm_route_count; i++)
+	{
+		Segment		wildcards[MAX_SEGMENTS] = {0};
+
+		if (!match_path(vsm_routes[i].path, path, length, wildcards))
+			continue;
+		match.path = &vsm_routes[i];
+		if (strcmp(method, vsm_routes[i].method) == 0)
+		{
+			match.route = &vsm_routes[i];
+			memcpy(match.wildcards, wildcards, sizeof wildcards);
+			break;
+		}
+	}
+	return match;
+}
+
+/* A {name} stands for one segment that is not empty. */
+static bool
+match_path(const char *pattern, const char *path, size_t length, Segment *wildcards)
+{
+	const char *end = path + length;
+	int			n = 0;
+
+	while (*pattern != '\0')
+	{
+		if (*pattern != '{')
+		{
+			if (path == end || *path++ != *pattern++)
+				return false;
+			continue;
+		}
+		wildcards[n].bytes = path;
+		while (path < end && *path != '/')
+			path++;
+		wildcards[n].length = (size_t) (path - wildcards[n].bytes);
+		if (wildcards[n++].length == 0)
+			return false;
+		pattern = strchr(pattern, '}') + 1;
+	}
+	return path == end;
+}
+
+/* The methods of a path, as the allow header wants them. */
+void
+vsm_route_allow(const Route *path, char *allow, size_t size)
+{
+	Text		list = {0};
+
+	for (int i = 0; i < vsm_route_count; i++)
+	{
+		if (strcmp(vsm_routes[i].path, path->path) != 0)
+			continue;
+		vsm_text_addf(&list, "%s, ", vsm_routes[i].method);
+		if (strcmp(vsm_routes[i].method, "GET") == 0)
+			vsm_text_adds(&list, "HEAD, ");
+	}
+	vsm_text_adds(&list, "OPTIONS");
+	snprintf(allow, size, "%s", list.data);
+	vsm_text_free(&list);
+}

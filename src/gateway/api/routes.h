@@ -1,0 +1,119 @@
+/*
+ * routes.h
+ *		The table of routes: the only place that knows an endpoint.
+ *
+ * Validation, SQL, allow headers, OpenAPI and the labels of the metrics all come
+ * from it.
+ */
+#ifndef VSM_GATEWAY_ROUTES_H
+#define VSM_GATEWAY_ROUTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "db/statement.h"
+#include "options.h"
+
+#define MAX_SEGMENTS 8
+#define MAX_METHODS 8
+
+typedef enum Where
+{
+	IN_PATH,
+	IN_QUERY,
+	IN_BODY
+} Where;
+
+/* What a value may be, and so which SQL type it has. */
+typedef enum Kind
+{
+	KIND_ID,					/* bigint; beyond that nothing is found */
+	KIND_INTEGER,				/* least to most; integer, or bigint if most is beyond that */
+	KIND_STRING,				/* least to most characters; most 0: any number */
+	KIND_TYPE,					/* a type of work item; only the database knows which there are */
+	KIND_TIME,					/* date, or date and time, RFC 3339 with the zone left out meaning UTC */
+	KIND_DATE,
+	KIND_BOOLEAN,
+	KIND_STEP,					/* "6 hours", "1 day", "2 weeks", "month" */
+	KIND_CHOICE					/* one of choices, separated by | */
+} Kind;
+
+typedef struct Param
+{
+	const char *name;
+	Where		where;
+	Kind		kind;
+	bool		required;
+	int64_t		least;
+	int64_t		most;
+	const char *choices;
+	const char *fallback;		/* what the database takes when it is left out; for the documentation */
+	const char *about;
+} Param;
+
+/* Who answers. */
+typedef enum Handling
+{
+	HANDLE_CALL,				/* the function's JSON is the answer */
+	HANDLE_IMPORT,
+	HANDLE_HEALTH,
+	HANDLE_READY,
+	HANDLE_LIVE,
+	HANDLE_ROOT,
+	HANDLE_METRICS,
+	HANDLE_OPENAPI,
+	HANDLE_DOCS,
+	HANDLE_ASSET
+} Handling;
+
+typedef struct Route
+{
+	const char *method;
+	const char *path;
+	Handling	handling;
+	Class		class;
+	bool		writes;
+	int			status;			/* of success; 0 is 200 */
+	const char *function;		/* in schema vsm_api */
+	const char *answer;			/* schema of the success body in schemas.json, [] behind it: an array of these */
+	const char *name;			/* OpenAPI's operationId */
+	const char *summary;
+	Param		params[MAX_PARAMS + 1];
+} Route;
+
+extern const Route vsm_routes[];
+extern const int vsm_route_count;
+
+/* What the gateway asks the database for itself. */
+typedef enum FixedStatement
+{
+	STATEMENT_TYPES,
+	STATEMENT_HEALTH,
+	N_FIXED_STATEMENTS
+} FixedStatement;
+
+extern void vsm_routes_start(void);
+extern const Statement *vsm_statement_of(const Route *route);
+extern const Statement *vsm_statement_fixed(FixedStatement which);
+
+/* A segment of a request's path, still percent-encoded. */
+typedef struct Segment
+{
+	const char *bytes;
+	size_t		length;
+} Segment;
+
+typedef struct Match
+{
+	const Route *route;			/* NULL: no such path, or not with this method */
+	const Route *path;			/* some route of this path; NULL: there is none */
+	Segment		wildcards[MAX_SEGMENTS];	/* what stands for {name}, in order */
+} Match;
+
+extern Match vsm_route_match(const char *method, const char *path, size_t length);
+extern void vsm_route_allow(const Route *path, char *allow, size_t size);
+extern bool vsm_param_is_bigint(const Param *param);
+extern bool vsm_route_has(const Route *route, Where where);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * service.c
+ *		What the service says of itself: health, readiness, metrics.
+ */
+#include "service.h"
+
+#include <string.h>
+
+#include "door.h"
+#include "log.h"
+#include "stats.h"
+
+void
+vsm_say_health(Request *request)
+{
+	bool		up = request->job.outcome == OUTCOME_ROWS || request->job.outcome == OUTCOME_ERROR;
+	Text		body = {0};
+
+	if (request->job.outcome == OUTCOME_ERROR)
+		vsm_log_text(LOG_LEVEL_WARNING, "health_failed", "reason", PQresultErrorMessage(request->job.result));
+	vsm_text_addf(&body, "{\"status\":\"%s\",\"service\":\"" SERVICE "\",\"version\":\"" VSM_VERSION "\",\"database_connected\":%s}",
+				  request->job.outcome == OUTCOME_ROWS ? "UP" : "DEGRADED",
+				  up ? "true" : "false");
+	vsm_answer(request, 200, "application/json", &body);
+}
+
+void
+vsm_say_ready(Request *request)
+{
+	bool		ready = request->job.outcome == OUTCOME_ROWS;
+
+	if (ready && !vsm_door.draining())
+	{
+		vsm_answer_constant(request, 200, "application/json", "{\"status\":\"READY\"}", strlen("{\"status\":\"READY\"}"));
+		return;
+	}
+	vsm_answer_header(request, "Retry-After", "1");
+	vsm_answer_error(request, 503, NULL, NULL, "Service not ready");
+}
+
+/* The gateway's own figures, behind the database's if it can be asked. */
+void
+vsm_say_metrics(Request *request)
+{
+	static const char plain[] = "text/plain; version=0.0.4; charset=utf-8";
+	static const char open[] = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+	bool		openmetrics = vsm_accepts_rather(request, "application/openmetrics-text", "text/plain");
+	bool		up = request->job.outcome == OUTCOME_ROWS;
+	Text		body = {0};
+
+	if (up)
+		vsm_text_adds(&body, PQgetvalue(request->job.result, 0, 0));
+	else if (request->job.outcome == OUTCOME_ERROR)
+		vsm_log_text(LOG_LEVEL_WARNING, "prometheus_failed", "reason", PQresultErrorMessage(request->job.result));
+	vsm_stats_write(&body, up);
+	if (openmetrics)
+		vsm_stats_to_openmetrics(&body);
+	vsm_answer(request, 200, openmetrics ? open : plain, &body);
+}

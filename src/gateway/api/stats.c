@@ -1,0 +1,185 @@
+/*
+ * stats.c
+ *		The gateway's own figures for Prometheus.
+ *
+ * Counted per path of the table, method and status, so the number of series is
+ * bounded whatever clients send.  Paths that are not in the table are "other".
+ * Only the working thread comes here: no locks.
+ */
+#include "stats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/pool.h"
+#include "door.h"
+#include "request.h"
+
+#define MAX_PATHS 64
+#define FIRST_STATUS 100
+#define LAST_STATUS 599
+#define N_METHODS 8
+
+static const char *const method_names[N_METHODS] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "other"};
+
+/* Upper bounds in microseconds. */
+static const int64_t bounds[] = {500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000};
+
+#define N_BOUNDS ((int) (sizeof bounds / sizeof bounds[0]))
+
+typedef struct PathFigures
+{
+	long long	requests[N_METHODS][LAST_STATUS - FIRST_STATUS + 1];
+	long long	faster[N_BOUNDS + 1];	/* not cumulative */
+	long long	duration_us;
+	long long	n;
+} PathFigures;
+
+/* By the route that is the first of its path; the last one for all other paths. */
+static PathFigures figures[MAX_PATHS];
+
+static int	place_of(const Route *route);
+static const char *path_name(int place);
+static int	method_place(const char *method);
+static void write_requests(Text *text);
+static void write_durations(Text *text);
+static void family(Text *text, const char *name, const char *type, const char *help);
+
+void
+vsm_stats_count(const Route *route, const char *method, int status, int64_t duration_us)
+{
+	PathFigures *path = &figures[place_of(route)];
+	int			bucket = 0;
+
+	if (status >= FIRST_STATUS && status <= LAST_STATUS)
+		path->requests[method_place(method)][status - FIRST_STATUS]++;
+	while (bucket < N_BOUNDS && duration_us > bounds[bucket])
+		bucket++;
+	path->faster[bucket]++;
+	path->duration_us += duration_us;
+	path->n++;
+}
+
+static int
+place_of(const Route *route)
+{
+	if (route == NULL)
+		return vsm_route_count;
+	for (int i = 0; i < vsm_route_count; i++)
+		if (strcmp(vsm_routes[i].path, route->path) == 0)
+			return i;
+	return vsm_route_count;
+}
+
+static const char *
+path_name(int place)
+{
+	return place == vsm_route_count ? "other" : vsm_routes[place].path;
+}
+
+static int
+method_place(const char *method)
+{
+	for (int i = 0; i < N_METHODS - 1; i++)
+		if (strcmp(method, method_names[i]) == 0)
+			return i;
+	return N_METHODS - 1;
+}
+
+/* Text format 0.0.4. */
+void
+vsm_stats_write(Text *text, bool database_up)
+{
+	static const char *const classes[N_CLASSES] = {"fast", "slow", "import"};
+	PoolFigures pool = vsm_pool_figures();
+
+	write_requests(text);
+	write_durations(text);
+	family(text, "vsm_requests_in_flight", "gauge", "Requests that have no answer yet.");
+	vsm_text_addf(text, "vsm_requests_in_flight %d\n", vsm_requests_running());
+	family(text, "vsm_clients", "gauge", "Open client connections.");
+	vsm_text_addf(text, "vsm_clients %d\n", vsm_door.clients());
+	family(text, "vsm_pool_connections", "gauge", "Connections to the database, by state.");
+	vsm_text_addf(text, "vsm_pool_connections{state=\"idle\"} %d\nvsm_pool_connections{state=\"busy\"} %d\nvsm_pool_connections{state=\"down\"} %d\n",
+				  pool.idle, pool.busy, pool.down);
+	family(text, "vsm_queue_length", "gauge", "Requests that wait for a connection, by class.");
+	for (int i = 0; i < N_CLASSES; i++)
+		vsm_text_addf(text, "vsm_queue_length{class=\"%s\"} %d\n", classes[i], pool.queued[i]);
+	family(text, "vsm_queue_refused_total", "counter", "Requests that were answered 503 as too many waited, or too long.");
+	vsm_text_addf(text, "vsm_queue_refused_total %lld\n", pool.refused);
+	family(text, "vsm_pool_connections_lost_total", "counter", "Connections to the database that broke.");
+	vsm_text_addf(text, "vsm_pool_connections_lost_total %lld\n", pool.lost);
+	family(text, "vsm_database_up", "gauge", "Whether the database answered this scrape.");
+	vsm_text_addf(text, "vsm_database_up %d\n", database_up);
+	family(text, "vsm_gateway_build_info", "gauge", "Version of the gateway.");
+	vsm_text_adds(text, "vsm_gateway_build_info{version=\"" VSM_VERSION "\"} 1\n");
+}
+
+static void
+write_requests(Text *text)
+{
+	family(text, "vsm_requests_total", "counter", "Answered requests, by route, method and status.");
+	for (int place = 0; place <= vsm_route_count; place++)
+		for (int method = 0; figures[place].n > 0 && method < N_METHODS; method++)
+			for (int status = 0; status <= LAST_STATUS - FIRST_STATUS; status++)
+				if (figures[place].requests[method][status] > 0)
+					vsm_text_addf(text, "vsm_requests_total{endpoint=\"%s\",method=\"%s\",status=\"%d\"} %lld\n",
+								  path_name(place), method_names[method], status + FIRST_STATUS,
+								  figures[place].requests[method][status]);
+}
+
+static void
+write_durations(Text *text)
+{
+	family(text, "vsm_request_duration_seconds", "histogram", "Time from the request line to the end of the answer.");
+	for (int place = 0; place <= vsm_route_count; place++)
+	{
+		long long	n = 0;
+
+		if (figures[place].n == 0)
+			continue;
+		for (int i = 0; i < N_BOUNDS; i++)
+			vsm_text_addf(text, "vsm_request_duration_seconds_bucket{endpoint=\"%s\",le=\"%g\"} %lld\n",
+						  path_name(place), (double) bounds[i] / 1e6, n += figures[place].faster[i]);
+		vsm_text_addf(text, "vsm_request_duration_seconds_bucket{endpoint=\"%s\",le=\"+Inf\"} %lld\n"
+					  "vsm_request_duration_seconds_sum{endpoint=\"%s\"} %.6f\n"
+					  "vsm_request_duration_seconds_count{endpoint=\"%s\"} %lld\n",
+					  path_name(place), figures[place].n, path_name(place), (double) figures[place].duration_us / 1e6,
+					  path_name(place), figures[place].n);
+	}
+}
+
+static void
+family(Text *text, const char *name, const char *type, const char *help)
+{
+	vsm_text_addf(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/*
+ * vsm_stats_to_openmetrics
+ *		Text format 0.0.4 becomes OpenMetrics: counters lose _total in their HELP and TYPE, and the text has an end.
+ */
+void
+vsm_stats_to_openmetrics(Text *text)
+{
+	Text		open = {0};
+
+	for (char *line = text->data; *line != '\0';)
+	{
+		size_t		length = strcspn(line, "\n");
+		size_t		name = strncmp(line, "# HELP ", 7) == 0 || strncmp(line, "# TYPE ", 7) == 0 ? 7 + strcspn(line + 7, " \n") : 0;
+
+		if (name > 13 && strncmp(line + name - 6, "_total", 6) == 0)
+		{
+			vsm_text_add(&open, line, name - 6);
+			vsm_text_add(&open, line + name, length - name);
+		}
+		else
+			vsm_text_add(&open, line, length);
+		vsm_text_addc(&open, '\n');
+		line += length + (line[length] == '\n');
+	}
+	vsm_text_adds(&open, "# EOF\n");
+	vsm_text_free(text);
+	*text = open;
+}

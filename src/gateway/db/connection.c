@@ -1,0 +1,501 @@
+/*
+ * connection.c
+ *		A connection to the database that does one job at a time.
+ *
+ * A job is a list of steps (steps.c).  Without a role most jobs are one step, the execution
+ * of a prepared statement in a transaction of its own; what else is needed, such
+ * as preparing it the first time, is a round trip before.  With a role all steps
+ * go out as one pipeline:
+ *
+ *		BEGIN, set role and claims, (prepare), execute, COMMIT
+ *
+ * An import is BEGIN, (role), a temporary table, COPY, execute, COMMIT, step by step.
+ * Nothing here waits: the socket is non-blocking and epoll tells when to go on.
+ */
+#include "connection.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "log.h"
+#include "options.h"
+#include "text.h"
+
+#define GRACE_US 5000000		/* what the server may need beyond statement_timeout before it counts as gone */
+
+static void watch(Connection *connection, uint32_t events);
+static void poll_open(Connection *connection);
+static int	host_count(void);
+static void begin_steps(Connection *connection, const Step *steps, int n);
+static void send_more(Connection *connection);
+static void read_results(Connection *connection);
+static void take_result(Connection *connection, PGresult *result);
+static void step_succeeded(Connection *connection, Step step, PGresult *result);
+static void steps_over(Connection *connection);
+static void finish_job(Connection *connection);
+static bool is_lost(const PGresult *error);
+static void broken(Connection *connection);
+static void quiet(void *unused, const PGresult *result);
+
+void
+vsm_connection_start(Connection *connection, int epoll, const ConnectionOwner *owner)
+{
+	connection->owner = owner;
+	connection->epoll = epoll;
+	connection->fd = -1;
+	connection->prepared = vsm_alloc(sizeof(bool) * (size_t) vsm_statement_count());
+}
+
+/* ---- Opening ---- */
+
+/*
+ * vsm_connection_open
+ *		Begin to connect; the owner is told "opened" or "broken".
+ *
+ * tcp_user_timeout makes a host that does not answer fail in time for the next
+ * one of several, and a peer that vanished be noticed.
+ */
+void
+vsm_connection_open(Connection *connection)
+{
+	char		timeout[16];
+	const char *const keywords[] = {"tcp_user_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
+									"dbname", "fallback_application_name", "client_encoding", NULL};
+	const char *const values[] = {timeout, "30", "10", "3", vsm_options.conninfo, "vsm-gateway", "UTF8", NULL};
+
+	snprintf(timeout, sizeof timeout, "%d", vsm_options.connect_timeout_ms);
+	memset(connection->prepared, 0, sizeof(bool) * (size_t) vsm_statement_count());
+	connection->state = CONNECTION_OPENING;
+	connection->timeout_class = -1;
+	connection->n_steps = 0;
+	connection->deadline_us = vsm_now_us() + ((int64_t) vsm_options.connect_timeout_ms * host_count() + 1000) * 1000;
+	connection->pg = PQconnectStartParams(keywords, values, 1);
+	if (connection->pg == NULL)
+		abort();
+	if (PQstatus(connection->pg) == CONNECTION_BAD)
+		broken(connection);
+	else
+		watch(connection, EPOLLOUT);
+}
+
+static int
+host_count(void)
+{
+	PQconninfoOption *parsed = PQconninfoParse(vsm_options.conninfo, NULL);
+	int			hosts = 1;
+
+	for (const PQconninfoOption *option = parsed; option != NULL && option->keyword != NULL; option++)
+		if (strcmp(option->keyword, "host") == 0 && option->val != NULL)
+			for (const char *c = option->val; *c != '\0'; c++)
+				hosts += *c == ',';
+	PQconninfoFree(parsed);
+	return hosts;
+}
+
+static void
+poll_open(Connection *connection)
+{
+	static const Step first[] = {STEP_SESSION, STEP_DEFAULTS};
+
+	switch (PQconnectPoll(connection->pg))
+	{
+		case PGRES_POLLING_READING:
+			watch(connection, EPOLLIN);
+			break;
+		case PGRES_POLLING_WRITING:
+			watch(connection, EPOLLOUT);
+			break;
+		case PGRES_POLLING_OK:
+			PQsetnonblocking(connection->pg, 1);
+			PQsetNoticeReceiver(connection->pg, quiet, NULL);
+			begin_steps(connection, first, 2);
+			break;
+		case PGRES_POLLING_FAILED:
+		case PGRES_POLLING_ACTIVE:
+			broken(connection);
+			break;
+	}
+}
+
+/* A libpq that connects takes new sockets, so what epoll knows of the old one is void. */
+static void
+watch(Connection *connection, uint32_t events)
+{
+	int			fd = PQsocket(connection->pg);
+	struct epoll_event event = {.events = events, .data.ptr = connection};
+
+	if (fd == connection->fd && events == connection->events && connection->state != CONNECTION_OPENING)
+		return;
+	if (fd < 0)
+		return;
+	if (epoll_ctl(connection->epoll, EPOLL_CTL_MOD, fd, &event) < 0)
+		epoll_ctl(connection->epoll, EPOLL_CTL_ADD, fd, &event);
+	connection->fd = fd;
+	connection->events = events;
+}
+
+void
+vsm_connection_close(Connection *connection)
+{
+	if (connection->pg != NULL)
+	{
+		if (connection->fd >= 0)
+			epoll_ctl(connection->epoll, EPOLL_CTL_DEL, connection->fd, NULL);
+		PQfinish(connection->pg);
+	}
+	PQclear(connection->error);
+	connection->pg = NULL;
+	connection->error = NULL;
+	connection->fd = -1;
+	connection->state = CONNECTION_DOWN;
+	connection->deadline_us = 0;
+	connection->copying = false;
+	connection->spoke = false;
+	connection->stale = false;
+	connection->job = NULL;
+}
+
+/* ---- Steps ---- */
+
+void
+vsm_connection_run(Connection *connection, Job *job)
+{
+	connection->job = job;
+	connection->state = CONNECTION_BUSY;
+	connection->n_steps = 0;
+	connection->pipelined = job->role != NULL && job->take_rows == NULL;
+	connection->deadline_us = 0;
+	if (job->take_rows == NULL)
+		connection->deadline_us = vsm_now_us() + (int64_t) vsm_options.statement_timeout_ms[job->class] * 1000 + GRACE_US;
+	vsm_steps_plan(connection, job);
+	begin_steps(connection, connection->steps, connection->n_steps);
+}
+
+static void
+begin_steps(Connection *connection, const Step *steps, int n)
+{
+	bool		sent = true;
+
+	memmove(connection->steps, steps, sizeof *steps * (size_t) n);
+	connection->n_steps = n;
+	connection->sent = 0;
+	connection->answered = 0;
+	if (!connection->pipelined)
+		sent = vsm_step_send(connection, connection->steps[connection->sent++]);
+	else
+	{
+		sent = PQenterPipelineMode(connection->pg) == 1;
+		while (sent && connection->sent < n)
+			sent = vsm_step_send(connection, connection->steps[connection->sent++]);
+		sent = sent && PQpipelineSync(connection->pg) == 1;
+	}
+	if (!sent)
+		broken(connection);
+	else
+		send_more(connection);
+}
+
+static void
+send_more(Connection *connection)
+{
+	int			left = PQflush(connection->pg);
+
+	if (left < 0)
+		broken(connection);
+	else
+		watch(connection, left > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+/* ---- Answers ---- */
+
+/* events are those of epoll. */
+void
+vsm_connection_event(Connection *connection, uint32_t events)
+{
+	if (connection->state == CONNECTION_DOWN)
+		return;
+	if (connection->state == CONNECTION_OPENING && connection->n_steps == 0)
+	{
+		poll_open(connection);
+		return;
+	}
+	if (PQconsumeInput(connection->pg) != 1)
+	{
+		broken(connection);
+		return;
+	}
+	if (connection->state == CONNECTION_IDLE)
+	{
+		/* The server speaks unasked when it ends the session; the next read finds the end. */
+		if (PQconsumeInput(connection->pg) != 1)
+			broken(connection);
+		return;
+	}
+	if (connection->copying)
+	{
+		connection->spoke = connection->spoke || (events & EPOLLIN) != 0;
+		vsm_connection_copy(connection);
+	}
+	else
+	{
+		send_more(connection);
+		if (connection->state != CONNECTION_DOWN)
+			read_results(connection);
+	}
+}
+
+static void
+read_results(Connection *connection)
+{
+	while (connection->state != CONNECTION_DOWN && connection->n_steps > 0 && !connection->copying &&
+		   !PQisBusy(connection->pg))
+	{
+		PGresult   *result = PQgetResult(connection->pg);
+
+		if (result != NULL)
+		{
+			take_result(connection, result);
+			continue;
+		}
+		connection->answered++;
+		if (connection->pipelined)
+			continue;
+		if (connection->error == NULL && connection->sent < connection->n_steps)
+		{
+			if (!vsm_step_send(connection, connection->steps[connection->sent++]))
+				broken(connection);
+			else
+				send_more(connection);
+		}
+		else
+			steps_over(connection);
+	}
+}
+
+static void
+take_result(Connection *connection, PGresult *result)
+{
+	Step		step = connection->steps[connection->answered < connection->n_steps ? connection->answered : connection->n_steps - 1];
+
+	switch (PQresultStatus(result))
+	{
+		case PGRES_COMMAND_OK:
+		case PGRES_TUPLES_OK:
+			step_succeeded(connection, step, result);
+			break;
+		case PGRES_COPY_IN:
+			PQclear(result);
+			connection->copying = true;
+			vsm_connection_copy(connection);
+			break;
+		case PGRES_PIPELINE_SYNC:
+			PQclear(result);
+			if (PQexitPipelineMode(connection->pg) != 1)
+				broken(connection);
+			else
+				steps_over(connection);
+			break;
+		case PGRES_PIPELINE_ABORTED:
+			PQclear(result);
+			break;
+		default:
+			if (connection->error != NULL)
+				PQclear(result);
+			else
+			{
+				connection->error = result;
+				if (connection->job != NULL)
+					connection->job->in_settings = step == STEP_SETTINGS;
+			}
+			break;
+	}
+}
+
+/* Takes the result. */
+static void
+step_succeeded(Connection *connection, Step step, PGresult *result)
+{
+	Job		   *job = connection->job;
+
+	if (step == STEP_EXECUTE)
+	{
+		PQclear(job->result);
+		job->result = result;
+		return;
+	}
+	/* One that may not make the default stream is not told so by an error, which the server would log. */
+	if (step == STEP_SESSION && PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "f") == 0)
+		connection->n_steps = 1;
+	else if (step == STEP_TIMEOUT)
+		connection->timeout_class = (int) job->class;
+	else if (step == STEP_PREPARE)
+		connection->prepared[job->statement->id] = true;
+	else if (step == STEP_PREPARE_SETTINGS)
+		connection->prepared[vsm_statement_settings()->id] = true;
+	PQclear(result);
+}
+
+/*
+ * vsm_connection_copy
+ *		Give the server what has arrived of an import, as far as it takes it.
+ *
+ * No more is taken from the client's side while libpq still holds some, so that
+ * memory stays bounded.  When the server speaks during COPY it is to fail.
+ */
+void
+vsm_connection_copy(Connection *connection)
+{
+	bool		ended = connection->spoke;
+	bool		abandoned = false;
+	int			left;
+
+	if (!connection->copying)
+		return;
+	while ((left = PQflush(connection->pg)) == 0 && !ended)
+	{
+		Text		rows = {0};
+		bool		more = connection->job->take_rows(connection->job, &rows, &ended, &abandoned);
+		int			put = more && !abandoned ? PQputCopyData(connection->pg, rows.data, (int) rows.length) : 1;
+
+		vsm_text_free(&rows);
+		if (put < 0)
+			ended = true;
+		if (abandoned || !more)
+			break;
+	}
+	if (left < 0)
+	{
+		broken(connection);
+		return;
+	}
+	if (left == 0 && (ended || abandoned))
+	{
+		connection->copying = false;
+		connection->spoke = false;
+		connection->deadline_us = vsm_now_us() + (int64_t) vsm_options.statement_timeout_ms[CLASS_IMPORT] * 1000 + GRACE_US;
+		if (PQputCopyEnd(connection->pg, abandoned ? "the client gave up" : NULL) < 0)
+			broken(connection);
+		else
+			send_more(connection);
+		return;
+	}
+	watch(connection, left > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+static void
+steps_over(Connection *connection)
+{
+	static const Step rollback[] = {STEP_ROLLBACK};
+	PGTransactionStatusType status = PQtransactionStatus(connection->pg);
+
+	connection->n_steps = 0;
+	connection->pipelined = false;
+	if (is_lost(connection->error))
+	{
+		broken(connection);
+		return;
+	}
+	if (connection->state == CONNECTION_OPENING)
+	{
+		PQclear(connection->error);
+		connection->error = NULL;
+		connection->state = CONNECTION_IDLE;
+		connection->deadline_us = 0;
+		connection->owner->opened(connection);
+		return;
+	}
+	if (status == PQTRANS_INTRANS || status == PQTRANS_INERROR)
+	{
+		Job		   *job = connection->job;
+
+		/* The answer need not wait for that. */
+		if (job != NULL)
+			finish_job(connection);
+		begin_steps(connection, rollback, 1);
+		return;
+	}
+	connection->state = CONNECTION_IDLE;
+	connection->deadline_us = 0;
+	finish_job(connection);
+}
+
+/* Tells the pool also when the job was told before. */
+static void
+finish_job(Connection *connection)
+{
+	Job		   *job = connection->job;
+	PGresult   *error = connection->error;
+	PGresult   *result = NULL;
+
+	connection->job = NULL;
+	connection->error = NULL;
+	if (job == NULL)
+	{
+		PQclear(error);
+		connection->owner->finished(connection, NULL, OUTCOME_ROWS, NULL);
+		return;
+	}
+	if (error != NULL)
+	{
+		const char *sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE);
+
+		/* The function was replaced, or a statement of that name was forgotten: prepare all anew. */
+		if (sqlstate != NULL && connection->prepared[job->statement->id] &&
+			(strcmp(sqlstate, "42883") == 0 || strcmp(sqlstate, "0A000") == 0 || strcmp(sqlstate, "26000") == 0))
+			connection->stale = true;
+		PQclear(job->result);
+		result = error;
+	}
+	else
+		result = job->result;
+	job->result = NULL;
+	connection->owner->finished(connection, job, error != NULL ? OUTCOME_ERROR : OUTCOME_ROWS, result);
+}
+
+/* Has the server ended the session, or become a standby, so that another one is to be looked for? */
+static bool
+is_lost(const PGresult *error)
+{
+	const char *sqlstate = error == NULL ? NULL : PQresultErrorField(error, PG_DIAG_SQLSTATE);
+
+	if (error == NULL)
+		return false;
+	return sqlstate == NULL || strncmp(sqlstate, "57P", 3) == 0 || strncmp(sqlstate, "08", 2) == 0 ||
+		strcmp(sqlstate, "25006") == 0;
+}
+
+void
+vsm_connection_expire(Connection *connection, int64_t now_us)
+{
+	if (connection->deadline_us != 0 && now_us >= connection->deadline_us)
+		broken(connection);
+}
+
+static void
+broken(Connection *connection)
+{
+	Job		   *job = connection->job;
+	bool		was_open = connection->state != CONNECTION_OPENING;
+	char	   *reason = vsm_copy(connection->error != NULL ? PQresultErrorMessage(connection->error) : PQerrorMessage(connection->pg));
+
+	if (job != NULL)
+	{
+		PQclear(job->result);
+		job->result = NULL;
+	}
+	vsm_connection_close(connection);
+	connection->n_steps = 0;
+	connection->pipelined = false;
+	connection->owner->broken(connection, job, was_open, reason);
+	free(reason);
+}
+
+static void
+quiet(void *unused, const PGresult *result)
+{
+	(void) unused;
+	if (PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) != NULL)
+		vsm_log_text(LOG_LEVEL_DEBUG, "database_notice", "message", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
+}

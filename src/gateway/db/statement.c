@@ -1,0 +1,45 @@
+/*
+ * statement.c
+ *		The statements that are prepared once in each connection.
+ *
+ * All are made before the first connection, and live as long as the program.
+ */
+#include "statement.h"
+
+#include <stdio.h>
+
+#include "text.h"
+
+static int	n_statements = 0;
+
+/* Takes the SQL. */
+const Statement *
+vsm_statement_new(char *sql, int n_params)
+{
+	Statement  *statement = vsm_alloc(sizeof *statement);
+
+	statement->id = n_statements++;
+	snprintf(statement->name, sizeof statement->name, "vsm_%d", statement->id);
+	statement->sql = sql;
+	statement->n_params = n_params;
+	return statement;
+}
+
+int
+vsm_statement_count(void)
+{
+	return n_statements;
+}
+
+/* Sets statement_timeout, role and claims of a token, until the transaction ends. */
+const Statement *
+vsm_statement_settings(void)
+{
+	static const Statement *settings = NULL;
+
+	if (settings == NULL)
+		settings = vsm_statement_new(vsm_copy("SELECT set_config('statement_timeout', $1, true), set_config('role', $2, true),"
+											  " set_config('request.jwt.claims', $3, true)"),
+									 3);
+	return settings;
+}

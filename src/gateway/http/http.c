@@ -1,0 +1,427 @@
+/*
+ * http.c
+ *		Clients, their requests, and the end of both.
+ *
+ * libmicrohttpd has no thread of its own: the working thread (db/pool.c) calls
+ * vsm_http_run() whenever a client has something or a job is done.  A request that
+ * needs the database is suspended until its job is done, so nothing here waits.
+ *
+ * What comes from a client passes clients.c first.
+ */
+#include "http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "api/door.h"
+#include "api/request.h"
+#include "api/stats.h"
+#include "clients.h"
+#include "log.h"
+#include "options.h"
+#include "send.h"
+
+#define BACKLOG 1024
+#define ROOM_PER_FIELD 96		/* in a connection's memory, where libmicrohttpd notes a header */
+#define ROOM_FOR_ANSWER 8192
+#define REFUSED_AT_A_TIME 64	/* connections beyond the limit that are told so */
+#define SWEEP_MS 500
+
+static struct
+{
+	struct MHD_Daemon *daemon;
+	int			socket;
+	char	   *url;
+	atomic_bool draining;
+	bool		quiet;			/* the listening socket was closed */
+	int64_t		swept_us;
+} http;
+
+static void note_url(void);
+static size_t memory_of_connection(void);
+static void fail_to_start(const char *what, const char *why);
+static void *begin_request(void *unused, const char *target, struct MHD_Connection *client);
+static void take_target(Request *request, const char *target);
+static void hide_query(const char *query);
+static size_t leave_escapes(void *unused, struct MHD_Connection *client, char *text);
+static enum MHD_Result handle(void *unused, struct MHD_Connection *client, const char *url, const char *method,
+							  const char *version, const char *bytes, size_t *length, void **context);
+static void take_headers(Request *request, const char *method);
+static void take_id(Request *request, const char *given);
+static void end_request(void *unused, struct MHD_Connection *client, void **context, enum MHD_RequestTerminationCode how);
+static void log_request(const Request *request, int64_t duration_us);
+static void log_message(void *unused, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
+
+static const char *client_header(void *client, const char *name);
+static void suspend_client(void *client);
+static void resume_client(void *client);
+static const void *client_address(void *client);
+static bool is_draining(void);
+
+static const Door door = {client_header, suspend_client, resume_client, client_address, vsm_clients_count, is_draining};
+
+/* ---- Start and end ---- */
+
+/*
+ * vsm_http_listen
+ *		Take the address; nobody is answered yet.  Ends the program when it cannot be had.
+ */
+void
+vsm_http_listen(void)
+{
+	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+	struct addrinfo *address;
+	char		port[16];
+	const int	yes = 1;
+	int			error;
+
+	snprintf(port, sizeof port, "%d", vsm_options.port);
+	error = getaddrinfo(vsm_options.host, port, &hints, &address);
+	if (error != 0)
+		fail_to_start("address", gai_strerror(error));
+	http.socket = socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->ai_protocol);
+	if (http.socket < 0 || setsockopt(http.socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0 ||
+		bind(http.socket, address->ai_addr, address->ai_addrlen) < 0 || listen(http.socket, BACKLOG) < 0)
+		fail_to_start("socket", strerror(errno));
+	freeaddrinfo(address);
+	note_url();
+}
+
+static void
+note_url(void)
+{
+	struct sockaddr_storage address;
+	socklen_t	length = sizeof address;
+	char		host[NI_MAXHOST];
+	char		port[NI_MAXSERV];
+
+	if (getsockname(http.socket, (struct sockaddr *) &address, &length) < 0 ||
+		getnameinfo((struct sockaddr *) &address, length, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		fail_to_start("socket", strerror(errno));
+	http.url = vsm_format(strchr(host, ':') != NULL ? "%s://[%s]:%s" : "%s://%s:%s",
+						  vsm_options.tls_certificate != NULL ? "https" : "http", host, port);
+}
+
+const char *
+vsm_http_url(void)
+{
+	return http.url;
+}
+
+static void
+fail_to_start(const char *what, const char *why)
+{
+	vsm_log_text(LOG_LEVEL_ERROR, "cannot_listen", what, why);
+	exit(1);
+}
+
+void
+vsm_http_start(void)
+{
+	struct MHD_OptionItem tls[] = {
+		{MHD_OPTION_HTTPS_MEM_CERT, 0, vsm_options.tls_certificate},
+		{MHD_OPTION_HTTPS_MEM_KEY, 0, vsm_options.tls_key},
+		{MHD_OPTION_END, 0, NULL}
+	};
+	unsigned int flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_TURBO;
+
+	vsm_door = door;
+	if (vsm_options.tls_certificate != NULL)
+		flags |= MHD_USE_TLS;
+	else
+		tls[0].option = MHD_OPTION_END;
+	http.daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle, NULL,
+								   MHD_OPTION_EXTERNAL_LOGGER, log_message, NULL,
+								   MHD_OPTION_LISTEN_SOCKET, http.socket,
+								   MHD_OPTION_URI_LOG_CALLBACK, begin_request, NULL,
+								   MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL,
+								   MHD_OPTION_NOTIFY_COMPLETED, end_request, NULL,
+								   MHD_OPTION_NOTIFY_CONNECTION, vsm_client_notify, NULL,
+								   MHD_OPTION_CONNECTION_LIMIT, (unsigned int) (vsm_options.max_connections + REFUSED_AT_A_TIME),
+								   MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int) (vsm_options.idle_timeout_s + 2),
+								   MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory_of_connection(),
+								   MHD_OPTION_STRICT_FOR_CLIENT, 1,
+								   MHD_OPTION_ARRAY, tls,
+								   MHD_OPTION_END);
+	if (http.daemon == NULL)
+		fail_to_start("http", "libmicrohttpd does not start; its reason is in the lines above");
+}
+
+/*
+ * memory_of_connection
+ *		So much that libmicrohttpd never refuses what framing.c lets pass.
+ *
+ * One half of it takes what was read, the other what was found in that, and the
+ * headers of the answer.  What is not used is not resident.
+ */
+static size_t
+memory_of_connection(void)
+{
+	return 2 * (vsm_options.max_header_bytes + MAX_FIELDS * ROOM_PER_FIELD + ROOM_FOR_ANSWER);
+}
+
+/* Readable when a client has something. */
+int
+vsm_http_fd(void)
+{
+	return MHD_get_daemon_info(http.daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+}
+
+/* Milliseconds after which vsm_http_run() is due without that; -1: never. */
+int
+vsm_http_timeout_ms(void)
+{
+	MHD_UNSIGNED_LONG_LONG ms;
+
+	if (vsm_clients_count() == 0)
+		return -1;
+	return MHD_get_timeout(http.daemon, &ms) == MHD_YES && ms < SWEEP_MS ? (int) ms : SWEEP_MS;
+}
+
+/* Serve whoever is ready, also those whose job is done. */
+void
+vsm_http_run(void)
+{
+	int64_t		now_us = vsm_now_us();
+
+	if (http.draining && !http.quiet)
+	{
+		MHD_socket	socket = MHD_quiesce_daemon(http.daemon);
+
+		http.quiet = true;
+		if (socket != MHD_INVALID_SOCKET)
+			close(socket);
+	}
+	if (now_us - http.swept_us >= SWEEP_MS * 1000)
+	{
+		http.swept_us = now_us;
+		vsm_clients_sweep(now_us);
+	}
+	MHD_run(http.daemon);
+}
+
+/* From the next vsm_http_run() on: no new clients; those that are there get their answers, and are then left. */
+void
+vsm_http_drain(void)
+{
+	http.draining = true;
+}
+
+static bool
+is_draining(void)
+{
+	return http.draining;
+}
+
+/* No request may wait for the database any more. */
+void
+vsm_http_stop(void)
+{
+	MHD_stop_daemon(http.daemon);
+	free(http.url);
+}
+
+/* ---- Requests ---- */
+
+/* The request line is there.  What this returns is the request's context until end_request(). */
+static void *
+begin_request(void *unused, const char *target, struct MHD_Connection *client)
+{
+	Request    *request = vsm_request_new(client);
+	const char *query;
+
+	(void) unused;
+	take_target(request, target);
+	query = strchr(request->target, '?');
+	request->path_length = query == NULL ? strlen(request->target) : (size_t) (query - request->target);
+	request->query = query == NULL ? "" : query + 1;
+	vsm_client_of(client)->request = request;
+	hide_query(target + strcspn(target, "?"));
+	return request;
+}
+
+/* Of http://host/path the host counts, whatever the Host header says (RFC 9112, section 3.2.2). */
+static void
+take_target(Request *request, const char *target)
+{
+	const char *host = target[0] == '/' ? NULL : strstr(target, "://");
+	size_t		length;
+
+	if (host == NULL)
+	{
+		request->target = vsm_copy(target);
+		return;
+	}
+	host += 3;
+	length = strcspn(host, "/?");
+	request->host = vsm_copy_n(host, length);
+	request->target = host[length] == '/' ? vsm_copy(host + length) : vsm_format("/%s", host + length);
+}
+
+/*
+ * hide_query
+ *		Leave libmicrohttpd one parameter to parse at most; query.c parses them all.
+ *
+ * It would put each parameter into the connection's memory.  The text is its own buffer.
+ */
+static void
+hide_query(const char *query)
+{
+	for (char *c = (char *) (uintptr_t) query; *c != '\0'; c++)
+		if (*c == '?' || *c == '&')
+			*c = '_';
+}
+
+/* The path is taken from the request line, by routes.c; libmicrohttpd 1.0 would answer escapes that are none by itself. */
+static size_t
+leave_escapes(void *unused, struct MHD_Connection *client, char *text)
+{
+	(void) unused;
+	(void) client;
+	return strlen(text);
+}
+
+static enum MHD_Result
+handle(void *unused, struct MHD_Connection *client, const char *url, const char *method,
+	   const char *version, const char *bytes, size_t *length, void **context)
+{
+	Request    *request = *context;
+
+	(void) unused;
+	(void) client;
+	(void) url;
+	(void) version;
+	if (!request->begun)
+	{
+		/* A library that does not read by clients.c is not to be trusted with requests. */
+		if (vsm_client_of(client)->framing.started == 0)
+			fail_to_start("http", "libmicrohttpd reads by unknown functions");
+		take_headers(request, method);
+		return MHD_YES;
+	}
+	if (*length > 0)
+		return vsm_handle_receive(request, bytes, length) ? MHD_YES : MHD_NO;
+	if (request->phase == PHASE_RECEIVE)
+	{
+		request->phase = PHASE_RECEIVED;
+		vsm_handle_received(request);
+	}
+	else
+		vsm_handle_outcome(request);
+	/* without an answer the client is suspended */
+	return request->answer.status != 0 ? vsm_send(request, http.draining) : MHD_YES;
+}
+
+static void
+take_headers(Request *request, const char *method)
+{
+	const char *expect = vsm_request_header(request, MHD_HTTP_HEADER_EXPECT);
+
+	request->begun = true;
+	request->method = method;
+	take_id(request, vsm_request_header(request, "X-Request-Id"));
+	vsm_admit(request);
+	/* Whoever asks before sending a body, or will never come to its end, need not send it in vain. */
+	if (request->refuse != NULL && (expect != NULL || request->too_long))
+	{
+		request->last = true;
+		request->refuse(request);
+		(void) vsm_send(request, http.draining);
+	}
+}
+
+/* The client's, if it can stand in a log, or a new one. */
+static void
+take_id(Request *request, const char *given)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	size_t		length = given == NULL ? 0 : strlen(given);
+
+	if (length > 0 && length <= MAX_REQUEST_ID && strspn(given, allowed) == length)
+		memcpy(request->id, given, length + 1);
+	else
+		snprintf(request->id, sizeof request->id, "%016llx", (unsigned long long) vsm_random());
+}
+
+/* Answered, or the client has gone. */
+static void
+end_request(void *unused, struct MHD_Connection *client, void **context, enum MHD_RequestTerminationCode how)
+{
+	Request    *request = *context;
+	int64_t		duration_us;
+
+	(void) unused;
+	if (request == NULL)
+		return;
+	duration_us = vsm_now_us() - request->started_us;
+	if (request->answer.status == 0 || how != MHD_REQUEST_TERMINATED_COMPLETED_OK)
+		request->answer.status = request->answer.status == 0 ? 499 : request->answer.status;
+	if (request->begun)
+	{
+		vsm_stats_count(request->match.path, request->method, request->answer.status, duration_us);
+		log_request(request, duration_us);
+	}
+	vsm_request_free(request);
+	*context = NULL;
+	vsm_client_ended(vsm_client_of(client));
+}
+
+static void
+log_request(const Request *request, int64_t duration_us)
+{
+	Text		method = {0};
+
+	if (vsm_options.log_requests == LOG_REQUESTS_NONE ||
+		(vsm_options.log_requests == LOG_REQUESTS_ERRORS && request->answer.status < 500))
+		return;
+	vsm_text_json(&method, request->method, strlen(request->method));
+	vsm_log(LOG_LEVEL_INFO, "request", "\"request_id\":\"%s\",\"method\":%s,\"route\":\"%s\",\"status\":%d,\"duration_ms\":%lld.%03lld",
+			request->id, method.data, request->match.path == NULL ? "" : request->match.path->path, request->answer.status,
+			(long long) duration_us / 1000, (long long) duration_us % 1000);
+	vsm_text_free(&method);
+}
+
+/* ---- Log ---- */
+
+static void
+log_message(void *unused, const char *format, va_list arguments)
+{
+	char		message[512];
+
+	(void) unused;
+	vsnprintf(message, sizeof message, format, arguments);
+	vsm_log_text(LOG_LEVEL_DEBUG, "http", "message", message);
+}
+
+/* ---- What the layer below needs ---- */
+
+static const char *
+client_header(void *client, const char *name)
+{
+	return MHD_lookup_connection_value(client, MHD_HEADER_KIND, name);
+}
+
+static void
+suspend_client(void *client)
+{
+	MHD_suspend_connection(client);
+}
+
+static void
+resume_client(void *client)
+{
+	MHD_resume_connection(client);
+}
+
+static const void *
+client_address(void *client)
+{
+	return vsm_client_of(client)->peer;
+}

@@ -1,0 +1,19 @@
+/*
+ * http.h
+ *		Clients, their requests, and the end of both.
+ *
+ * The working thread calls run, fd and timeout; the main thread all others.
+ */
+#ifndef VSM_GATEWAY_HTTP_H
+#define VSM_GATEWAY_HTTP_H
+
+extern void vsm_http_listen(void);
+extern void vsm_http_start(void);
+extern const char *vsm_http_url(void);
+extern int	vsm_http_fd(void);
+extern int	vsm_http_timeout_ms(void);
+extern void vsm_http_run(void);
+extern void vsm_http_drain(void);
+extern void vsm_http_stop(void);
+
+#endif

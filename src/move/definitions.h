@@ -1,0 +1,45 @@
+/*
+ * definitions.h
+ *		All streams, stages, types and grants on streams, as read from the tables.
+ */
+#ifndef VSM_DEFINITIONS_H
+#define VSM_DEFINITIONS_H
+
+#include "postgres.h"
+
+#include "roles/stream_grant.h"
+
+typedef enum VsmCategory
+{
+	VSM_WAIT,
+	VSM_ACTIVE,
+	VSM_DONE
+} VsmCategory;
+
+typedef struct VsmStage
+{
+	int64		id;
+	char	   *name;
+	char	   *stream;
+	VsmCategory category;
+	int32		order;
+	int32		wip_limit;		/* 0: none */
+	bool		started;		/* at or after the commitment point, not done */
+	bool		retired;
+} VsmStage;
+
+typedef struct VsmDefinitions
+{
+	MemoryContext context;
+	int			nstages;
+	VsmStage   *stages;			/* by stream (bytewise), then order */
+	VsmStage  **by_id;
+	int			ntypes;
+	char	  **types;			/* bytewise */
+	int			ngrants;
+	VsmGrant   *grants;
+} VsmDefinitions;
+
+extern VsmDefinitions *vsm_read_definitions(Oid owner);
+
+#endif							/* VSM_DEFINITIONS_H */

@@ -1,0 +1,183 @@
+/*
+ * item_checks.c
+ *		What a client may write into a work item.
+ *
+ * The BEFORE trigger (transition.c) calls these checks before it decides upon a
+ * row.
+ */
+#include "item_checks.h"
+
+#include "access/htup_details.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "errors.h"
+#include "stage_cache.h"
+
+/* A title is one line of a board or a report. */
+#define MAX_TITLE_CHARACTERS	500
+/* Clocks of clients differ; a time further ahead is a mistake. */
+#define MAX_AHEAD_US			(5 * USECS_PER_MINUTE)
+
+/* 1970-01-01 00:00 UTC: a mistyped year would stretch every chart. */
+#define EARLIEST_TIME			((TimestampTz) (UNIX_EPOCH_JDATE - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY)
+
+static void check_title(const ItemRow *row);
+
+/* An id that the sequence has not issued yet would make a later INSERT fail that draws it. */
+void
+vsm_require_issued_item_id(Relation rel, int64 id)
+{
+	LOCAL_FCINFO(call, 1);
+	Datum		last;
+
+	if (has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
+		return;
+	InitFunctionCallInfoData(*call, NULL, 1, InvalidOid, NULL, NULL);
+	call->args[0].value = ObjectIdGetDatum(get_relname_relid("work_items_id_seq", RelationGetNamespace(rel)));
+	call->args[0].isnull = false;
+	last = pg_sequence_last_value(call);
+	if (!call->isnull && id <= DatumGetInt64(last))
+		return;
+	ereport(ERROR,
+			errcode(VSM_UNPROCESSABLE),
+			errmsg("id " INT64_FORMAT " of a work item has not been issued yet", id),
+			errdetail("Ids come from the sequence vsm.work_items_id_seq."),
+			errhint("Leave the id out; an id of your own goes into external_id."),
+			errtablecol(rel, ITEM_ID));
+}
+
+/* Check the title, if it is new or changed, and the external id. */
+void
+vsm_check_item_texts(const ItemRow *row, const ItemRow *old, TupleDesc desc)
+{
+	if (old == NULL || !vsm_same_column(old, row, ITEM_TITLE, desc))
+		check_title(row);
+	if (!row->nulls[ITEM_EXTERNAL_ID] && VARSIZE_ANY_EXHDR(DatumGetPointer(row->values[ITEM_EXTERNAL_ID])) == 0)
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("the external id of a work item is empty"),
+				errdetail("An item without an external id has null there."),
+				errhint("Give the id that another system knows the item by, or null."),
+				err_generic_string(PG_DIAG_COLUMN_NAME, "external_id"));
+}
+
+static void
+check_title(const ItemRow *row)
+{
+	text	   *title;
+	int			characters;
+
+	if (row->nulls[ITEM_TITLE])
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("a work item needs a title"),
+				errdetail("The title is null."),
+				errhint("Give a title of 1 to %d characters.", MAX_TITLE_CHARACTERS),
+				err_generic_string(PG_DIAG_COLUMN_NAME, "title"));
+	title = DatumGetTextPP(row->values[ITEM_TITLE]);
+	characters = pg_mbstrlen_with_len(VARDATA_ANY(title), VARSIZE_ANY_EXHDR(title));
+	if (characters < 1 || characters > MAX_TITLE_CHARACTERS)
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg(characters == 0 ? "the title of a work item is empty" : "the title of a work item is too long"),
+				errdetail("It has %d characters.", characters),
+				errhint("Give a title of 1 to %d characters.", MAX_TITLE_CHARACTERS),
+				err_generic_string(PG_DIAG_COLUMN_NAME, "title"));
+}
+
+void
+vsm_check_item_type(const char *type)
+{
+	if (!vsm_type_known(type))
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("work item type \"%s\" is not defined", type),
+				errdetail("The types are in vsm.work_item_types; names are case-sensitive."),
+				errhint("Use a defined type, or add one: INSERT INTO vsm.work_item_types VALUES (%s).",
+						quote_literal_cstr(type)),
+				err_generic_string(PG_DIAG_COLUMN_NAME, "type"));
+}
+
+/* Refuse a time that must be a mistake: infinity, before 1970, more than 5 minutes ahead. */
+void
+vsm_check_move_time(TimestampTz at, TimestampTz now)
+{
+	char	   *now_text;
+
+	if (TIMESTAMP_NOT_FINITE(at))
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("the time of a move cannot be infinite"),
+				errdetail("The time given is \"%s\".", TIMESTAMP_IS_NOBEGIN(at) ? "-infinity" : "infinity"),
+				errhint("Give the time at which the item moved, or none for now."));
+	if (at < EARLIEST_TIME)
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("the time of a move lies before 1970"),
+				errdetail("The time given is %s.", timestamptz_to_str(at)),
+				errhint("Give a time from 1970-01-01 00:00 UTC on, or none for now."));
+	if (at <= now + MAX_AHEAD_US)
+		return;
+	now_text = pstrdup(timestamptz_to_str(now));
+	ereport(ERROR,
+			errcode(VSM_UNPROCESSABLE),
+			errmsg("the time of a move lies in the future"),
+			errdetail("The time given is %s; the server's clock shows %s.", timestamptz_to_str(at), now_text),
+			errhint("Give a time at most 5 minutes ahead, or none for now."));
+}
+
+/* updated_at may be written: many tools do so, and the trigger always sets it. */
+void
+vsm_refuse_computed_changes(const ItemRow *old, const ItemRow *new, Relation rel)
+{
+	static const int computed[] = {
+		ITEM_ID, ITEM_STREAM, ITEM_CREATED_AT, ITEM_STAGE_ENTERED_AT, ITEM_STARTED_AT,
+		ITEM_COMPLETED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME, ITEM_REOPENED, ITEM_BACKWARD_MOVES
+	};
+
+	for (int i = 0; i < (int) lengthof(computed); i++)
+		if (!vsm_same_column(old, new, computed[i], RelationGetDescr(rel)))
+			vsm_refuse_computed_column(rel, computed[i]);
+}
+
+/* A row that is inserted with its state filled in would have no history. */
+void
+vsm_refuse_given_state(Relation rel)
+{
+	if (!has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
+		vsm_refuse_computed_column(rel, ITEM_STAGE_ENTERED_AT);
+	ereport(ERROR,
+			errcode(VSM_UNPROCESSABLE),
+			errmsg("cannot insert a work item with its state filled in"),
+			errdetail("It would have no history: the ledger has a row for each move that is made or imported."),
+			errhint("Leave out the columns from stage_entered_at on, or import the moves with vsm.import_events(); "
+					"to store the row as it is, without history, set vsm.recording = off."),
+			errtablecol(rel, ITEM_STAGE_ENTERED_AT));
+}
+
+void
+vsm_refuse_computed_column(Relation rel, int column)
+{
+	const char *name = NameStr(TupleDescAttr(RelationGetDescr(rel), column - 1)->attname);
+
+	if (column == ITEM_ID || column == ITEM_STREAM)
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("column \"%s\" of a work item cannot be changed", name),
+				errdetail("The ledger refers to the item as it was created."),
+				errhint("Delete the item and create it again."),
+				errtablecol(rel, column));
+	ereport(ERROR,
+			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			errmsg("column \"%s\" of a work item is computed", name),
+			errdetail("It follows from the item's moves."),
+			errhint("Move the item with vsm.transition() or by its stage_id; import past moves with vsm.import_events()."),
+			errtablecol(rel, column));
+}

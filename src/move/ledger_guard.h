@@ -1,0 +1,14 @@
+/*
+ * ledger_guard.h
+ *		Keeps the ledger append-only.
+ */
+#ifndef VSM_LEDGER_GUARD_H
+#define VSM_LEDGER_GUARD_H
+
+#include "postgres.h"
+
+#include "executor/spi.h"
+
+extern int	vsm_run_on_ledger(SPIPlanPtr plan, Datum *values, const char *nulls);
+
+#endif							/* VSM_LEDGER_GUARD_H */
