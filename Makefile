@@ -179,8 +179,8 @@ $(VIEWER)/swagger-ui-bundle.js:
 
 $(GATEWAY_BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@printf '%s\n' "$(GATEWAY_CC) $(subst ",\",$(GATEWAY_FLAGS)) $(GATEWAY_ASSETS) $(GATEWAY_SOURCES)" | cmp -s - $@ || \
-	 printf '%s\n' "$(GATEWAY_CC) $(subst ",\",$(GATEWAY_FLAGS)) $(GATEWAY_ASSETS) $(GATEWAY_SOURCES)" > $@
+	@printf '%s\n' "$(GATEWAY_CC) $(subst ",\",$(GATEWAY_FLAGS)) $(GATEWAY_ASSETS) $(GATEWAY_OBJECTS)" | cmp -s - $@ || \
+	 printf '%s\n' "$(GATEWAY_CC) $(subst ",\",$(GATEWAY_FLAGS)) $(GATEWAY_ASSETS) $(GATEWAY_OBJECTS)" > $@
 
 # What is parsed before a request is known to be good, and clang's fuzzer; FUZZ_SECONDS of it.
 FUZZ_SECONDS = 20

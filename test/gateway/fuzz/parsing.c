@@ -11,15 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/kinds.h"
+#include "api/query.h"
+#include "api/routes.h"
+#include "api/rows.h"
+#include "api/values.h"
 #include "csv/csv.h"
-#include "framing.h"
-#include "kinds.h"
+#include "http/framing.h"
 #include "options.h"
-#include "query.h"
-#include "routes.h"
-#include "rows.h"
 #include "text.h"
-#include "values.h"
 
 #define FIELD_END "\001"
 
