@@ -58,7 +58,7 @@ vsm_auth(const char *authorization)
 		if (json_is_string(claimed) && strlen(json_string_value(claimed)) == json_string_length(claimed))
 			role = json_string_value(claimed);
 		else if (claimed != NULL)
-			who.refusal = "The token's role is no string";
+			who.refusal = "The token's role is not a string";
 		if (role == NULL)
 			who.refusal = who.anonymous ? "A token is required" : "The token names no role";
 	}
@@ -135,7 +135,7 @@ check_times(const json_t *claims)
 		return "The token is not valid yet";
 	if (time_claim(claims, "iat", &seconds, &malformed) && now < seconds - LEEWAY_S)
 		return "The token was issued in the future";
-	return malformed ? "The token's times are no numbers" : NULL;
+	return malformed ? "The token's times are not numbers" : NULL;
 }
 
 static bool

@@ -1,10 +1,10 @@
 /*
  * errors.c
- *		What a client hears of the database's errors.
+ *		What a client is told of the database's errors.
  *
- * One table of SQLSTATEs, first match counts.  PTxyz is status xyz, as with
- * PostgREST, and its words are vsm's own, meant for users.  All others get words
- * of this file, and the server's go to the log.
+ * One table of SQLSTATEs; the first match counts.  PTxyz is status xyz, as in
+ * PostgREST, and its message is vsm's own, written for users.  All other errors get
+ * the words of this file, and the server's message goes to the log.
  */
 #include "errors.h"
 
@@ -24,12 +24,12 @@ static const Meaning meanings[] = {
 	{"57014", 504, "The database took too long"},
 	{"42501", 403, "Permission denied"},
 	{"40", 503, "The database could not serialise this request with others"},
-	{"55P03", 503, "A lock could not be had in time"},
+	{"55P03", 503, "A lock was not available in time"},
 	{"53", 503, "The database is out of resources"},
 	{"57P", 503, "The database is shutting down"},
 	{"25006", 503, "The database is read-only"},
 	{"22", 422, "A value was refused"},
-	{"23505", 409, "There is such an entry already"},
+	{"23505", 409, "Such an entry already exists"},
 	{"23", 422, "A value was refused"},
 	{"", 500, "Internal Server Error"},
 };
@@ -69,7 +69,7 @@ vsm_say_error(Request *request, const Job *job, const PGresult *error)
 	while (strncmp(code, meaning->sqlstate, strlen(meaning->sqlstate)) != 0)
 		meaning++;
 	status = meaning->status;
-	/* A role that there is not is no identity. */
+	/* a token that names an unknown role identifies nobody */
 	if ((job->in_settings && strcmp(code, "22023") == 0) || (status == 403 && request->who.anonymous))
 	{
 		vsm_answer_header(request, "WWW-Authenticate", "Bearer");
@@ -81,7 +81,7 @@ vsm_say_error(Request *request, const Job *job, const PGresult *error)
 	vsm_answer_error(request, status, code, NULL, meaning->detail);
 }
 
-/* The words for what is not found are fixed; all others go with the facts. */
+/* Clients know the fixed words for what is not found; other answers add the detail. */
 static void
 say_refusal(Request *request, int status, const PGresult *error)
 {
@@ -94,7 +94,7 @@ say_refusal(Request *request, int status, const PGresult *error)
 	free(detail);
 }
 
-/* A value that only the database could judge, in the shape of the gateway's own judgements. */
+/* A value that only the database could check, in the shape of the gateway's own refusals. */
 static void
 say_field(Request *request, const Param *param, const char *code, const char *message, const char *hint)
 {

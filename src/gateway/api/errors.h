@@ -1,6 +1,6 @@
 /*
  * errors.h
- *		What a client hears of the database's errors.
+ *		What a client is told of the database's errors.
  */
 #ifndef VSM_GATEWAY_ERRORS_H
 #define VSM_GATEWAY_ERRORS_H
