@@ -6,12 +6,13 @@
  * decided at once, and said when the client has sent the body, so that no reset
  * connection swallows the answer.
  */
-#include "request.h"
+#include "admit.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "answer.h"
 #include "hosts.h"
 #include "import_request.h"
 #include "limits.h"
@@ -157,19 +158,8 @@ static bool
 has_wrong_type(const Request *request)
 {
 	if (request->match.route->handling == HANDLE_IMPORT)
-		return !vsm_type_is(request, "text/csv") && !vsm_type_is(request, "application/x-ndjson") && !vsm_type_is(request, "application/ndjson");
+		return !vsm_request_has_type(request, "text/csv") && !vsm_request_has_type(request, "application/x-ndjson") && !vsm_request_has_type(request, "application/ndjson");
 	if (!vsm_route_has(request->match.route, IN_BODY))
 		return false;
-	return vsm_request_header(request, "Content-Type") != NULL && !vsm_type_is(request, "application/json");
-}
-
-bool
-vsm_type_is(const Request *request, const char *type)
-{
-	const char *given = vsm_request_header(request, "Content-Type");
-	size_t		length = strlen(type);
-
-	if (given == NULL || strncasecmp(given, type, length) != 0)
-		return false;
-	return strchr("; \t", given[length]) != NULL;
+	return vsm_request_header(request, "Content-Type") != NULL && !vsm_request_has_type(request, "application/json");
 }

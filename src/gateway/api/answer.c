@@ -2,7 +2,7 @@
  * answer.c
  *		The answers to requests, which the layer above sends.
  */
-#include "request.h"
+#include "answer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,19 +56,10 @@ clear_result(void *result)
 	PQclear(result);
 }
 
-/* Give the body back; it has been sent, or never will be. */
-void
-vsm_answer_release(Answer *answer)
-{
-	if (answer->release != NULL)
-		answer->release(answer->owner);
-	answer->release = NULL;
-}
-
 static void
 decide(Request *request, int status, const char *type, const char *bytes, size_t length)
 {
-	vsm_answer_release(&request->answer);
+	vsm_request_drop_answer(request);
 	request->answer.status = status;
 	request->answer.type = type;
 	request->answer.bytes = bytes;

@@ -4,6 +4,7 @@
  */
 #include "docs.h"
 
+#include "answer.h"
 #include "assets.h"
 
 static void list_routes(Text *html);

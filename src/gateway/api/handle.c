@@ -4,11 +4,13 @@
  *
  * After admit.c, a request is refused for its JSON, then for its values.
  */
-#include "request.h"
+#include "handle.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "admit.h"
+#include "answer.h"
 #include "assets.h"
 #include "db/pool.h"
 #include "docs.h"
@@ -76,7 +78,8 @@ vsm_handle_received(Request *request)
 	}
 	if (request->import != NULL)
 	{
-		vsm_import_finish(request);
+		if (vsm_import_finish(request) && request->answer.status == 0)
+			vsm_handle_outcome(request);
 		return;
 	}
 	if (request->match.route->handling == HANDLE_IMPORT)

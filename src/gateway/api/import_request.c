@@ -4,6 +4,7 @@
  */
 #include "import_request.h"
 
+#include "answer.h"
 #include "db/pool.h"
 #include "limits.h"
 
@@ -19,7 +20,7 @@ vsm_import_begin(Request *request)
 	vsm_values_read(&request->values, route, request->match.wildcards, request->query, NULL);
 	if (request->values.errors != NULL)
 		return;
-	request->rows = vsm_rows_new(vsm_type_is(request, "text/csv"));
+	request->rows = vsm_rows_new(vsm_request_has_type(request, "text/csv"));
 	request->import = vsm_import_new(request->client);
 	job = vsm_import_job(request->import);
 	job->statement = vsm_statement_of(route);
@@ -72,18 +73,17 @@ vsm_import_receive(Request *request, const char *bytes, size_t *length)
 	return true;
 }
 
-/* All of the body is there. */
-void
+/* All of the body is there.  True: so is the outcome, or an answer; false: the client is suspended until it is. */
+bool
 vsm_import_finish(Request *request)
 {
 	if (!vsm_rows_end(request->rows, &request->copy))
 	{
 		vsm_import_abandon(request->import);
 		refuse_row(request);
-		return;
+		return true;
 	}
 	request->phase = PHASE_CALL;
 	vsm_import_add(request->import, &request->copy);
-	if (vsm_import_end(request->import))
-		vsm_handle_outcome(request);
+	return vsm_import_end(request->import);
 }

@@ -9,6 +9,6 @@
 
 extern void vsm_import_begin(Request *request);
 extern bool vsm_import_receive(Request *request, const char *bytes, size_t *length);
-extern void vsm_import_finish(Request *request);
+extern bool vsm_import_finish(Request *request);
 
 #endif

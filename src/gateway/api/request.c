@@ -6,6 +6,8 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "door.h"
 
@@ -35,13 +37,22 @@ vsm_request_free(Request *request)
 	vsm_text_free(&request->body);
 	vsm_values_free(&request->values);
 	vsm_identity_free(&request->who);
-	vsm_answer_release(&request->answer);
+	vsm_request_drop_answer(request);
 	for (int i = 0; i < request->answer.n_headers; i++)
 		free(request->answer.headers[i].value);
 	free(request->target);
 	free(request->host);
 	free(request);
 	running--;
+}
+
+/* Give the answer's body back: it has not been sent, and will not be. */
+void
+vsm_request_drop_answer(Request *request)
+{
+	if (request->answer.release != NULL)
+		request->answer.release(request->answer.owner);
+	request->answer.release = NULL;
 }
 
 /* Requests that have no answer yet. */
@@ -55,4 +66,16 @@ const char *
 vsm_request_header(const Request *request, const char *name)
 {
 	return vsm_door.header(request->client, name);
+}
+
+/* Is its body of that media type, whatever the parameters of the type? */
+bool
+vsm_request_has_type(const Request *request, const char *type)
+{
+	const char *given = vsm_request_header(request, "Content-Type");
+	size_t		length = strlen(type);
+
+	if (given == NULL || strncasecmp(given, type, length) != 0)
+		return false;
+	return strchr("; \t", given[length]) != NULL;
 }

@@ -82,31 +82,11 @@ typedef struct Request
 	Answer		answer;
 } Request;
 
-/* request.c */
 extern Request *vsm_request_new(void *client);
 extern void vsm_request_free(Request *request);
 extern const char *vsm_request_header(const Request *request, const char *name);
+extern bool vsm_request_has_type(const Request *request, const char *type);
+extern void vsm_request_drop_answer(Request *request);
 extern int	vsm_requests_running(void);
-
-/* admit.c */
-extern void vsm_admit(Request *request);
-extern bool vsm_type_is(const Request *request, const char *type);
-extern void vsm_refuse_size(Request *request);
-
-/* handle.c: each ends with an answer, or suspends the client until the job is done. */
-extern bool vsm_handle_receive(Request *request, const char *bytes, size_t *length);
-extern void vsm_handle_received(Request *request);
-extern void vsm_handle_outcome(Request *request);
-
-/* answer.c */
-extern void vsm_answer(Request *request, int status, const char *type, Text *body);
-extern void vsm_answer_constant(Request *request, int status, const char *type, const char *body, size_t length);
-extern void vsm_answer_result(Request *request, int status, PGresult *result);
-extern void vsm_answer_json(Request *request, int status, const json_t *body);
-extern void vsm_answer_error(Request *request, int status, const char *code, const char *hint, const char *detail);
-extern void vsm_answer_unavailable(Request *request, const char *detail);
-extern void vsm_answer_header(Request *request, const char *name, const char *value);
-extern void vsm_answer_release(Answer *answer);
-extern bool vsm_accepts_rather(const Request *request, const char *type, const char *other);
 
 #endif

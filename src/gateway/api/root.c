@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "answer.h"
 #include "assets.h"
 #include "docs.h"
 #include "service.h"

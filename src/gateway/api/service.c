@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "answer.h"
 #include "door.h"
 #include "log.h"
 #include "stats.h"

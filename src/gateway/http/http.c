@@ -20,8 +20,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api/admit.h"
 #include "api/door.h"
-#include "api/request.h"
+#include "api/handle.h"
 #include "api/stats.h"
 #include "clients.h"
 #include "log.h"
