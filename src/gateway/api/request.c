@@ -1,6 +1,6 @@
 /*
  * request.c
- *		A request from its first line to its answer.
+ *		A request, from its first line to its answer.
  */
 #include "request.h"
 
@@ -44,7 +44,7 @@ vsm_request_free(Request *request)
 	running--;
 }
 
-/* Requests that have no answer yet. */
+/* The number of requests that have not ended. */
 int
 vsm_requests_running(void)
 {
