@@ -110,7 +110,7 @@ say_allow(Request *request)
 static void
 refuse_origin(Request *request)
 {
-	vsm_answer_error(request, 403, "PT403", "Serve the page from here, or allow its origin with --cors-origin.",
+	vsm_answer_error(request, 403, "PT403", "Serve the page from this service, or allow its origin with --cors-origin.",
 					 "A page from another origin may not write");
 }
 

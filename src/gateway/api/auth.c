@@ -135,7 +135,7 @@ check_times(const json_t *claims)
 		return "The token is not valid yet";
 	if (time_claim(claims, "iat", &seconds, &malformed) && now < seconds - LEEWAY_S)
 		return "The token was issued in the future";
-	return malformed ? "The token's times are not numbers" : NULL;
+	return malformed ? "The token's exp, nbf or iat is not a number" : NULL;
 }
 
 static bool

@@ -23,7 +23,7 @@ typedef struct Meaning
 static const Meaning meanings[] = {
 	{"57014", 504, "The database took too long"},
 	{"42501", 403, "Permission denied"},
-	{"40", 503, "The database could not serialise this request with others"},
+	{"40", 503, "The database could not serialize this request with others"},
 	{"55P03", 503, "A lock was not available in time"},
 	{"53", 503, "The database is out of resources"},
 	{"57P", 503, "The database is shutting down"},
