@@ -1,11 +1,11 @@
 /*
  * conninfo.c
- *		Where the database is, in the words of the old service or of libpq.
+ *		Where the database is, in the settings of the old service or of libpq.
  *
  * DATABASE_URL may be a libpq URL or connection string, or the URL of an
  * SQLAlchemy engine (postgresql+asyncpg://...), whose "ssl" is libpq's "sslmode".
- * Without one, DATABASE_HOST, _PORT, _NAME, _USER and _PASSWORD say it, and what
- * they leave out libpq takes from PGHOST and its other variables.
+ * Without DATABASE_URL, the variables DATABASE_HOST, _PORT, _NAME, _USER and _PASSWORD are used.
+ * For those not set, libpq uses PGHOST and its other variables.
  */
 #include "conninfo.h"
 
@@ -52,7 +52,7 @@ add_setting(Text *conninfo, const char *keyword, const char *variable)
 	vsm_text_adds(conninfo, "' ");
 }
 
-/* A postgresql+driver:// loses its driver, which libpq does not know. */
+/* Removes the driver from postgresql+driver://, which libpq does not accept. */
 char *
 vsm_conninfo_from_url(const char *url)
 {

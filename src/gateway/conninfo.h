@@ -1,6 +1,6 @@
 /*
  * conninfo.h
- *		Where the database is, in the words of the old service or of libpq.
+ *		Where the database is, in the settings of the old service or of libpq.
  */
 #ifndef VSM_GATEWAY_CONNINFO_H
 #define VSM_GATEWAY_CONNINFO_H

@@ -1,10 +1,9 @@
 /*
  * log.c
- *		A line of JSON on stderr for each thing that happened.
+ *		Writes one line of JSON to stderr for each event.
  *
- * One write(2) per line, so that the lines of several threads never mix.
- * Callers see to it that no secret gets here; what comes from outside goes
- * through vsm_text_json().
+ * Each line is one write(2), so that lines of several threads do not mix.  Callers must not pass
+ * secrets.  Text from outside goes through vsm_text_json().
  */
 #include "log.h"
 
@@ -23,7 +22,7 @@ static LogLevel least_level = LOG_LEVEL_INFO;
 static void begin_line(Text *line, LogLevel level, const char *event);
 static void end_line(Text *line);
 
-/* Before threads are started. */
+/* To be called before threads are started. */
 void
 vsm_log_set_level(LogLevel least)
 {
@@ -86,7 +85,7 @@ static void
 end_line(Text *line)
 {
 	vsm_text_adds(line, "}\n");
-	/* There is nobody to tell that stderr is closed. */
+	/* If stderr is closed, there is nowhere to report it. */
 	if (write(STDERR_FILENO, line->data, line->length) < 0)
 		line->length = 0;
 	vsm_text_free(line);

@@ -1,6 +1,6 @@
 /*
  * log.h
- *		A line of JSON on stderr for each thing that happened.
+ *		Writes one line of JSON to stderr for each event.
  */
 #ifndef VSM_GATEWAY_LOG_H
 #define VSM_GATEWAY_LOG_H
@@ -15,10 +15,10 @@ typedef enum LogLevel
 
 extern void vsm_log_set_level(LogLevel least);
 
-/* fields: printf's format of further members, such as "\"n\":%d"; or NULL. */
+/* fields: a printf() format of additional members, such as "\"n\":%d"; or NULL. */
 extern void vsm_log(LogLevel level, const char *event, const char *fields, ...) __attribute__((format(printf, 3, 4)));
 
-/* The same with one further member, a string that is not trusted. */
+/* The same with one additional member, an untrusted string. */
 extern void vsm_log_text(LogLevel level, const char *event, const char *name, const char *value);
 
 #endif

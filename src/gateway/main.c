@@ -2,11 +2,11 @@
  * main.c
  *		vsm-gateway: the REST interface of vsm.
  *
- *	main thread		starts, waits for signals, ends
- *	working thread	clients (http/), their requests (api/) and the database (db/)
+ *	main thread		starts the gateway, waits for signals, stops the gateway
+ *	working thread	serves clients (http/), their requests (api/) and the database (db/)
  *
- * SIGTERM and SIGINT: no new clients; requests that run are finished, for
- * --drain-timeout at most; then the program ends with status 0.
+ * After SIGTERM or SIGINT the gateway accepts no new clients.  It lets running requests end, for
+ * at most --drain-timeout, and exits with status 0.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -44,7 +44,7 @@ main(int argc, char **argv)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);		/* for the threads, too */
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);		/* threads inherit the mask */
 
 	vsm_routes_start();
 	vsm_openapi_start();
@@ -66,7 +66,7 @@ main(int argc, char **argv)
 	return 0;
 }
 
-/* Every client is a file descriptor. */
+/* Raise the limit of open files: every client needs a file descriptor. */
 static void
 raise_limits(void)
 {
@@ -79,7 +79,7 @@ raise_limits(void)
 	}
 }
 
-/* 0: none came. */
+/* Returns 0 if no signal arrived in that time. */
 static int
 wait_for_signal(const sigset_t *signals, long ms)
 {
@@ -99,7 +99,7 @@ drain(const sigset_t *signals)
 	while (vsm_requests_running() > 0 && vsm_now_us() < end_us && wait_for_signal(signals, 20) == 0)
 		;
 	vsm_pool_stop();
-	/* What was resumed by that gets its 503. */
+	/* Requests whose jobs were stopped by that get a 503. */
 	end_us = vsm_now_us() + LAST_WORDS_US;
 	while (vsm_requests_running() > 0 && vsm_now_us() < end_us)
 	{

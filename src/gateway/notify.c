@@ -1,10 +1,9 @@
 /*
  * notify.c
- *		What systemd wants to hear of a service of Type=notify.
+ *		Tells systemd the state of a service with Type=notify.
  *
- * One datagram to the socket that NOTIFY_SOCKET names (sd_notify(3), "Notes"); a
- * name that begins with @ is in the abstract namespace.  Without the variable
- * nothing happens.
+ * Sends one datagram to the socket that NOTIFY_SOCKET names (sd_notify(3), "Notes").  A name that
+ * begins with @ is in the abstract namespace.  Without the variable, nothing is sent.
  */
 #include "notify.h"
 
@@ -17,7 +16,7 @@
 
 #include "log.h"
 
-/* state: such as READY=1 */
+/* state: for example READY=1 */
 void
 vsm_notify(const char *state)
 {

@@ -1,6 +1,6 @@
 /*
  * notify.h
- *		What systemd wants to hear of a service of Type=notify.
+ *		Tells systemd the state of a service with Type=notify.
  */
 #ifndef VSM_GATEWAY_NOTIFY_H
 #define VSM_GATEWAY_NOTIFY_H

@@ -1,10 +1,10 @@
 /*
  * options.c
- *		What the command line and the environment ask for.
+ *		Options from the command line and the environment.
  *
- * One table: every long option, also as VSM_GATEWAY_ and its name in capitals;
- * the command line wins.  A mistake ends the program with status 2 and one
- * sentence, which never repeats a value that may be a secret.
+ * One table lists all options.  Each can be given on the command line, or in the environment as
+ * VSM_GATEWAY_ and its name in capitals; the command line takes precedence.  An invalid option
+ * ends the program with status 2 and a message.  No message contains a value that may be a secret.
  */
 #include "options.h"
 
@@ -23,10 +23,10 @@
 typedef enum Take
 {
 	TAKE_TEXT,
-	TAKE_LIST,					/* texts by commas; each further one is added */
-	TAKE_SECRET,				/* text that no message may repeat */
+	TAKE_LIST,					/* separated by commas; repeated options add to it */
+	TAKE_SECRET,				/* text that no message may contain */
 	TAKE_FILE,					/* the contents of a file */
-	TAKE_SECRET_FILE,			/* the same without the newline at its end */
+	TAKE_SECRET_FILE,			/* the same without trailing newlines */
 	TAKE_NUMBER,				/* int */
 	TAKE_SIZE,					/* size_t */
 	TAKE_FLAG,
@@ -36,12 +36,12 @@ typedef enum Take
 typedef struct Option
 {
 	const char *name;
-	const char *argument;		/* what --help calls it; NULL for a flag */
+	const char *argument;		/* its name in --help; NULL for a flag */
 	Take		take;
 	void	   *target;
 	long		least;
 	long		most;
-	const char *about;			/* default in parentheses */
+	const char *about;			/* for --help; the default in parentheses */
 } Option;
 
 Options vsm_options = {
@@ -65,36 +65,36 @@ Options vsm_options = {
 
 static const Option options[] = {
 	{"host", "ADDRESS", TAKE_TEXT, &vsm_options.host, 0, 0, "address to listen on (127.0.0.1)"},
-	{"port", "PORT", TAKE_NUMBER, &vsm_options.port, 0, 65535, "port to listen on; 0: any that is free (8000)"},
-	{"pool-size", "N", TAKE_NUMBER, &vsm_options.pool_size, 1, 64, "connections to the database (8)"},
-	{"queue-size", "N", TAKE_NUMBER, &vsm_options.queue_size, 1, 100000, "requests that may wait for one of them (256)"},
-	{"queue-timeout", "MS", TAKE_NUMBER, &vsm_options.queue_timeout_ms, 1, 600000, "how long a request waits for a connection before it is answered 503 (5000)"},
-	{"connect-timeout", "MS", TAKE_NUMBER, &vsm_options.connect_timeout_ms, 100, 600000, "for each host of the database (5000)"},
+	{"port", "PORT", TAKE_NUMBER, &vsm_options.port, 0, 65535, "port to listen on; 0 chooses a free one (8000)"},
+	{"pool-size", "N", TAKE_NUMBER, &vsm_options.pool_size, 1, 64, "number of connections to the database (8)"},
+	{"queue-size", "N", TAKE_NUMBER, &vsm_options.queue_size, 1, 100000, "maximum number of requests that wait for a connection to the database (256)"},
+	{"queue-timeout", "MS", TAKE_NUMBER, &vsm_options.queue_timeout_ms, 1, 600000, "how long a request waits for a connection before the answer is 503 (5000)"},
+	{"connect-timeout", "MS", TAKE_NUMBER, &vsm_options.connect_timeout_ms, 100, 600000, "timeout for connecting to each host of the database (5000)"},
 	{"fast-timeout", "MS", TAKE_NUMBER, &vsm_options.statement_timeout_ms[CLASS_FAST], 1, 3600000, "statement_timeout of items, moves and stages (5000)"},
 	{"slow-timeout", "MS", TAKE_NUMBER, &vsm_options.statement_timeout_ms[CLASS_SLOW], 1, 3600000, "statement_timeout of flow figures (30000)"},
 	{"import-timeout", "MS", TAKE_NUMBER, &vsm_options.statement_timeout_ms[CLASS_IMPORT], 1, 86400000, "statement_timeout of imports (600000)"},
-	{"max-connections", "N", TAKE_NUMBER, &vsm_options.max_connections, 1, 100000, "clients at a time (1000)"},
-	{"max-connections-per-address", "N", TAKE_NUMBER, &vsm_options.max_address_connections, 1, 100000, "of these from one address (half of them); behind a proxy all have its address"},
-	{"idle-timeout", "S", TAKE_NUMBER, &vsm_options.idle_timeout_s, 1, 86400, "until a silent client is left (20)"},
-	{"header-timeout", "S", TAKE_NUMBER, &vsm_options.header_timeout_s, 1, 86400, "for a request's headers to arrive (10)"},
-	{"body-timeout", "S", TAKE_NUMBER, &vsm_options.body_timeout_s, 1, 86400, "for its body to arrive, imports excepted (30)"},
-	{"min-rate", "N", TAKE_NUMBER, &vsm_options.min_rate, 1, 1 << 20, "bytes a second that an import must send, or the reader of an answer take (1024)"},
-	{"max-body-bytes", "N", TAKE_SIZE, &vsm_options.max_body_bytes, 1, 1L << 30, "of a JSON body (1048576)"},
-	{"max-header-bytes", "N", TAKE_SIZE, &vsm_options.max_header_bytes, 4096, 1L << 20, "of request line and headers (16384)"},
-	{"drain-timeout", "S", TAKE_NUMBER, &vsm_options.drain_timeout_s, 0, 3600, "for running requests to end after SIGTERM (10)"},
-	{"insecure", NULL, TAKE_FLAG, &vsm_options.insecure, 0, 0, "listen on other addresses than loopback without tokens"},
-	{"jwt-secret", "SECRET", TAKE_SECRET, &vsm_options.jwt_secret, 0, 0, "demand tokens signed by HS256; better by file or environment"},
-	{"jwt-secret-file", "FILE", TAKE_SECRET_FILE, &vsm_options.jwt_secret, 0, 0, "the same, from a file"},
-	{"jwt-public-key-file", "FILE", TAKE_FILE, &vsm_options.jwt_public_key, 0, 0, "demand tokens signed by RS256: the public key, PEM"},
-	{"jwt-aud", "TEXT", TAKE_TEXT, &vsm_options.jwt_audience, 0, 0, "audience that tokens must name"},
+	{"max-connections", "N", TAKE_NUMBER, &vsm_options.max_connections, 1, 100000, "maximum number of client connections (1000)"},
+	{"max-connections-per-address", "N", TAKE_NUMBER, &vsm_options.max_address_connections, 1, 100000, "the same for each address (half of --max-connections); behind a proxy, all clients have its address"},
+	{"idle-timeout", "S", TAKE_NUMBER, &vsm_options.idle_timeout_s, 1, 86400, "how long a client connection may be idle before it is closed (20)"},
+	{"header-timeout", "S", TAKE_NUMBER, &vsm_options.header_timeout_s, 1, 86400, "timeout for receiving the headers of a request (10)"},
+	{"body-timeout", "S", TAKE_NUMBER, &vsm_options.body_timeout_s, 1, 86400, "timeout for receiving the body of a request, except an import (30)"},
+	{"min-rate", "N", TAKE_NUMBER, &vsm_options.min_rate, 1, 1 << 20, "minimum bytes per second at which imports must arrive and answers be read (1024)"},
+	{"max-body-bytes", "N", TAKE_SIZE, &vsm_options.max_body_bytes, 1, 1L << 30, "maximum size of a JSON body (1048576)"},
+	{"max-header-bytes", "N", TAKE_SIZE, &vsm_options.max_header_bytes, 4096, 1L << 20, "maximum size of request line and headers (16384)"},
+	{"drain-timeout", "S", TAKE_NUMBER, &vsm_options.drain_timeout_s, 0, 3600, "how long running requests may take to end after SIGTERM (10)"},
+	{"insecure", NULL, TAKE_FLAG, &vsm_options.insecure, 0, 0, "allow addresses other than loopback without tokens"},
+	{"jwt-secret", "SECRET", TAKE_SECRET, &vsm_options.jwt_secret, 0, 0, "require tokens signed with HS256; a file or the environment is safer than this option"},
+	{"jwt-secret-file", "FILE", TAKE_SECRET_FILE, &vsm_options.jwt_secret, 0, 0, "read that secret from a file"},
+	{"jwt-public-key-file", "FILE", TAKE_FILE, &vsm_options.jwt_public_key, 0, 0, "require tokens signed with RS256; the file holds the public key, PEM"},
+	{"jwt-aud", "TEXT", TAKE_TEXT, &vsm_options.jwt_audience, 0, 0, "audience that tokens must contain"},
 	{"jwt-role-claim", "PATH", TAKE_TEXT, &vsm_options.jwt_role_claim, 0, 0, "claim that names the database role, such as role or app.role (role)"},
 	{"anonymous-role", "ROLE", TAKE_TEXT, &vsm_options.anonymous_role, 0, 0, "database role of requests without a token"},
-	{"allowed-host", "NAME", TAKE_LIST, &vsm_options.allowed_hosts, 0, 0, "host name of this service beside localhost and --host, also several; * for any"},
-	{"cors-origin", "ORIGINS", TAKE_TEXT, &vsm_options.cors_origins, 0, 0, "origins of pages that may call this, by commas; * for all (none)"},
-	{"tls-cert", "FILE", TAKE_FILE, &vsm_options.tls_certificate, 0, 0, "serve https: certificate chain, PEM"},
-	{"tls-key", "FILE", TAKE_FILE, &vsm_options.tls_key, 0, 0, "its key, PEM"},
-	{"log-requests", "WHICH", TAKE_REQUEST_LOG, &vsm_options.log_requests, 0, 0, "all, errors (5xx) or none (all)"},
-	{"debug", NULL, TAKE_FLAG, &vsm_options.debug, 0, 0, "log more"},
+	{"allowed-host", "NAME", TAKE_LIST, &vsm_options.allowed_hosts, 0, 0, "host name of this service besides localhost and --host; can be repeated; * allows any"},
+	{"cors-origin", "ORIGINS", TAKE_TEXT, &vsm_options.cors_origins, 0, 0, "origins of web pages that may use this service, separated by commas; * allows all (none)"},
+	{"tls-cert", "FILE", TAKE_FILE, &vsm_options.tls_certificate, 0, 0, "serve HTTPS with this certificate chain, PEM"},
+	{"tls-key", "FILE", TAKE_FILE, &vsm_options.tls_key, 0, 0, "private key of the certificate, PEM"},
+	{"log-requests", "WHICH", TAKE_REQUEST_LOG, &vsm_options.log_requests, 0, 0, "which requests to log: all, errors (5xx) or none (all)"},
+	{"debug", NULL, TAKE_FLAG, &vsm_options.debug, 0, 0, "log debug messages, too"},
 };
 
 #define N_OPTIONS ((int) (sizeof options / sizeof options[0]))
@@ -123,7 +123,7 @@ vsm_options_read(int argc, char **argv)
 	vsm_options.conninfo = vsm_conninfo_from_environment();
 }
 
-/* Must requests carry a token, or have the anonymous role? */
+/* Are tokens checked?  Requests without a token then need --anonymous-role. */
 bool
 vsm_options_auth(void)
 {
@@ -174,7 +174,7 @@ read_arguments(int argc, char **argv)
 			exit(0);
 		}
 		take(&options[which], optarg);
-		/* What a secret was is not to be read in the list of processes. */
+		/* Hide the secret from the list of processes. */
 		if (options[which].take == TAKE_SECRET)
 			memset(optarg, 'x', strlen(optarg));
 	}
@@ -215,7 +215,7 @@ take(const Option *option, const char *value)
 			else if (strcmp(value, "none") == 0)
 				vsm_options.log_requests = LOG_REQUESTS_NONE;
 			else
-				refuse("--%s is all, errors or none", option->name);
+				refuse("--%s must be all, errors or none", option->name);
 			break;
 	}
 }
@@ -238,7 +238,7 @@ number_of(const Option *option, const char *value)
 	errno = 0;
 	number = strtol(value, &end, 10);
 	if (end == value || *end != '\0' || errno != 0 || number < option->least || number > option->most)
-		refuse("--%s is a number from %ld to %ld", option->name, option->least, option->most);
+		refuse("--%s must be a number from %ld to %ld", option->name, option->least, option->most);
 	return number;
 }
 
@@ -272,17 +272,17 @@ static void
 check(void)
 {
 	if (vsm_options.jwt_secret != NULL && vsm_options.jwt_public_key != NULL)
-		refuse("--jwt-secret and --jwt-public-key-file exclude each other");
-	/* RFC 7518, section 3.2: a key as long as the hash at least. */
+		refuse("--jwt-secret and --jwt-public-key-file cannot be used together");
+	/* RFC 7518, section 3.2: the key must be at least as long as the hash. */
 	if (vsm_options.jwt_secret != NULL && strlen(vsm_options.jwt_secret) < 32)
-		refuse("the secret of --jwt-secret must have at least 32 bytes");
+		refuse("the secret of --jwt-secret must be at least 32 bytes long");
 	if (!vsm_options_auth() && (vsm_options.anonymous_role != NULL || vsm_options.jwt_audience != NULL))
 		refuse("--anonymous-role and --jwt-aud need --jwt-secret-file or --jwt-public-key-file");
 	if (!vsm_options_auth() && !vsm_options.insecure && !is_loopback(vsm_options.host))
-		refuse("without tokens it listens on loopback addresses only\n"
-			   "Hint: give --jwt-secret-file or --jwt-public-key-file, or --insecure and --allowed-host behind a proxy that checks its users");
+		refuse("without tokens, only loopback addresses are allowed\n"
+			   "Hint: use --jwt-secret-file or --jwt-public-key-file, or --insecure and --allowed-host behind a proxy that authenticates users");
 	if ((vsm_options.tls_certificate == NULL) != (vsm_options.tls_key == NULL))
-		refuse("--tls-cert and --tls-key belong together");
+		refuse("--tls-cert and --tls-key must be used together");
 }
 
 static bool
@@ -311,11 +311,11 @@ help(void)
 	puts("  --help                             show this help\n"
 		 "  --version                          show the version\n\n"
 		 "Environment:\n"
-		 "  DATABASE_URL                  the database, as postgresql://USER@HOST/NAME or any libpq connection string\n"
+		 "  DATABASE_URL                  the database: postgresql://USER@HOST/NAME or any libpq connection string\n"
 		 "  DATABASE_HOST, DATABASE_PORT, DATABASE_NAME, DATABASE_USER, DATABASE_PASSWORD\n"
-		 "                                the same in parts; libpq's PGHOST and others for what is left out\n"
-		 "  VSM_GATEWAY_OPTION            any option above in capitals, - as _: VSM_GATEWAY_POOL_SIZE=16\n"
-		 "  NOTIFY_SOCKET                 set by systemd for services of Type=notify");
+		 "                                the same in parts; libpq's variables, such as PGHOST, for those not set\n"
+		 "  VSM_GATEWAY_OPTION            any option above, in capitals and with _ for -: VSM_GATEWAY_POOL_SIZE=16\n"
+		 "  NOTIFY_SOCKET                 set by systemd for services with Type=notify");
 	exit(0);
 }
 

@@ -1,6 +1,6 @@
 /*
  * options.h
- *		What the command line and the environment ask for.
+ *		Options from the command line and the environment.
  */
 #ifndef VSM_GATEWAY_OPTIONS_H
 #define VSM_GATEWAY_OPTIONS_H
@@ -43,7 +43,7 @@ typedef struct Options
 	int			idle_timeout_s;
 	int			header_timeout_s;
 	int			body_timeout_s;
-	int			min_rate;		/* bytes a second */
+	int			min_rate;		/* bytes per second */
 	size_t		max_body_bytes;
 	size_t		max_header_bytes;
 	int			drain_timeout_s;
@@ -54,7 +54,7 @@ typedef struct Options
 	const char *jwt_role_claim;
 	const char *anonymous_role;
 
-	char	   *allowed_hosts;	/* separated by commas, or *; NULL: none but our own */
+	char	   *allowed_hosts;	/* separated by commas, or *; NULL: only localhost and host */
 	const char *cors_origins;	/* separated by commas, or *; NULL: none */
 	char	   *tls_certificate;
 	char	   *tls_key;

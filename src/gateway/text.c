@@ -1,8 +1,8 @@
 /*
  * text.c
- *		Text that grows, JSON strings, clocks; memory that is there or the program ends.
+ *		Growing text, JSON strings, clocks, and memory allocation that cannot fail.
  *
- * A service manager starts a gateway that ran out of memory again; no caller could do better.
+ * The program aborts if it runs out of memory; the service manager then restarts it.
  */
 #include "text.h"
 
@@ -139,7 +139,7 @@ vsm_text_free(Text *text)
 
 /*
  * vsm_text_json
- *		Add a JSON string, with its quotes.  What is not UTF-8 becomes U+FFFD.
+ *		Add a JSON string, with its quotes.  Bytes that are not UTF-8 become U+FFFD.
  */
 void
 vsm_text_json(Text *text, const char *bytes, size_t length)
@@ -167,7 +167,7 @@ vsm_text_json(Text *text, const char *bytes, size_t length)
 	vsm_text_addc(text, '"');
 }
 
-/* A copy in which U+FFFD stands for every byte that is not UTF-8. */
+/* A copy in which U+FFFD replaces every byte that is not UTF-8. */
 char *
 vsm_utf8_repaired(const char *bytes, size_t length, size_t *repaired_length)
 {
@@ -188,7 +188,7 @@ vsm_utf8_repaired(const char *bytes, size_t length, size_t *repaired_length)
 	return text.data;
 }
 
-/* Code points of valid UTF-8. */
+/* The number of code points in valid UTF-8. */
 size_t
 vsm_utf8_characters(const char *bytes, size_t length)
 {
@@ -200,7 +200,7 @@ vsm_utf8_characters(const char *bytes, size_t length)
 	return characters;
 }
 
-/* Is the word one of those that commas and spaces separate? */
+/* Is the word in this list, which commas and spaces separate? */
 bool
 vsm_text_lists(const char *list, const char *word)
 {
@@ -217,7 +217,7 @@ vsm_text_lists(const char *list, const char *word)
 	return false;
 }
 
-/* Microseconds of a clock that never goes back. */
+/* Microseconds of a monotonic clock. */
 int64_t
 vsm_now_us(void)
 {
@@ -227,7 +227,7 @@ vsm_now_us(void)
 	return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-/* For request ids and jitter.  May be called by any thread. */
+/* For request ids and jitter, not for secrets.  Any thread may call it. */
 uint64_t
 vsm_random(void)
 {

@@ -1,6 +1,6 @@
 /*
  * text.h
- *		Text that grows, JSON strings, clocks; memory that is there or the program ends.
+ *		Growing text, JSON strings, clocks, and memory allocation that cannot fail.
  */
 #ifndef VSM_GATEWAY_TEXT_H
 #define VSM_GATEWAY_TEXT_H
@@ -11,7 +11,7 @@
 
 #include "csv/encoding.h"
 
-/* Starts as {0}.  data ends with a NUL that length does not count; it is NULL while nothing was added. */
+/* Initialize with {0}.  data is NULL until text is added; length does not count its final NUL. */
 typedef struct Text
 {
 	char	   *data;

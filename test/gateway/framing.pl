@@ -80,7 +80,7 @@ sub with
 
 sub smuggling
 {
-	my @coding = (hint => 'Send the body with Content-Length, or as chunked alone.');
+	my @coding = (hint => 'Send the body with Content-Length, or with Transfer-Encoding: chunked.');
 	refused('two lengths', with('Content-Length: 5', 'Content-Length: 6') . '{"a":1', 400, 'More than one Content-Length header');
 	refused('two equal lengths', with('Content-Length: 5', 'Content-Length: 5') . '12345', 400, 'More than one Content-Length header');
 	refused("a list of lengths: $_", with("Content-Length: $_") . '12345', 400, 'Malformed Content-Length header') for '5, 5', '5,5', '5,', ',5';

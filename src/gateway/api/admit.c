@@ -1,10 +1,10 @@
 /*
  * admit.c
- *		What can be refused before the body of a request is there.
+ *		Checks a request before its body arrives.
  *
- * In this order: host, path, method, origin, token, content type, size.  The refusal is
- * decided at once, and said when the client has sent the body, so that no reset
- * connection swallows the answer.
+ * Checked in this order: host, path, method, origin, token, content type, size.  A refusal is
+ * decided at once, but sent only after the client has sent the body.  A client that is still
+ * sending could otherwise lose the answer to a connection reset.
  */
 #include "admit.h"
 
@@ -31,7 +31,7 @@ static bool has_wrong_type(const Request *request);
 
 /*
  * vsm_admit
- *		Look at a request whose headers are there; request->refuse is set when it is refused.
+ *		Check a request whose headers have arrived.  Sets request->refuse if the request is refused.
  */
 void
 vsm_admit(Request *request)
@@ -111,8 +111,8 @@ say_allow(Request *request)
 static void
 refuse_origin(Request *request)
 {
-	vsm_answer_error(request, 403, "PT403", "Serve the page from here, or allow its origin with --cors-origin.",
-					 "A page of another origin may not write");
+	vsm_answer_error(request, 403, "PT403", "Serve the page from this service, or allow its origin with --cors-origin.",
+					 "A page from another origin may not write");
 }
 
 static void
@@ -137,7 +137,7 @@ vsm_refuse_size(Request *request)
 	vsm_answer_error(request, 413, "PT413", "POST /api/v1/import takes any number of moves.", "Request body too large");
 }
 
-/* Without tokens a page from anywhere could have a browser write here; browsers name its origin. */
+/* Without tokens, any web page could make a browser write here; browsers send its origin. */
 static bool
 origin_is_ours(const Request *request)
 {
@@ -153,7 +153,7 @@ origin_is_ours(const Request *request)
 	return origin_host != NULL && host != NULL && strcasecmp(origin_host + 3, host) == 0;
 }
 
-/* JSON may come without a content type, as the old service took it. */
+/* JSON may be sent without a content type, since the old service accepted that. */
 static bool
 has_wrong_type(const Request *request)
 {

@@ -1,6 +1,6 @@
 /*
  * answer.c
- *		The answers to requests, which the layer above sends.
+ *		Sets the answers to requests; the layer above sends them.
  */
 #include "answer.h"
 
@@ -14,7 +14,7 @@ static void decide(Request *request, int status, const char *type, const char *b
 static double quality(const char *accept, const char *type);
 static void clear_result(void *result);
 
-/* Sent with the answer, which comes later.  A value is copied; NULL: no header. */
+/* Add a header to the answer, which is set later.  Copies the value; NULL adds no header. */
 void
 vsm_answer_header(Request *request, const char *name, const char *value)
 {
@@ -24,7 +24,7 @@ vsm_answer_header(Request *request, const char *name, const char *value)
 	request->answer.headers[request->answer.n_headers++].value = vsm_copy(value);
 }
 
-/* Takes what is in body. */
+/* Takes ownership of the text in body. */
 void
 vsm_answer(Request *request, int status, const char *type, Text *body)
 {
@@ -34,14 +34,14 @@ vsm_answer(Request *request, int status, const char *type, Text *body)
 	*body = (Text){0};
 }
 
-/* The body stays as long as the program runs. */
+/* The body must stay valid as long as the program runs. */
 void
 vsm_answer_constant(Request *request, int status, const char *type, const char *body, size_t length)
 {
 	decide(request, status, type, body, length);
 }
 
-/* The JSON that the database gave, as it is.  Takes the result. */
+/* Answer with the JSON of the database, unchanged.  Takes ownership of the result. */
 void
 vsm_answer_result(Request *request, int status, PGresult *result)
 {
@@ -109,7 +109,7 @@ vsm_answer_unavailable(Request *request, const char *detail)
 	vsm_answer_error(request, 503, "PT503", NULL, detail);
 }
 
-/* Does the client like one media type better than the other? */
+/* Does the client prefer type to other? */
 bool
 vsm_accepts_rather(const Request *request, const char *type, const char *other)
 {
@@ -118,7 +118,7 @@ vsm_accepts_rather(const Request *request, const char *type, const char *other)
 	return accept != NULL && quality(accept, type) > quality(accept, other);
 }
 
-/* By the most specific range of RFC 9110, section 12.5.1. */
+/* The q value of the most specific matching media range (RFC 9110, section 12.5.1). */
 static double
 quality(const char *accept, const char *type)
 {

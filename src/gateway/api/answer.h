@@ -1,6 +1,6 @@
 /*
  * answer.h
- *		The answers to requests.
+ *		Sets the answers to requests.
  */
 #ifndef VSM_GATEWAY_ANSWER_H
 #define VSM_GATEWAY_ANSWER_H

@@ -1,10 +1,10 @@
 /*
  * assets.c
- *		The files of the pages, which are in the program.
+ *		Answers with the files of the web pages, which are embedded in the program.
  *
- * docs/... is the API viewer, web/... the dashboard.  The content security policy lets
- * a page load nothing from elsewhere.  A browser keeps the files, and asks each time
- * whether they are still the same.
+ * docs/... is the API viewer, web/... the dashboard.  The content security policy does not let a
+ * page load anything from another origin.  Browsers may cache the files, but must revalidate them
+ * each time.
  */
 #include "assets.h"
 
@@ -30,7 +30,7 @@ vsm_asset_file(Request *request)
 	free(path);
 }
 
-/* The file of that path, or that there is none. */
+/* Answer with the file at that path, or with 404. */
 void
 vsm_asset_answer(Request *request, const char *path)
 {
@@ -49,14 +49,14 @@ vsm_asset_answer(Request *request, const char *path)
 		vsm_answer_constant(request, 200, type_of(path), asset->bytes, vsm_asset_length(asset));
 }
 
-/* Is it among the tags of what the client has?  They are in quotes, so none is a part of another. */
+/* Is tag in the list of tags?  Each tag has quotes, so no tag is a part of another. */
 static bool
 has_tag(const char *tags, const char *tag)
 {
 	return tags != NULL && (strcmp(tags, "*") == 0 || strstr(tags, tag) != NULL);
 }
 
-/* The headers of a page and its files. */
+/* Add the security and cache headers of pages and their files. */
 void
 vsm_asset_protect(Request *request)
 {

@@ -1,6 +1,6 @@
 /*
  * assets.h
- *		Answers that are files of the pages.
+ *		Answers with the files of the web pages.
  */
 #ifndef VSM_GATEWAY_ASSETS_H
 #define VSM_GATEWAY_ASSETS_H

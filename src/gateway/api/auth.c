@@ -1,14 +1,14 @@
 /*
  * auth.c
- *		Who asks: a JSON Web Token becomes a database role.
+ *		Authenticates requests: a JSON Web Token gives a database role.
  *
- * As PostgREST does it: the token's signature, exp, nbf, iat (with 30 seconds of
- * leeway) and aud are checked, the role claim names the role, and without a token
- * it is --anonymous-role.  Stricter in one thing: with --jwt-aud a token must name
- * the audience.  What a role may do is for the database to say.
+ * This works as in PostgREST.  The token's signature, exp, nbf, iat (with 30 seconds of leeway)
+ * and aud are checked.  The role claim names the role; without a token, the role is
+ * --anonymous-role.  One rule is stricter: with --jwt-aud, a token must contain the audience.
+ * The database decides what a role may do.
  *
- * One algorithm is accepted, that of the key: a token that says "none", or HS256
- * where the key is a public one, is refused before its signature is looked at.
+ * Only the algorithm of the configured key is accepted.  A token with "none", or with HS256 when
+ * the key is a public one, is refused before its signature is checked.
  */
 #include "auth.h"
 
@@ -31,7 +31,7 @@ static bool time_claim(const json_t *claims, const char *name, double *seconds, 
 static bool names_audience(const json_t *claims);
 static const json_t *role_claim(const json_t *claims);
 
-/* authorization: the header's value; NULL when there is none. */
+/* authorization: the value of the header; NULL: there is none */
 Identity
 vsm_auth(const char *authorization)
 {
@@ -80,7 +80,7 @@ vsm_identity_free(Identity *identity)
 	free(identity->claims);
 }
 
-/* NULL: it is good, and *claims are the caller's. */
+/* Returns NULL if the token is valid; the caller then owns *claims. */
 static const char *
 check_token(const char *token, json_t **claims)
 {
@@ -106,7 +106,7 @@ check_token(const char *token, json_t **claims)
 	return refusal;
 }
 
-/* By the token's header, which is not to be believed in anything else yet. */
+/* Reads the token's header before the signature is checked, so trust nothing else in it. */
 static bool
 algorithm_is(const char *token, const char *wanted)
 {
@@ -135,7 +135,7 @@ check_times(const json_t *claims)
 		return "The token is not valid yet";
 	if (time_claim(claims, "iat", &seconds, &malformed) && now < seconds - LEEWAY_S)
 		return "The token was issued in the future";
-	return malformed ? "The token's times are not numbers" : NULL;
+	return malformed ? "The token's exp, nbf or iat is not a number" : NULL;
 }
 
 static bool
@@ -150,7 +150,7 @@ time_claim(const json_t *claims, const char *name, double *seconds, bool *malfor
 	return json_is_number(claim);
 }
 
-/* A string or an array of strings. */
+/* The aud claim is a string or an array of strings. */
 static bool
 names_audience(const json_t *claims)
 {

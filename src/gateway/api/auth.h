@@ -1,6 +1,6 @@
 /*
  * auth.h
- *		Who asks: a JSON Web Token becomes a database role.
+ *		Authenticates requests: a JSON Web Token gives a database role.
  */
 #ifndef VSM_GATEWAY_AUTH_H
 #define VSM_GATEWAY_AUTH_H
@@ -9,10 +9,10 @@
 
 typedef struct Identity
 {
-	char	   *role;			/* NULL: the user of the connection, as nobody must show a token */
+	char	   *role;			/* NULL: the user of the connection; tokens are not required */
 	char	   *claims;			/* JSON */
-	bool		anonymous;		/* no token */
-	const char *refusal;		/* a sentence for the client; NULL: welcome */
+	bool		anonymous;		/* the request has no token */
+	const char *refusal;		/* a sentence for the client; NULL: accepted */
 } Identity;
 
 extern Identity vsm_auth(const char *authorization);

@@ -1,6 +1,6 @@
 /*
  * docs.c
- *		/docs: the API viewer, or a plain list of the routes in builds without it.
+ *		/docs: the API viewer, or in builds without it a plain list of the routes.
  */
 #include "docs.h"
 

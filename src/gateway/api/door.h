@@ -1,9 +1,9 @@
 /*
  * door.h
- *		What this layer needs of the one that clients come through.
+ *		What this layer needs from the layer that serves clients.
  *
- * It is installed at the start, so that nothing here knows how clients are served.
- * A client is what Request.client points to.
+ * That layer installs its functions at startup, so that this layer does not depend on it.
+ * "client" is the pointer in Request.client.
  */
 #ifndef VSM_GATEWAY_DOOR_H
 #define VSM_GATEWAY_DOOR_H
@@ -12,12 +12,12 @@
 
 typedef struct Door
 {
-	const char *(*header)(void *client, const char *name); /* of the request; NULL: it has none */
-	void (*suspend)(void *client); /* nothing is read from it, and its request does not go on */
+	const char *(*header)(void *client, const char *name); /* of the request; NULL: not sent */
+	void (*suspend)(void *client); /* stops reading from it and handling its request */
 	void (*resume)(void *client);
-	const void *(*address)(void *client); /* the same for all clients of an address */
-	int (*clients)(void);
-	bool (*draining)(void); /* the program is ending */
+	const void *(*address)(void *client); /* equal for all clients of an address */
+	int (*clients)(void); /* number of connected clients */
+	bool (*draining)(void); /* is the program shutting down? */
 } Door;
 
 extern Door vsm_door;

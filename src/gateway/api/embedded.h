@@ -1,6 +1,6 @@
 /*
  * embedded.h
- *		Files that are part of the program, put there by scripts/embed.
+ *		Files that scripts/embed makes part of the program.
  */
 #ifndef VSM_GATEWAY_EMBEDDED_H
 #define VSM_GATEWAY_EMBEDDED_H
@@ -11,14 +11,14 @@
 typedef struct Asset
 {
 	const char *path;			/* such as docs/index.html; NULL ends the list */
-	const char *tag;			/* of these bytes, as in the header ETag */
+	const char *tag;			/* of these bytes, as in the ETag header */
 	const char *bytes;
 	const char *end;
 } Asset;
 
 extern const Asset vsm_assets[];
 
-/* NULL: there is none. */
+/* Returns NULL if there is no such file. */
 static inline const Asset *
 vsm_asset(const char *path)
 {

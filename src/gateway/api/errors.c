@@ -1,10 +1,10 @@
 /*
  * errors.c
- *		What a client is told of the database's errors.
+ *		Answers with errors from the database.
  *
- * One table of SQLSTATEs; the first match counts.  PTxyz is status xyz, as in
- * PostgREST, and its message is vsm's own, written for users.  All other errors get
- * the words of this file, and the server's message goes to the log.
+ * A table gives the status for each SQLSTATE; the first match counts.  PTxyz means status xyz, as
+ * in PostgREST, and its message comes from vsm and is written for users.  For all other errors the
+ * client gets a message from this file, and the server's message goes to the log.
  */
 #include "errors.h"
 
@@ -16,7 +16,7 @@
 
 typedef struct Meaning
 {
-	const char *sqlstate;		/* or how it begins */
+	const char *sqlstate;		/* or its first characters */
 	int			status;
 	const char *detail;
 } Meaning;
@@ -24,7 +24,7 @@ typedef struct Meaning
 static const Meaning meanings[] = {
 	{"57014", 504, "The database took too long"},
 	{"42501", 403, "Permission denied"},
-	{"40", 503, "The database could not serialise this request with others"},
+	{"40", 503, "The database could not serialize this request with others"},
 	{"55P03", 503, "A lock was not available in time"},
 	{"53", 503, "The database is out of resources"},
 	{"57P", 503, "The database is shutting down"},
@@ -70,7 +70,7 @@ vsm_say_error(Request *request, const Job *job, const PGresult *error)
 	while (strncmp(code, meaning->sqlstate, strlen(meaning->sqlstate)) != 0)
 		meaning++;
 	status = meaning->status;
-	/* a token that names an unknown role identifies nobody */
+	/* A token with an unknown role does not authenticate anyone. */
 	if ((job->in_settings && strcmp(code, "22023") == 0) || (status == 403 && request->who.anonymous))
 	{
 		vsm_answer_header(request, "WWW-Authenticate", "Bearer");
@@ -82,7 +82,7 @@ vsm_say_error(Request *request, const Job *job, const PGresult *error)
 	vsm_answer_error(request, status, code, NULL, meaning->detail);
 }
 
-/* Clients know the fixed words for what is not found; other answers add the detail. */
+/* Clients rely on the fixed messages of 404; all other answers add the error's DETAIL. */
 static void
 say_refusal(Request *request, int status, const PGresult *error)
 {
@@ -95,7 +95,7 @@ say_refusal(Request *request, int status, const PGresult *error)
 	free(detail);
 }
 
-/* A value that only the database could check, in the shape of the gateway's own refusals. */
+/* Report a value that the database refused, in the form of the gateway's own validation errors. */
 static void
 say_field(Request *request, const Param *param, const char *code, const char *message, const char *hint)
 {
@@ -128,7 +128,7 @@ param_named(const Route *route, const char *name)
 	return NULL;
 }
 
-/* 0: not a PTxyz that is an error's status. */
+/* Returns 0 if code is not PTxyz, or xyz is not an error status. */
 static int
 pt_status(const char *code)
 {
@@ -139,7 +139,7 @@ pt_status(const char *code)
 
 /*
  * http_hint
- *		The hint in the words of HTTP: NULL when it speaks of SQL and there are no others.
+ *		The hint in terms of HTTP; NULL if it mentions SQL and has no equivalent.
  */
 static const char *
 http_hint(const char *hint)

@@ -1,6 +1,6 @@
 /*
  * errors.h
- *		What a client is told of the database's errors.
+ *		Answers with errors from the database.
  */
 #ifndef VSM_GATEWAY_ERRORS_H
 #define VSM_GATEWAY_ERRORS_H

@@ -1,6 +1,6 @@
 /*
  * file_types.h
- *		Media types of files by the ends of their names.
+ *		Media types of files by file name extension.
  */
 #ifndef VSM_GATEWAY_FILE_TYPES_H
 #define VSM_GATEWAY_FILE_TYPES_H
@@ -9,7 +9,7 @@
 
 typedef struct FileType
 {
-	const char *ending;			/* NULL: any other, and the list's end */
+	const char *ending;			/* NULL: all other files; ends the list */
 	const char *type;
 } FileType;
 

@@ -1,8 +1,8 @@
 /*
  * handle.c
- *		What is to be done for a request, and what to say when it is done.
+ *		Handles a request that admit.c has accepted, and answers it.
  *
- * After admit.c, a request is refused for its JSON, then for its values.
+ * It checks the JSON first, then the values.
  */
 #include "handle.h"
 
@@ -37,9 +37,9 @@ static void say_outcome(Request *request, Job *job);
 
 /*
  * vsm_handle_receive
- *		Take a part of the body; *length becomes what was not taken.
+ *		Take a part of the body.  Sets *length to the number of bytes not taken.
  *
- * False: leave this client.
+ * False means: close the connection.
  */
 bool
 vsm_handle_receive(Request *request, const char *bytes, size_t *length)
@@ -182,7 +182,7 @@ resume(Job *job)
 	vsm_door.resume(request->client);
 }
 
-/* The job is done. */
+/* The job has ended: answer. */
 void
 vsm_handle_outcome(Request *request)
 {
@@ -201,7 +201,7 @@ vsm_handle_outcome(Request *request)
 	else if (column != NULL && strcmp(column, "type") == 0 && request->values.type != NULL &&
 			 strcmp(PQresultErrorField(request->job.result, PG_DIAG_SQLSTATE), "PT422") == 0)
 	{
-		/* An unknown type is said in the words of validation, which need the types that there are. */
+		/* An unknown type is a validation error, which lists the types that exist. */
 		int			n = (int) (request->values.type - request->match.route->params);
 
 		request->values.type_input = json_string(request->values.text[n]);
@@ -242,7 +242,7 @@ say_invalid(Request *request)
 	json_decref(body);
 }
 
-/* Takes the job's result. */
+/* Takes ownership of the job's result. */
 static void
 say_outcome(Request *request, Job *job)
 {

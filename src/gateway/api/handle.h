@@ -2,7 +2,7 @@
  * handle.h
  *		What is to be done for a request, and what to say when it is done.
  *
- * Each ends with an answer, or suspends the client until the job is done.
+ * Each sets an answer, or suspends the client until the job has ended.
  */
 #ifndef VSM_GATEWAY_HANDLE_H
 #define VSM_GATEWAY_HANDLE_H

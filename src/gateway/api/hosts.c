@@ -1,12 +1,12 @@
 /*
  * hosts.c
- *		Is the host that a request names one of ours?
+ *		Checks that a request names a host of this service.
  *
- * Without tokens whoever reaches the gateway may write, and a web page from anywhere
- * reaches it through its reader's browser once the page's own name leads here (DNS
- * rebinding).  The browser then names that host, so a name must be known:
- * localhost, --host, --allowed-host.  An address is no name that somebody else could
- * have made lead here: every one is taken, and so probes and scrapers by address work.
+ * Without tokens, everyone who can reach the gateway may write.  Any web page can reach it through
+ * a visitor's browser if the page's host name is made to resolve to the gateway (DNS rebinding).
+ * The browser then sends that name, so only known names are accepted: localhost, --host and
+ * --allowed-host.  An address cannot be rebound.  All addresses are accepted, so that probes and
+ * scrapers may use them.
  */
 #include "hosts.h"
 
@@ -24,9 +24,9 @@ static bool is_allowed(const char *name);
 
 /*
  * vsm_host_is_ours
- *		host is that of the request target or of the Host header, with or without a port.
+ *		host comes from the request target or the Host header, with or without a port.
  *
- * NULL, a client of HTTP/1.0 without one, is no browser.
+ * NULL is accepted: only a client of HTTP/1.0 sends no host, and that is not a browser.
  */
 bool
 vsm_host_is_ours(const char *host)
@@ -42,7 +42,7 @@ vsm_host_is_ours(const char *host)
 	return ours;
 }
 
-/* Without port, brackets and the dot of a complete name; NULL: it is none. */
+/* Removes the port, brackets and a trailing dot.  Returns NULL if host is malformed. */
 static char *
 name_of(const char *host)
 {

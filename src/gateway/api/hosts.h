@@ -1,6 +1,6 @@
 /*
  * hosts.h
- *		Is the host that a request names one of ours?
+ *		Checks that a request names a host of this service.
  */
 #ifndef VSM_GATEWAY_HOSTS_H
 #define VSM_GATEWAY_HOSTS_H

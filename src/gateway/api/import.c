@@ -1,13 +1,13 @@
 /*
  * import.c
- *		Rows on their way from a request's body to the database's COPY.
+ *		Passes rows from a request's body to COPY in the database.
  *
- * At most MAX_WAITING bytes wait.  When there are more the client is suspended, and
- * so no longer read from, until the database has taken them.
+ * About MAX_WAITING bytes wait at most.  If more arrive, the client is suspended, so that nothing
+ * is read from it, until the database has taken the rows.
  *
- * It belongs to the request and to the job (holders), and the last one to let go
- * frees it.  Both may give up first: "abandoned" when the client went or sent
- * nonsense, "over" when the database has answered.
+ * An import belongs to the request and to the job (holders); the last one to release it frees it.
+ * Either may end first.  It is "abandoned" if the client disconnected or sent invalid rows, and
+ * "over" if the database has answered.
  */
 #include "import.h"
 
@@ -30,7 +30,7 @@ struct Import
 	bool		ended;
 	bool		abandoned;
 	bool		over;
-	bool		taking;			/* the database waits for rows */
+	bool		taking;			/* the database waits for more rows */
 	bool		suspended;
 	void	   *client;
 };
@@ -60,7 +60,7 @@ vsm_import_job(Import *import)
 	return &import->job;
 }
 
-/* The string lives as long as the import. */
+/* The import frees the string when the import itself is freed. */
 void
 vsm_import_own(Import *import, char *text)
 {
@@ -69,7 +69,7 @@ vsm_import_own(Import *import, char *text)
 
 /* ---- For the request ---- */
 
-/* Is there room for more rows?  If not, the client is suspended now. */
+/* Is there room for more rows?  If not, suspends the client. */
 ImportRoom
 vsm_import_room(Import *import)
 {
@@ -86,7 +86,7 @@ vsm_import_room(Import *import)
 	return room;
 }
 
-/* Takes what is in rows. */
+/* Takes the text of rows. */
 void
 vsm_import_add(Import *import, Text *rows)
 {
@@ -106,7 +106,7 @@ vsm_import_add(Import *import, Text *rows)
 		vsm_pool_wake();
 }
 
-/* All rows were added.  True: the outcome is there; false: the client is suspended until it is. */
+/* All rows were added.  False: the outcome is not known yet; the client is suspended until then. */
 bool
 vsm_import_end(Import *import)
 {
@@ -119,14 +119,14 @@ vsm_import_end(Import *import)
 	return false;
 }
 
-/* Is it the database's turn, and not the client's? */
+/* Does the client wait for the database? */
 bool
 vsm_import_waits(const Import *import)
 {
 	return import->suspended;
 }
 
-/* Nothing of it is to stay in the database. */
+/* Cancel the import: the database must not keep any of its rows. */
 void
 vsm_import_abandon(Import *import)
 {
@@ -143,7 +143,7 @@ vsm_import_release(Import *import)
 
 /* ---- For the connection ---- */
 
-/* False: there are no rows now.  *ended: there will be none any more. */
+/* False means that no rows are available now.  *ended means that no more will come. */
 static bool
 take_rows(Job *job, Text *rows, bool *ended, bool *abandoned)
 {
@@ -169,7 +169,7 @@ note_done(Job *job)
 	let_go(import);
 }
 
-/* A client that waits for its answer is not resumed before there is one. */
+/* A client that waits for its answer is resumed only when the outcome is known. */
 static void
 resume(Import *import)
 {

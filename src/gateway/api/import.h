@@ -1,6 +1,6 @@
 /*
  * import.h
- *		Rows on their way from a request's body to the database's COPY.
+ *		Passes rows from a request's body to COPY in the database.
  */
 #ifndef VSM_GATEWAY_IMPORT_H
 #define VSM_GATEWAY_IMPORT_H
@@ -13,8 +13,8 @@ typedef struct Import Import;
 typedef enum ImportRoom
 {
 	IMPORT_ROOM,
-	IMPORT_FULL,				/* wait: the connection was suspended */
-	IMPORT_OVER					/* the database takes no more: job has the outcome */
+	IMPORT_FULL,				/* the client was suspended until there is room */
+	IMPORT_OVER					/* the database accepts no more rows; the job has the outcome */
 } ImportRoom;
 
 extern Import *vsm_import_new(void *client);

@@ -1,6 +1,6 @@
 /*
  * import_request.c
- *		A request to import the rows of its body.
+ *		Handles a request to import the rows in its body.
  */
 #include "import_request.h"
 
@@ -10,7 +10,7 @@
 
 static void refuse_row(Request *request);
 
-/* The rows flow while they arrive, so the values in the query are checked first. */
+/* Rows go to the database as they arrive, so the query's values are checked first. */
 void
 vsm_import_begin(Request *request)
 {
@@ -47,7 +47,7 @@ refuse_row(Request *request)
 	vsm_answer_error(request, 422, "PT422", "Nothing was imported.", vsm_rows_error(request->rows));
 }
 
-/* A part of the body; *length becomes what was not taken.  False: leave this client. */
+/* Like vsm_handle_receive(). */
 bool
 vsm_import_receive(Request *request, const char *bytes, size_t *length)
 {
@@ -73,7 +73,7 @@ vsm_import_receive(Request *request, const char *bytes, size_t *length)
 	return true;
 }
 
-/* All of the body is there.  True: so is the outcome, or an answer; false: the client is suspended until it is. */
+/* The body is complete.  True: there is an outcome or an answer; false: the client is suspended until there is. */
 bool
 vsm_import_finish(Request *request)
 {

@@ -1,6 +1,6 @@
 /*
  * import_request.h
- *		A request to import the rows of its body.
+ *		Handles a request to import the rows in its body.
  */
 #ifndef VSM_GATEWAY_IMPORT_REQUEST_H
 #define VSM_GATEWAY_IMPORT_REQUEST_H

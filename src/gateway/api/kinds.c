@@ -1,9 +1,9 @@
 /*
  * kinds.c
- *		Is a string an integer, a time, a date, ...?  And as the database wants it.
+ *		Checks strings that should be integers, times, dates and so on, and converts them for SQL.
  *
- * Strings have a length and may hold NUL.  Every char * is the caller's to free,
- * NULL when the string is not of the kind.
+ * Strings have a length and may contain NUL.  Every returned char * must be freed by the caller;
+ * it is NULL if the string is not of that kind.
  */
 #include "kinds.h"
 
@@ -28,9 +28,9 @@ static int	days_in(int year, int month);
 
 /*
  * vsm_read_integer
- *		White space around it and a sign are allowed.
+ *		Read an integer, which may have a sign and white space around it.
  *
- * TOO_SMALL and TOO_GREAT: an integer beyond 64 bits.
+ * NUMBER_TOO_SMALL and NUMBER_TOO_GREAT: the integer does not fit into 64 bits.
  */
 Number
 vsm_read_integer(const char *bytes, size_t length, int64_t *value)
@@ -68,9 +68,9 @@ vsm_read_integer(const char *bytes, size_t length, int64_t *value)
 
 /*
  * vsm_read_time
- *		A date, or a date and time with a zone or in UTC.
+ *		Read a date, or a date and time; the zone is UTC unless given.
  *
- * In a query "+" means a space, so one before the zone's hours is taken for it.
+ * In a query, "+" is decoded as a space, so a space before the hours of the zone means "+".
  */
 char *
 vsm_read_time(const char *bytes, size_t length)
@@ -207,7 +207,7 @@ vsm_read_boolean(const char *bytes, size_t length)
 	return NULL;
 }
 
-/* A whole number and a unit; the unit alone means one. */
+/* Read a whole number and a unit; without a number it is 1. */
 char *
 vsm_read_step(const char *bytes, size_t length)
 {

@@ -1,6 +1,6 @@
 /*
  * kinds.h
- *		Is a string an integer, a time, a date, ...?  And as the database wants it.
+ *		Checks strings that should be integers, times, dates and so on, and converts them for SQL.
  */
 #ifndef VSM_GATEWAY_KINDS_H
 #define VSM_GATEWAY_KINDS_H

@@ -1,10 +1,10 @@
 /*
  * limits.h
- *		Bounds that several files keep.
+ *		Limits that several files use.
  */
 #ifndef VSM_GATEWAY_LIMITS_H
 #define VSM_GATEWAY_LIMITS_H
 
-#define MAX_UNWANTED (64 * 1024 * 1024) /* bytes of a refused body that are still read */
+#define MAX_UNWANTED (64 * 1024 * 1024) /* maximum bytes of a refused body to read */
 
 #endif

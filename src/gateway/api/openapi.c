@@ -1,6 +1,6 @@
 /*
  * openapi.c
- *		/openapi.json: the document that openapi/make.c wrote, with what tokens change.
+ *		/openapi.json: the document written by openapi/make.c, with tokens added if required.
  */
 #include "openapi.h"
 
@@ -69,8 +69,8 @@ add_token_to(json_t *operation)
 	json_t	   *responses = json_object_get(operation, "responses");
 
 	json_object_set_new(operation, "security", json_pack(vsm_options.anonymous_role != NULL ? "[{}{s[]}]" : "[{s[]}]", "token"));
-	json_object_set_new(responses, "401", error_response("No token, or one that is refused"));
-	json_object_set_new(responses, "403", error_response("The token's role may not do this"));
+	json_object_set_new(responses, "401", error_response("The token is missing or was refused"));
+	json_object_set_new(responses, "403", error_response("The token's role lacks the required privilege"));
 }
 
 static json_t *

@@ -2,8 +2,8 @@
  * query.c
  *		Percent-encoding and query strings.
  *
- * What a client sends is taken as bytes: NUL and broken UTF-8 get through, and
- * whoever uses a value judges it.
+ * Input is treated as bytes.  NUL and invalid UTF-8 are passed on; the users of a value must check
+ * it.
  */
 #include "query.h"
 
@@ -14,7 +14,7 @@
 
 static int	hex(char c);
 
-/* A % without two hexadecimal digits behind it stands for itself. */
+/* A % that is not followed by two hexadecimal digits is kept. */
 char *
 vsm_decode(const char *bytes, size_t length, bool plus_is_space, size_t *decoded_length)
 {
@@ -49,7 +49,7 @@ hex(char c)
 	return -1;
 }
 
-/* The last value of that name, decoded, for the caller to free; NULL when there is none. */
+/* The last value of that name, decoded; NULL if there is none.  The caller must free it. */
 char *
 vsm_query_value(const char *query, const char *name, size_t *length)
 {

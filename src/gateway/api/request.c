@@ -1,6 +1,6 @@
 /*
  * request.c
- *		A request from its first line to its answer.
+ *		A request, from its first line to its answer.
  */
 #include "request.h"
 
@@ -46,7 +46,7 @@ vsm_request_free(Request *request)
 	running--;
 }
 
-/* Give the answer's body back: it has not been sent, and will not be. */
+/* Release the body of an answer that will not be sent. */
 void
 vsm_request_drop_answer(Request *request)
 {
@@ -55,7 +55,7 @@ vsm_request_drop_answer(Request *request)
 	request->answer.release = NULL;
 }
 
-/* Requests that have no answer yet. */
+/* The number of requests that have not ended. */
 int
 vsm_requests_running(void)
 {

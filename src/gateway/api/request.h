@@ -1,12 +1,12 @@
 /*
  * request.h
- *		A request from its first line to its answer.
+ *		A request, from its first line to its answer.
  *
- *	admit.c		what can be refused before the body is there
- *	handle.c	what is to be done, and with the database's answer what to say
- *	answer.c	the answer, which the layer above sends
+ *	admit.c		checks the request before its body arrives
+ *	handle.c	handles the request, and answers when the database has
+ *	answer.c	sets the answer, which the layer above sends
  *
- * While job is with the pool the request is suspended.
+ * The request is suspended while its job belongs to the pool.
  */
 #ifndef VSM_GATEWAY_REQUEST_H
 #define VSM_GATEWAY_REQUEST_H
@@ -35,42 +35,42 @@ typedef enum Phase
 	PHASE_RECEIVE,
 	PHASE_RECEIVED,
 	PHASE_CALL,					/* the job is the route's statement */
-	PHASE_TYPES					/* the job asks which types there are */
+	PHASE_TYPES					/* the job reads the types that exist */
 } Phase;
 
-/* What is to be sent, and what gives it back then. */
+/* The answer to send.  release(owner) frees its bytes afterwards. */
 typedef struct Answer
 {
 	int			status;			/* 0: none yet */
 	const char *type;			/* NULL: no body */
 	const char *bytes;
 	size_t		length;
-	void (*release)(void *owner); /* NULL: the bytes stay */
+	void (*release)(void *owner); /* NULL: the bytes are constant */
 	void	   *owner;
 	Header		headers[MAX_HEADERS];
 	int			n_headers;
-	int64_t		decided_us;
+	int64_t		decided_us;		/* when it was set */
 } Answer;
 
 typedef struct Request
 {
 	void	   *client;			/* see door.h */
-	char	   *target;			/* path and query as they came */
-	char	   *host;			/* of a target http://host/path; NULL: that of the Host header counts */
+	char	   *target;			/* path and query, as received */
+	char	   *host;			/* of a target http://host/path; NULL: use the Host header */
 	size_t		path_length;
-	const char *query;			/* in target; "" when there is none */
+	const char *query;			/* points into target; "": there is none */
 	const char *method;
 	char		id[MAX_REQUEST_ID + 1];
 	int64_t		started_us;
-	bool		begun;			/* its headers are there */
-	bool		last;			/* close the connection after it */
-	bool		too_long;		/* its body, by its Content-Length, to be read to its end */
+	bool		begun;			/* its headers have arrived */
+	bool		last;			/* close the connection after the answer */
+	bool		too_long;		/* by Content-Length, the body is too long to be read completely */
 	Match		match;
 	Identity	who;
 
 	Text		body;
 	size_t		received;
-	void (*refuse)(struct Request *request); /* the answer was decided before the body came */
+	void (*refuse)(struct Request *request); /* decided before the end of the body; or NULL */
 	Import	   *import;
 	Rows	   *rows;
 	Text		copy;

@@ -1,6 +1,6 @@
 /*
  * root.c
- *		GET /: the dashboard to a browser, and to programs what there is.
+ *		GET /: the dashboard for browsers, a description of the service for programs.
  */
 #include "root.h"
 
@@ -19,7 +19,7 @@ vsm_say_root(Request *request)
 	vsm_answer_header(request, "Vary", "Accept");
 	if (vsm_accepts_rather(request, "text/html", "application/json"))
 	{
-		/* a build without the dashboard has the documentation */
+		/* A build without the dashboard shows the documentation. */
 		if (vsm_asset("web/index.html") != NULL)
 			vsm_asset_answer(request, "web/index.html");
 		else

@@ -1,6 +1,6 @@
 /*
  * root.h
- *		GET /: the dashboard to a browser, and to programs what there is.
+ *		GET /: the dashboard for browsers, a description of the service for programs.
  */
 #ifndef VSM_GATEWAY_ROOT_H
 #define VSM_GATEWAY_ROOT_H

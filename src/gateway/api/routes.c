@@ -1,9 +1,9 @@
 /*
  * routes.c
- *		The table of routes, and which of them a request means.
+ *		The table of routes, and the search for the route of a request.
  *
- * A new endpoint is a function in schema vsm_api, a row here and the schema of
- * its answer in schemas.json.
+ * A new endpoint needs a function in schema vsm_api, a row in this table, and the schema of its
+ * answer in schemas.json.
  */
 #include "routes.h"
 
@@ -14,74 +14,74 @@
 #include "options.h"
 #include "text.h"
 
-/* A table, which clang-format would spread. */
+/* clang-format would spread the table over more lines. */
 /* clang-format off */
 
-/* Parameters that many routes have. */
+/* Parameters that several routes have. */
 #define ITEM_ID {"work_item_id", IN_PATH, KIND_ID, .required = true, .about = "The work item's id"}
 #define STREAM {"stream", IN_QUERY, KIND_STRING, .fallback = "default", .about = "Name of the value stream"}
-#define ANY_STREAM {"stream", IN_QUERY, KIND_STRING, .about = "Name of the value stream; all when left out"}
+#define ANY_STREAM {"stream", IN_QUERY, KIND_STRING, .about = "Name of the value stream; all streams by default"}
 #define TYPE {"type", IN_QUERY, KIND_STRING, .about = "Only work items of this type"}
-#define SINCE {"since", IN_QUERY, KIND_TIME, .about = "Begin of the window; 30 days before its end when left out"}
-#define UNTIL {"until", IN_QUERY, KIND_TIME, .about = "End of the window; now when left out"}
-#define STEP {"step", IN_QUERY, KIND_STEP, .fallback = "1 day", .about = "Time from point to point, such as 6 hours, 1 day, 2 weeks or 1 month"}
-#define LIMIT(n, to) {"limit", IN_QUERY, KIND_INTEGER, .least = 1, .most = (to), .fallback = (n), .about = "At most so many"}
+#define SINCE {"since", IN_QUERY, KIND_TIME, .about = "Start of the window; by default 30 days before its end"}
+#define UNTIL {"until", IN_QUERY, KIND_TIME, .about = "End of the window; now by default"}
+#define STEP {"step", IN_QUERY, KIND_STEP, .fallback = "1 day", .about = "Interval between points, such as 6 hours, 1 day, 2 weeks or 1 month"}
+#define LIMIT(n, to) {"limit", IN_QUERY, KIND_INTEGER, .least = 1, .most = (to), .fallback = (n), .about = "Maximum number of items to return"}
 
 const Route vsm_routes[] = {
 	{"GET", "/", HANDLE_ROOT, .answer = "Service", .name = "service",
-	 .summary = "What this service is and where its endpoints are; the dashboard to a browser"},
+	 .summary = "Description of the service and its endpoints; for browsers, the dashboard"},
 	{"GET", "/api/v1/health", HANDLE_HEALTH, .answer = "Health", .name = "health",
 	 .summary = "Whether the service and its database work"},
 	{"GET", "/ready", HANDLE_READY, .answer = "Ready", .name = "ready",
-	 .summary = "Whether requests should be sent here"},
+	 .summary = "Whether the service is ready for requests"},
 	{"GET", "/live", HANDLE_LIVE, .answer = "Live", .name = "live",
-	 .summary = "Whether the process lives"},
+	 .summary = "Whether the process is alive"},
 	{"GET", "/metrics", HANDLE_METRICS, CLASS_SLOW, .function = "prometheus", .name = "prometheus",
-	 .summary = "Figures for Prometheus: text 0.0.4, or OpenMetrics where it is accepted"},
+	 .summary = "Metrics for Prometheus, in text format 0.0.4 or, if the client accepts it, OpenMetrics"},
 	{"GET", "/openapi.json", HANDLE_OPENAPI, .answer = "Object", .name = "openapi",
 	 .summary = "This document"},
 	{"GET", "/docs", HANDLE_DOCS, .name = "docs",
-	 .summary = "This document as a page"},
+	 .summary = "This document as a web page"},
 	{"GET", "/docs/{file}", HANDLE_ASSET, .name = "docs_file",
-	 .summary = "A file of that page",
-	 .params = {{"file", IN_PATH, KIND_STRING, .required = true, .about = "Its name"}}},
+	 .summary = "A file of the documentation page",
+	 .params = {{"file", IN_PATH, KIND_STRING, .required = true, .about = "Name of the file"}}},
 	{"GET", "/assets/{file}", HANDLE_ASSET, .name = "asset",
 	 .summary = "A file of the dashboard",
-	 .params = {{"file", IN_PATH, KIND_STRING, .required = true, .about = "Its name"}}},
+	 .params = {{"file", IN_PATH, KIND_STRING, .required = true, .about = "Name of the file"}}},
 
 	{"POST", "/api/v1/work-items", HANDLE_CALL, .writes = true, .status = 201,
 	 .function = "create_work_item", .answer = "CreatedWorkItem", .name = "create_work_item",
 	 .summary = "Create a work item in the first stage of its stream",
-	 .params = {{"title", IN_BODY, KIND_STRING, .required = true, .least = 1, .most = 500, .about = "What is to be done"},
-				{"type", IN_BODY, KIND_TYPE, .required = true, .about = "Its type, one of those defined"},
-				{"stream", IN_BODY, KIND_STRING, .fallback = "default", .about = "Name of its value stream"},
-				{"external_id", IN_BODY, KIND_STRING, .about = "Its id elsewhere, unique in the stream"},
-				{"at", IN_BODY, KIND_TIME, .about = "When it was created; now when left out"}}},
+	 .params = {{"title", IN_BODY, KIND_STRING, .required = true, .least = 1, .most = 500, .about = "Title of the work item"},
+				{"type", IN_BODY, KIND_TYPE, .required = true, .about = "Type of the work item; must be defined"},
+				{"stream", IN_BODY, KIND_STRING, .fallback = "default", .about = "Name of the value stream"},
+				{"external_id", IN_BODY, KIND_STRING, .about = "Id of the work item in another system, unique in the stream"},
+				{"at", IN_BODY, KIND_TIME, .about = "Time at which it was created; now by default"}}},
 	{"GET", "/api/v1/work-items", HANDLE_CALL,
 	 .function = "work_items", .answer = "WorkItems", .name = "work_items",
-	 .summary = "Work items by id; next is the after of the next page",
+	 .summary = "Work items, ordered by id, in pages; pass next as after to get the next page",
 	 .params = {ANY_STREAM,
-				{"stage", IN_QUERY, KIND_STRING, .about = "Only those in this stage"},
+				{"stage", IN_QUERY, KIND_STRING, .about = "Only work items in this stage"},
 				TYPE,
-				{"open", IN_QUERY, KIND_BOOLEAN, .about = "Only those unfinished (true) or finished (false)"},
+				{"open", IN_QUERY, KIND_BOOLEAN, .about = "Only unfinished (true) or only finished (false) work items"},
 				LIMIT("50", 500),
-				{"after", IN_QUERY, KIND_ID, .about = "Only those with a greater id"}}},
+				{"after", IN_QUERY, KIND_ID, .about = "Only work items with a greater id"}}},
 	{"GET", "/api/v1/work-items/{work_item_id}", HANDLE_CALL,
 	 .function = "work_item", .answer = "WorkItem", .name = "work_item",
 	 .summary = "A work item",
 	 .params = {ITEM_ID}},
 	{"DELETE", "/api/v1/work-items/{work_item_id}", HANDLE_CALL, .writes = true,
 	 .function = "delete_work_item", .answer = "WorkItem", .name = "delete_work_item",
-	 .summary = "Delete a work item with its history; answers with the item as it was",
+	 .summary = "Delete a work item with its history; returns the item as it was",
 	 .params = {ITEM_ID}},
 	{"PUT", "/api/v1/work-items/{work_item_id}/transition", HANDLE_CALL, .writes = true,
 	 .function = "transition", .answer = "Transition", .name = "transition",
 	 .summary = "Move a work item to another stage of its stream",
 	 .params = {ITEM_ID,
 				{"to_stage", IN_BODY, KIND_STRING, .required = true, .about = "Name of the stage to enter"},
-				{"at", IN_BODY, KIND_TIME, .about = "When it was; now when left out"},
-				{"reason", IN_BODY, KIND_STRING, .about = "Why, for the ledger"},
-				{"expected_from", IN_BODY, KIND_STRING, .about = "Refuse with 409 when the item is in another stage"}}},
+				{"at", IN_BODY, KIND_TIME, .about = "Time of the move; now by default"},
+				{"reason", IN_BODY, KIND_STRING, .about = "Reason for the move, to be recorded with it"},
+				{"expected_from", IN_BODY, KIND_STRING, .about = "Stage that the work item must be in; otherwise the answer is 409"}}},
 	{"GET", "/api/v1/work-items/{work_item_id}/history", HANDLE_CALL,
 	 .function = "history", .answer = "History", .name = "history",
 	 .summary = "The moves of a work item, oldest first",
@@ -89,7 +89,7 @@ const Route vsm_routes[] = {
 
 	{"GET", "/api/v1/stages", HANDLE_CALL,
 	 .function = "stages", .answer = "Stage[]", .name = "stages",
-	 .summary = "The stages of a stream in order",
+	 .summary = "The stages of a stream, in order",
 	 .params = {STREAM}},
 	{"GET", "/api/v1/types", HANDLE_CALL,
 	 .function = "types", .answer = "Type[]", .name = "types",
@@ -99,33 +99,33 @@ const Route vsm_routes[] = {
 	 .summary = "The value streams"},
 	{"GET", "/api/v1/wip", HANDLE_CALL,
 	 .function = "wip", .answer = "Wip[]", .name = "wip",
-	 .summary = "Work in progress of each stage, now, with its limit",
+	 .summary = "Current work in progress of each stage, with its limit",
 	 .params = {ANY_STREAM}},
 
 	{"GET", "/api/v1/metrics", HANDLE_CALL, CLASS_SLOW,
 	 .function = "metrics", .answer = "Metrics", .name = "metrics",
-	 .summary = "Every flow figure of the last days",
-	 .params = {{"days", IN_QUERY, KIND_INTEGER, .least = 1, .most = 90, .fallback = "7", .about = "Length of the window"}, STREAM, TYPE,
-				{"since", IN_QUERY, KIND_TIME, .about = "Begin of the window, instead of days"},
-				{"until", IN_QUERY, KIND_TIME, .about = "End of the window; now when left out"},
-				{"exact", IN_QUERY, KIND_BOOLEAN, .about = "Percentiles exact (true, the default) or from a sketch"}}},
+	 .summary = "All flow metrics of the last days",
+	 .params = {{"days", IN_QUERY, KIND_INTEGER, .least = 1, .most = 90, .fallback = "7", .about = "Length of the window, in days"}, STREAM, TYPE,
+				{"since", IN_QUERY, KIND_TIME, .about = "Start of the window, instead of days"},
+				{"until", IN_QUERY, KIND_TIME, .about = "End of the window; now by default"},
+				{"exact", IN_QUERY, KIND_BOOLEAN, .about = "Whether percentiles are exact (true, the default) or estimated from a sketch (false)"}}},
 	{"GET", "/api/v1/cumulative-flow", HANDLE_CALL, CLASS_SLOW,
 	 .function = "cumulative_flow", .answer = "FlowSeries", .name = "cumulative_flow",
-	 .summary = "How many work items have reached each stage, point by point",
+	 .summary = "Number of work items that have reached each stage, at each point in time",
 	 .params = {STREAM, SINCE, UNTIL, STEP, TYPE}},
 	{"GET", "/api/v1/occupancy", HANDLE_CALL, CLASS_SLOW,
 	 .function = "occupancy", .answer = "FlowSeries", .name = "occupancy",
-	 .summary = "How many work items stand in each stage, point by point",
+	 .summary = "Number of work items in each stage, at each point in time",
 	 .params = {STREAM, SINCE, UNTIL, STEP, TYPE}},
 	{"GET", "/api/v1/throughput", HANDLE_CALL, CLASS_SLOW,
 	 .function = "throughput", .answer = "Throughput", .name = "throughput",
 	 .summary = "Work items finished per day, week or month",
 	 .params = {STREAM, SINCE, UNTIL,
-				{"step", IN_QUERY, KIND_CHOICE, .choices = "day|week|month", .fallback = "day", .about = "Length of a bucket"},
+				{"step", IN_QUERY, KIND_CHOICE, .choices = "day|week|month", .fallback = "day", .about = "Length of each bucket"},
 				TYPE}},
 	{"GET", "/api/v1/time-in-stage", HANDLE_CALL, CLASS_SLOW,
 	 .function = "time_in_stage", .answer = "TimeInStage[]", .name = "time_in_stage",
-	 .summary = "How long visits to each stage lasted, in hours",
+	 .summary = "Duration of the visits to each stage, in hours",
 	 .params = {STREAM, SINCE, UNTIL, TYPE}},
 	{"GET", "/api/v1/cycle-times", HANDLE_CALL, CLASS_SLOW,
 	 .function = "cycle_times", .answer = "CycleTimes", .name = "cycle_times",
@@ -133,33 +133,33 @@ const Route vsm_routes[] = {
 	 .params = {STREAM, SINCE, UNTIL, TYPE, LIMIT("5000", 50000)}},
 	{"GET", "/api/v1/work-item-age", HANDLE_CALL, CLASS_SLOW,
 	 .function = "work_item_age", .answer = "WorkItemAge[]", .name = "work_item_age",
-	 .summary = "The age of started and unfinished work items, oldest first",
+	 .summary = "The age of work items that are started but not finished, oldest first",
 	 .params = {STREAM, TYPE, LIMIT("500", 5000)}},
 	{"GET", "/api/v1/flow-efficiency", HANDLE_CALL, CLASS_SLOW,
 	 .function = "flow_efficiency", .answer = "FlowEfficiency", .name = "flow_efficiency",
-	 .summary = "Share of active time in the time of finished work items",
+	 .summary = "Active time of finished work items as a fraction of their total time",
 	 .params = {STREAM, SINCE, UNTIL, TYPE}},
 	{"GET", "/api/v1/forecast", HANDLE_CALL, CLASS_SLOW,
 	 .function = "forecast", .answer = "Object", .name = "forecast",
-	 .summary = "When so many work items will be done, or how many by a date",
-	 .params = {{"items", IN_QUERY, KIND_INTEGER, .least = 1, .most = 100000, .about = "How many are to be done"},
-				{"until", IN_QUERY, KIND_DATE, .about = "The day by which"},
+	 .summary = "When a number of work items will be finished, or how many will be by a date",
+	 .params = {{"items", IN_QUERY, KIND_INTEGER, .least = 1, .most = 100000, .about = "Number of work items to finish"},
+				{"until", IN_QUERY, KIND_DATE, .about = "Date by which they are to be finished"},
 				STREAM, TYPE,
-				{"history_days", IN_QUERY, KIND_INTEGER, .least = 1, .most = 3650, .fallback = "90", .about = "Days of throughput to draw from"},
-				{"seed", IN_QUERY, KIND_INTEGER, .least = INT64_MIN, .most = INT64_MAX, .about = "The same seed gives the same forecast"}}},
+				{"history_days", IN_QUERY, KIND_INTEGER, .least = 1, .most = 3650, .fallback = "90", .about = "Days of past throughput to sample from"},
+				{"seed", IN_QUERY, KIND_INTEGER, .least = INT64_MIN, .most = INT64_MAX, .about = "Seed of the random numbers; the same seed gives the same forecast"}}},
 
 	{"POST", "/api/v1/import", HANDLE_IMPORT, CLASS_IMPORT, .writes = true,
 	 .function = "import_end", .answer = "Import", .name = "import",
-	 .summary = "Import status changes: case_id, stage, entered_at and, if wanted, type and title",
+	 .summary = "Import moves: case_id, stage, entered_at and, optionally, type and title",
 	 .params = {STREAM,
-				{"on_error", IN_QUERY, KIND_CHOICE, .choices = "abort|skip", .fallback = "abort", .about = "What a row that is refused does"}}},
+				{"on_error", IN_QUERY, KIND_CHOICE, .choices = "abort|skip", .fallback = "abort", .about = "What to do with refused rows: abort the import, or skip them"}}},
 };
 
 /* clang-format on */
 
 const int	vsm_route_count = sizeof vsm_routes / sizeof vsm_routes[0];
 
-/* Of each route, NULL without a function; then the fixed ones. */
+/* By route, NULL for a route without a function; then the fixed statements. */
 static const Statement *statements[sizeof vsm_routes / sizeof vsm_routes[0] + N_FIXED_STATEMENTS];
 
 static char *call_of(const Route *route, int *n_params);
@@ -168,7 +168,7 @@ static bool match_path(const char *pattern, const char *path, size_t length, Seg
 
 /*
  * vsm_routes_start
- *		Make the SQL of every route.  Only names of the table above get into it.
+ *		Make the SQL of every route.  It contains only names from the table above.
  */
 void
 vsm_routes_start(void)
@@ -185,7 +185,7 @@ vsm_routes_start(void)
 		}
 	}
 	statements[vsm_route_count + STATEMENT_TYPES] = vsm_statement_new(vsm_copy("SELECT vsm_api.types()"), 0);
-	/* With tokens the gateway's own user need have no rights, and the server would log each refusal. */
+	/* With tokens, the gateway's own user may lack privileges; the server would log an error. */
 	statements[vsm_route_count + STATEMENT_HEALTH] =
 		vsm_statement_new(vsm_copy(vsm_options_auth() ? "SELECT true" : "SELECT vsm_api.health()"), 0);
 	(void) vsm_statement_settings();
@@ -259,9 +259,9 @@ vsm_route_has(const Route *route, Where where)
 
 /*
  * vsm_route_match
- *		The route of a method and a path, which is percent-encoded and has no query.
+ *		Find the route of a method and a path, which is percent-encoded and has no query.
  *
- * HEAD means the route of GET.
+ * HEAD uses the route of GET.
  */
 Match
 vsm_route_match(const char *method, const char *path, size_t length)
@@ -287,7 +287,7 @@ vsm_route_match(const char *method, const char *path, size_t length)
 	return match;
 }
 
-/* A {name} stands for one segment that is not empty. */
+/* A {name} matches one segment that is not empty. */
 static bool
 match_path(const char *pattern, const char *path, size_t length, Segment *wildcards)
 {
@@ -313,7 +313,7 @@ match_path(const char *pattern, const char *path, size_t length, Segment *wildca
 	return path == end;
 }
 
-/* The methods of a path, as the allow header wants them. */
+/* The methods of a path, as a value of the Allow header. */
 void
 vsm_route_allow(const Route *path, char *allow, size_t size)
 {

@@ -1,9 +1,8 @@
 /*
  * routes.h
- *		The table of routes: the only place that knows an endpoint.
+ *		The table of routes, which is the only description of each endpoint.
  *
- * Validation, SQL, allow headers, OpenAPI and the labels of the metrics all come
- * from it.
+ * Validation, SQL, Allow headers, OpenAPI and the labels of the metrics are all derived from it.
  */
 #ifndef VSM_GATEWAY_ROUTES_H
 #define VSM_GATEWAY_ROUTES_H
@@ -25,14 +24,14 @@ typedef enum Where
 	IN_BODY
 } Where;
 
-/* What a value may be, and so which SQL type it has. */
+/* The values that a parameter accepts, which also determine its SQL type. */
 typedef enum Kind
 {
-	KIND_ID,					/* bigint; beyond that nothing is found */
-	KIND_INTEGER,				/* least to most; integer, or bigint if most is beyond that */
+	KIND_ID,					/* bigint; a number beyond that is not found */
+	KIND_INTEGER,				/* least to most; integer, or bigint if most needs it */
 	KIND_STRING,				/* least to most characters; most 0: any number */
-	KIND_TYPE,					/* a type of work item; only the database knows which there are */
-	KIND_TIME,					/* date, or date and time, RFC 3339 with the zone left out meaning UTC */
+	KIND_TYPE,					/* a type of work item; only the database knows which exist */
+	KIND_TIME,					/* date, or date and time as in RFC 3339; UTC if it has no zone */
 	KIND_DATE,
 	KIND_BOOLEAN,
 	KIND_STEP,					/* "6 hours", "1 day", "2 weeks", "month" */
@@ -48,11 +47,11 @@ typedef struct Param
 	int64_t		least;
 	int64_t		most;
 	const char *choices;
-	const char *fallback;		/* what the database takes when it is left out; for the documentation */
+	const char *fallback;		/* the database's default, for the documentation; or NULL */
 	const char *about;
 } Param;
 
-/* Who answers. */
+/* What answers a request. */
 typedef enum Handling
 {
 	HANDLE_CALL,				/* the function's JSON is the answer */
@@ -76,7 +75,7 @@ typedef struct Route
 	bool		writes;
 	int			status;			/* of success; 0 is 200 */
 	const char *function;		/* in schema vsm_api */
-	const char *answer;			/* schema of the success body in schemas.json, [] behind it: an array of these */
+	const char *answer;			/* schema of the body in schemas.json; with [] after it: an array */
 	const char *name;			/* OpenAPI's operationId */
 	const char *summary;
 	Param		params[MAX_PARAMS + 1];
@@ -85,7 +84,7 @@ typedef struct Route
 extern const Route vsm_routes[];
 extern const int vsm_route_count;
 
-/* What the gateway asks the database for itself. */
+/* Statements that the gateway needs besides those of the routes. */
 typedef enum FixedStatement
 {
 	STATEMENT_TYPES,
@@ -106,9 +105,9 @@ typedef struct Segment
 
 typedef struct Match
 {
-	const Route *route;			/* NULL: no such path, or not with this method */
-	const Route *path;			/* some route of this path; NULL: there is none */
-	Segment		wildcards[MAX_SEGMENTS];	/* what stands for {name}, in order */
+	const Route *route;			/* NULL: no such path, or no such method for it */
+	const Route *path;			/* any route with this path; NULL: there is none */
+	Segment		wildcards[MAX_SEGMENTS];	/* the segments that match {name}, in order */
 } Match;
 
 extern Match vsm_route_match(const char *method, const char *path, size_t length);

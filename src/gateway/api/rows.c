@@ -1,9 +1,9 @@
 /*
  * rows.c
- *		CSV or NDJSON, as it arrives, becomes rows for COPY.
+ *		Converts CSV or NDJSON to rows for COPY as it arrives.
  *
- * src/csv reads the events, and of the input holds one record only.  Here are
- * the JSON parser that it needs and the text format of COPY.
+ * src/csv reads the events; it holds only one record of the input at a time.  This file provides
+ * the JSON parser that src/csv needs, and writes the text format of COPY.
  */
 #include "rows.h"
 
@@ -17,8 +17,8 @@
 struct Rows
 {
 	EventReader *events;
-	json_t	   *object;			/* of the last line of NDJSON */
-	char		integer[24];	/* its id, if that is a number */
+	json_t	   *object;			/* the last line of NDJSON */
+	char		integer[24];	/* the last integer value, as text */
 	char	   *error;
 };
 
@@ -38,7 +38,7 @@ vsm_rows_new(bool csv)
 	return rows;
 }
 
-/* A sentence; NULL while all is well. */
+/* A sentence; NULL: no error. */
 const char *
 vsm_rows_error(const Rows *rows)
 {
@@ -56,7 +56,7 @@ vsm_rows_free(Rows *rows)
 	free(rows);
 }
 
-/* Adds whole rows to copy.  False: see vsm_rows_error(). */
+/* Adds complete rows to copy.  If this returns false, vsm_rows_error() tells why. */
 bool
 vsm_rows_read(Rows *rows, const char *bytes, size_t length, Text *copy)
 {
@@ -64,7 +64,7 @@ vsm_rows_read(Rows *rows, const char *bytes, size_t length, Text *copy)
 	return read_events(rows, copy);
 }
 
-/* The last line needs no newline. */
+/* Adds the last row, which may lack its newline. */
 bool
 vsm_rows_end(Rows *rows, Text *copy)
 {
@@ -124,7 +124,7 @@ value_of(Rows *rows, const json_t *value)
 	}
 }
 
-/* NULL is null. */
+/* Writes a value in the text format of COPY; NULL becomes \N. */
 static void
 copy_value(Text *copy, const char *value)
 {

@@ -1,6 +1,6 @@
 /*
  * rows.h
- *		CSV or NDJSON, as it arrives, becomes rows for COPY.
+ *		Converts CSV or NDJSON to rows for COPY as it arrives.
  */
 #ifndef VSM_GATEWAY_ROWS_H
 #define VSM_GATEWAY_ROWS_H

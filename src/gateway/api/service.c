@@ -1,6 +1,6 @@
 /*
  * service.c
- *		What the service says of itself: health, readiness, metrics.
+ *		Reports on the service itself: health, readiness, metrics.
  */
 #include "service.h"
 
@@ -39,7 +39,7 @@ vsm_say_ready(Request *request)
 	vsm_answer_error(request, 503, NULL, NULL, "Service not ready");
 }
 
-/* The gateway's own figures, behind the database's if it can be asked. */
+/* The database's metrics, if it has answered, followed by the gateway's own. */
 void
 vsm_say_metrics(Request *request)
 {

@@ -1,10 +1,10 @@
 /*
  * stats.c
- *		The gateway's own figures for Prometheus.
+ *		The gateway's own metrics for Prometheus.
  *
- * Counted per path of the table, method and status, so the number of series is
- * bounded whatever clients send.  Paths that are not in the table are "other".
- * Only the working thread comes here: no locks.
+ * Requests are counted by path in the table of routes, by method and by status, so that clients
+ * cannot make the number of series grow without bound.  Paths that are not in the table count as
+ * "other".  Only the working thread uses these counters, so they need no locks.
  */
 #include "stats.h"
 
@@ -35,7 +35,7 @@ typedef struct PathFigures
 	long long	n;
 } PathFigures;
 
-/* By the route that is the first of its path; the last one for all other paths. */
+/* By index of the first route with the path; entry vsm_route_count is for all other paths. */
 static PathFigures figures[MAX_PATHS];
 
 static int	place_of(const Route *route);
@@ -86,7 +86,7 @@ method_place(const char *method)
 	return N_METHODS - 1;
 }
 
-/* Text format 0.0.4. */
+/* Writes the metrics in text format 0.0.4. */
 void
 vsm_stats_write(Text *text, bool database_up)
 {
@@ -105,7 +105,7 @@ vsm_stats_write(Text *text, bool database_up)
 	family(text, "vsm_queue_length", "gauge", "Requests that wait for a connection, by class.");
 	for (int i = 0; i < N_CLASSES; i++)
 		vsm_text_addf(text, "vsm_queue_length{class=\"%s\"} %d\n", classes[i], pool.queued[i]);
-	family(text, "vsm_queue_refused_total", "counter", "Requests that were answered 503 as too many waited, or too long.");
+	family(text, "vsm_queue_refused_total", "counter", "Requests answered with 503 because too many waited, or one waited too long.");
 	vsm_text_addf(text, "vsm_queue_refused_total %lld\n", pool.refused);
 	family(text, "vsm_pool_connections_lost_total", "counter", "Connections to the database that broke.");
 	vsm_text_addf(text, "vsm_pool_connections_lost_total %lld\n", pool.lost);
@@ -157,7 +157,9 @@ family(Text *text, const char *name, const char *type, const char *help)
 
 /*
  * vsm_stats_to_openmetrics
- *		Text format 0.0.4 becomes OpenMetrics: counters lose _total in their HELP and TYPE, and the text has an end.
+ *		Convert text format 0.0.4 to OpenMetrics.
+ *
+ * Counters lose _total in HELP and TYPE, and # EOF ends the text.
  */
 void
 vsm_stats_to_openmetrics(Text *text)

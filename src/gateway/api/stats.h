@@ -1,6 +1,6 @@
 /*
  * stats.h
- *		The gateway's own figures for Prometheus.
+ *		The gateway's own metrics for Prometheus.
  */
 #ifndef VSM_GATEWAY_STATS_H
 #define VSM_GATEWAY_STATS_H

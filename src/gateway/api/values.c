@@ -1,12 +1,11 @@
 /*
  * values.c
- *		The values of a request's parameters, and what is wrong with them.
+ *		Reads and checks the values of a request's parameters.
  *
- * Every failing field is reported, path before query before body, in the shapes
- * that the old service's clients know (CONTRACT: type, loc, msg, input, ctx).
- * Whether a type of work item exists only the database knows.  Its entry is left
- * open (type_input is set) until vsm_values_check_type() is given the types that
- * are defined at that moment.
+ * Every invalid value is reported: path before query before body, in the form that clients of the
+ * old service know (CONTRACT: type, loc, msg, input, ctx).  Only the database knows whether a type
+ * of work item exists.  Such a value stays in type_input until vsm_values_check_type() gets the
+ * types that are defined then.
  */
 #include "values.h"
 
@@ -36,8 +35,8 @@ static json_t *string_of(const char *bytes, size_t length);
  * vsm_values_read
  *		Read and check every parameter of a route.
  *
- * wildcards and query are still percent-encoded; body is NULL when there is
- * none.  values starts as {0}.
+ * wildcards and query are still percent-encoded; body is NULL if there is none.  The caller
+ * initializes values with {0}.
  */
 void
 vsm_values_read(Values *values, const Route *route, const Segment *wildcards, const char *query, json_t *body)
@@ -81,7 +80,7 @@ vsm_values_read(Values *values, const Route *route, const Segment *wildcards, co
 		fail(values, NULL, "model_attributes_type",
 			 "Input should be a valid dictionary or object to extract fields from", body, NULL);
 
-	/* A type alone may be right: the database will tell. */
+	/* Without other errors, the statement itself finds out whether the type exists. */
 	if (values->type_input != NULL && values->errors == NULL && is_string(values->type_input))
 	{
 		json_decref(values->type_input);
@@ -89,7 +88,7 @@ vsm_values_read(Values *values, const Route *route, const Segment *wildcards, co
 	}
 }
 
-/* Of the path or the query. */
+/* Check a value given as text. */
 static void
 read_text(Values *values, int n, const Param *param, const char *bytes, size_t length, json_t *input)
 {
@@ -150,7 +149,7 @@ read_integer(Values *values, int n, const Param *param, const char *bytes, size_
 		values->text[n] = vsm_format("%lld", (long long) number);
 }
 
-/* bytes are valid UTF-8. */
+/* bytes must be valid UTF-8. */
 static void
 read_string(Values *values, int n, const Param *param, const char *bytes, size_t length, json_t *input)
 {
@@ -200,7 +199,7 @@ read_body(Values *values, int n, const Param *param, json_t *body)
 		fail(values, param, "string_type", "Input should be a valid string", value, NULL);
 }
 
-/* One that the database can hold? */
+/* Is it a string that the database can store, without NUL? */
 static bool
 is_string(const json_t *value)
 {
@@ -247,7 +246,7 @@ out_of_range(Values *values, const Param *param, bool too_great, json_t *input)
 
 /*
  * vsm_values_check_type
- *		Complain of the type unless it is one of those defined.
+ *		Report the type as an error unless it is defined.
  *
  * types is a JSON array of strings.
  */
@@ -273,7 +272,7 @@ vsm_values_check_type(Values *values, const json_t *types)
 	json_decref(input);
 }
 
-/* Input should be 'a', 'b' or 'c' */
+/* The message is: Input should be 'a', 'b' or 'c' */
 static void
 expect_one_of(Values *values, size_t place, const Param *param, const char *type, const json_t *choices, json_t *input)
 {
@@ -316,10 +315,10 @@ split_choices(const char *choices)
 
 /*
  * vsm_values_bad_body
- *		Is the body no JSON?  Then that is the only error.
+ *		Parse the body.  True: it is not JSON, which is then the only error.
  *
- * *body is NULL when there are no bytes.  Integers beyond 64 bits become reals,
- * which is right where a key is ignored and refused where one counts.
+ * *body is NULL if the body is empty.  Integers that do not fit into 64 bits become reals.  That is
+ * harmless for keys that are ignored; all others refuse a real.
  */
 bool
 vsm_values_bad_body(Values *values, const char *bytes, size_t length, json_t **body)
@@ -346,7 +345,7 @@ vsm_values_bad_body(Values *values, const char *bytes, size_t length, json_t **b
 	return true;
 }
 
-/* param NULL: the body as a whole.  Takes ctx. */
+/* param NULL: the body as a whole.  Takes ownership of ctx. */
 static void
 fail(Values *values, const Param *param, const char *type, const char *message, json_t *input, json_t *ctx)
 {
@@ -355,7 +354,7 @@ fail(Values *values, const Param *param, const char *type, const char *message, 
 	json_array_append_new(values->errors, entry(type, param == NULL ? json_pack("[s]", "body") : loc_of(param), message, input, ctx));
 }
 
-/* Takes loc and ctx, which may be NULL. */
+/* Takes ownership of loc and of ctx, which may be NULL. */
 static json_t *
 entry(const char *type, json_t *loc, const char *message, json_t *input, json_t *ctx)
 {

@@ -1,6 +1,6 @@
 /*
  * values.h
- *		The values of a request's parameters, and what is wrong with them.
+ *		Reads and checks the values of a request's parameters.
  */
 #ifndef VSM_GATEWAY_VALUES_H
 #define VSM_GATEWAY_VALUES_H
@@ -11,12 +11,12 @@
 
 typedef struct Values
 {
-	char	   *text[MAX_PARAMS];	/* what the statement takes; NULL: left out */
-	json_t	   *errors;			/* array of CONTRACT's 422 entries; NULL: none */
-	const Param *type;			/* a type to look up; where in errors its entry belongs, and the value */
-	size_t		type_place;
-	json_t	   *type_input;
-	char	   *missing_item;	/* an id beyond bigint, as it was given */
+	char	   *text[MAX_PARAMS];	/* parameters of the statement; NULL: not given */
+	json_t	   *errors;			/* array of 422 entries as in CONTRACT; NULL: none */
+	const Param *type;			/* parameter with a type to look up in the database; or NULL */
+	size_t		type_place;		/* index in errors for its entry */
+	json_t	   *type_input;		/* its value */
+	char	   *missing_item;	/* an id that does not fit into bigint, as given */
 } Values;
 
 extern void vsm_values_read(Values *values, const Route *route, const Segment *wildcards,

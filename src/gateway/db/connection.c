@@ -1,16 +1,17 @@
 /*
  * connection.c
- *		A connection to the database that does one job at a time.
+ *		A connection to the database, which runs one job at a time.
  *
- * A job is a list of steps (steps.c).  Without a role most jobs are one step, the execution
- * of a prepared statement in a transaction of its own; what else is needed, such
- * as preparing it the first time, is a round trip before.  With a role all steps
- * go out as one pipeline:
+ * A job is a list of steps (steps.c).  Without a role, most jobs are one step: the execution of a
+ * prepared statement in its own transaction.  Another step, such as preparing the statement the
+ * first time, is a separate round trip before that.  With a role, all steps are sent as one
+ * pipeline:
  *
  *		BEGIN, set role and claims, (prepare), execute, COMMIT
  *
- * An import is BEGIN, (role), a temporary table, COPY, execute, COMMIT, step by step.
- * Nothing here waits: the socket is non-blocking and epoll tells when to go on.
+ * An import sends each step after the previous one has succeeded: BEGIN, (role), a temporary
+ * table, COPY, execute, COMMIT.  No function here blocks: the socket is non-blocking, and epoll
+ * tells when to continue.
  */
 #include "connection.h"
 
@@ -23,7 +24,7 @@
 #include "options.h"
 #include "text.h"
 
-#define GRACE_US 5000000		/* what the server may need beyond statement_timeout before it counts as gone */
+#define GRACE_US 5000000		/* beyond statement_timeout; then the server counts as lost */
 
 static void watch(Connection *connection, uint32_t events);
 static void poll_open(Connection *connection);
@@ -52,10 +53,10 @@ vsm_connection_start(Connection *connection, int epoll, const ConnectionOwner *o
 
 /*
  * vsm_connection_open
- *		Begin to connect; the owner is told "opened" or "broken".
+ *		Begin to connect.  Ends with a call of owner->opened() or owner->broken().
  *
- * tcp_user_timeout makes a host that does not answer fail in time for the next
- * one of several, and a peer that vanished be noticed.
+ * tcp_user_timeout limits the wait for a host that does not answer, so that the next of several
+ * hosts is tried in time.  It also detects a server that has vanished.
  */
 void
 vsm_connection_open(Connection *connection)
@@ -119,7 +120,7 @@ poll_open(Connection *connection)
 	}
 }
 
-/* A libpq that connects takes new sockets, so what epoll knows of the old one is void. */
+/* While it connects, libpq may open another socket, which epoll does not know yet. */
 static void
 watch(Connection *connection, uint32_t events)
 {
@@ -210,7 +211,7 @@ send_more(Connection *connection)
 
 /* ---- Answers ---- */
 
-/* events are those of epoll. */
+/* events: from epoll */
 void
 vsm_connection_event(Connection *connection, uint32_t events)
 {
@@ -228,7 +229,7 @@ vsm_connection_event(Connection *connection, uint32_t events)
 	}
 	if (connection->state == CONNECTION_IDLE)
 	{
-		/* The server speaks unasked when it ends the session; the next read finds the end. */
+		/* An idle session gets a message when the server ends it; the next read finds the end. */
 		if (PQconsumeInput(connection->pg) != 1)
 			broken(connection);
 		return;
@@ -313,7 +314,7 @@ take_result(Connection *connection, PGresult *result)
 	}
 }
 
-/* Takes the result. */
+/* Takes ownership of the result. */
 static void
 step_succeeded(Connection *connection, Step step, PGresult *result)
 {
@@ -325,7 +326,7 @@ step_succeeded(Connection *connection, Step step, PGresult *result)
 		job->result = result;
 		return;
 	}
-	/* One that may not make the default stream is not told so by an error, which the server would log. */
+	/* Skip STEP_DEFAULTS without the privilege for it, since the server would log an error. */
 	if (step == STEP_SESSION && PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "f") == 0)
 		connection->n_steps = 1;
 	else if (step == STEP_TIMEOUT)
@@ -339,10 +340,10 @@ step_succeeded(Connection *connection, Step step, PGresult *result)
 
 /*
  * vsm_connection_copy
- *		Give the server what has arrived of an import, as far as it takes it.
+ *		Send the server the rows of an import that have arrived, as far as it accepts them.
  *
- * No more is taken from the client's side while libpq still holds some, so that
- * memory stays bounded.  When the server speaks during COPY it is to fail.
+ * While libpq still holds unsent rows, no more are taken from the import, so that memory stays
+ * bounded.  If the server sends anything during COPY, the COPY has failed.
  */
 void
 vsm_connection_copy(Connection *connection)
@@ -375,7 +376,7 @@ vsm_connection_copy(Connection *connection)
 		connection->copying = false;
 		connection->spoke = false;
 		connection->deadline_us = vsm_now_us() + (int64_t) vsm_options.statement_timeout_ms[CLASS_IMPORT] * 1000 + GRACE_US;
-		if (PQputCopyEnd(connection->pg, abandoned ? "the client gave up" : NULL) < 0)
+		if (PQputCopyEnd(connection->pg, abandoned ? "the client canceled the import" : NULL) < 0)
 			broken(connection);
 		else
 			send_more(connection);
@@ -410,7 +411,7 @@ steps_over(Connection *connection)
 	{
 		Job		   *job = connection->job;
 
-		/* The answer need not wait for that. */
+		/* The answer need not wait for the rollback. */
 		if (job != NULL)
 			finish_job(connection);
 		begin_steps(connection, rollback, 1);
@@ -421,7 +422,7 @@ steps_over(Connection *connection)
 	finish_job(connection);
 }
 
-/* Tells the pool also when the job was told before. */
+/* Also called without a job, after a rollback whose job has ended before. */
 static void
 finish_job(Connection *connection)
 {
@@ -441,7 +442,7 @@ finish_job(Connection *connection)
 	{
 		const char *sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE);
 
-		/* The function was replaced, or a statement of that name was forgotten: prepare all anew. */
+		/* The function was replaced, or the server lost the statement: reconnect. */
 		if (sqlstate != NULL && connection->prepared[job->statement->id] &&
 			(strcmp(sqlstate, "42883") == 0 || strcmp(sqlstate, "0A000") == 0 || strcmp(sqlstate, "26000") == 0))
 			connection->stale = true;
@@ -454,7 +455,7 @@ finish_job(Connection *connection)
 	connection->owner->finished(connection, job, error != NULL ? OUTCOME_ERROR : OUTCOME_ROWS, result);
 }
 
-/* Has the server ended the session, or become a standby, so that another one is to be looked for? */
+/* Has the server ended the session or become a standby, so that the gateway must reconnect? */
 static bool
 is_lost(const PGresult *error)
 {

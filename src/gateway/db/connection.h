@@ -1,8 +1,8 @@
 /*
  * connection.h
- *		A connection to the database that does one job at a time.
+ *		A connection to the database, which runs one job at a time.
  *
- * Only the working thread calls these.
+ * Only the working thread calls these functions.
  */
 #ifndef VSM_GATEWAY_CONNECTION_H
 #define VSM_GATEWAY_CONNECTION_H
@@ -17,11 +17,11 @@ typedef enum ConnectionState
 	CONNECTION_BUSY
 } ConnectionState;
 
-/* A round trip, or in a pipeline a part of one. */
+/* A round trip; in a pipeline, a part of one. */
 typedef enum Step
 {
-	STEP_SESSION,				/* time zone and the like, once; tells whether the next step may be taken */
-	STEP_DEFAULTS,				/* the default stream, when there is none yet */
+	STEP_SESSION,				/* time zone and styles; tells whether STEP_DEFAULTS is allowed */
+	STEP_DEFAULTS,				/* create the default stream if it does not exist */
 	STEP_TIMEOUT,
 	STEP_BEGIN,
 	STEP_SETTINGS,
@@ -38,7 +38,7 @@ typedef enum Step
 
 typedef struct Connection Connection;
 
-/* Who is told what becomes of a connection and its job. */
+/* Callbacks that report what happened to a connection and its job. */
 typedef struct ConnectionOwner
 {
 	void (*opened)(Connection *connection);
@@ -52,21 +52,21 @@ struct Connection
 	PGconn	   *pg;
 	ConnectionState state;
 	int			epoll;
-	int			fd;				/* that epoll watches; -1: none */
+	int			fd;				/* the socket that epoll watches; -1: none */
 	uint32_t	events;
-	int64_t		deadline_us;	/* of opening, or of the answer to a job; 0: none */
-	bool	   *prepared;		/* by id of statement */
-	int			timeout_class;	/* whose statement_timeout the session has; -1: nobody knows */
+	int64_t		deadline_us;	/* for connecting, or for the job; 0: none */
+	bool	   *prepared;		/* by Statement.id */
+	int			timeout_class;	/* class whose statement_timeout the session has; -1: unknown */
 	Job		   *job;
 	Step		steps[MAX_STEPS];
 	int			n_steps;
-	int			sent;			/* of steps */
-	int			answered;
+	int			sent;			/* number of steps sent */
+	int			answered;		/* number of steps answered */
 	bool		pipelined;
 	bool		copying;
-	bool		spoke;			/* the server, while it should only listen to COPY */
-	bool		stale;			/* what it has prepared is of no use any more */
-	PGresult   *error;			/* the job's first */
+	bool		spoke;			/* the server sent something during COPY */
+	bool		stale;			/* its prepared statements are invalid: close it after the job */
+	PGresult   *error;			/* the first one of the job; or NULL */
 };
 
 extern void vsm_connection_start(Connection *connection, int epoll, const ConnectionOwner *owner);

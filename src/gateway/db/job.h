@@ -1,9 +1,9 @@
 /*
  * job.h
- *		One request's work for the database.
+ *		The work of one request for the database.
  *
- * A request fills it and gives it to vsm_pool_submit(); from then on it is the
- * pool's, until that calls done, after which it is the request's again.
+ * A request fills in a job and passes it to vsm_pool_submit().  From then on the job belongs to the
+ * pool, until the pool calls done.  After that it belongs to the request again.
  */
 #ifndef VSM_GATEWAY_JOB_H
 #define VSM_GATEWAY_JOB_H
@@ -18,11 +18,11 @@
 
 typedef enum Outcome
 {
-	OUTCOME_ROWS,				/* committed; result holds the one value */
+	OUTCOME_ROWS,				/* committed; result holds one value */
 	OUTCOME_ERROR,				/* rolled back; result holds the server's error */
-	OUTCOME_DOWN,				/* not begun: there is no connection */
-	OUTCOME_BUSY,				/* not begun: waited too long, or too many wait */
-	OUTCOME_LOST				/* the connection broke: whether it committed is unknown */
+	OUTCOME_DOWN,				/* not started: there is no connection */
+	OUTCOME_BUSY,				/* not started: it waited too long, or too many jobs wait */
+	OUTCOME_LOST				/* the connection broke; whether the job was committed is unknown */
 } Outcome;
 
 typedef struct Job
@@ -32,21 +32,24 @@ typedef struct Job
 	const char *values[MAX_PARAMS];
 	Class		class;
 	bool		writes;
-	const char *role;			/* NULL: as the user of the connection */
-	const char *claims;			/* of a token, JSON; with role only */
-	/* Rows to COPY before the statement; NULL: none.  False: there are none now; *ended: and never will be. */
+	const char *role;			/* NULL: the user of the connection */
+	const char *claims;			/* of a token, as JSON; only with a role */
+	/*
+	 * Returns rows to COPY before the statement; NULL: the job has none.  False means that no rows
+	 * are available now.  *ended means that no more will come.
+	 */
 	bool (*take_rows)(struct Job *job, Text *rows, bool *ended, bool *abandoned);
-	const void *address;		/* of the client, which may not have all connections of the class; NULL: any may */
+	const void *address;		/* of the client, to limit its connections; NULL: no limit */
 	int64_t		queued_us;
-	bool		repeated;
-	bool		alone;			/* is to be run for itself */
-	struct Job *same;			/* the next one that asks the same and gets the same answer */
-	bool		in_settings;	/* it was the role that failed */
+	bool		repeated;		/* runs again after a lost connection */
+	bool		alone;			/* must not share its result with identical jobs */
+	struct Job *same;			/* the next identical job, which gets the same result */
+	bool		in_settings;	/* the error came from setting the role */
 	void (*done)(struct Job *job); /* called once */
 	void	   *owner;
 
 	Outcome		outcome;
-	PGresult   *result;			/* cleared with the request that has the job */
+	PGresult   *result;			/* cleared together with the job's request */
 } Job;
 
 #endif

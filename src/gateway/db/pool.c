@@ -1,23 +1,22 @@
 /*
  * pool.c
- *		The working thread: a queue of jobs and the connections that do them.
+ *		The working thread: queues of jobs, and the connections that run them.
  *
- * One thread over epoll serves the database and its guest, the clients: a switch
- * between two threads would cost more than the work for a request.
+ * One thread with one epoll serves the database and the clients (PoolGuest).  Switching between
+ * two threads would cost more than the work for a request.
  *
- * Jobs wait in one queue per class.  Fast ones may use every connection, slow
- * ones half of them and imports a quarter, so that neither ever delays the fast.
- * A job waits for --queue-timeout at most, and no more than --queue-size wait.
- * Reads that wait and ask the same, as a hundred dashboards do, are one query: each
- * gets an answer from after it was asked.
+ * Each class of jobs has a queue.  Fast jobs may use every connection, slow jobs half of them and
+ * imports a quarter, so that slow jobs and imports do not block fast ones.  A job waits for at
+ * most --queue-timeout, and at most --queue-size jobs wait.  Waiting reads that are identical, as
+ * those of many dashboards are, run as one query.  The query starts after all of them arrived, so
+ * no result is older than its request.
  *
- * While no connection can be had, jobs fail at once (OUTCOME_DOWN), one
- * connection keeps trying, and the others follow when it has succeeded.  The time
- * between tries doubles from 0.1 to 5 seconds, half of it random, so that many
- * gateways do not all come at once.
+ * While no connection can be opened, jobs fail at once (OUTCOME_DOWN).  One connection keeps
+ * trying, and the others follow when it has succeeded.  The time between tries doubles from 0.1
+ * to 5 seconds; half of it is random, so that many gateways do not all try at the same time.
  *
- * All of it is that thread's but stopping, and the end: vsm_pool_stop() joins the
- * thread first.
+ * Only the working thread uses this state, with two exceptions: any thread may set "stopping",
+ * and vsm_pool_stop() joins the thread before it cleans up.
  */
 #include "pool.h"
 
@@ -46,19 +45,19 @@ static struct
 	int			epoll;
 	int			wake;			/* eventfd */
 	atomic_bool stopping;
-	bool		up;				/* connected, or not yet known not to be */
-	bool		told;			/* a job was done since clients were served last */
+	bool		up;				/* connected, or not yet known to be down */
+	bool		told;			/* a job ended since the clients were last served */
 
 	Queue		queues[N_CLASSES];
 	Connection *connections;
-	int			failures;		/* in a row */
+	int			failures;		/* to connect, in a row */
 	int64_t		retry_us;
 	long long	refused;
 	long long	lost;
 	PoolGuest	guest;
 } pool = {.up = true};
 
-static char guest_mark;			/* what epoll says for the guest */
+static char guest_mark;			/* marks epoll events of the guest */
 
 static void *run_pool(void *unused);
 static void serve(const struct epoll_event *events, int n);
@@ -109,7 +108,7 @@ vsm_pool_start(PoolGuest guest)
 
 /*
  * vsm_pool_submit
- *		Have a job done; job->done is called when it is, perhaps at once.
+ *		Run a job.  job->done is called when it has ended, perhaps before this returns.
  */
 void
 vsm_pool_submit(Job *job)
@@ -126,7 +125,7 @@ vsm_pool_submit(Job *job)
 		vsm_queue_last(&pool.queues[job->class], job);
 }
 
-/* Rows have come for an import. */
+/* Call this when an import has more rows, or has ended. */
 void
 vsm_pool_wake(void)
 {
@@ -134,7 +133,7 @@ vsm_pool_wake(void)
 		vsm_connection_copy(&pool.connections[i]);
 }
 
-/* Jobs that wait are OUTCOME_DOWN, those that run OUTCOME_LOST; later ones are refused. */
+/* Waiting and later jobs end with OUTCOME_DOWN, running jobs with OUTCOME_LOST. */
 void
 vsm_pool_stop(void)
 {
@@ -205,7 +204,7 @@ run_pool(void *unused)
 	return NULL;
 }
 
-/* First the database, so that its answers go out with what clients send meanwhile. */
+/* Serve the database first, so that its answers can be sent in the same round. */
 static void
 serve(const struct epoll_event *events, int n)
 {
@@ -235,7 +234,13 @@ dispatch(void)
 	}
 }
 
-/* Where there are several connections, no address has them all: a stalled import leaves one to others. */
+/*
+ * first_to_run
+ *		The first job whose address may have another connection.
+ *
+ * If the class has several connections, one address never gets all of them.  A stalled import
+ * therefore leaves at least one connection to other clients.
+ */
 static Job **
 first_to_run(Queue *queue)
 {
@@ -258,7 +263,7 @@ running_of(const void *address)
 	return running;
 }
 
-/* One whose session has the class's statement_timeout, if there is one. */
+/* Prefers a session that already has the class's statement_timeout. */
 static Connection *
 idle_connection(Class class)
 {
@@ -320,7 +325,7 @@ open_connections(int64_t now_us)
 	}
 }
 
-/* Until the next deadline; -1 when there is none. */
+/* Milliseconds until the next deadline; -1: none. */
 static int
 wait_ms(int64_t now_us)
 {
@@ -354,7 +359,7 @@ count_connections(ConnectionState state)
 	return n;
 }
 
-/* Jobs that no connection has. */
+/* Jobs that wait for a connection. */
 static int
 count_waiting(void)
 {
@@ -365,7 +370,7 @@ count_waiting(void)
 	return n;
 }
 
-/* -1 is never. */
+/* The shorter of two timeouts; -1: never. */
 static int
 sooner(int ms, int other_ms)
 {
@@ -376,7 +381,7 @@ sooner(int ms, int other_ms)
 	return ms;
 }
 
-/* ---- What connections tell ---- */
+/* ---- Callbacks of connections ---- */
 
 static void
 note_opened(Connection *connection)
@@ -389,7 +394,7 @@ note_opened(Connection *connection)
 	pool.up = true;
 }
 
-/* job NULL: its answer was told before. */
+/* job NULL: its outcome was reported before. */
 static void
 note_finished(Connection *connection, Job *job, Outcome outcome, PGresult *result)
 {
@@ -406,8 +411,8 @@ note_finished(Connection *connection, Job *job, Outcome outcome, PGresult *resul
  * note_broken
  *		A connection could not be opened, or broke.
  *
- * What only reads begins once more; of what writes nobody knows whether it was
- * committed, so the client is told.
+ * A job that only reads is run once more.  Whether a job that writes was committed is unknown, so
+ * it ends with OUTCOME_LOST.
  */
 static void
 note_broken(Connection *connection, Job *job, bool was_open, const char *reason)
@@ -439,7 +444,7 @@ note_broken(Connection *connection, Job *job, bool was_open, const char *reason)
 		finish_job(job, OUTCOME_LOST, NULL);
 }
 
-/* libpq cannot copy an error, so those that asked the same find it for themselves. */
+/* libpq cannot copy an error, so after an error each identical job runs alone. */
 static void
 finish_job(Job *job, Outcome outcome, PGresult *result)
 {

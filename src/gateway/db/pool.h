@@ -1,6 +1,6 @@
 /*
  * pool.h
- *		The working thread: a queue of jobs and the connections that do them.
+ *		The working thread: queues of jobs, and the connections that run them.
  */
 #ifndef VSM_GATEWAY_POOL_H
 #define VSM_GATEWAY_POOL_H
@@ -13,15 +13,15 @@ typedef struct PoolFigures
 	int			busy;
 	int			down;
 	int			queued[N_CLASSES];
-	long long	refused;		/* jobs that were OUTCOME_BUSY */
+	long long	refused;		/* jobs that ended with OUTCOME_BUSY */
 	long long	lost;			/* connections that broke */
 } PoolFigures;
 
-/* What the working thread serves beside the database: clients. */
+/* What the working thread serves besides the database: the clients. */
 typedef struct PoolGuest
 {
-	int			fd;				/* readable when there is something to do */
-	int (*timeout_ms)(void); /* after which run() is due without that; -1: never */
+	int			fd;				/* readable when run() must be called */
+	int (*timeout_ms)(void); /* until run() must be called even without input; -1: never */
 	void (*run)(void);
 } PoolGuest;
 

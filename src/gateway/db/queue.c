@@ -10,7 +10,7 @@ static void take_same_jobs(Queue *queue, Job *job);
 static bool asks_same(const Job *job, const Job *other);
 static bool same_text(const char *a, const char *b);
 
-/* Behind all others. */
+/* Add a job at the end. */
 void
 vsm_queue_last(Queue *queue, Job *job)
 {
@@ -20,7 +20,7 @@ vsm_queue_last(Queue *queue, Job *job)
 	queue->length++;
 }
 
-/* Before all others. */
+/* Add a job at the front. */
 void
 vsm_queue_first(Queue *queue, Job *job)
 {
@@ -33,7 +33,7 @@ vsm_queue_first(Queue *queue, Job *job)
 
 /*
  * vsm_queue_take
- *		Take the job at a place out of the queue, with those that only read and ask the same.
+ *		Remove the job at a place, and with it the waiting reads that are identical to it.
  */
 Job *
 vsm_queue_take(Queue *queue, Job **place)

@@ -10,7 +10,7 @@
 typedef struct Queue
 {
 	Job		   *first;
-	Job		  **last;			/* the place for the next one */
+	Job		  **last;			/* where the pointer to the next job goes */
 	int			length;
 	int			running;		/* jobs of this queue that have a connection */
 	int			most_running;

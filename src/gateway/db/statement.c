@@ -2,7 +2,7 @@
  * statement.c
  *		The statements that are prepared once in each connection.
  *
- * All are made before the first connection, and live as long as the program.
+ * All are created before the first connection is opened, and live as long as the program.
  */
 #include "statement.h"
 
@@ -12,7 +12,7 @@
 
 static int	n_statements = 0;
 
-/* Takes the SQL. */
+/* Takes ownership of sql. */
 const Statement *
 vsm_statement_new(char *sql, int n_params)
 {
@@ -31,7 +31,7 @@ vsm_statement_count(void)
 	return n_statements;
 }
 
-/* Sets statement_timeout, role and claims of a token, until the transaction ends. */
+/* Sets statement_timeout, role and token claims until the end of the transaction. */
 const Statement *
 vsm_statement_settings(void)
 {

@@ -7,7 +7,7 @@
 
 #define MAX_PARAMS 8
 
-/* id is its place in each connection's list of what it has prepared. */
+/* id is its index in Connection.prepared. */
 typedef struct Statement
 {
 	int			id;

@@ -2,7 +2,7 @@
  * steps.c
  *		Which steps a job takes, and the SQL of each.
  *
- * All SQL is constant: what a client sends gets into parameters only.
+ * All SQL is constant.  Data from clients is only passed as parameters.
  */
 #include "connection.h"
 
@@ -16,7 +16,7 @@ static bool send_prepare(Connection *connection, const Statement *statement);
 static bool send_timeout(Connection *connection, const Job *job);
 static bool send_settings(Connection *connection, const Job *job);
 
-/* The steps of a job, which begin_steps() then sends. */
+/* Plan the steps of a job; begin_steps() sends them. */
 void
 vsm_steps_plan(Connection *connection, const Job *job)
 {
@@ -50,7 +50,7 @@ add_step(Connection *connection, Step step)
 	connection->steps[connection->n_steps++] = step;
 }
 
-/* Hand a step to libpq; false: the connection is broken. */
+/* Pass a step to libpq.  False means that the connection is broken. */
 bool
 vsm_step_send(Connection *connection, Step step)
 {
@@ -61,7 +61,7 @@ vsm_step_send(Connection *connection, Step step)
 	switch (step)
 	{
 		case STEP_SESSION:
-			/* By the catalogs, since a regprocedure in a schema that one may not use is an error. */
+			/* Ask the catalogs: a regprocedure fails without the USAGE privilege on its schema. */
 			return PQsendQuery(pg, "SELECT EXISTS (SELECT FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace"
 							   " WHERE n.nspname = 'vsm_api' AND p.proname = 'prepare' AND p.pronargs = 0"
 							   " AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')),"

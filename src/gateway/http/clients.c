@@ -1,24 +1,25 @@
 /*
  * clients.c
- *		The connections of clients: what each may send, how many there may be, and for how long.
+ *		Client connections: what each may send, how many are allowed, and for how long.
  *
- * libmicrohttpd has no hook for the bytes that it reads, nor for the answers that it gives by itself.
- * It reads by recv(), or with TLS by gnutls_record_recv(), and the dynamic linker finds
- * the definitions below first.  They let every byte of a client pass framing.c; all other
- * sockets are none of their business.  A refused client gets its answer here, once
- * the requests before have got theirs; what it sends from then on is thrown away, so that no reset
- * connection swallows the answer, and after LINGER_US it is left.
+ * libmicrohttpd has no hook for the bytes that it reads, nor for the answers that it makes itself.
+ * It reads with recv(), or with TLS with gnutls_record_recv().  The dynamic linker finds the
+ * definitions of both in this file first.  They pass every byte of a client to framing.c and leave
+ * all other sockets alone.  A refused client gets its answer from this file, after its earlier
+ * requests have got theirs.  What the client sends from then on is read and discarded, because
+ * closing the socket with unread data would reset the connection and lose the answer.  The
+ * connection is closed after LINGER_US.
  *
- * Nobody may hold a connection for nothing (vsm_clients_sweep()):
+ * vsm_clients_sweep() closes connections that exceed these limits:
  *	 between requests    --idle-timeout
- *	 headers             --header-timeout, in all
- *	 body                --body-timeout, in all; of an import: --min-rate in each span of that length;
- *	                     always: --idle-timeout without a byte
- *	 taking an answer    --idle-timeout and what its length needs at --min-rate
- * While the database works, and while an import waits for it, no time runs.  An address
- * (of IPv6: a network of 64 bits) has --max-connections-per-address.
+ *	 headers             --header-timeout in total
+ *	 body                --body-timeout in total; an import: --min-rate in each interval of that
+ *	                     length; in both cases --idle-timeout without a byte
+ *	 reading an answer   --idle-timeout plus the time that its length takes at --min-rate
+ * The time in which the database works, or in which an import waits for it, does not count.  Each
+ * address (for IPv6, each /64 network) may have --max-connections-per-address connections.
  *
- * Only the working thread comes here.
+ * All functions here run in the working thread.
  */
 #include "clients.h"
 
@@ -37,9 +38,9 @@
 #include "options.h"
 
 #define LINGER_US 2000000
-#define MAX_DISCARDED (1024 * 1024)	/* at a time */
+#define MAX_DISCARDED (1024 * 1024)	/* bytes at a time */
 #define TLS_AGAIN (-28)			/* GNUTLS_E_AGAIN */
-#define N_PEERS 1024			/* places of the hash table */
+#define N_PEERS 1024			/* buckets of the hash table */
 
 typedef struct Peer
 {
@@ -77,7 +78,7 @@ static void check_phase(Client *client, int64_t now_us);
 static bool is_slow(Client *client, int64_t now_us);
 static int64_t seconds(int64_t s);
 
-/* ---- Bytes on their way to libmicrohttpd ---- */
+/* ---- Reading for libmicrohttpd ---- */
 
 ssize_t
 recv(int fd, void *buffer, size_t size, int flags)
@@ -85,7 +86,7 @@ recv(int fd, void *buffer, size_t size, int flags)
 	ssize_t		n = recvfrom(fd, buffer, size, flags, NULL, NULL);
 	Client	   *client = fd >= 0 && fd < n_sockets ? by_socket[fd] : NULL;
 
-	/* With TLS these are the bytes of its records. */
+	/* With TLS these bytes are encrypted; gnutls_record_recv() checks the plain ones. */
 	if (client == NULL || client->tls != NULL || n < 0)
 		return n;
 	if (n > 0)
@@ -98,7 +99,7 @@ recv(int fd, void *buffer, size_t size, int flags)
 	return n;
 }
 
-/* libmicrohttpd, told by epoll once, would not look again behind what it has read. */
+/* epoll reports the end only once, so libmicrohttpd might not read again to find it. */
 static bool
 has_ended(const Client *client)
 {
@@ -146,7 +147,7 @@ receive(Client *client, char *bytes, ssize_t n)
 	return passed > 0 ? (ssize_t) passed : again(client);
 }
 
-/* All that has come, since epoll does not tell of it again. */
+/* Discard everything that has arrived, since epoll does not report it again. */
 static ssize_t
 discard(const Client *client)
 {
@@ -158,7 +159,7 @@ discard(const Client *client)
 	return client->tls != NULL || (n < 0 && errno == EAGAIN) ? again(client) : 0;
 }
 
-/* Nothing to read now, in the words of either function. */
+/* Report "nothing to read now" as recv() or gnutls_record_recv() does. */
 static ssize_t
 again(const Client *client)
 {
@@ -178,7 +179,7 @@ refuse(Client *client, const Refusal *refusal)
 	say_refusal(client);
 }
 
-/* Not before its turn; and not when the refused request has an answer already. */
+/* Waits for the answers to earlier requests.  A request that has an answer gets no refusal. */
 static void
 say_refusal(Client *client)
 {
@@ -192,7 +193,13 @@ say_refusal(Client *client)
 	shutdown(client->socket, SHUT_WR);
 }
 
-/* The same shape as vsm_answer_error().  A socket that takes no 500 bytes belongs to a client that does not read. */
+/*
+ * send_refusal
+ *		Send an error of the same form as vsm_answer_error() makes.
+ *
+ * The answer is sent once and not retried: a socket without room for 500 bytes belongs to a client
+ * that does not read.
+ */
 static void
 send_refusal(const Client *client, const Refusal *refusal)
 {
@@ -228,14 +235,14 @@ send_refusal(const Client *client, const Refusal *refusal)
 		vsm_log(LOG_LEVEL_INFO, "refused", "\"status\":%d,\"reason\":\"%s\"", refusal->status, refusal->detail);
 }
 
-/* libmicrohttpd finds the connection closed. */
+/* Shut the socket down; libmicrohttpd then finds the connection closed. */
 static void
 leave(const Client *client)
 {
 	shutdown(client->socket, SHUT_RDWR);
 }
 
-/* ---- Coming and going ---- */
+/* ---- Start and end of connections ---- */
 
 void
 vsm_client_notify(void *unused, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what)
@@ -304,7 +311,7 @@ end(Client *client)
 	if (client->next != NULL)
 		client->next->place = client->place;
 	by_socket[client->socket] = NULL;
-	/* One that ended before its headers were there: libmicrohttpd does not say so. */
+	/* libmicrohttpd does not report a request that ended before its headers were complete. */
 	if (client->request != NULL)
 		vsm_request_free(client->request);
 	leave_peer(client->peer);
@@ -312,7 +319,7 @@ end(Client *client)
 	n_clients--;
 }
 
-/* The answer to its first unanswered request was sent, or never will be. */
+/* The client's oldest unanswered request has ended, with or without an answer. */
 void
 vsm_client_ended(Client *client)
 {
@@ -324,9 +331,9 @@ vsm_client_ended(Client *client)
 		say_refusal(client);
 }
 
-/* ---- Shares ---- */
+/* ---- Connections per address ---- */
 
-/* Counts one more. */
+/* Find or add the entry of an address, and count one connection more. */
 static Peer *
 peer_of(const struct sockaddr *address)
 {
@@ -399,7 +406,7 @@ check_time(Client *client, int64_t now_us)
 		check_phase(client, now_us);
 }
 
-/* No request but the one that is being received. */
+/* Check a client that is idle or sends a request, while no earlier request is unanswered. */
 static void
 check_phase(Client *client, int64_t now_us)
 {

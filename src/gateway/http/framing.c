@@ -1,22 +1,23 @@
 /*
  * framing.c
- *		Where a client's requests begin and end, and whether they are HTTP.
+ *		Finds where a client's requests begin and end, and checks that they are valid HTTP.
  *
- * Every byte of a client passes vsm_framing_check() before libmicrohttpd gets it
- * (clients.c).  It takes RFC 9112 strictly: a request of which a proxy in front and
- * the library behind could see different ends is refused, and with it all
- * that follows on its connection.  libmicrohttpd is lenient (bare LF, folded lines, blanks before a
- * colon, the first of two lengths, unknown codings as a body without end) and
- * answers what it does refuse in HTML; behind this file it finds nothing to refuse.
+ * Every byte from a client passes through vsm_framing_check() before libmicrohttpd reads it
+ * (clients.c).  The check follows RFC 9112 strictly.  It refuses a request whose end a proxy in
+ * front of the gateway and libmicrohttpd could see differently, and everything that follows that
+ * request on its connection.  libmicrohttpd is lenient: it accepts a bare LF, folded lines, blanks
+ * before a colon and the first of two lengths, and reads a body with an unknown coding until the
+ * connection ends.  The requests that it does refuse it answers in HTML.  After this check it
+ * finds nothing to refuse.
  *
  *	 line       method SP target SP HTTP/1.0 or HTTP/1.1 CRLF
- *	 field      name ":" [blanks] value [blanks] CRLF; no blanks behind the values that count here
+ *	 field      name ":" [blanks] value [blanks] CRLF; no blanks after values checked here
  *	 body       Content-Length bytes, or chunks: size CRLF bytes CRLF, ended by one of size 0, fields, CRLF.
- *	            Extensions of chunks are refused: nobody has a use for them, proxies disagree about
- *	            them, and libmicrohttpd 1.0 answers some that it should ignore in HTML
+ *	            Chunk extensions are refused: they are not used in practice, proxies disagree
+ *	            about them, and libmicrohttpd 1.0 answers some in HTML that it should ignore
  *
- * It keeps no text but the first bytes of a word, so its memory does not depend on
- * what is sent.
+ * The only text it keeps is the first bytes of a word, so its memory does not grow with the
+ * input.
  */
 #include "framing.h"
 
@@ -24,7 +25,7 @@
 
 #define MAX_METHOD 32
 #define MAX_BLANK_LINES 2
-#define SIZE_DIGITS 15			/* hexadecimal ones; and 18 decimal ones stay below 2^63, too */
+#define SIZE_DIGITS 15			/* hexadecimal; like 18 decimal digits, they stay below 2^63 */
 #define LENGTH_DIGITS 18
 
 enum
@@ -73,7 +74,7 @@ static const Refusal bad_host = MALFORMED("Malformed Host header");
 static const Refusal two_lengths = MALFORMED("More than one Content-Length header");
 static const Refusal bad_length = MALFORMED("Malformed Content-Length header");
 static const Refusal two_framings = MALFORMED("Both Content-Length and Transfer-Encoding headers");
-static const Refusal bad_coding = {400, "Bad Request", "Unknown Transfer-Encoding", "Send the body with Content-Length, or as chunked alone.", NULL};
+static const Refusal bad_coding = {400, "Bad Request", "Unknown Transfer-Encoding", "Send the body with Content-Length, or with Transfer-Encoding: chunked.", NULL};
 static const Refusal bad_chunk = MALFORMED("Malformed chunk");
 static const Refusal connect_method = {405, "Method Not Allowed", "Method Not Allowed", NULL, "GET, HEAD, POST, PUT, DELETE, OPTIONS"};
 static const Refusal long_target = {414, "URI Too Long", "Request target too long", NULL, NULL};
@@ -84,7 +85,7 @@ static const Refusal unknown_version = {505, "HTTP Version Not Supported", "HTTP
 
 const Refusal vsm_refuse_slow_head = {408, "Request Timeout", "The request's headers took too long", NULL, NULL};
 const Refusal vsm_refuse_slow_body = {408, "Request Timeout", "The request's body took too long", NULL, NULL};
-const Refusal vsm_refuse_incomplete = {400, "Bad Request", "The request ends before its end", NULL, NULL};
+const Refusal vsm_refuse_incomplete = {400, "Bad Request", "The request is incomplete", NULL, NULL};
 const Refusal vsm_refuse_address = {503, "Service Unavailable", "Too many connections from this address", "Reuse connections, or close some.", NULL};
 const Refusal vsm_refuse_full = {503, "Service Unavailable", "Too many connections", NULL, NULL};
 
@@ -109,16 +110,17 @@ static bool is_token(unsigned char c);
 
 /*
  * vsm_framing_check
- *		How many of these bytes may be passed on.
+ *		Returns how many of these bytes may be passed on.
  *
- * All of them, or there is a refusal: then those before the refused request, none when
- * it began in an earlier call.  The name of a Cookie header is changed, since nobody
- * needs it and libmicrohttpd would take it apart in the connection's memory.
+ * These are all bytes, unless framing->refusal is set.  Then they are the bytes before the refused
+ * request, or none if that request began in an earlier call.  The name of a Cookie header is
+ * overwritten: the gateway does not use cookies, and libmicrohttpd would parse them in the
+ * connection's memory.
  */
 size_t
 vsm_framing_check(Framing *framing, char *bytes, size_t length, size_t max_head)
 {
-	size_t		begun = 0;		/* where the present request begins */
+	size_t		begun = 0;		/* where the current request begins */
 
 	for (size_t i = 0; i < length;)
 	{
@@ -146,7 +148,7 @@ vsm_framing_check(Framing *framing, char *bytes, size_t length, size_t max_head)
 	return length;
 }
 
-/* A byte that is not of a body's content. */
+/* Handle a byte that is not body content. */
 static const Refusal *
 step(Framing *framing, char *byte, size_t max_head)
 {
@@ -214,14 +216,14 @@ begin_target(Framing *framing)
 {
 	if (word_is(framing, "connect"))
 		return &connect_method;
-	/* The target's word tells "options *" from other methods. */
+	/* The method stays in the word, so that end_target() can recognize "options *". */
 	add_to_word(framing, ' ');
 	framing->target_bytes = 0;
 	framing->state = TARGET;
 	return NULL;
 }
 
-/* A path, "*" for OPTIONS, or http://authority/path. */
+/* Accepts a path, "*" for OPTIONS, or http://authority/path. */
 static const Refusal *
 end_target(const Framing *framing)
 {
@@ -310,7 +312,7 @@ step_field(Framing *framing, char *byte)
 	}
 }
 
-/* Fields behind the last chunk say nothing of the framing, and are not used. */
+/* Trailers (fields after the last chunk) cannot change the framing, and are ignored. */
 static const Refusal *
 begin_value(Framing *framing)
 {
@@ -332,7 +334,7 @@ end_value(Framing *framing)
 {
 	const Refusal *refusal = NULL;
 
-	/* libmicrohttpd takes blanks at the end for a part of the value. */
+	/* libmicrohttpd would keep trailing blanks as part of the value. */
 	if (framing->spaced && framing->field != FIELD_OTHER)
 		refusal = framing->field == FIELD_HOST ? &bad_host : framing->field == FIELD_LENGTH ? &bad_length
 																							: &bad_field;
@@ -345,7 +347,7 @@ end_value(Framing *framing)
 		refusal = read_length(framing);
 	else if (framing->field == FIELD_CODING)
 	{
-		/* RFC 9112, section 6.1: HTTP/1.0 knows none. */
+		/* HTTP/1.0 has no transfer codings (RFC 9112, section 6.1). */
 		refusal = framing->chunked || framing->http_1_0 || !word_is(framing, "chunked") ? &bad_coding : NULL;
 		framing->chunked = true;
 	}
@@ -357,7 +359,7 @@ end_value(Framing *framing)
 	return refusal;
 }
 
-/* Digits only: strtoull() would take signs and blanks. */
+/* Accepts only digits; strtoull() would also accept signs and blanks. */
 static const Refusal *
 read_length(Framing *framing)
 {

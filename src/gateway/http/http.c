@@ -1,12 +1,12 @@
 /*
  * http.c
- *		Clients, their requests, and the end of both.
+ *		Serves HTTP: clients and their requests, with libmicrohttpd.
  *
- * libmicrohttpd has no thread of its own: the working thread (db/pool.c) calls
- * vsm_http_run() whenever a client has something or a job is done.  A request that
- * needs the database is suspended until its job is done, so nothing here waits.
+ * libmicrohttpd has no thread of its own.  The working thread (db/pool.c) calls vsm_http_run()
+ * when a client has sent something or a job is done.  A request that needs the database is
+ * suspended until its job is done, so no function here blocks.
  *
- * What comes from a client passes clients.c first.
+ * Every byte from a client passes through clients.c first.
  */
 #include "http.h"
 
@@ -30,9 +30,9 @@
 #include "send.h"
 
 #define BACKLOG 1024
-#define ROOM_PER_FIELD 96		/* in a connection's memory, where libmicrohttpd notes a header */
+#define ROOM_PER_FIELD 96		/* that libmicrohttpd needs for a header in a connection's memory */
 #define ROOM_FOR_ANSWER 8192
-#define REFUSED_AT_A_TIME 64	/* connections beyond the limit that are told so */
+#define REFUSED_AT_A_TIME 64	/* connections beyond the limit that get a 503 */
 #define SWEEP_MS 500
 
 static struct
@@ -72,7 +72,9 @@ static const Door door = {client_header, suspend_client, resume_client, client_a
 
 /*
  * vsm_http_listen
- *		Take the address; nobody is answered yet.  Ends the program when it cannot be had.
+ *		Bind the address and listen.  Exits if that fails.
+ *
+ * Clients are not served before vsm_http_start().
  */
 void
 vsm_http_listen(void)
@@ -152,15 +154,15 @@ vsm_http_start(void)
 								   MHD_OPTION_ARRAY, tls,
 								   MHD_OPTION_END);
 	if (http.daemon == NULL)
-		fail_to_start("http", "libmicrohttpd does not start; its reason is in the lines above");
+		fail_to_start("http", "could not start libmicrohttpd; the log lines above give the reason");
 }
 
 /*
  * memory_of_connection
- *		So much that libmicrohttpd never refuses what framing.c lets pass.
+ *		Enough memory that libmicrohttpd never refuses a request that framing.c accepts.
  *
- * One half of it takes what was read, the other what was found in that, and the
- * headers of the answer.  What is not used is not resident.
+ * One half holds the bytes read.  The other half holds the parsed headers and the headers of the
+ * answer.  Unused memory is not resident.
  */
 static size_t
 memory_of_connection(void)
@@ -168,14 +170,14 @@ memory_of_connection(void)
 	return 2 * (vsm_options.max_header_bytes + MAX_FIELDS * ROOM_PER_FIELD + ROOM_FOR_ANSWER);
 }
 
-/* Readable when a client has something. */
+/* A file descriptor that is readable when a client has sent something. */
 int
 vsm_http_fd(void)
 {
 	return MHD_get_daemon_info(http.daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
 }
 
-/* Milliseconds after which vsm_http_run() is due without that; -1: never. */
+/* Milliseconds until vsm_http_run() must be called even without input; -1: never. */
 int
 vsm_http_timeout_ms(void)
 {
@@ -186,7 +188,7 @@ vsm_http_timeout_ms(void)
 	return MHD_get_timeout(http.daemon, &ms) == MHD_YES && ms < SWEEP_MS ? (int) ms : SWEEP_MS;
 }
 
-/* Serve whoever is ready, also those whose job is done. */
+/* Serve the clients that are ready, and those whose job is done. */
 void
 vsm_http_run(void)
 {
@@ -208,7 +210,12 @@ vsm_http_run(void)
 	MHD_run(http.daemon);
 }
 
-/* From the next vsm_http_run() on: no new clients; those that are there get their answers, and are then left. */
+/*
+ * vsm_http_drain
+ *		From the next vsm_http_run() on, accept no new clients.
+ *
+ * Connected clients get their answers; then their connections are closed.
+ */
 void
 vsm_http_drain(void)
 {
@@ -221,7 +228,7 @@ is_draining(void)
 	return http.draining;
 }
 
-/* No request may wait for the database any more. */
+/* To be called when no request waits for the database any more. */
 void
 vsm_http_stop(void)
 {
@@ -231,7 +238,7 @@ vsm_http_stop(void)
 
 /* ---- Requests ---- */
 
-/* The request line is there.  What this returns is the request's context until end_request(). */
+/* The request line has arrived.  Returns the request's context until end_request(). */
 static void *
 begin_request(void *unused, const char *target, struct MHD_Connection *client)
 {
@@ -248,7 +255,7 @@ begin_request(void *unused, const char *target, struct MHD_Connection *client)
 	return request;
 }
 
-/* Of http://host/path the host counts, whatever the Host header says (RFC 9112, section 3.2.2). */
+/* The host of http://host/path overrides the Host header (RFC 9112, section 3.2.2). */
 static void
 take_target(Request *request, const char *target)
 {
@@ -268,9 +275,10 @@ take_target(Request *request, const char *target)
 
 /*
  * hide_query
- *		Leave libmicrohttpd one parameter to parse at most; query.c parses them all.
+ *		Leave libmicrohttpd at most one parameter to parse; query.c parses the whole query.
  *
- * It would put each parameter into the connection's memory.  The text is its own buffer.
+ * libmicrohttpd would store each parameter in the connection's memory.  The text changed here is
+ * libmicrohttpd's own buffer.
  */
 static void
 hide_query(const char *query)
@@ -280,7 +288,7 @@ hide_query(const char *query)
 			*c = '_';
 }
 
-/* The path is taken from the request line, by routes.c; libmicrohttpd 1.0 would answer escapes that are none by itself. */
+/* routes.c decodes the path; libmicrohttpd 1.0 would itself answer malformed escapes. */
 static size_t
 leave_escapes(void *unused, struct MHD_Connection *client, char *text)
 {
@@ -301,9 +309,9 @@ handle(void *unused, struct MHD_Connection *client, const char *url, const char 
 	(void) version;
 	if (!request->begun)
 	{
-		/* A library that does not read by clients.c is not to be trusted with requests. */
+		/* A libmicrohttpd that does not read through clients.c would get unchecked requests. */
 		if (vsm_client_of(client)->framing.started == 0)
-			fail_to_start("http", "libmicrohttpd reads by unknown functions");
+			fail_to_start("http", "libmicrohttpd does not read with recv() or gnutls_record_recv()");
 		take_headers(request, method);
 		return MHD_YES;
 	}
@@ -316,7 +324,7 @@ handle(void *unused, struct MHD_Connection *client, const char *url, const char 
 	}
 	else
 		vsm_handle_outcome(request);
-	/* without an answer the client is suspended */
+	/* A client without an answer is suspended. */
 	return request->answer.status != 0 ? vsm_send(request, http.draining) : MHD_YES;
 }
 
@@ -329,7 +337,7 @@ take_headers(Request *request, const char *method)
 	request->method = method;
 	take_id(request, vsm_request_header(request, "X-Request-Id"));
 	vsm_admit(request);
-	/* Whoever asks before sending a body, or will never come to its end, need not send it in vain. */
+	/* Answer at once if the client asked before sending the body, or the body is too long. */
 	if (request->refuse != NULL && (expect != NULL || request->too_long))
 	{
 		request->last = true;
@@ -338,7 +346,7 @@ take_headers(Request *request, const char *method)
 	}
 }
 
-/* The client's, if it can stand in a log, or a new one. */
+/* Use the client's id if it is safe to log, otherwise a new one. */
 static void
 take_id(Request *request, const char *given)
 {
@@ -351,7 +359,7 @@ take_id(Request *request, const char *given)
 		snprintf(request->id, sizeof request->id, "%016llx", (unsigned long long) vsm_random());
 }
 
-/* Answered, or the client has gone. */
+/* The request was answered, or the client has disconnected.  Status 499 means no answer. */
 static void
 end_request(void *unused, struct MHD_Connection *client, void **context, enum MHD_RequestTerminationCode how)
 {
@@ -401,7 +409,7 @@ log_message(void *unused, const char *format, va_list arguments)
 	vsm_log_text(LOG_LEVEL_DEBUG, "http", "message", message);
 }
 
-/* ---- What the layer below needs ---- */
+/* ---- Callbacks for the layer below (door.h) ---- */
 
 static const char *
 client_header(void *client, const char *name)

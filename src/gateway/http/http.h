@@ -1,8 +1,8 @@
 /*
  * http.h
- *		Clients, their requests, and the end of both.
+ *		Serves HTTP: clients and their requests, with libmicrohttpd.
  *
- * The working thread calls run, fd and timeout; the main thread all others.
+ * The working thread calls run, fd and timeout_ms; the main thread calls all others.
  */
 #ifndef VSM_GATEWAY_HTTP_H
 #define VSM_GATEWAY_HTTP_H

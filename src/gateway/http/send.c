@@ -1,6 +1,6 @@
 /*
  * send.c
- *		Sending answers, with the headers that they all have.
+ *		Sends answers, with the headers that all of them have.
  */
 #include "send.h"
 
@@ -10,7 +10,7 @@
 
 static void add_cors(Request *request, struct MHD_Response *response);
 
-/* Queue the request's answer.  last: the connection is closed behind it. */
+/* Queue the request's answer.  last: close the connection after it. */
 enum MHD_Result
 vsm_send(Request *request, bool last)
 {
@@ -25,7 +25,7 @@ vsm_send(Request *request, bool last)
 																		  answer->release, answer->owner);
 	if (response == NULL)
 		return MHD_NO;
-	answer->release = NULL;		/* it is the response's now */
+	answer->release = NULL;		/* the response releases the body now */
 	if (answer->type != NULL)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type);
 	MHD_add_response_header(response, "X-Request-Id", request->id);

@@ -1,6 +1,6 @@
 /*
  * send.h
- *		Sending answers.
+ *		Sends answers.
  */
 #ifndef VSM_GATEWAY_SEND_H
 #define VSM_GATEWAY_SEND_H

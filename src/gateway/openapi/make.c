@@ -4,10 +4,9 @@
  *
  *	make SCHEMAS >openapi.json
  *
- * OpenAPI 3.1.  Parameters and bodies come from the same descriptions that
- * requests are checked by; the schemas of answers are those of the file SCHEMAS.
- * The document is that of a gateway without tokens; api/openapi.c adds what
- * tokens change.
+ * The document is OpenAPI 3.1.  Parameters and request bodies come from the table that also
+ * validates requests; the schemas of answers come from the file SCHEMAS.  The document describes a
+ * gateway without tokens; api/openapi.c adds the tokens.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -35,7 +34,7 @@ static json_t *content(const char *type, json_t *schema);
 int
 main(int argc, char **argv)
 {
-	json_error_t error = {.text = "name one file"};
+	json_error_t error = {.text = "expected one argument, the file of schemas"};
 	json_t	   *schemas = argc == 2 ? json_load_file(argv[1], 0, &error) : NULL;
 	json_t	   *root;
 
@@ -46,7 +45,7 @@ main(int argc, char **argv)
 	}
 	root = json_pack("{sss{ssssss s{ssss}}soso s{so}}", "openapi", "3.1.0", "info",
 					 "title", "vsm", "version", VSM_VERSION,
-					 "description", "Work items move through the stages of value streams; every move is recorded, every flow figure is derived from the record.",
+					 "description", "Work items move through the stages of value streams. Every move is recorded, and all flow metrics are computed from these records.",
 					 "license", "name", "PostgreSQL License", "identifier", "PostgreSQL",
 					 "servers", json_pack("[{ss}]", "url", "/"),
 					 "paths", paths(),
@@ -89,7 +88,7 @@ operation(const Route *route)
 	return made;
 }
 
-/* Under which heading a viewer shows it. */
+/* The heading under which a viewer shows the route. */
 static const char *
 group_of(const Route *route)
 {
@@ -129,9 +128,9 @@ request_body(const Route *route)
 		json_decref(properties);
 		json_decref(required);
 		rows = content("text/csv", json_pack("{ssss}", "type", "string", "description",
-											 "A header with case_id, stage, entered_at and, if wanted, type and title; then a line for each move"));
+											 "A header line with case_id, stage, entered_at and, optionally, type and title; then one line for each move"));
 		json_object_set_new(rows, "application/x-ndjson",
-							json_pack("{s{ssss}}", "schema", "type", "string", "description", "An object with these keys on each line"));
+							json_pack("{s{ssss}}", "schema", "type", "string", "description", "One object with these keys on each line"));
 		return json_pack("{sbso}", "required", 1, "content", rows);
 	}
 	for (const Param *param = route->params; param->name != NULL; param++)
@@ -228,35 +227,35 @@ responses(const Route *route)
 
 	snprintf(status, sizeof status, "%d", route->status == 0 ? 200 : route->status);
 	json_object_set_new(list, status, success(route));
-	json_object_set_new(list, "4XX", json_pack("{ss}", "description", "The request is malformed HTTP, too large or too slow, or names another host"));
+	json_object_set_new(list, "4XX", json_pack("{ss}", "description", "The request is malformed, too large or too slow, or names another host"));
 	if (route->handling == HANDLE_ASSET || route->handling == HANDLE_DOCS || route->handling == HANDLE_ROOT)
-		json_object_set_new(list, "304", json_pack("{ss}", "description", "What the client has, by If-None-Match, is still the same"));
+		json_object_set_new(list, "304", json_pack("{ss}", "description", "Not modified: If-None-Match contains the current ETag"));
 	if (route->handling == HANDLE_READY)
-		add_error(list, 503, "Not ready", "Error");
+		add_error(list, 503, "The service is not ready", "Error");
 	if (vsm_route_has(route, IN_PATH))
 	{
-		add_error(list, 404, "There is no such thing", "Error");
-		add_error(list, 422, "Values are refused", "ValidationError");
+		add_error(list, 404, "Not found", "Error");
+		add_error(list, 422, "Invalid values", "ValidationError");
 	}
 	if (route->function == NULL)
 		return list;
 
 	if (route->writes)
-		add_error(list, 403, "A page of another origin may not write", "Error");
+		add_error(list, 403, "A page from another origin may not write", "Error");
 	if (route->params[0].name != NULL)
 	{
-		add_error(list, 404, "There is no such thing", "Error");
-		add_error(list, 422, "Values are refused", "ValidationError");
+		add_error(list, 404, "Not found", "Error");
+		add_error(list, 422, "Invalid values", "ValidationError");
 	}
 	if (route->writes)
-		add_error(list, 409, "It conflicts with what there is", "Error");
+		add_error(list, 409, "The request conflicts with existing data", "Error");
 	if (has_body)
 	{
 		add_error(list, 413, "The body is too large", "Error");
-		add_error(list, 415, "The body has another type", "Error");
+		add_error(list, 415, "The media type of the body is not supported", "Error");
 	}
-	add_error(list, 500, "A fault of the service; the log has it", "Error");
-	add_error(list, 503, "Not now: see Retry-After", "Error");
+	add_error(list, 500, "Internal error; see the log of the service", "Error");
+	add_error(list, 503, "Temporarily unavailable; see Retry-After", "Error");
 	add_error(list, 504, "The database took too long", "Error");
 	return list;
 }
@@ -294,7 +293,7 @@ success(const Route *route)
 	return json_pack("{ssso}", "description", "Success", "content", contents);
 }
 
-/* "Stage[]" is an array of Stage. */
+/* "Stage[]" means an array of Stage. */
 static json_t *
 schema_ref(const char *name)
 {
