@@ -100,6 +100,11 @@ END $$;
 COMMENT ON FUNCTION vsm._recompute_items(text) IS
     'Recomputes the computed columns of a stream''s items from the ledger; returns how many items changed. Errors: 40001.';
 
+CREATE FUNCTION vsm._hold_stream(stream text) RETURNS boolean
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'vsm__hold_stream';
+COMMENT ON FUNCTION vsm._hold_stream(text) IS
+    'Locks a stream until the end of the transaction, for those who may add stages; false when it does not exist. Errors: 42501.';
+
 -- Otherwise a role could take ids that the sequence has yet to issue to others, or the totals of a deleted stage.
 CREATE FUNCTION vsm._stage_id_used(stage_id bigint) RETURNS boolean
     LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'vsm__stage_id_used';
@@ -118,8 +123,8 @@ BEGIN
             USING ERRCODE = 'PT422', DETAIL = format('Ids come from the sequence vsm.%s_id_seq.', of_table), HINT = 'Leave the id out.';
     END IF;
     IF of_table = 'stages' AND NOT is_owner AND vsm._stage_id_used(id) THEN
-        RAISE EXCEPTION 'id % was that of another stage', id
-            USING ERRCODE = 'PT422', DETAIL = 'The totals remember it.', HINT = 'Leave the id out.';
+        RAISE EXCEPTION 'id % belongs to another stage', id
+            USING ERRCODE = 'PT422', DETAIL = 'There is a stage of that id, or the totals remember one.', HINT = 'Leave the id out.';
     END IF;
 END $$;
 COMMENT ON FUNCTION vsm._require_issued_id(text, bigint) IS
@@ -253,6 +258,12 @@ BEGIN
         RAISE EXCEPTION 'stream "%" not found', new.stream
             USING ERRCODE = 'PT404', DETAIL = 'A stage belongs to a stream.', HINT = 'vsm.define_stream() defines one with its stages.';
     END IF;
+    -- from here on nobody renames or deletes the stream
+    IF tg_op = 'INSERT' AND EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = new.stream)
+       AND NOT vsm._hold_stream(new.stream) THEN
+        RAISE EXCEPTION 'stream "%" not found', new.stream
+            USING ERRCODE = 'PT404', DETAIL = 'Another session has renamed or deleted it.', HINT = 'Add the stage to an existing stream.';
+    END IF;
     IF tg_op = 'INSERT' THEN
         PERFORM vsm._require_issued_id('stages', new.id);
     END IF;
@@ -369,6 +380,13 @@ BEGIN
                       HINT = 'Keep a stage of category done in use.';
         END IF;
     END IF;
+    IF tg_op <> 'DELETE'
+       AND EXISTS (SELECT FROM changed c JOIN vsm.value_streams v ON v.name = c.stream AND v.commitment_stage = c.name
+                   WHERE c.category = 'done') THEN
+        RAISE EXCEPTION 'the commitment point of a stream cannot be a done stage'
+            USING ERRCODE = 'PT422', DETAIL = 'Work is delivered there, so it cannot start there.',
+                  HINT = 'Name another commitment_stage in vsm.value_streams first.';
+    END IF;
     IF tg_op = 'UPDATE' THEN
         -- waits for transactions that entered under the old limit; later ones see the new limit
         IF EXISTS (SELECT FROM changed c JOIN before b USING (id)
@@ -378,12 +396,6 @@ BEGIN
         SELECT array_agg(DISTINCT c.stream) INTO affected
         FROM changed c JOIN before b USING (id)
         WHERE (c."order", c.category, c.stream) IS DISTINCT FROM (b."order", b.category, b.stream);
-        IF EXISTS (SELECT FROM changed c JOIN vsm.value_streams v ON v.name = c.stream AND v.commitment_stage = c.name
-                   WHERE c.category = 'done') THEN
-            RAISE EXCEPTION 'the commitment point of a stream cannot be a done stage'
-                USING ERRCODE = 'PT422', DETAIL = 'Work is delivered there, so it cannot start there.',
-                  HINT = 'Name another commitment_stage in vsm.value_streams first.';
-        END IF;
     ELSE
         -- a stream had no items before it had a stage
         SELECT array_agg(DISTINCT c.stream) INTO affected FROM changed c

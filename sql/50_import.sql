@@ -85,7 +85,7 @@ BEGIN
                   HINT = 'vsm.define_stream() defines one.';
     END IF;
     DROP TABLE IF EXISTS pg_temp.vsm_import, pg_temp.vsm_import_refused, pg_temp.vsm_import_items, pg_temp.vsm_import_moves;
-    CREATE TEMPORARY TABLE vsm_import (ord bigint, case_id text, stage text, entered_at timestamptz, entered_text text,
+    CREATE TEMPORARY TABLE vsm_import (ord bigint NOT NULL, case_id text, stage text, entered_at timestamptz, entered_text text,
                                        type text, title text, wide_row bigint) ON COMMIT DROP;
     EXECUTE format('GRANT INSERT ON pg_temp.vsm_import TO %I', importer);
     RETURN zone;
@@ -225,6 +225,7 @@ CREATE FUNCTION vsm._import_objection(case_id text, stage text, entered_at times
     LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
     WHEN coalesce(case_id, '') = '' THEN 'no case id'
+    WHEN octet_length(case_id) > 2000 THEN 'the case id has more than 2000 bytes'		-- as much as the index of external ids holds
     WHEN coalesce(stage, '') = '' THEN 'no stage'
     WHEN entered_at IS NULL AND coalesce(entered_text, '') = '' THEN 'no time'
     WHEN entered_at IS NULL THEN format('"%s" is not a time', entered_text)

@@ -151,6 +151,10 @@ BEGIN
     SELECT a.level INTO left_level FROM vsm.stream_access a WHERE a.role = pg_get_userbyid(revoke_access.role)
     ORDER BY array_position(ARRAY['admin', 'writer', 'reader'], a.level) LIMIT 1;
     PERFORM vsm._revoke_rights(role, left_level);
+    -- revoking a right on a table takes the rights on its columns too
+    IF left_level IS NOT NULL THEN
+        PERFORM vsm._grant_rights(role, left_level);
+    END IF;
 END $$;
 COMMENT ON FUNCTION vsm.revoke_access(regrole, text) IS
     'Takes back what vsm.grant_access() gave a role: its access to the stream, or with null to all streams. It keeps what it has by '

@@ -36,6 +36,7 @@ PG_FUNCTION_INFO_V1(vsm__import_apply);
 PG_FUNCTION_INFO_V1(vsm_refresh_flow_metrics);
 PG_FUNCTION_INFO_V1(vsm__prepare);
 PG_FUNCTION_INFO_V1(vsm__stage_id_used);
+PG_FUNCTION_INFO_V1(vsm__hold_stream);
 
 /*
  * vsm._import_begin(stream text, on_error text) -> text
@@ -107,7 +108,10 @@ vsm__prepare(PG_FUNCTION_ARGS)
 
 /*
  * vsm._stage_id_used(stage_id bigint) -> boolean
- *		Do the totals remember a stage of that id?  It may have been one of another stream.
+ *		Is there a stage of that id, or do the totals remember one?  It may be one of another stream.
+ *
+ * While its deletion is not committed the stage is seen, and from then on its
+ * totals are.
  */
 Datum
 vsm__stage_id_used(PG_FUNCTION_ARGS)
@@ -116,7 +120,23 @@ vsm__stage_id_used(PG_FUNCTION_ARGS)
 	Datum		values[1] = {PG_GETARG_DATUM(0)};
 
 	require_right(VSM_TABLE_STAGES, ACL_INSERT);
-	return run_as_owner(fcinfo, "SELECT EXISTS (SELECT FROM vsm._totals_kept k WHERE $1 IN (k.a, CASE k.kind WHEN 3 THEN k.b END))",
+	return run_as_owner(fcinfo, "SELECT EXISTS (SELECT FROM vsm.stages s WHERE s.id = $1)"
+						" OR EXISTS (SELECT FROM vsm._totals_kept k WHERE $1 IN (k.a, CASE k.kind WHEN 3 THEN k.b END))",
+						1, types, values, NULL);
+}
+
+/*
+ * vsm._hold_stream(stream text) -> boolean
+ *		Lock the stream's row until the end of the transaction; false when there is none.
+ */
+Datum
+vsm__hold_stream(PG_FUNCTION_ARGS)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {PG_GETARG_DATUM(0)};
+
+	require_right(VSM_TABLE_STAGES, ACL_INSERT);
+	return run_as_owner(fcinfo, "SELECT count(*) > 0 FROM (SELECT FROM vsm.value_streams v WHERE v.name = $1 FOR NO KEY UPDATE) held",
 						1, types, values, NULL);
 }
 

@@ -334,6 +334,12 @@ SELECT is(pg_temp.ask('vsm_t_admin', 'SELECT items FROM vsm.import_events(''pg_t
 SELECT is(pg_temp.ask('vsm_t_all_writer', 'SELECT items FROM vsm.import_events(''pg_temp.events'', ''open'', create_stages => true)'),
           '42501 | role "vsm_t_all_writer" may not define stages and types', 'a writer of all streams adds none');
 
+-- no row of an import escapes being refused
+SELECT is(pg_temp.ask('vsm_t_writer', 'WITH begun AS (SELECT vsm._import_begin(''open'', ''skip'')) SELECT count(*) FROM begun'), '1', 'a writer begins an import');
+SELECT is(pg_temp.ask('vsm_t_writer', 'INSERT INTO pg_temp.vsm_import (ord, case_id, stage, entered_at) VALUES (NULL, ''far'', ''open todo'', ''4000-01-01'') RETURNING 1') ~ '^23502', true,
+          'whose rows have numbers');
+DROP TABLE IF EXISTS pg_temp.vsm_import;
+
 -- ---- By COPY ----
 
 SELECT is(pg_temp.refusal('vsm_t_writer', 'COPY vsm.work_items (title, stream) FROM STDIN') ~ 'COPY|cannot', true, 'COPY FROM is no way round (the server refuses it where policies hold)');
@@ -432,6 +438,11 @@ SELECT is(pg_temp.touch('vsm_t_writer', 'UPDATE vsm.work_items SET title = title
 SELECT vsm.grant_access('vsm_t_writer', 'writer', 'secret');
 SELECT vsm.revoke_access('vsm_t_writer', 'open');
 SELECT is(pg_temp.streams('vsm_t_writer'), 'secret', 'one stream is taken, the other stays');
+SELECT vsm.grant_access('vsm_t_writer', 'admin', 'open');
+SELECT vsm.revoke_access('vsm_t_writer', 'open');
+SELECT vsm.grant_access('vsm_t_writer', 'reader', 'secret');
+SELECT is(pg_temp.ask('vsm_t_writer', 'SELECT count(*) > 0 FROM vsm.flow_totals'), 'true', 'what the level that is left needs stays');
+SELECT vsm.grant_access('vsm_t_writer', 'writer', 'secret');
 SELECT is(pg_temp.refusal(current_user, format('SELECT vsm.%s', c.call)) ~ 'PT422 .*cannot be changed', true, 'an owner keeps its rights: ' || c.call)
 FROM (VALUES (format('grant_access(%L, ''reader'')', current_user)), (format('grant_access(%L, ''reader'', ''open'')', current_user)),
              (format('revoke_access(%L)', current_user))) c (call);

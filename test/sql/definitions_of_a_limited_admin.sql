@@ -39,6 +39,8 @@ DELETE FROM vsm.value_streams WHERE name = 'gone';
 SET ROLE regress_vsm_one;
 INSERT INTO vsm.stages (id, stream, name, "order", category) VALUES (:todo, 'a', 'heir', 101, 'wait');
 INSERT INTO vsm.stages (id, stream, name, "order", category) VALUES (:done, 'a', 'heir', 101, 'done');
+-- the id of a stage of another stream, whose deletion may not be committed yet
+INSERT INTO vsm.stages (id, stream, name, "order", category) SELECT 4, 'a', 'heir', 101, 'wait';
 -- the greatest numbers that a stage can have
 UPDATE vsm.stages SET wip_limit = 2147483647 WHERE stream = 'a' AND name = 'doing';
 UPDATE vsm.stages SET wip_limit = NULL WHERE stream = 'a' AND name = 'doing';
