@@ -12,9 +12,8 @@
  * that leaves counts until its departure has committed.  No session waits for
  * another transaction.
  *
- * A transaction needs no more reservations than the items by which it will
- * have filled the stage: items that left it by earlier statements of the same
- * transaction make room.  Reservations only grow until the (sub)transaction
+ * A transaction reserves only its net gain in the stage: items that left it by
+ * earlier statements of the same transaction make room.  Reservations only grow until the (sub)transaction
  * ends, because going back to a savepoint may need them again.
  *
  * An entry that is not checked (vsm.wip_limit_action, imports, restores,

@@ -99,7 +99,7 @@ vsm_take_decision(VsmDecided what, int64 work_item_id, const VsmItemState *state
 		notes_delete_item(notes, note);
 	else
 	{
-		/* the rows that are left were decided earlier, without knowing of this one */
+		/* the row that is left was decided first: it must not share a ledger id or a request with the one taken */
 		note->decision.ledger_id = vsm_next_ledger_id();
 		note->decision.request = NULL;
 	}
