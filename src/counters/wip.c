@@ -32,6 +32,7 @@
 #include "counters_xact.h"
 #include "errors.h"
 #include "owner.h"
+#include "prepare.h"
 #include "roles/stream_access.h"
 #include "wip_limit.h"
 
@@ -190,12 +191,10 @@ put_counted(ReturnSetInfo *result, Relation items, ArrayType *stages)
 	{
 		Oid			types[1] = {INT8ARRAYOID};
 
-		plan = SPI_prepare("SELECT s.id, pg_catalog.count(w.stage_id) FROM pg_catalog.unnest($1) s (id)"
+		plan = vsm_prepare("SELECT s.id, pg_catalog.count(w.stage_id) FROM pg_catalog.unnest($1) s (id)"
 						   " LEFT JOIN vsm.work_items w ON w.stage_id OPERATOR(pg_catalog.=) s.id AND w.completed_at IS NULL"
 						   " GROUP BY s.id",
 						   1, types);
-		if (plan == NULL || SPI_keepplan(plan) != 0)
-			elog(ERROR, "could not prepare the count: %s", SPI_result_code_string(SPI_result));
 	}
 	if (SPI_execute_plan(plan, &argument, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not count work items: %s", SPI_result_code_string(SPI_result));

@@ -42,6 +42,7 @@
 #include "errors.h"
 #include "move/request.h"
 #include "owner.h"
+#include "prepare.h"
 #include "roles/stream_access.h"
 #include "wip_limit.h"
 
@@ -53,7 +54,6 @@ static bool reserve_noted(VsmNoted *note, VsmCounter *counter, int32 places, int
 static bool looks_full(Relation items, const VsmStage *stage, VsmWip *found);
 static VsmWip as_seen_by_transaction(VsmWip found, const VsmNoted *own);
 static int32 count_in_turn(Relation items, const VsmStage *stage);
-static SPIPlanPtr kept_plan(const char *query, Oid type);
 static void report_full(int level, const VsmStage *stage, VsmWip held);
 
 PG_FUNCTION_INFO_V1(vsm__require_room);
@@ -236,13 +236,13 @@ count_in_turn(Relation items, const VsmStage *stage)
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	if (lock == NULL)
-		lock = kept_plan("SELECT FROM vsm.stages WHERE stream OPERATOR(pg_catalog.=) $1 AND wip_limit IS NOT NULL"
+		lock = vsm_prepare("SELECT FROM vsm.stages WHERE stream OPERATOR(pg_catalog.=) $1 AND wip_limit IS NOT NULL"
 						 " ORDER BY id FOR NO KEY UPDATE",
-						 TEXTOID);
+						   1, (Oid[]){TEXTOID});
 	if (count == NULL)
-		count = kept_plan("SELECT pg_catalog.count(*) FROM vsm.work_items WHERE stage_id OPERATOR(pg_catalog.=) $1"
+		count = vsm_prepare("SELECT pg_catalog.count(*) FROM vsm.work_items WHERE stage_id OPERATOR(pg_catalog.=) $1"
 						  " AND completed_at IS NULL",
-						  INT8OID);
+							1, (Oid[]){INT8OID});
 	if (SPI_execute_plan(lock, &stream, NULL, false, 0) != SPI_OK_SELECT ||
 		SPI_execute_snapshot(count, &id, NULL, GetLatestSnapshot(), InvalidSnapshot, true, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not count work items: %s", SPI_result_code_string(SPI_result));
@@ -250,17 +250,6 @@ count_in_turn(Relation items, const VsmStage *stage)
 	SPI_finish();
 	vsm_leave_owner(before);
 	return (int32) held;
-}
-
-/* A query with one parameter. */
-static SPIPlanPtr
-kept_plan(const char *query, Oid type)
-{
-	SPIPlanPtr	plan = SPI_prepare(query, 1, &type);
-
-	if (plan == NULL || SPI_keepplan(plan) != 0)
-		elog(ERROR, "could not prepare \"%s\": %s", query, SPI_result_code_string(SPI_result));
-	return plan;
 }
 
 static void
