@@ -10,17 +10,37 @@ CREATE TYPE vsm._item_state AS (
     active_time interval,
     wait_time interval,
     reopened integer,
-    backward_moves integer
+    backward_moves integer,
+    discarded_at timestamptz,
+    discarded integer,
+    furthest_stage_id bigint
 );
 
--- A completion by a reopen rule; times in microseconds.
+-- What a move adds, given the earlier moves of its item: the columns of vsm.stage_transitions that follow from them.
+CREATE TYPE vsm._effect AS (
+    id bigint,
+    "timestamp" timestamptz,
+    from_stage_id bigint,
+    to_stage_id bigint,
+    time_in_stage interval,
+    undoes timestamptz,
+    furthest_before bigint,
+    started_change smallint,
+    item_created_at timestamptz,
+    item_started_at timestamptz,
+    active_time interval,
+    wait_time interval
+);
+
+-- A completion by a reopen rule, as it was then; durations in microseconds.  undone_at: when the item left done again.
 CREATE TYPE vsm._completion AS (
     created_at timestamptz,
     started_at timestamptz,
     completed_at timestamptz,
     cycle_us bigint,
     active_us bigint,
-    wait_us bigint
+    wait_us bigint,
+    undone_at timestamptz
 );
 
 -- Durations are microseconds inside, and intervals where users see them.

@@ -15,7 +15,7 @@ COMMENT ON COLUMN vsm.value_streams.time_zone IS 'Time zone in which the stream'
 COMMENT ON COLUMN vsm.value_streams.commitment_stage IS
     'Name of the first stage that counts as started work; null: the first active stage in order.';
 COMMENT ON COLUMN vsm.value_streams.reopen_rule IS
-    'How the cycle time of a reopened item is counted: span_first_last, span_last, sum_active or episodes.';
+    'How the cycle time of a reopened item is counted: span_first_last, span_last, sum_active, sum_started or episodes.';
 
 CREATE SEQUENCE vsm.stages_id_seq;
 CREATE TABLE vsm.stages (
@@ -38,7 +38,8 @@ ALTER SEQUENCE vsm.stages_id_seq OWNED BY vsm.stages.id;
 COMMENT ON TABLE vsm.stages IS 'Stages of the value streams, in order.';
 COMMENT ON COLUMN vsm.stages.type IS 'Free text for the user; default: the name in lower case.';
 COMMENT ON COLUMN vsm.stages.category IS
-    'wait (idle, waiting for someone), active (being worked on) or done (delivered, leaves WIP).';
+    'wait (idle, waiting for someone), active (being worked on), done (delivered, leaves WIP) or discarded (abandoned: leaves '
+    'WIP, is no delivery).';
 COMMENT ON COLUMN vsm.stages.wip_limit IS
     'Work items the stage may hold; null: no limit. vsm.wip_limit_action says what happens to an entry beyond it; by default it is refused.';
 COMMENT ON COLUMN vsm.stages.retired_at IS 'Since when the stage takes no new entries; null: in use.';
@@ -54,27 +55,33 @@ COMMENT ON COLUMN vsm.work_item_types.id IS 'In the order in which the types wer
 
 -- src/columns.h has the positions of the columns of vsm.work_items and vsm.stage_transitions: only append.
 CREATE SEQUENCE vsm.work_items_id_seq;
+-- The trigger fills in the computed columns.  Their defaults are expressions that yield null: tools that read the catalog
+-- see a default, so they neither ask for a value nor refuse to leave the column out.
 CREATE TABLE vsm.work_items (
     id bigint PRIMARY KEY DEFAULT nextval('vsm.work_items_id_seq'),
     stream text NOT NULL DEFAULT 'default',
     external_id text,
     title text NOT NULL,
     type text NOT NULL DEFAULT 'task',
-    created_at timestamptz NOT NULL,
-    updated_at timestamptz NOT NULL,
-    stage_id bigint NOT NULL,
-    stage_entered_at timestamptz NOT NULL,
-    started_at timestamptz,
-    completed_at timestamptz,
-    active_time interval NOT NULL,
-    wait_time interval NOT NULL,
-    reopened integer NOT NULL,
-    backward_moves integer NOT NULL
-);
+    created_at timestamptz NOT NULL DEFAULT nullif(timestamptz 'epoch', 'epoch'),
+    updated_at timestamptz NOT NULL DEFAULT nullif(timestamptz 'epoch', 'epoch'),
+    stage_id bigint NOT NULL DEFAULT nullif(0::bigint, 0),
+    stage_entered_at timestamptz NOT NULL DEFAULT nullif(timestamptz 'epoch', 'epoch'),
+    started_at timestamptz DEFAULT nullif(timestamptz 'epoch', 'epoch'),
+    completed_at timestamptz DEFAULT nullif(timestamptz 'epoch', 'epoch'),
+    active_time interval NOT NULL DEFAULT nullif(interval '0', '0'),
+    wait_time interval NOT NULL DEFAULT nullif(interval '0', '0'),
+    reopened integer NOT NULL DEFAULT nullif(0, 0),
+    backward_moves integer NOT NULL DEFAULT nullif(0, 0),
+    discarded_at timestamptz DEFAULT nullif(timestamptz 'epoch', 'epoch'),
+    discarded integer NOT NULL DEFAULT nullif(0, 0),
+    furthest_stage_id bigint DEFAULT nullif(0::bigint, 0),
+    attributes jsonb NOT NULL DEFAULT '{}',
+    CONSTRAINT work_items_external_id UNIQUE (stream, external_id)
+) WITH (fillfactor = 80);
 ALTER SEQUENCE vsm.work_items_id_seq OWNED BY vsm.work_items.id;
-CREATE UNIQUE INDEX work_items_external_id ON vsm.work_items (stream, external_id) WHERE external_id IS NOT NULL;
-CREATE INDEX work_items_open ON vsm.work_items (stage_id) WHERE completed_at IS NULL;
-CREATE INDEX work_items_completed ON vsm.work_items (completed_at) WHERE completed_at IS NOT NULL;
+-- No index has a column that every move changes, so moves are heap-only updates.
+CREATE INDEX work_items_open ON vsm.work_items (stream, id) WHERE completed_at IS NULL AND discarded_at IS NULL;
 COMMENT ON TABLE vsm.work_items IS
     'Work items and where they are. INSERT, UPDATE of stage_id and DELETE by any client keep the ledger; '
     'the columns from created_at on are computed.';
@@ -84,7 +91,7 @@ COMMENT ON COLUMN vsm.work_items.updated_at IS 'Last change of the row.';
 COMMENT ON COLUMN vsm.work_items.stage_id IS 'The stage the item is in (vsm.stages.id); UPDATE it to move the item.';
 COMMENT ON COLUMN vsm.work_items.stage_entered_at IS 'Time of the last transition.';
 COMMENT ON COLUMN vsm.work_items.started_at IS
-    'First entry into a stage at or after the commitment point that is not done; null: not started.';
+    'First entry into a stage at or after the commitment point that is neither done nor discarded; null: not started.';
 COMMENT ON COLUMN vsm.work_items.completed_at IS 'Latest entry into done; null when the item is not in a done stage.';
 COMMENT ON COLUMN vsm.work_items.active_time IS
     'Time in active stages since started_at, without the current visit.';
@@ -92,6 +99,12 @@ COMMENT ON COLUMN vsm.work_items.wait_time IS
     'Time in wait stages since started_at, without the current visit.';
 COMMENT ON COLUMN vsm.work_items.reopened IS 'Times the item left done.';
 COMMENT ON COLUMN vsm.work_items.backward_moves IS 'Moves to a stage that is earlier in the order.';
+COMMENT ON COLUMN vsm.work_items.discarded_at IS 'Latest entry into discarded; null when the item is not in a discarded stage.';
+COMMENT ON COLUMN vsm.work_items.discarded IS 'Times the item was discarded.';
+COMMENT ON COLUMN vsm.work_items.furthest_stage_id IS
+    'The furthest stage in the order that the item has reached, leaving out discarded stages; null: none.';
+COMMENT ON COLUMN vsm.work_items.attributes IS
+    'Your own fields, a JSON object, e.g. {"team": "red"}; every figure takes attributes => ''{"team": "red"}''.';
 
 CREATE SEQUENCE vsm.stage_transitions_id_seq;
 CREATE TABLE vsm.stage_transitions (
@@ -108,11 +121,20 @@ CREATE TABLE vsm.stage_transitions (
     cycle_time interval,
     lead_time interval,
     wip_breach integer,
+    stream_id bigint NOT NULL,
+    undoes timestamptz,
+    furthest_before bigint,
+    started_change smallint,
+    item_created_at timestamptz,
+    item_started_at timestamptz,
+    active_time interval,
+    wait_time interval,
     PRIMARY KEY (work_item_id, id)
 );
 ALTER SEQUENCE vsm.stage_transitions_id_seq OWNED BY vsm.stage_transitions.id;
--- BRIN: costs almost nothing, and moves are stored nearly in the order of time
-CREATE INDEX stage_transitions_timestamp ON vsm.stage_transitions USING brin ("timestamp") WITH (autosummarize = on);
+-- one stream never reads another's moves
+CREATE INDEX stage_transitions_timestamp ON vsm.stage_transitions (stream_id, "timestamp");
+CREATE INDEX stage_transitions_undoes ON vsm.stage_transitions (stream_id, undoes) WHERE undoes IS NOT NULL;
 COMMENT ON TABLE vsm.stage_transitions IS
     'The ledger: one row per move, append-only. An item''s order is ("timestamp", id).';
 COMMENT ON COLUMN vsm.stage_transitions.from_stage_id IS 'The stage left; null in the item''s first row.';
@@ -123,9 +145,22 @@ COMMENT ON COLUMN vsm.stage_transitions.actor IS 'The role that moved or importe
 COMMENT ON COLUMN vsm.stage_transitions.type IS 'The item''s type when it was created; in its first row only.';
 COMMENT ON COLUMN vsm.stage_transitions.cycle_time IS
     'If the move finishes the item: time since its first start, as the stages were defined then; null: it never started.';
-COMMENT ON COLUMN vsm.stage_transitions.lead_time IS 'If the move finishes the item: time since its creation.';
+COMMENT ON COLUMN vsm.stage_transitions.lead_time IS
+    'If the move finishes the item, as the stages were defined then: time since its creation.';
 COMMENT ON COLUMN vsm.stage_transitions.wip_breach IS
     'Items in the stage entered, if they exceeded its limit (vsm.wip_limit_action = warn); else null.';
+COMMENT ON COLUMN vsm.stage_transitions.stream_id IS 'The stream of the item and of its stages (vsm.value_streams.id).';
+COMMENT ON COLUMN vsm.stage_transitions.undoes IS
+    'If the move leaves done: time of the completion that it ends. This column and those after it follow the present definition of '
+    'the stages; those before it stay as they were recorded.';
+COMMENT ON COLUMN vsm.stage_transitions.furthest_before IS
+    'The furthest stage that the item had reached before the move; null: from_stage_id. For an entry into a discarded stage: that '
+    'stage, if the item had been discarded before.';
+COMMENT ON COLUMN vsm.stage_transitions.started_change IS 'What the move adds to started WIP: 1 or -1; null: nothing.';
+COMMENT ON COLUMN vsm.stage_transitions.item_created_at IS 'If the move finishes the item: when the item was created; else null.';
+COMMENT ON COLUMN vsm.stage_transitions.item_started_at IS 'If the move finishes the item: its first start; null: it never started.';
+COMMENT ON COLUMN vsm.stage_transitions.active_time IS 'If the move finishes the item: time in active stages since the first start.';
+COMMENT ON COLUMN vsm.stage_transitions.wait_time IS 'If the move finishes the item: time in wait stages since the first start.';
 
 -- Imported events of an item that was in that stage already.  They are kept, so that imports give the same ledger in
 -- whatever order the events come.
@@ -168,18 +203,58 @@ COMMENT ON TABLE vsm.stream_access IS
 COMMENT ON COLUMN vsm.stream_access.stream IS 'Name of the stream; null: all streams, including later ones.';
 COMMENT ON COLUMN vsm.stream_access.level IS 'reader: sees the stream; writer: also writes its work items; admin: also defines it.';
 
--- The totals for monitoring count the ledger and this table, which has what deleted or corrected rows had added.
-CREATE SEQUENCE vsm._totals_kept_id_seq;
-CREATE TABLE vsm._totals_kept (
-    id bigint PRIMARY KEY DEFAULT nextval('vsm._totals_kept_id_seq'),
-    kind integer NOT NULL,
-    a bigint NOT NULL,
-    b bigint NOT NULL,
-    n bigint NOT NULL,
-    type text
+-- Ledger rows that a deletion, an import or a repair took away or changed.  The totals for monitoring count them too, so
+-- totals never fall.  Figures as they were known at an instant (known_at) read those that are gone.
+CREATE SEQUENCE vsm.superseded_transitions_id_seq;
+CREATE TABLE vsm.superseded_transitions (
+    id bigint PRIMARY KEY DEFAULT nextval('vsm.superseded_transitions_id_seq'),
+    stream_id bigint NOT NULL,
+    work_item_id bigint NOT NULL,
+    external_id text,
+    item_type text,
+    transition_id bigint NOT NULL,
+    from_stage_id bigint,
+    to_stage_id bigint NOT NULL,
+    "timestamp" timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    time_in_stage interval,
+    reason text,
+    actor text NOT NULL,
+    type text,
+    cycle_time interval,
+    lead_time interval,
+    superseded_at timestamptz NOT NULL,
+    superseded_by text NOT NULL,
+    why text NOT NULL CHECK (why IN ('gone', 'repaired'))
 );
-ALTER SEQUENCE vsm._totals_kept_id_seq OWNED BY vsm._totals_kept.id;
-COMMENT ON TABLE vsm._totals_kept IS 'What deleted or corrected ledger rows had added to the totals for monitoring, so that totals never decrease.';
+ALTER SEQUENCE vsm.superseded_transitions_id_seq OWNED BY vsm.superseded_transitions.id;
+CREATE INDEX superseded_transitions_stream ON vsm.superseded_transitions (stream_id, superseded_at) WHERE why = 'gone';
+COMMENT ON TABLE vsm.superseded_transitions IS
+    'Ledger rows that were deleted or corrected, as they were. Append-only, as the ledger is.';
+COMMENT ON COLUMN vsm.superseded_transitions.transition_id IS 'Id of the row in vsm.stage_transitions.';
+COMMENT ON COLUMN vsm.superseded_transitions.external_id IS 'External id of the item when the row was superseded.';
+COMMENT ON COLUMN vsm.superseded_transitions.item_type IS 'Type of the item when the row was superseded.';
+COMMENT ON COLUMN vsm.superseded_transitions.superseded_by IS 'The role that did it.';
+COMMENT ON COLUMN vsm.superseded_transitions.why IS
+    'gone: the move is no longer in the ledger; repaired: the ledger has the move, with other computed columns.';
+
+CREATE SEQUENCE vsm._retypes_id_seq;
+CREATE TABLE vsm._retypes (
+    id bigint PRIMARY KEY DEFAULT nextval('vsm._retypes_id_seq'),
+    stream_id bigint NOT NULL,
+    work_item_id bigint NOT NULL,
+    old_type text NOT NULL,
+    at timestamptz NOT NULL
+);
+ALTER SEQUENCE vsm._retypes_id_seq OWNED BY vsm._retypes.id;
+CREATE INDEX _retypes_item ON vsm._retypes (work_item_id, at);
+COMMENT ON TABLE vsm._retypes IS 'Until when work items had another type, for figures as they were known at an instant.';
+
+-- The totals count items by the type that they were created with, which may have another name now, or be gone.
+CREATE TABLE vsm._former_types (
+    name text PRIMARY KEY
+);
+COMMENT ON TABLE vsm._former_types IS 'Names of types that were renamed or deleted.';
 
 -- a dump has the rows of these tables, and the values of the sequences
 SELECT pg_extension_config_dump('vsm.value_streams', '');
@@ -196,16 +271,20 @@ SELECT pg_extension_config_dump('vsm._merged_events', '');
 SELECT pg_extension_config_dump('vsm.import_refusals', '');
 SELECT pg_extension_config_dump('vsm.import_refusals_id_seq', '');
 SELECT pg_extension_config_dump('vsm.stream_access', '');
-SELECT pg_extension_config_dump('vsm._totals_kept', '');
-SELECT pg_extension_config_dump('vsm._totals_kept_id_seq', '');
+SELECT pg_extension_config_dump('vsm.superseded_transitions', '');
+SELECT pg_extension_config_dump('vsm.superseded_transitions_id_seq', '');
+SELECT pg_extension_config_dump('vsm._retypes', '');
+SELECT pg_extension_config_dump('vsm._retypes_id_seq', '');
+SELECT pg_extension_config_dump('vsm._former_types', '');
 
 -- Stages, and whether an item in them counts as started work.
 CREATE VIEW vsm._stages WITH (security_invoker = true) AS
 SELECT s.id, s.stream, s.name, s."order", s.type, s.category, s.wip_limit, s.retired_at,
-       s.category <> 'done'
+       s.category IN ('wait', 'active')
        AND s."order" >= coalesce(c."order", (SELECT min(a."order") FROM vsm.stages a
-                                             WHERE a.stream = s.stream AND a.category = 'active')) AS started
+                                             WHERE a.stream = s.stream AND a.category = 'active')) AS started,
+       v.id AS stream_id
 FROM vsm.stages s
 JOIN vsm.value_streams v ON v.name = s.stream
 LEFT JOIN vsm.stages c ON c.stream = v.name AND c.name = v.commitment_stage;
-COMMENT ON VIEW vsm._stages IS 'Stages; started: is it at or after the commitment point, and not done? Null: the stream has no commitment point.';
+COMMENT ON VIEW vsm._stages IS 'Stages; started: is it at or after the commitment point, and neither done nor discarded? Null: the stream has no commitment point.';

@@ -31,6 +31,16 @@ CREATE AGGREGATE vsm._replay(to_stage_id bigint, "timestamp" timestamptz, id big
 COMMENT ON AGGREGATE vsm._replay(bigint, timestamptz, bigint) IS
     'State of one item after its moves, given in any order; null if a stage is not defined.';
 
+CREATE FUNCTION vsm._effects_array(internal) RETURNS vsm._effect[]
+    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__effects_array';
+COMMENT ON FUNCTION vsm._effects_array(internal) IS 'Final function: folds the moves and lists what each adds. Errors: 54000.';
+CREATE AGGREGATE vsm._effects(to_stage_id bigint, "timestamp" timestamptz, id bigint) (
+    SFUNC = vsm._replay_step, STYPE = internal, SSPACE = 400,
+    FINALFUNC = vsm._effects_array, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE vsm._effects(bigint, timestamptz, bigint) IS
+    'What each move of one item adds to the figures, in order, from its moves in any order; null if a stage is not defined.';
+
 CREATE FUNCTION vsm._completions_step(internal, bigint, timestamptz, bigint, text) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__completions_step';
 COMMENT ON FUNCTION vsm._completions_step(internal, bigint, timestamptz, bigint, text) IS 'Transition function: collects a move.';
@@ -42,7 +52,7 @@ CREATE AGGREGATE vsm._completions(to_stage_id bigint, "timestamp" timestamptz, i
     FINALFUNC = vsm._completions_array, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
 );
 COMMENT ON AGGREGATE vsm._completions(bigint, timestamptz, bigint, text) IS
-    'Completions of one item by a reopen rule, oldest first; null if there is none.';
+    'All completions of one item by a reopen rule, oldest first, each as it was then; null if there is none.';
 
 CREATE FUNCTION vsm._require_current_snapshot() RETURNS void
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__require_current_snapshot';
@@ -77,28 +87,42 @@ CREATE FUNCTION vsm._recompute_items(of_stream text) RETURNS bigint
     SET search_path = pg_catalog, pg_temp
     SET row_security = off
     SET vsm.recording = off
+    SET jit = off
 AS $$
 DECLARE
+    of_stream_id CONSTANT bigint := (SELECT v.id FROM vsm.value_streams v WHERE v.name = of_stream);
     changed bigint;
 BEGIN
     PERFORM vsm._hold_items();
     UPDATE vsm.work_items w
     SET created_at = r.created_at, stage_id = r.stage_id, stage_entered_at = r.stage_entered_at,
         started_at = r.started_at, completed_at = r.completed_at,
-        active_time = r.active_time, wait_time = r.wait_time, reopened = r.reopened, backward_moves = r.backward_moves
+        active_time = r.active_time, wait_time = r.wait_time, reopened = r.reopened, backward_moves = r.backward_moves,
+        discarded_at = r.discarded_at, discarded = r.discarded, furthest_stage_id = r.furthest_stage_id
     FROM (SELECT m.work_item_id, m.state, (m.state).*
           FROM (SELECT t.work_item_id, vsm._replay(t.to_stage_id, t."timestamp", t.id) AS state
-                FROM vsm.stage_transitions t JOIN vsm.work_items i ON i.id = t.work_item_id
-                WHERE i.stream = of_stream GROUP BY 1) m
+                FROM vsm.stage_transitions t WHERE t.stream_id = of_stream_id GROUP BY 1) m
           WHERE m.state IS DISTINCT FROM NULL) r
-    WHERE w.id = r.work_item_id
+    WHERE w.id = r.work_item_id AND w.stream = of_stream
       AND (w.stage_id, w.created_at, w.stage_entered_at, w.started_at, w.completed_at, w.active_time, w.wait_time, w.reopened,
-           w.backward_moves) IS DISTINCT FROM r.state;
+           w.backward_moves, w.discarded_at, w.discarded, w.furthest_stage_id) IS DISTINCT FROM r.state;
     GET DIAGNOSTICS changed = ROW_COUNT;
+    PERFORM vsm._totals_noted();
+    UPDATE vsm.stage_transitions t
+    SET undoes = e.undoes, furthest_before = e.furthest_before, started_change = e.started_change,
+        item_created_at = e.item_created_at, item_started_at = e.item_started_at, active_time = e.active_time, wait_time = e.wait_time
+    FROM (SELECT l.work_item_id, vsm._effects(l.to_stage_id, l."timestamp", l.id) AS effects
+          FROM vsm.stage_transitions l WHERE l.stream_id = of_stream_id GROUP BY 1) m
+    CROSS JOIN LATERAL unnest(m.effects) e
+    WHERE t.work_item_id = m.work_item_id AND t.id = e.id
+      AND (t.undoes, t.furthest_before, t.started_change, t.item_created_at, t.item_started_at, t.active_time, t.wait_time)
+          IS DISTINCT FROM (e.undoes, e.furthest_before, e.started_change, e.item_created_at, e.item_started_at, e.active_time,
+                            e.wait_time);
     RETURN changed;
 END $$;
 COMMENT ON FUNCTION vsm._recompute_items(text) IS
-    'Recomputes the computed columns of a stream''s items from the ledger; returns how many items changed. Errors: 40001.';
+    'Recomputes the computed columns of a stream''s items, and those of its ledger that follow the definition of the stages, from '
+    'the moves; returns how many items changed. Errors: 40001.';
 
 CREATE FUNCTION vsm._hold_stream(stream text) RETURNS boolean
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'vsm__hold_stream';
@@ -142,10 +166,10 @@ BEGIN
             USING ERRCODE = 'PT422', DETAIL = 'A stream is referred to by its name.',
                   HINT = 'Give it a name.';
     END IF;
-    IF new.reopen_rule NOT IN ('span_first_last', 'span_last', 'sum_active', 'episodes') THEN
+    IF new.reopen_rule NOT IN ('span_first_last', 'span_last', 'sum_active', 'sum_started', 'episodes') THEN
         RAISE EXCEPTION 'reopen rule "%" is not known', new.reopen_rule
             USING ERRCODE = 'PT422', DETAIL = 'It says how the cycle time of a reopened item counts.',
-                  HINT = 'The rules are span_first_last, span_last, sum_active and episodes.';
+                  HINT = 'The rules are span_first_last, span_last, sum_active, sum_started and episodes.';
     END IF;
     IF tg_op = 'UPDATE' AND new.id IS DISTINCT FROM old.id THEN
         RAISE EXCEPTION 'the id of stream "%" cannot be changed', old.name
@@ -174,11 +198,11 @@ CREATE FUNCTION vsm._check_commitment_stage(of_stream text, stage text) RETURNS 
 AS $$
 BEGIN
     IF stage IS NULL OR EXISTS (SELECT FROM vsm.stages s
-                                WHERE s.stream = of_stream AND s.name = stage AND s.category <> 'done') THEN
+                                WHERE s.stream = of_stream AND s.name = stage AND s.category IN ('wait', 'active')) THEN
         RETURN;
     END IF;
     RAISE EXCEPTION 'stage "%" cannot be the commitment point of stream "%"', stage, of_stream
-        USING ERRCODE = 'PT422', DETAIL = 'It is not one of the stream''s stages, or work is delivered there.',
+        USING ERRCODE = 'PT422', DETAIL = 'It is not one of the stream''s stages, or work is delivered or discarded there.',
               HINT = 'Name a wait or active stage of the stream, or none for the first active one.';
 END $$;
 COMMENT ON FUNCTION vsm._check_commitment_stage(text, text) IS 'Refuses (PT422) a stage that cannot be a commitment point.';
@@ -278,19 +302,19 @@ BEGIN
             USING ERRCODE = 'PT422', DETAIL = format('It is %s.', new."order"),
                   HINT = 'Number the stages of a stream from 0 or 1 upwards, up to 1000000.';
     END IF;
-    IF new.category NOT IN ('wait', 'active', 'done') THEN
+    IF new.category NOT IN ('wait', 'active', 'done', 'discarded') THEN
         RAISE EXCEPTION 'category "%" of stage "%" is not known', new.category, new.name
-            USING ERRCODE = 'PT422', DETAIL = 'It says whether items in the stage wait, are worked on or are delivered.',
-                  HINT = 'Give wait, active or done.';
+            USING ERRCODE = 'PT422', DETAIL = 'It says whether items in the stage wait, are worked on, are delivered or are abandoned.',
+                  HINT = 'Give wait, active, done or discarded.';
     END IF;
     IF new.wip_limit < 1 THEN
         RAISE EXCEPTION 'the WIP limit of stage "%" is below 1', new.name
             USING ERRCODE = 'PT422', DETAIL = format('It is %s.', new.wip_limit),
                   HINT = 'Give a limit of at least 1, or null for none; retire a stage that takes no entries.';
     END IF;
-    IF new.wip_limit IS NOT NULL AND new.category = 'done' THEN
-        RAISE EXCEPTION 'done stage "%" cannot have a WIP limit', new.name
-            USING ERRCODE = 'PT422', DETAIL = 'Items in it are delivered and are not work in progress.',
+    IF new.wip_limit IS NOT NULL AND new.category IN ('done', 'discarded') THEN
+        RAISE EXCEPTION '% stage "%" cannot have a WIP limit', new.category, new.name
+            USING ERRCODE = 'PT422', DETAIL = 'Items in it are not work in progress.',
                   HINT = 'Leave wip_limit null.';
     END IF;
     -- when a stream is renamed, its stages follow once the old name is gone
@@ -318,7 +342,7 @@ BEGIN
     -- a dropped stream leaves nothing, not even totals
     IF EXISTS (SELECT FROM vsm.stage_transitions t WHERE t.to_stage_id = old.id)
        OR EXISTS (SELECT FROM vsm.work_items w WHERE w.stage_id = old.id)
-       OR EXISTS (SELECT FROM vsm._totals_kept k WHERE old.id IN (k.a, CASE k.kind WHEN 3 THEN k.b END))
+       OR EXISTS (SELECT FROM vsm.superseded_transitions t WHERE old.id IN (t.from_stage_id, t.to_stage_id))
           AND EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = old.stream) THEN
         RAISE EXCEPTION 'stage "%" cannot be dropped', old.name
             USING ERRCODE = 'PT409', DETAIL = 'Work items have been in the stage, and their history refers to it.',
@@ -382,9 +406,9 @@ BEGIN
     END IF;
     IF tg_op <> 'DELETE'
        AND EXISTS (SELECT FROM changed c JOIN vsm.value_streams v ON v.name = c.stream AND v.commitment_stage = c.name
-                   WHERE c.category = 'done') THEN
-        RAISE EXCEPTION 'the commitment point of a stream cannot be a done stage'
-            USING ERRCODE = 'PT422', DETAIL = 'Work is delivered there, so it cannot start there.',
+                   WHERE c.category IN ('done', 'discarded')) THEN
+        RAISE EXCEPTION 'the commitment point of a stream cannot be a done or discarded stage'
+            USING ERRCODE = 'PT422', DETAIL = 'Work ends there, so it cannot start there.',
                   HINT = 'Name another commitment_stage in vsm.value_streams first.';
     END IF;
     IF tg_op = 'UPDATE' THEN
@@ -424,7 +448,7 @@ BEGIN
     IF tg_op = 'UPDATE' AND new.name <> old.name THEN
         PERFORM vsm._hold_items();
         UPDATE vsm.work_items w SET type = new.name WHERE w.type = old.name;
-        INSERT INTO vsm._totals_kept (kind, a, b, n, type) VALUES (2, 0, 0, 0, old.name);
+        INSERT INTO vsm._former_types (name) VALUES (old.name) ON CONFLICT DO NOTHING;
     ELSIF tg_op = 'DELETE' THEN
         PERFORM vsm._hold_items();
         IF EXISTS (SELECT FROM vsm.work_items w WHERE w.type = old.name) THEN
@@ -432,7 +456,7 @@ BEGIN
                 USING ERRCODE = 'PT409', DETAIL = 'There are work items of that type.', HINT = 'Give these work items another type first.';
         END IF;
         -- the totals count items that were created with this type
-        INSERT INTO vsm._totals_kept (kind, a, b, n, type) VALUES (2, 0, 0, 0, old.name);
+        INSERT INTO vsm._former_types (name) VALUES (old.name) ON CONFLICT DO NOTHING;
     END IF;
     RETURN NULL;
 END $$;

@@ -22,7 +22,7 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'a stage of the list cannot be read'
             USING ERRCODE = 'PT422', DETAIL = format('It is %s.', bad),
-                  HINT = 'A stage is an object with a name and, as needed, category (wait, active, done), wip_limit (a whole number), type, description.';
+                  HINT = 'A stage is an object with a name and, as needed, category (wait, active, done, discarded), wip_limit (a whole number), type, description.';
     END IF;
     SELECT s.value ->> 'name' INTO bad FROM jsonb_array_elements(stages) s
     GROUP BY 1 HAVING count(*) > 1 LIMIT 1;
@@ -84,10 +84,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm.define_stream(text, jsonb, text, text, text) IS
     'Defines a value stream, or changes what differs and keeps its history. stages: JSON array in order of '
-    '{"name", "category": wait|active|done (default active), "wip_limit", "type", "description"}; null keeps the existing '
+    '{"name", "category": wait|active|done|discarded (default active), "wip_limit", "type", "description"}; null keeps the existing '
     'stages, or gives a new stream the six default ones. A stage that is left out is deleted, or retired if items have '
     'been in it. commitment_stage: where work counts as started (null: first active stage). reopen_rule: span_first_last, '
-    'span_last, sum_active or episodes. Returns the stream''s row. Errors: PT422, with what to change.';
+    'span_last, sum_active, sum_started or episodes. Returns the stream''s row. Errors: PT422, with what to change.';
 
 CREATE FUNCTION vsm._set_stages(of_stream text, list jsonb) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -105,7 +105,7 @@ BEGIN
                                   ORDER BY p."order" DESC LIMIT 1), 0) AS behind,
                    NOT EXISTS (SELECT FROM vsm.stage_transitions t WHERE t.to_stage_id = o.id)
                    AND NOT EXISTS (SELECT FROM vsm.work_items w WHERE w.stage_id = o.id)
-                   AND NOT EXISTS (SELECT FROM vsm._totals_kept k WHERE o.id IN (k.a, CASE k.kind WHEN 3 THEN k.b END)) AS unused
+                   AND NOT EXISTS (SELECT FROM vsm.superseded_transitions t WHERE o.id IN (t.from_stage_id, t.to_stage_id)) AS unused
             FROM vsm.stages o
             WHERE o.stream = of_stream AND o.name NOT IN (SELECT l.name FROM listed l))
         SELECT (row_number() OVER (PARTITION BY a.unused ORDER BY a.place, a.then))::integer AS "order", a.*

@@ -5,7 +5,18 @@ CREATE FUNCTION vsm._work_item_before() RETURNS trigger
 COMMENT ON FUNCTION vsm._work_item_before() IS 'Applies the rules of a move and fills in the computed columns.';
 CREATE FUNCTION vsm._work_item_after() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__work_item_after';
-COMMENT ON FUNCTION vsm._work_item_after() IS 'Writes and deletes ledger rows.';
+COMMENT ON FUNCTION vsm._work_item_after() IS 'Writes ledger rows.';
+CREATE FUNCTION vsm._work_items_deleted() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__work_items_deleted';
+COMMENT ON FUNCTION vsm._work_items_deleted() IS 'Deletes the ledger rows of the items that a statement deleted.';
+CREATE FUNCTION vsm._ledger_superseded() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__ledger_superseded';
+COMMENT ON FUNCTION vsm._ledger_superseded() IS 'Keeps deleted and changed ledger rows in vsm.superseded_transitions.';
+CREATE FUNCTION vsm._totals_noted() RETURNS void
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__totals_noted';
+COMMENT ON FUNCTION vsm._totals_noted() IS
+    'Tells that what the next statement adds to the ledger is given to vsm._totals_add(), so that the totals need no recount. '
+    'For the tables'' owner. Errors: 42501.';
 CREATE FUNCTION vsm._work_items_truncated() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__work_items_truncated';
 COMMENT ON FUNCTION vsm._work_items_truncated() IS 'Empties the ledger with the work items.';
@@ -27,6 +38,8 @@ CREATE TRIGGER vsm_record_move AFTER UPDATE ON vsm.work_items
     FOR EACH ROW EXECUTE FUNCTION vsm._work_item_after();
 CREATE TRIGGER vsm_record_delete AFTER DELETE ON vsm.work_items
     FOR EACH ROW EXECUTE FUNCTION vsm._work_item_after();
+CREATE TRIGGER vsm_record_deletes AFTER DELETE ON vsm.work_items
+    FOR EACH STATEMENT EXECUTE FUNCTION vsm._work_items_deleted();
 CREATE TRIGGER vsm_record_truncate AFTER TRUNCATE ON vsm.work_items
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._work_items_truncated();
 -- always enabled: under replication the triggers count WIP, and do nothing else
@@ -36,10 +49,16 @@ CREATE TRIGGER vsm_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON vsm.st
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._ledger_guard();
 CREATE TRIGGER vsm_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON vsm._merged_events
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._ledger_guard();
+CREATE TRIGGER vsm_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON vsm.superseded_transitions
+    FOR EACH STATEMENT EXECUTE FUNCTION vsm._ledger_guard();
+CREATE TRIGGER vsm_keep_deleted AFTER DELETE ON vsm.stage_transitions
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION vsm._ledger_superseded();
+CREATE TRIGGER vsm_keep_changed AFTER UPDATE ON vsm.stage_transitions
+    REFERENCING OLD TABLE AS gone NEW TABLE AS stays FOR EACH STATEMENT EXECUTE FUNCTION vsm._ledger_superseded();
 
 -- not an SQL function, which would be planned at every call
 CREATE FUNCTION vsm.create_work_item(title text, type text DEFAULT 'task', stream text DEFAULT 'default',
-                                     external_id text DEFAULT NULL, at timestamptz DEFAULT NULL)
+                                     external_id text DEFAULT NULL, at timestamptz DEFAULT NULL, attributes jsonb DEFAULT '{}')
     RETURNS vsm.work_items
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -47,16 +66,17 @@ AS $$
 DECLARE
     item vsm.work_items;
 BEGIN
-    INSERT INTO vsm.work_items (title, type, stream, external_id, created_at)
+    INSERT INTO vsm.work_items (title, type, stream, external_id, created_at, attributes)
     VALUES (create_work_item.title, create_work_item.type, create_work_item.stream, create_work_item.external_id,
-            create_work_item.at)
+            create_work_item.at, coalesce(create_work_item.attributes, '{}'))
     RETURNING * INTO item;
     RETURN item;
 END $$;
-COMMENT ON FUNCTION vsm.create_work_item(text, text, text, text, timestamptz) IS
+COMMENT ON FUNCTION vsm.create_work_item(text, text, text, text, timestamptz, jsonb) IS
     'Creates a work item in the first stage of its stream and records it. title: 1 to 500 characters; external_id: its id '
-    'in another system, unique in the stream; at: time, default now, from 1970 on, at most 5 minutes ahead. Returns the item. '
-    'Errors: PT404 unknown stream; PT422 title, type or time refused; 23505 external_id in use.';
+    'in another system, unique in the stream; at: time, default now, from 1970 on, at most 5 minutes ahead; attributes: a JSON '
+    'object of your own fields. Returns the item. Errors: PT404 unknown stream; PT422 title, type, time or attributes refused; '
+    '23505 external_id in use.';
 
 CREATE FUNCTION vsm.transition(work_item_id bigint, to_stage text, at timestamptz DEFAULT NULL,
                                reason text DEFAULT NULL, expected_from text DEFAULT NULL)

@@ -8,7 +8,7 @@ COMMENT ON FUNCTION vsm._recount_row() IS
 -- What the WIP counters are counted from.
 CREATE VIEW vsm._wip_counted AS
 SELECT w.stage_id, count(*) AS items
-FROM vsm.work_items w WHERE w.completed_at IS NULL AND vsm._recount_row() GROUP BY 1;
+FROM vsm.work_items w WHERE w.completed_at IS NULL AND w.discarded_at IS NULL AND vsm._recount_row() GROUP BY 1;
 COMMENT ON VIEW vsm._wip_counted IS 'Unfinished items by stage, from the table.';
 
 CREATE FUNCTION vsm._wip_now(stages bigint[]) RETURNS TABLE (stage_id bigint, wip bigint, source text)
@@ -19,12 +19,12 @@ COMMENT ON FUNCTION vsm._wip_now(bigint[]) IS
 
 CREATE VIEW vsm.wip WITH (security_invoker = true) AS
 SELECT s.stream, s.name AS stage, n.wip, s.wip_limit, s.category, s."order", n.source
-FROM vsm._wip_now(ARRAY(SELECT s.id FROM vsm.stages s WHERE s.category <> 'done')) n
+FROM vsm._wip_now(ARRAY(SELECT s.id FROM vsm.stages s WHERE s.category IN ('wait', 'active'))) n
 JOIN vsm.stages s ON s.id = n.stage_id
 WHERE s.retired_at IS NULL OR n.wip > 0
 ORDER BY s.stream, s."order";
 COMMENT ON VIEW vsm.wip IS
-    'Current work in progress: unfinished items in each stage that is not done, in order, with the stage''s limit '
+    'Current work in progress: items that are neither finished nor discarded, in each wait and active stage, in order, with the stage''s limit '
     '(null: none). source: shared memory (counters, all read at one instant) or table (counted). Retired stages appear '
     'while they hold items.';
 
@@ -42,7 +42,7 @@ BEGIN ATOMIC
     SELECT s.stream, s.name, CASE WHEN n.source = 'shared memory' THEN coalesce(r.before, 0) END, coalesce(r.after, n.wip),
            CASE WHEN n.source = 'shared memory' THEN coalesce(r.before - r.after, 0) END,
            CASE WHEN n.source = 'shared memory' THEN coalesce(r.reserved, 0) END
-    FROM vsm._wip_now(ARRAY(SELECT s.id FROM vsm.stages s WHERE s.category <> 'done')) n
+    FROM vsm._wip_now(ARRAY(SELECT s.id FROM vsm.stages s WHERE s.category IN ('wait', 'active'))) n
     JOIN vsm.stages s ON s.id = n.stage_id
     LEFT JOIN vsm._wip_recount(false) r ON r.stage_id = n.stage_id
     ORDER BY s.stream, s."order";

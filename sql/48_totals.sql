@@ -31,65 +31,35 @@ END;
 COMMENT ON FUNCTION vsm._totals_of(bigint, bigint, text, integer, integer, integer, bigint, numeric, numeric, numeric) IS
     'What a group of ledger rows with equal stages, type and buckets adds to the totals.';
 
--- What the counters of totals are counted from: the ledger, and what deleted or changed rows had added.
+CREATE FUNCTION vsm._totals_add(kind integer, a bigint, b bigint, n bigint) RETURNS void
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'vsm__totals_add';
+COMMENT ON FUNCTION vsm._totals_add(integer, bigint, bigint, bigint) IS
+    'Adds to the totals, for the tables'' owner. Errors: PT422, 42501.';
+
+-- What the counters of totals are counted from.
 CREATE VIEW vsm._totals_counted AS
-SELECT u.kind, u.a, u.b, sum(u.n)::bigint AS n
-FROM (SELECT o.kind, o.a, o.b, o.n
-      FROM (SELECT t.from_stage_id, t.to_stage_id, t.type, vsm._bucket(vsm._interval_us(t.time_in_stage)) AS stay,
-                   vsm._bucket(vsm._interval_us(t.cycle_time)) AS cycle, vsm._bucket(vsm._interval_us(t.lead_time)) AS lead,
-                   count(*) AS items, sum(vsm._interval_us(t.time_in_stage) / 1000) AS stay_ms,
-                   sum(vsm._interval_us(t.cycle_time) / 1000) AS cycle_ms, sum(vsm._interval_us(t.lead_time) / 1000) AS lead_ms
-            FROM vsm.stage_transitions t GROUP BY 1, 2, 3, 4, 5, 6) g
-      CROSS JOIN LATERAL vsm._totals_of(g.from_stage_id, g.to_stage_id, g.type, g.stay, g.cycle, g.lead, g.items, g.stay_ms,
-                                        g.cycle_ms, g.lead_ms) o
-      UNION ALL
-      SELECT k.kind, k.a, k.b, k.n FROM vsm._totals_kept k WHERE k.n <> 0) u
-WHERE EXISTS (SELECT FROM vsm.stages s WHERE s.id = CASE u.kind WHEN 3 THEN u.b ELSE u.a END)
-  AND (u.kind <> 3 OR u.a = 0 OR EXISTS (SELECT FROM vsm.stages s WHERE s.id = u.a))
+SELECT o.kind, o.a, o.b, sum(o.n)::bigint AS n
+FROM (SELECT t.from_stage_id, t.to_stage_id, t.type, vsm._bucket(vsm._interval_us(t.time_in_stage)) AS stay,
+             vsm._bucket(vsm._interval_us(t.cycle_time)) AS cycle, vsm._bucket(vsm._interval_us(t.lead_time)) AS lead,
+             count(*) AS items, sum(vsm._interval_us(t.time_in_stage) / 1000) AS stay_ms,
+             sum(vsm._interval_us(t.cycle_time) / 1000) AS cycle_ms, sum(vsm._interval_us(t.lead_time) / 1000) AS lead_ms
+      FROM (SELECT l.from_stage_id, l.to_stage_id, l.type, l.time_in_stage, l.cycle_time, l.lead_time FROM vsm.stage_transitions l
+            UNION ALL
+            SELECT u.from_stage_id, u.to_stage_id, u.type, u.time_in_stage, u.cycle_time, u.lead_time
+            FROM vsm.superseded_transitions u) t
+      GROUP BY 1, 2, 3, 4, 5, 6) g
+CROSS JOIN LATERAL vsm._totals_of(g.from_stage_id, g.to_stage_id, g.type, g.stay, g.cycle, g.lead, g.items, g.stay_ms,
+                                  g.cycle_ms, g.lead_ms) o
+WHERE EXISTS (SELECT FROM vsm.stages s WHERE s.id = CASE o.kind WHEN 3 THEN o.b ELSE o.a END)
+  AND (o.kind <> 3 OR o.a = 0 OR EXISTS (SELECT FROM vsm.stages s WHERE s.id = o.a))
 GROUP BY 1, 2, 3;
 COMMENT ON VIEW vsm._totals_counted IS
-    'The totals of stages that are defined, from the ledger and from what its deleted or changed rows had added.';
-
-CREATE FUNCTION vsm._totals_keep() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-    SET row_security = off
-AS $$
-BEGIN
-    IF tg_relid <> 'vsm.stage_transitions'::regclass THEN
-        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stage_transitions');
-    END IF;
-    INSERT INTO vsm._totals_kept (kind, a, b, n, type)
-    SELECT o.kind, o.a, o.b, sum(o.n), o.type
-    FROM (SELECT t.from_stage_id, t.to_stage_id, t.type, vsm._bucket(vsm._interval_us(t.time_in_stage)) AS stay,
-                 vsm._bucket(vsm._interval_us(t.cycle_time)) AS cycle, vsm._bucket(vsm._interval_us(t.lead_time)) AS lead,
-                 count(*) AS items, sum(vsm._interval_us(t.time_in_stage) / 1000) AS stay_ms,
-                 sum(vsm._interval_us(t.cycle_time) / 1000) AS cycle_ms, sum(vsm._interval_us(t.lead_time) / 1000) AS lead_ms
-          FROM gone t GROUP BY 1, 2, 3, 4, 5, 6) g
-    CROSS JOIN LATERAL vsm._totals_of(g.from_stage_id, g.to_stage_id, g.type, g.stay, g.cycle, g.lead, g.items, g.stay_ms,
-                                      g.cycle_ms, g.lead_ms) o
-    GROUP BY 1, 2, 3, 5;
-    -- about once in 1000 rows, merge the rows that no other session is merging; few statements add 10 rows or more, so
-    -- few step over the ids that start it
-    IF FOUND AND currval('vsm._totals_kept_id_seq') % 1000 < 10 THEN
-        WITH old AS (
-            DELETE FROM vsm._totals_kept k
-            WHERE k.id IN (SELECT l.id FROM vsm._totals_kept l ORDER BY l.id FOR UPDATE SKIP LOCKED)
-            RETURNING k.kind, k.a, k.b, k.n, k.type)
-        INSERT INTO vsm._totals_kept (kind, a, b, n, type)
-        SELECT o.kind, o.a, o.b, sum(o.n), o.type FROM old o GROUP BY 1, 2, 3, 5;
-    END IF;
-    RETURN NULL;
-END $$;
-COMMENT ON FUNCTION vsm._totals_keep() IS 'Keeps what deleted or changed ledger rows had added to the totals.';
+    'The totals of stages that are defined, from the ledger and the rows that were deleted from it or changed.';
 
 CREATE FUNCTION vsm._totals_unknown() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__totals_unknown';
 COMMENT ON FUNCTION vsm._totals_unknown() IS 'Has the totals recounted after replication has changed the ledger.';
 
-CREATE TRIGGER vsm_keep_totals AFTER DELETE ON vsm.stage_transitions
-    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION vsm._totals_keep();
-CREATE TRIGGER vsm_keep_corrected_totals AFTER UPDATE ON vsm.stage_transitions
-    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION vsm._totals_keep();
 CREATE TRIGGER vsm_replicated AFTER INSERT OR UPDATE OR DELETE ON vsm.stage_transitions
     FOR EACH ROW EXECUTE FUNCTION vsm._totals_unknown();
 ALTER TABLE vsm.stage_transitions ENABLE REPLICA TRIGGER vsm_replicated;
@@ -104,7 +74,7 @@ SELECT CASE t.kind WHEN 2 THEN 'work_items_created' WHEN 3 THEN 'stage_transitio
 FROM vsm._totals_now() t
 JOIN vsm.stages s ON s.id = CASE t.kind WHEN 3 THEN t.b ELSE t.a END
 LEFT JOIN vsm.stages f ON f.id = t.a AND t.kind = 3
-LEFT JOIN (SELECT w.name AS type FROM vsm.work_item_types w UNION SELECT k.type FROM vsm._totals_kept k WHERE k.type IS NOT NULL) y
+LEFT JOIN (SELECT w.name AS type FROM vsm.work_item_types w UNION SELECT f.name FROM vsm._former_types f) y
        ON hashtextextended(y.type, 0) = t.b AND t.kind = 2
 WHERE t.kind IN (2, 3, 8)
 GROUP BY 1, s.stream, y.type, f.name, 5;

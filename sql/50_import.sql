@@ -22,7 +22,14 @@ CREATE TYPE vsm._sequence_step AS (
     from_stage_id bigint,
     time_in_stage interval,
     cycle_time interval,
-    lead_time interval
+    lead_time interval,
+    undoes timestamptz,
+    furthest_before bigint,
+    started_change smallint,
+    item_created_at timestamptz,
+    item_started_at timestamptz,
+    active_time interval,
+    wait_time interval
 );
 CREATE FUNCTION vsm._sequence_next(internal, bigint, timestamptz, boolean) RETURNS internal
     LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__sequence_next';
@@ -35,7 +42,7 @@ CREATE AGGREGATE vsm._sequence(stage_id bigint, at timestamptz, new boolean) (
 );
 COMMENT ON AGGREGATE vsm._sequence(bigint, timestamptz, boolean) IS
     'For a window over the events of one item in order, ROWS UNBOUNDED PRECEDING. Of the current event: whether it is a copy '
-    'of an earlier one; whether it is a move, from which stage and after how long; and if it finishes the item, after how long.';
+    'of an earlier one; whether it is a move, from which stage, after how long, and what it adds to the figures.';
 
 CREATE FUNCTION vsm._latest_step(internal, text, timestamptz) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__latest_step';
@@ -257,7 +264,7 @@ BEGIN
     IF unknown IS NULL THEN
         RETURN;
     END IF;
-    SELECT min(s."order") INTO first_done FROM vsm.stages s WHERE s.stream = of_stream AND s.category = 'done';
+    SELECT min(s."order") INTO first_done FROM vsm.stages s WHERE s.stream = of_stream AND s.category IN ('done', 'discarded');
     UPDATE vsm.stages s SET "order" = s."order" + cardinality(unknown)
     WHERE s.stream = of_stream AND s."order" >= first_done;
     INSERT INTO vsm.stages (stream, name, "order", category)
@@ -375,56 +382,85 @@ BEGIN
         ORDER BY e.item_id, e.at, e.id, e.ord OFFSET 0)
     SELECT q.item_id, q.at, coalesce(q.id, nextval('vsm.stage_transitions_id_seq')) AS id, q.stage_id, q.origin,
            (q.step).keep, (q.step).from_stage_id, (q.step).time_in_stage, (q.step).cycle_time, (q.step).lead_time,
+           (q.step).undoes, (q.step).furthest_before, (q.step).started_change, (q.step).item_created_at, (q.step).item_started_at,
+           (q.step).active_time, (q.step).wait_time, false AS adds,
            CASE WHEN (q.step).from_stage_id IS NULL THEN q.type END AS type
     FROM sequence q WHERE NOT (q.step).copy;
 END $$;
 COMMENT ON FUNCTION vsm._import_merge_moves(text) IS 'Puts the old and new moves of the imported items in order.';
+
+-- Known rows that the new rows change; there are none when all items are new.  adds: the row's version counts in the totals.
+CREATE FUNCTION vsm._import_repair() RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM vsm.stage_transitions t USING pg_temp.vsm_import_moves m
+    WHERE m.origin = 'ledger' AND NOT m.keep AND t.work_item_id = m.item_id AND t.id = m.id;
+    DELETE FROM vsm._merged_events e USING pg_temp.vsm_import_moves m
+    WHERE m.origin = 'merged' AND m.keep AND e.work_item_id = m.item_id AND e.id = m.id;
+    UPDATE pg_temp.vsm_import_moves m
+    SET adds = true, type = CASE WHEN m.from_stage_id IS NULL THEN coalesce(t.type, m.type) END
+    FROM vsm.stage_transitions t
+    WHERE m.origin = 'ledger' AND m.keep AND t.work_item_id = m.item_id AND t.id = m.id
+      AND (t.from_stage_id, t.time_in_stage, t.cycle_time, t.lead_time)
+          IS DISTINCT FROM (m.from_stage_id, m.time_in_stage, m.cycle_time, m.lead_time);
+    PERFORM vsm._totals_noted();
+    UPDATE vsm.stage_transitions t
+    SET from_stage_id = m.from_stage_id, time_in_stage = m.time_in_stage, cycle_time = m.cycle_time, lead_time = m.lead_time,
+        type = CASE WHEN m.adds THEN m.type ELSE t.type END,
+        undoes = m.undoes, furthest_before = m.furthest_before, started_change = m.started_change,
+        item_created_at = m.item_created_at, item_started_at = m.item_started_at, active_time = m.active_time, wait_time = m.wait_time
+    FROM pg_temp.vsm_import_moves m
+    WHERE m.origin = 'ledger' AND m.keep AND t.work_item_id = m.item_id AND t.id = m.id
+      AND (m.adds OR (t.undoes, t.furthest_before, t.started_change, t.item_created_at, t.item_started_at, t.active_time, t.wait_time)
+                     IS DISTINCT FROM (m.undoes, m.furthest_before, m.started_change, m.item_created_at, m.item_started_at,
+                                       m.active_time, m.wait_time));
+    INSERT INTO vsm._merged_events (work_item_id, id, stage_id, "timestamp")
+    SELECT m.item_id, m.id, m.stage_id, m.at
+    FROM pg_temp.vsm_import_moves m WHERE NOT m.keep AND m.origin = 'ledger';
+END $$;
+COMMENT ON FUNCTION vsm._import_repair() IS 'Changes the known moves of an import''s items.';
 
 -- The counts that it returns lack refused and skipped rows.
 CREATE FUNCTION vsm._import_write(of_stream text) RETURNS vsm.import_result
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    of_stream_id CONSTANT bigint := (SELECT v.id FROM vsm.value_streams v WHERE v.name = of_stream);
+    recorded_at CONSTANT timestamptz := clock_timestamp();      -- one for the whole import
     result vsm.import_result := (0, 0, 0, 0, 0);
     known_changed bigint := 0;
 BEGIN
-    -- known rows that the new rows change; there are none when all items are new
     IF EXISTS (SELECT FROM pg_temp.vsm_import_items i WHERE NOT i.fresh) THEN
-        DELETE FROM vsm.stage_transitions t USING pg_temp.vsm_import_moves m
-        WHERE m.origin = 'ledger' AND NOT m.keep AND t.work_item_id = m.item_id AND t.id = m.id;
-        DELETE FROM vsm._merged_events e USING pg_temp.vsm_import_moves m
-        WHERE m.origin = 'merged' AND m.keep AND e.work_item_id = m.item_id AND e.id = m.id;
-        UPDATE vsm.stage_transitions t
-        SET from_stage_id = m.from_stage_id, time_in_stage = m.time_in_stage, cycle_time = m.cycle_time, lead_time = m.lead_time,
-            type = CASE WHEN m.from_stage_id IS NULL THEN coalesce(t.type, m.type) END
-        FROM pg_temp.vsm_import_moves m
-        WHERE m.origin = 'ledger' AND m.keep AND t.work_item_id = m.item_id AND t.id = m.id
-          AND (t.from_stage_id, t.time_in_stage, t.cycle_time, t.lead_time)
-              IS DISTINCT FROM (m.from_stage_id, m.time_in_stage, m.cycle_time, m.lead_time);
-        INSERT INTO vsm.stage_transitions (work_item_id, id, from_stage_id, to_stage_id, "timestamp", recorded_at, time_in_stage,
-                                           actor, type, cycle_time, lead_time)
-        SELECT m.item_id, m.id, m.from_stage_id, m.stage_id, m.at, clock_timestamp(), m.time_in_stage, vsm._actor(), m.type,
-               m.cycle_time, m.lead_time
-        FROM pg_temp.vsm_import_moves m WHERE m.keep AND m.origin = 'merged';
-        INSERT INTO vsm._merged_events (work_item_id, id, stage_id, "timestamp")
-        SELECT m.item_id, m.id, m.stage_id, m.at
-        FROM pg_temp.vsm_import_moves m WHERE NOT m.keep AND m.origin = 'ledger';
+        PERFORM vsm._import_repair();
     END IF;
-
+    PERFORM vsm._totals_noted();
     INSERT INTO vsm.stage_transitions (work_item_id, id, from_stage_id, to_stage_id, "timestamp", recorded_at, time_in_stage,
-                                       actor, type, cycle_time, lead_time)
-    SELECT m.item_id, m.id, m.from_stage_id, m.stage_id, m.at, clock_timestamp(), m.time_in_stage, (SELECT vsm._actor()), m.type,
-           m.cycle_time, m.lead_time
-    FROM pg_temp.vsm_import_moves m WHERE m.keep AND m.origin = 'new';
-    GET DIAGNOSTICS result.transitions = ROW_COUNT;
+                                       actor, type, cycle_time, lead_time, stream_id, undoes, furthest_before, started_change,
+                                       item_created_at, item_started_at, active_time, wait_time)
+    SELECT m.item_id, m.id, m.from_stage_id, m.stage_id, m.at, recorded_at, m.time_in_stage, (SELECT vsm._actor()), m.type,
+           m.cycle_time, m.lead_time, of_stream_id, m.undoes, m.furthest_before, m.started_change,
+           m.item_created_at, m.item_started_at, m.active_time, m.wait_time
+    FROM pg_temp.vsm_import_moves m WHERE m.keep AND m.origin <> 'ledger';
     INSERT INTO vsm._merged_events (work_item_id, id, stage_id, "timestamp")
     SELECT m.item_id, m.id, m.stage_id, m.at
     FROM pg_temp.vsm_import_moves m WHERE NOT m.keep AND m.origin = 'new';
-    GET DIAGNOSTICS result.merged = ROW_COUNT;
+    SELECT count(*) FILTER (WHERE m.keep), count(*) FILTER (WHERE NOT m.keep) INTO result.transitions, result.merged
+    FROM pg_temp.vsm_import_moves m WHERE m.origin = 'new';
+    PERFORM vsm._totals_add(o.kind, o.a, o.b, sum(o.n)::bigint)
+    FROM (SELECT m.from_stage_id, m.stage_id, m.type, vsm._bucket(vsm._interval_us(m.time_in_stage)) AS stay,
+                 vsm._bucket(vsm._interval_us(m.cycle_time)) AS cycle, vsm._bucket(vsm._interval_us(m.lead_time)) AS lead,
+                 count(*) AS items, sum(vsm._interval_us(m.time_in_stage) / 1000) AS stay_ms,
+                 sum(vsm._interval_us(m.cycle_time) / 1000) AS cycle_ms, sum(vsm._interval_us(m.lead_time) / 1000) AS lead_ms
+          FROM pg_temp.vsm_import_moves m WHERE m.keep AND (m.adds OR m.origin <> 'ledger') GROUP BY 1, 2, 3, 4, 5, 6) g
+    CROSS JOIN LATERAL vsm._totals_of(g.from_stage_id, g.stage_id, g.type, g.stay, g.cycle, g.lead, g.items, g.stay_ms,
+                                      g.cycle_ms, g.lead_ms) o
+    GROUP BY o.kind, o.a, o.b;
 
     BEGIN
         INSERT INTO vsm.work_items (id, stream, external_id, title, type, updated_at, stage_id, created_at, stage_entered_at,
-                                    started_at, completed_at, active_time, wait_time, reopened, backward_moves)
+                                    started_at, completed_at, active_time, wait_time, reopened, backward_moves, discarded_at,
+                                    discarded, furthest_stage_id)
         SELECT i.item_id, of_stream, i.case_id, i.title, i.type, (m.state).stage_entered_at, (m.state).*
         FROM (SELECT item_id, vsm._replay(stage_id, at, id) AS state
               FROM pg_temp.vsm_import_moves WHERE keep GROUP BY 1) m
@@ -441,7 +477,8 @@ BEGIN
             stage_id = (m.state).stage_id, created_at = (m.state).created_at, stage_entered_at = (m.state).stage_entered_at,
             started_at = (m.state).started_at, completed_at = (m.state).completed_at,
             active_time = (m.state).active_time, wait_time = (m.state).wait_time, reopened = (m.state).reopened,
-            backward_moves = (m.state).backward_moves
+            backward_moves = (m.state).backward_moves, discarded_at = (m.state).discarded_at, discarded = (m.state).discarded,
+            furthest_stage_id = (m.state).furthest_stage_id
         FROM (SELECT n.item_id, vsm._replay(n.stage_id, n.at, n.id) FILTER (WHERE n.keep) AS state
               FROM pg_temp.vsm_import_moves n JOIN pg_temp.vsm_import_items i USING (item_id)
               WHERE NOT i.fresh GROUP BY 1 HAVING bool_or(n.origin = 'new')) m

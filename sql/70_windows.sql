@@ -1,11 +1,13 @@
 -- 70_windows: the window of a figure, and the points or buckets that it is cut into
 --
 -- Windows are half-open, [since, until).  An infinite bound means the stream's first or last event, which is then in
--- the window.  The figures follow the definitions of doc/reference.md.  Their argument type limits them to one type of
--- work item; null: all types.
+-- the window.  The figures follow the definitions of doc/reference.md: they use the moves before until, and nothing else
+-- of an item.  Their argument type limits them to one type of work item, attributes to items that have these (both as
+-- they are now); null: all.  known_at: as it was known then, see vsm._known_moves().
 
 CREATE TYPE vsm._window AS (
     stream text,
+    stream_id bigint,
     since timestamptz,
     until timestamptz,
     bound timestamptz,          -- what a time must lie before: until as it was given, so it may be infinite
@@ -13,24 +15,78 @@ CREATE TYPE vsm._window AS (
     reopen_rule text
 );
 
-CREATE FUNCTION vsm._window(of_stream text, since timestamptz, until timestamptz, rule text DEFAULT NULL)
+CREATE FUNCTION vsm._check_filter(of_stream text, of_type text, attributes jsonb) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    unknown text;
+BEGIN
+    IF of_type IS NOT NULL AND NOT EXISTS (SELECT FROM vsm.work_item_types t WHERE t.name = of_type) THEN
+        RAISE EXCEPTION 'work item type "%" is not defined', of_type
+            USING ERRCODE = 'PT422', COLUMN = 'type', DETAIL = 'The types are in vsm.work_item_types; names are case-sensitive.',
+                  HINT = format('The types are %s.', (SELECT string_agg(t.name, ', ' ORDER BY t.id) FROM vsm.work_item_types t));
+    END IF;
+    IF attributes IS NULL THEN
+        RETURN;
+    ELSIF jsonb_typeof(attributes) <> 'object' THEN
+        RAISE EXCEPTION 'attributes must be a JSON object'
+            USING ERRCODE = 'PT422', COLUMN = 'attributes', DETAIL = format('The value given is %s.', left(attributes::text, 100)),
+                  HINT = 'For example {"team": "red"}.';
+    END IF;
+    SELECT k INTO unknown FROM jsonb_object_keys(attributes) k
+    WHERE NOT EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = of_stream AND w.attributes ? k) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'no work item has the attribute "%"', unknown
+            USING ERRCODE = 'PT422', COLUMN = 'attributes', DETAIL = format('None in stream "%s" has that key; keys are case-sensitive.', of_stream),
+                  HINT = 'Look at the attributes of the stream''s work items.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION vsm._check_filter(text, text, jsonb) IS
+    'Refuses a filter that names a type or an attribute that does not exist. Errors: PT422.';
+
+-- First and last event of a stream.  Times before 1970 are refused; one that the owner wrote past the triggers must not
+-- stretch the window.
+CREATE FUNCTION vsm._events_span(of_stream_id bigint, known_at timestamptz, OUT first timestamptz, OUT last timestamptz)
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF known_at IS NULL THEN
+        SELECT min(t."timestamp"), max(t."timestamp") INTO first, last
+        FROM vsm.stage_transitions t WHERE t.stream_id = of_stream_id;
+    ELSE
+        SELECT min(k."timestamp"), max(k."timestamp") INTO first, last
+        FROM (SELECT t."timestamp" FROM vsm.stage_transitions t
+              WHERE t.stream_id = of_stream_id AND t.recorded_at <= _events_span.known_at
+              UNION ALL
+              SELECT u."timestamp" FROM vsm.superseded_transitions u
+              WHERE u.stream_id = of_stream_id AND u.why = 'gone' AND u.recorded_at <= _events_span.known_at
+                AND u.superseded_at > _events_span.known_at) k;
+    END IF;
+    first := greatest(first, '1970-01-01 00:00:00+00');
+    last := greatest(last, '1970-01-01 00:00:00+00');
+END $$;
+COMMENT ON FUNCTION vsm._events_span(bigint, timestamptz) IS 'First and last event of a stream; null without events.';
+
+CREATE FUNCTION vsm._window(of_stream text, since timestamptz, until timestamptz, rule text DEFAULT NULL, of_type text DEFAULT NULL,
+                            attributes jsonb DEFAULT NULL, known_at timestamptz DEFAULT NULL)
     RETURNS vsm._window
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     result vsm._window;
+    events record;
 BEGIN
-    SELECT v.name, since, until, until, v.time_zone, coalesce(rule, v.reopen_rule) INTO result
+    SELECT v.name, v.id, since, until, until, v.time_zone, coalesce(rule, v.reopen_rule) INTO result
     FROM vsm.value_streams v WHERE v.name = of_stream;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'stream "%" not found', coalesce(of_stream, 'null')
             USING ERRCODE = 'PT404', DETAIL = 'There is no stream of that name; names are case-sensitive.',
                   HINT = 'The streams are in vsm.value_streams; vsm.define_stream() defines one.';
     END IF;
-    IF result.reopen_rule NOT IN ('span_first_last', 'span_last', 'sum_active', 'episodes') THEN
+    IF result.reopen_rule NOT IN ('span_first_last', 'span_last', 'sum_active', 'sum_started', 'episodes') THEN
         RAISE EXCEPTION 'reopen rule "%" is not known', rule
             USING ERRCODE = 'PT422', DETAIL = 'It says how the cycle time of a reopened item counts.',
-                  HINT = 'The rules are span_first_last, span_last, sum_active and episodes.';
+                  HINT = 'The rules are span_first_last, span_last, sum_active, sum_started and episodes.';
     END IF;
     IF since IS NULL OR until IS NULL THEN
         RAISE EXCEPTION 'a window needs both bounds'
@@ -42,19 +98,20 @@ BEGIN
             USING ERRCODE = 'PT422', DETAIL = format('It is from %s until %s.', since, until),
                   HINT = 'Exchange the bounds.';
     END IF;
-    IF NOT isfinite(since) THEN
-        -- times before 1970 are refused; one that the owner wrote past the triggers must not stretch the window
-        SELECT coalesce(min(greatest(w.created_at, '1970-01-01 00:00:00+00')), least(now(), until)) INTO result.since
-        FROM vsm.work_items w WHERE w.stream = of_stream;
-    END IF;
-    IF NOT isfinite(until) THEN
-        SELECT coalesce(max(greatest(w.stage_entered_at, '1970-01-01 00:00:00+00')), greatest(now(), result.since))
-        INTO result.until FROM vsm.work_items w WHERE w.stream = of_stream;
+    PERFORM vsm._check_filter(of_stream, of_type, attributes);
+    IF NOT isfinite(since) OR NOT isfinite(until) THEN
+        events := vsm._events_span(result.stream_id, known_at);
+        IF NOT isfinite(since) THEN
+            result.since := coalesce(events.first, least(now(), until));
+        END IF;
+        IF NOT isfinite(until) THEN
+            result.until := coalesce(events.last, greatest(now(), result.since));
+        END IF;
     END IF;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION vsm._window(text, timestamptz, timestamptz, text) IS
-    'A window of a stream with its bounds made finite. Errors: PT404 unknown stream; PT422 bounds, rule.';
+COMMENT ON FUNCTION vsm._window(text, timestamptz, timestamptz, text, text, jsonb, timestamptz) IS
+    'A window of a stream with its bounds made finite. Errors: PT404 unknown stream; PT422 bounds, rule, type, attributes.';
 
 -- A year beyond these is mistyped, and to count its points would take too long.
 CREATE FUNCTION vsm._check_series(since timestamptz, until timestamptz) RETURNS void

@@ -1,47 +1,46 @@
 -- 73_stages: what is in the stages, was there, and for how long
 
 CREATE FUNCTION vsm.wip_at(stream text DEFAULT 'default', at timestamptz DEFAULT clock_timestamp(),
-                           type text DEFAULT NULL)
+                           type text DEFAULT NULL, attributes jsonb DEFAULT NULL, known_at timestamptz DEFAULT NULL)
     RETURNS TABLE (stage text, items bigint)
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-    WITH v AS MATERIALIZED (SELECT * FROM vsm._window(wip_at.stream, wip_at.at, wip_at.at)),
-    moves AS (
-        SELECT t.from_stage_id, t.to_stage_id, count(*) AS n
-        FROM vsm.stage_transitions t
-        WHERE t."timestamp" <= wip_at.at
-          AND (wip_at.type IS NULL
-               OR EXISTS (SELECT FROM vsm.work_items w WHERE w.id = t.work_item_id AND w.type = wip_at.type))
-        GROUP BY 1, 2)
-    SELECT s.name, (coalesce((SELECT sum(m.n) FROM moves m WHERE m.to_stage_id = s.id), 0)
-                    - coalesce((SELECT sum(m.n) FROM moves m WHERE m.from_stage_id = s.id), 0))::bigint
+    WITH v AS MATERIALIZED (
+        SELECT * FROM vsm._window(wip_at.stream, wip_at.at, wip_at.at, NULL, wip_at.type, wip_at.attributes, wip_at.known_at)),
+    held AS MATERIALIZED (
+        SELECT h.* FROM v
+        CROSS JOIN LATERAL vsm._stages_at(v.stream, v.stream_id, wip_at.at + interval '1 microsecond', v.until, wip_at.type,
+                                          wip_at.attributes, wip_at.known_at) h)
+    SELECT s.name, coalesce(h.items, 0)
     FROM v JOIN vsm.stages s ON s.stream = v.stream
+    LEFT JOIN held h ON h.stage_id = s.id
     ORDER BY s."order";
 END;
-COMMENT ON FUNCTION vsm.wip_at(text, timestamptz, text) IS
-    'Items in each stage at an instant, moves of that instant included; every stage in order, done stages too. WIP '
-    'is what is not in a done stage. Errors: PT404.';
+COMMENT ON FUNCTION vsm.wip_at(text, timestamptz, text, jsonb, timestamptz) IS
+    'Items in each stage at an instant, moves of that instant included; every stage in order, done and discarded ones too. WIP '
+    'is what is in wait and active stages. Errors: PT404, PT422.';
 
 CREATE FUNCTION vsm.occupancy(stream text DEFAULT 'default',
                               since timestamptz DEFAULT clock_timestamp() - interval '7 days',
                               until timestamptz DEFAULT clock_timestamp(), step interval DEFAULT '1 day',
-                              type text DEFAULT NULL)
+                              type text DEFAULT NULL, attributes jsonb DEFAULT NULL, known_at timestamptz DEFAULT NULL)
     RETURNS TABLE (at timestamptz, stage text, items bigint)
     LANGUAGE sql STABLE PARALLEL RESTRICTED
+    SET jit = off
 BEGIN ATOMIC
-    WITH v AS MATERIALIZED (SELECT * FROM vsm._window(occupancy.stream, occupancy.since, occupancy.until)),
+    WITH v AS MATERIALIZED (
+        SELECT * FROM vsm._window(occupancy.stream, occupancy.since, occupancy.until, NULL, occupancy.type, occupancy.attributes,
+                                  occupancy.known_at)),
     points AS MATERIALIZED (
         SELECT g.* FROM v CROSS JOIN LATERAL vsm._grid(v.since, v.until, occupancy.step, v.time_zone) g),
     grid AS MATERIALIZED (SELECT array_agg(p.at ORDER BY p.place) AS points, max(p.at) AS last FROM points p),
     -- a move counts from the first point at or after it
     moves AS (
-        SELECT t.from_stage_id, t.to_stage_id,
-               width_bucket(t."timestamp" - interval '1 microsecond', (SELECT g.points FROM grid g)) AS place,
+        SELECT m.from_stage_id, m.to_stage_id,
+               width_bucket(m."timestamp" - interval '1 microsecond', (SELECT g.points FROM grid g)) AS place,
                count(*) AS n
-        FROM vsm.stage_transitions t
-        WHERE t."timestamp" <= (SELECT g.last FROM grid g)
-          AND (occupancy.type IS NULL
-               OR EXISTS (SELECT FROM vsm.work_items w WHERE w.id = t.work_item_id AND w.type = occupancy.type))
+        FROM vsm._moves((SELECT v.stream_id FROM v), '-infinity', (SELECT g.last + interval '1 microsecond' FROM grid g), occupancy.type,
+                        occupancy.attributes, occupancy.known_at) m
         GROUP BY 1, 2, 3),
     changes AS (
         SELECT c.stage_id, c.place, sum(c.n) AS n
@@ -55,93 +54,87 @@ BEGIN ATOMIC
     LEFT JOIN changes c ON c.stage_id = s.id AND c.place = p.place
     ORDER BY p.place, s."order";
 END;
-COMMENT ON FUNCTION vsm.occupancy(text, timestamptz, timestamptz, interval, text) IS
+COMMENT ON FUNCTION vsm.occupancy(text, timestamptz, timestamptz, interval, text, jsonb, timestamptz) IS
     'Items that are in each stage at since, since + step, ... until: the number falls when items move on or back. '
     'Days and months of the step follow the calendar of the stream''s zone. Errors: PT404, PT422.';
 
 CREATE FUNCTION vsm.cumulative_flow(stream text DEFAULT 'default',
                                     since timestamptz DEFAULT clock_timestamp() - interval '7 days',
                                     until timestamptz DEFAULT clock_timestamp(), step interval DEFAULT '1 day',
-                                    type text DEFAULT NULL)
+                                    type text DEFAULT NULL, attributes jsonb DEFAULT NULL, known_at timestamptz DEFAULT NULL)
     RETURNS TABLE (at timestamptz, stage text, items bigint)
     LANGUAGE sql STABLE PARALLEL RESTRICTED
+    SET jit = off
 BEGIN ATOMIC
     WITH v AS MATERIALIZED (
-        SELECT * FROM vsm._window(cumulative_flow.stream, cumulative_flow.since, cumulative_flow.until)),
+        SELECT * FROM vsm._window(cumulative_flow.stream, cumulative_flow.since, cumulative_flow.until, NULL, cumulative_flow.type,
+                                  cumulative_flow.attributes, cumulative_flow.known_at)),
     points AS MATERIALIZED (
         SELECT g.* FROM v CROSS JOIN LATERAL vsm._grid(v.since, v.until, cumulative_flow.step, v.time_zone) g),
     grid AS MATERIALIZED (SELECT array_agg(p.at ORDER BY p.place) AS points, max(p.at) AS last FROM points p),
-    entered AS (
-        SELECT t.work_item_id, s."order", min(t."timestamp") AS at
-        FROM v JOIN vsm.stages s ON s.stream = v.stream
-        JOIN vsm.stage_transitions t ON t.to_stage_id = s.id
-        WHERE t."timestamp" <= (SELECT g.last FROM grid g)
-          AND (cumulative_flow.type IS NULL
-               OR EXISTS (SELECT FROM vsm.work_items w WHERE w.id = t.work_item_id AND w.type = cumulative_flow.type))
-        GROUP BY 1, 2),
-    -- from then on the item counts for this stage and for those that it skipped on the way
+    moves AS (
+        SELECT m.to_stage_id, coalesce(m.furthest_before, m.from_stage_id) AS before,
+               width_bucket(m."timestamp" - interval '1 microsecond', (SELECT g.points FROM grid g)) AS place, count(*) AS n
+        FROM vsm._moves((SELECT v.stream_id FROM v), '-infinity', (SELECT g.last + interval '1 microsecond' FROM grid g),
+                        cumulative_flow.type, cumulative_flow.attributes, cumulative_flow.known_at) m
+        GROUP BY 1, 2, 3),
+    -- a move reaches the stages after the furthest before it, up to the one entered; a discarded stage only that, and once
     reached AS (
-        SELECT e."order", lag(e."order") OVER item AS below,
-               min(e.at) OVER (PARTITION BY e.work_item_id ORDER BY e."order"
-                               ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS at
-        FROM entered e
-        WINDOW item AS (PARTITION BY e.work_item_id ORDER BY e."order")),
-    counted AS (
-        SELECT r.below, r."order",
-               width_bucket(r.at - interval '1 microsecond', (SELECT g.points FROM grid g)) AS place, count(*) AS n
-        FROM reached r GROUP BY 1, 2, 3),
-    arrivals AS (
-        SELECT s.id AS stage_id, c.place, sum(c.n) AS n
-        FROM v JOIN vsm.stages s ON s.stream = v.stream
-        JOIN counted c ON s."order" <= c."order" AND (c.below IS NULL OR s."order" > c.below)
+        SELECT s.id AS stage_id, m.place, sum(m.n) AS n
+        FROM moves m
+        JOIN vsm.stages e ON e.id = m.to_stage_id
+        LEFT JOIN vsm.stages b ON b.id = m.before AND b.category <> 'discarded'
+        JOIN v ON true
+        JOIN vsm.stages s ON s.stream = v.stream
+                         AND CASE WHEN e.category = 'discarded' THEN s.id = e.id AND m.before IS DISTINCT FROM e.id
+                                  ELSE s.category <> 'discarded' AND s."order" <= e."order" AND (b.id IS NULL OR s."order" > b."order") END
         GROUP BY 1, 2)
-    SELECT p.at, s.name, sum(coalesce(a.n, 0)) OVER (PARTITION BY s.id ORDER BY p.place)::bigint
+    SELECT p.at, s.name, sum(coalesce(r.n, 0)) OVER (PARTITION BY s.id ORDER BY p.place)::bigint
     FROM v JOIN vsm.stages s ON s.stream = v.stream
     CROSS JOIN points p
-    LEFT JOIN arrivals a ON a.stage_id = s.id AND a.place = p.place
+    LEFT JOIN reached r ON r.stage_id = s.id AND r.place = p.place
     ORDER BY p.place, s."order";
 END;
-COMMENT ON FUNCTION vsm.cumulative_flow(text, timestamptz, timestamptz, interval, text) IS
+COMMENT ON FUNCTION vsm.cumulative_flow(text, timestamptz, timestamptz, interval, text, jsonb, timestamptz) IS
     'Cumulative flow diagram: items that have reached each stage or a later one by since, since + step, ... until. '
-    'A line never falls, even when items move back (Vacanti). Errors: PT404, PT422.';
+    'A line never falls, even when items move back (Vacanti). The line of a discarded stage has the items that were discarded '
+    'there first; they do not count as having reached other stages by that. Errors: PT404, PT422.';
 
 CREATE FUNCTION vsm.time_in_stage(stream text DEFAULT 'default',
                                   since timestamptz DEFAULT clock_timestamp() - interval '7 days',
-                                  until timestamptz DEFAULT clock_timestamp(), type text DEFAULT NULL)
+                                  until timestamptz DEFAULT clock_timestamp(), type text DEFAULT NULL,
+                                  attributes jsonb DEFAULT NULL, known_at timestamptz DEFAULT NULL)
     RETURNS TABLE (stage text, visits bigint, avg interval, p50 interval, p70 interval, p85 interval, p95 interval,
                    items bigint, avg_per_item interval, open_visits bigint, open_avg interval)
     LANGUAGE sql STABLE PARALLEL RESTRICTED
     SET jit = off
 BEGIN ATOMIC
-    WITH v AS MATERIALIZED (SELECT * FROM vsm._window(time_in_stage.stream, time_in_stage.since, time_in_stage.until)),
+    WITH v AS MATERIALIZED (
+        SELECT * FROM vsm._window(time_in_stage.stream, time_in_stage.since, time_in_stage.until, NULL, time_in_stage.type,
+                                  time_in_stage.attributes, time_in_stage.known_at)),
     closed AS (
-        SELECT s.id AS stage_id, vsm._summary(vsm._interval_us(t.time_in_stage), true) AS visits,
-               count(DISTINCT t.work_item_id) AS items, sum(vsm._interval_us(t.time_in_stage)) AS total_us
-        FROM v JOIN vsm.stages s ON s.stream = v.stream
-        JOIN vsm.stage_transitions t ON t.from_stage_id = s.id
-        WHERE t."timestamp" >= time_in_stage.since AND t."timestamp" < (SELECT v.bound FROM v)
-          AND (time_in_stage.type IS NULL
-               OR EXISTS (SELECT FROM vsm.work_items w WHERE w.id = t.work_item_id AND w.type = time_in_stage.type))
-        GROUP BY 1),
-    open AS (
-        SELECT w.stage_id, vsm._summary(vsm._elapsed_us(w.stage_entered_at, clock_timestamp()), true) AS visits
-        FROM vsm.work_items w
-        WHERE w.completed_at IS NULL AND w.stream = time_in_stage.stream
-          AND (time_in_stage.type IS NULL OR w.type = time_in_stage.type)
-        GROUP BY 1)
+        SELECT m.from_stage_id AS stage_id, vsm._summary(vsm._interval_us(m.time_in_stage), true) AS visits,
+               count(DISTINCT m.work_item_id) AS items, sum(vsm._interval_us(m.time_in_stage)) AS total_us
+        FROM vsm._moves((SELECT v.stream_id FROM v), time_in_stage.since, (SELECT v.bound FROM v), time_in_stage.type,
+                        time_in_stage.attributes, time_in_stage.known_at) m
+        WHERE m.from_stage_id IS NOT NULL GROUP BY 1),
+    held AS MATERIALIZED (
+        SELECT h.* FROM v
+        CROSS JOIN LATERAL vsm._stages_at(v.stream, v.stream_id, v.bound, v.until, time_in_stage.type, time_in_stage.attributes,
+                                          time_in_stage.known_at) h)
     SELECT s.name, coalesce((c.visits).n, 0),
            (c.visits).avg, (c.visits).p50, (c.visits).p70, (c.visits).p85, (c.visits).p95,
            coalesce(c.items, 0), vsm._interval(round(c.total_us / c.items)::bigint),
-           coalesce((o.visits).n, 0), (o.visits).avg
+           coalesce(h.items, 0), CASE WHEN h.items > 0 THEN vsm._interval(round(h.us / h.items)::bigint) END
     FROM v JOIN vsm.stages s ON s.stream = v.stream
     LEFT JOIN closed c ON c.stage_id = s.id
-    LEFT JOIN open o ON o.stage_id = s.id
+    LEFT JOIN held h ON h.stage_id = s.id
     ORDER BY s."order";
 END;
-COMMENT ON FUNCTION vsm.time_in_stage(text, timestamptz, timestamptz, text) IS
+COMMENT ON FUNCTION vsm.time_in_stage(text, timestamptz, timestamptz, text, jsonb, timestamptz) IS
     'Elapsed time in each stage over the visits that ended in the window: per visit (avg, percentiles by '
-    'percentile_disc) and summed per item (avg_per_item). open_visits and open_avg: unfinished items that are in '
-    'the stage now. Errors: PT404, PT422.';
+    'percentile_disc) and summed per item (avg_per_item). open_visits and open_avg: items that are in the stage at the window''s '
+    'end, and how long they have been there by then; in a done or discarded stage, since they ended. Errors: PT404, PT422.';
 
 CREATE TYPE vsm.aged_item AS (
     work_item_id bigint,
@@ -155,21 +148,63 @@ CREATE TYPE vsm.aged_item AS (
 );
 COMMENT ON TYPE vsm.aged_item IS 'A row of vsm.work_item_age().';
 
-CREATE FUNCTION vsm.work_item_age(stream text DEFAULT 'default', type text DEFAULT NULL,
-                                  at timestamptz DEFAULT clock_timestamp())
-    RETURNS SETOF vsm.aged_item
+-- Where the items that are in progress at an instant were.  An item that has not moved since is where it is now; for one
+-- that has, the first move since tells which stage it left, and when it had come there.
+CREATE FUNCTION vsm._open_items_at(of_stream text, of_stream_id bigint, at timestamptz, of_type text, attributes jsonb,
+                                   known_at timestamptz)
+    RETURNS TABLE (work_item_id bigint, external_id text, type text, stage_id bigint, created_at timestamptz, started_at timestamptz,
+                   stage_entered_at timestamptz)
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-    SELECT w.id, w.external_id, w.title, w.type, s.name,
-           vsm._interval(vsm._elapsed_us(w.started_at, work_item_age.at)),
-           vsm._interval(vsm._elapsed_us(w.stage_entered_at, work_item_age.at)),
-           vsm._interval(vsm._elapsed_us(w.created_at, work_item_age.at))
-    FROM vsm._window(work_item_age.stream, work_item_age.at, work_item_age.at) v
-    JOIN vsm.work_items w ON w.stream = v.stream AND w.completed_at IS NULL
-    JOIN vsm.stages s ON s.id = w.stage_id
-    WHERE work_item_age.type IS NULL OR w.type = work_item_age.type
-    ORDER BY w.started_at NULLS LAST, w.created_at, w.id;
+    SELECT o.work_item_id, o.external_id, o.type, o.stage_id, o.created_at,
+           CASE WHEN o.started_at <= _open_items_at.at THEN o.started_at END, o.stage_entered_at
+    FROM (SELECT w.id AS work_item_id, w.external_id, w.type, w.stage_id, w.created_at, w.started_at, w.stage_entered_at
+          FROM vsm.work_items w
+          WHERE known_at IS NULL AND w.stream = of_stream AND w.completed_at IS NULL AND w.discarded_at IS NULL
+            AND w.stage_entered_at <= _open_items_at.at
+            AND (of_type IS NULL OR w.type = of_type)
+            AND (_open_items_at.attributes IS NULL OR w.attributes @> _open_items_at.attributes)
+          UNION ALL
+          SELECT w.id, w.external_id, w.type, m.from_stage_id, w.created_at, w.started_at,
+                 vsm._entered_at(m."timestamp", m.time_in_stage)
+          FROM (SELECT DISTINCT ON (n.work_item_id) n.*
+                FROM vsm._moves(of_stream_id, _open_items_at.at + interval '1 microsecond', 'infinity', of_type,
+                                _open_items_at.attributes, NULL) n
+                WHERE known_at IS NULL ORDER BY n.work_item_id, n."timestamp", n.id) m
+          JOIN vsm.work_items w ON w.id = m.work_item_id
+          WHERE m.from_stage_id IS NOT NULL
+          UNION ALL
+          SELECT k.work_item_id, k.external_id, k.type, (k.state).stage_id, (k.state).created_at, (k.state).started_at,
+                 (k.state).stage_entered_at
+          FROM (SELECT n.work_item_id, max(n.external_id) AS external_id, max(n.type) AS type,
+                       vsm._replay(n.to_stage_id, n."timestamp", n.id) AS state
+                FROM vsm._known_moves(of_stream_id, of_type, _open_items_at.attributes, known_at) n
+                WHERE known_at IS NOT NULL AND n."timestamp" <= _open_items_at.at GROUP BY 1) k) o
+    JOIN vsm.stages s ON s.id = o.stage_id AND s.category IN ('wait', 'active');
 END;
-COMMENT ON FUNCTION vsm.work_item_age(text, text, timestamptz) IS
-    'Unfinished items, oldest first. age: started to at (default now), null before the start; time_in_stage: in the '
-    'present stage; age_since_creation. Errors: PT404.';
+COMMENT ON FUNCTION vsm._open_items_at(text, bigint, timestamptz, text, jsonb, timestamptz) IS
+    'Items that are neither finished nor discarded at an instant, moves of that instant included, as they were then.';
+
+CREATE FUNCTION vsm.work_item_age(stream text DEFAULT 'default', type text DEFAULT NULL,
+                                  at timestamptz DEFAULT clock_timestamp(), attributes jsonb DEFAULT NULL,
+                                  known_at timestamptz DEFAULT NULL)
+    RETURNS SETOF vsm.aged_item
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    SET jit = off
+BEGIN ATOMIC
+    SELECT o.work_item_id, o.external_id, w.title, o.type, s.name,
+           vsm._interval(vsm._elapsed_us(o.started_at, v.until)),
+           vsm._interval(vsm._elapsed_us(o.stage_entered_at, v.until)),
+           vsm._interval(vsm._elapsed_us(o.created_at, v.until))
+    FROM vsm._window(work_item_age.stream, work_item_age.at, work_item_age.at, NULL, work_item_age.type, work_item_age.attributes,
+                     work_item_age.known_at) v
+    CROSS JOIN LATERAL vsm._open_items_at(v.stream, v.stream_id, work_item_age.at, work_item_age.type, work_item_age.attributes,
+                                          work_item_age.known_at) o
+    JOIN vsm.stages s ON s.id = o.stage_id
+    LEFT JOIN vsm.work_items w ON w.id = o.work_item_id
+    ORDER BY o.started_at NULLS LAST, o.created_at, o.work_item_id;
+END;
+COMMENT ON FUNCTION vsm.work_item_age(text, text, timestamptz, jsonb, timestamptz) IS
+    'Items that are neither finished nor discarded at an instant, oldest first, as they were then, moves of that instant included. '
+    'age: started to at (default now), null before the start; time_in_stage: in the stage they are in then; age_since_creation. '
+    'The title of an item that has been deleted since known_at is null. Errors: PT404, PT422.';

@@ -21,7 +21,7 @@ COMMENT ON TABLE vsm.flow_metrics IS
     'Figures of the days, weeks and months of each stream in its time zone, as vsm.refresh_flow_metrics() last '
     'computed them.';
 COMMENT ON COLUMN vsm.flow_metrics.date IS 'First day of the period; weeks begin on Monday.';
-COMMENT ON COLUMN vsm.flow_metrics.throughput IS 'Items finished in the period, each at its latest completion.';
+COMMENT ON COLUMN vsm.flow_metrics.throughput IS 'Items that are finished at the period''s end, at their latest completion, if it lies in the period.';
 COMMENT ON COLUMN vsm.flow_metrics.wip IS
     'Time-weighted average of the items in progress; in a period that has not ended, up to created_at.';
 COMMENT ON COLUMN vsm.flow_metrics.cycle_time_avg IS
@@ -39,78 +39,49 @@ CREATE FUNCTION vsm._starts(date date, time_zone text) RETURNS timestamptz
 RETURN date::timestamp AT TIME ZONE time_zone;
 COMMENT ON FUNCTION vsm._starts(date, text) IS 'The instant at which a day begins in a zone.';
 
--- An item is in progress from its creation to its completion; if it was reopened, its moves say when.  Each change of
--- the number of items in progress counts for the time that is left of its day, and for every later day in full.
-CREATE FUNCTION vsm._flow_days(of_stream text, first_day date, last_day date, bound timestamptz, time_zone text,
-                               rule text)
+-- Each period by itself, as it was seen at its end: a completion counts if no move of the period has ended it.  In the
+-- average WIP, each change of the number of items in progress counts for the time that is left of its period, and for every
+-- later period in full.
+CREATE FUNCTION vsm._flow_periods(of_stream text, of_stream_id bigint, period text, first date, last date, bound timestamptz,
+                                  time_zone text, rule text)
     RETURNS TABLE (date date, throughput bigint, wip numeric, cycle_time_avg interval, sketch vsm.interval_sketch)
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-    WITH days AS (
-        SELECT d::date AS date, vsm._starts(d::date, time_zone) AS since,
-               least(bound, vsm._starts(d::date + 1, time_zone)) AS until
-        FROM generate_series(first_day::timestamp, last_day::timestamp, '1 day') d),
+    WITH periods AS MATERIALIZED (
+        SELECT p::date AS date, vsm._starts(p::date, time_zone) AS since,
+               least(bound, vsm._starts((p + ('1 ' || period)::interval)::date, time_zone)) AS until
+        FROM generate_series(first::timestamp, last::timestamp, ('1 ' || period)::interval) p),
+    open AS (
+        SELECT coalesce(sum(h.items), 0) AS items
+        FROM vsm._stages_at(of_stream, of_stream_id, vsm._starts(first, time_zone), vsm._starts(first, time_zone), NULL, NULL, NULL) h
+        JOIN vsm.stages s ON s.id = h.stage_id AND s.category IN ('wait', 'active')),
     changes AS (
-        SELECT w.created_at AS at, 1 AS change FROM vsm.work_items w
-        WHERE w.stream = of_stream AND w.reopened = 0
-          AND (w.completed_at IS NULL OR w.completed_at >= vsm._starts(first_day, time_zone))
-        UNION ALL
-        SELECT w.completed_at, -1 FROM vsm.work_items w
-        WHERE w.stream = of_stream AND w.reopened = 0 AND w.completed_at >= vsm._starts(first_day, time_zone)
-        UNION ALL
-        SELECT t."timestamp", (s.category <> 'done')::integer - coalesce((f.category <> 'done')::integer, 0)
-        FROM vsm.work_items w
-        JOIN vsm.stage_transitions t ON t.work_item_id = w.id
-        JOIN vsm.stages s ON s.id = t.to_stage_id
-        LEFT JOIN vsm.stages f ON f.id = t.from_stage_id
-        WHERE w.stream = of_stream AND w.reopened > 0
-          AND (w.completed_at IS NULL OR w.completed_at >= vsm._starts(first_day, time_zone))),
-    dated AS (
-        SELECT greatest(first_day, (c.at AT TIME ZONE time_zone)::date) AS date,
-               greatest(c.at, vsm._starts(first_day, time_zone)) AS at, c.change
-        FROM changes c WHERE c.at < bound),
+        SELECT date_trunc(period, m."timestamp" AT TIME ZONE time_zone)::date AS date, m."timestamp" AS at,
+               (e.category IN ('wait', 'active'))::integer - coalesce((l.category IN ('wait', 'active'))::integer, 0) AS change
+        FROM vsm._moves(of_stream_id, vsm._starts(first, time_zone), bound, NULL, NULL, NULL) m
+        JOIN vsm.stages e ON e.id = m.to_stage_id
+        LEFT JOIN vsm.stages l ON l.id = m.from_stage_id),
     areas AS (
-        SELECT d.date, d.since, d.until, coalesce(sum(c.change), 0) AS change,
-               coalesce(sum(c.change * vsm._elapsed_us(c.at, d.until)), 0) AS area
-        FROM days d LEFT JOIN dated c ON c.date = d.date GROUP BY 1, 2, 3),
+        SELECT p.date, p.since, p.until, coalesce(sum(c.change), 0) AS change,
+               coalesce(sum(c.change * vsm._elapsed_us(c.at, p.until)), 0) AS area
+        FROM periods p LEFT JOIN changes c ON c.date = p.date AND c.change <> 0 GROUP BY 1, 2, 3),
     completed AS (
-        SELECT (c.completed_at AT TIME ZONE time_zone)::date AS date, count(*) AS throughput,
-               vsm._interval(round(avg(c.cycle_us))::bigint) AS cycle_time_avg,
+        SELECT p.date, count(*) AS throughput, vsm._interval(round(avg(c.cycle_us))::bigint) AS cycle_time_avg,
                vsm.percentile_agg(vsm._interval(c.cycle_us)) AS sketch
-        FROM vsm._completed(of_stream, vsm._starts(first_day, time_zone), bound, rule, NULL) c GROUP BY 1)
+        FROM vsm._all_completed(of_stream_id, vsm._starts(first, time_zone), bound, rule, NULL, NULL, NULL) c
+        JOIN periods p ON p.date = date_trunc(period, c.completed_at AT TIME ZONE time_zone)::date
+        WHERE rule = 'episodes' OR c.undone_at IS NULL OR c.undone_at >= p.until
+        GROUP BY 1)
     SELECT a.date, coalesce(c.throughput, 0),
-           coalesce((a.area + vsm._elapsed_us(a.since, a.until) * (sum(a.change) OVER (ORDER BY a.date) - a.change))
+           coalesce((a.area + vsm._elapsed_us(a.since, a.until)
+                              * ((SELECT o.items FROM open o) + sum(a.change) OVER (ORDER BY a.date) - a.change))
                     / nullif(vsm._elapsed_us(a.since, a.until), 0), 0),
            c.cycle_time_avg, c.sketch
     FROM areas a LEFT JOIN completed c ON c.date = a.date;
 END;
-COMMENT ON FUNCTION vsm._flow_days(text, date, date, timestamptz, text, text) IS
-    'Figures of days, as in vsm.flow_metrics; those of the last day up to bound, which lies after the start of '
-    'first_day.';
-
-CREATE FUNCTION vsm._flow_periods(of_stream text, period text, since date, until date, bound timestamptz,
-                                  time_zone text)
-    RETURNS TABLE (date date, throughput bigint, wip numeric, cycle_time_avg interval, sketch vsm.interval_sketch)
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
-BEGIN ATOMIC
-    SELECT p.date, sum(d.throughput)::bigint,
-           sum(d.wip * vsm._elapsed_us(vsm._starts(d.date, time_zone),
-                                       least(bound, vsm._starts(d.date + 1, time_zone))))
-           / nullif(vsm._elapsed_us(vsm._starts(p.date, time_zone),
-                                    least(bound, vsm._starts((p.date + ('1 ' || period)::interval)::date,
-                                                             time_zone))), 0),
-           vsm._interval(round(sum(vsm._interval_us(d.cycle_time_avg)::numeric * vsm.num_vals(d.sketch))
-                               / nullif(sum(vsm.num_vals(d.sketch)), 0))::bigint),
-           vsm.rollup(d.sketch)
-    FROM vsm.flow_metrics d CROSS JOIN LATERAL (SELECT date_trunc(period, d.date::timestamp)::date) p (date)
-    WHERE d.stream = of_stream AND d.period_type = 'day'
-      AND d.date >= date_trunc(period, since::timestamp)
-      AND d.date < date_trunc(period, until::timestamp) + ('1 ' || period)::interval
-    GROUP BY p.date;
-END;
-COMMENT ON FUNCTION vsm._flow_periods(text, text, date, date, timestamptz, text) IS
-    'Figures of the weeks or months that hold days from since to until, rolled up from those of days in '
-    'vsm.flow_metrics.';
+COMMENT ON FUNCTION vsm._flow_periods(text, bigint, text, date, date, timestamptz, text, text) IS
+    'Figures of days, weeks or months, as in vsm.flow_metrics, from that which begins at first to that which holds last; those of a '
+    'period that has not ended up to bound, which lies after the start of the last.';
 
 CREATE FUNCTION vsm.refresh_flow_metrics(stream text DEFAULT 'default', since timestamptz DEFAULT '-infinity',
                                          until timestamptz DEFAULT clock_timestamp()) RETURNS bigint
@@ -133,30 +104,26 @@ DECLARE
     -- the Monday of the week in which the month of since begins
     first_day CONSTANT date := date_trunc('week', date_trunc('month', v.since AT TIME ZONE v.time_zone))::date;
     last_day CONSTANT date := (v.until AT TIME ZONE v.time_zone)::date;
-    born CONSTANT date :=
-        (SELECT min(w.created_at) FROM vsm.work_items w WHERE w.stream = v.stream) AT TIME ZONE v.time_zone;
-    bound CONSTANT timestamptz := least(present, vsm._starts(last_day + 1, v.time_zone));
+    born CONSTANT timestamp := (SELECT e.first FROM vsm._events_span(v.stream_id, NULL) e) AT TIME ZONE v.time_zone;
+    -- the last week or month may go on after the window; a refresh that names a past window leaves nothing out of it
+    bound CONSTANT timestamptz := present;
     period text;
+    start date;
     changed bigint;
     written bigint := 0;
 BEGIN
     -- one refresh at a time; any role could hold an advisory lock
     LOCK TABLE vsm.flow_metrics IN SHARE ROW EXCLUSIVE MODE;
     FOREACH period IN ARRAY ARRAY['day', 'week', 'month'] LOOP
+        start := CASE period WHEN 'month' THEN date_trunc('month', v.since AT TIME ZONE v.time_zone)::date ELSE first_day END;
         WITH rows AS MATERIALIZED (
-            SELECT d.*
-            FROM vsm._flow_days(v.stream, greatest(first_day, born), last_day, bound, v.time_zone, v.reopen_rule) d
-            WHERE period = 'day' AND born <= last_day
-            UNION ALL
-            SELECT p.* FROM vsm._flow_periods(v.stream, period, first_day, last_day, present, v.time_zone) p
-            WHERE period <> 'day'
-              AND (p.date >= first_day
-                   OR EXISTS (SELECT FROM vsm.flow_metrics f
-                              WHERE (f.stream, f.period_type, f.date) = (v.stream, period, p.date)))),
+            SELECT p.*
+            FROM vsm._flow_periods(v.stream, v.stream_id, period, greatest(start, date_trunc(period, born)::date), last_day, bound,
+                                   v.time_zone, v.reopen_rule) p
+            WHERE born::date <= last_day),
         gone AS (
             DELETE FROM vsm.flow_metrics f
-            WHERE f.stream = v.stream AND f.period_type = period
-              AND f.date BETWEEN date_trunc(period, first_day::timestamp) AND last_day
+            WHERE f.stream = v.stream AND f.period_type = period AND f.date BETWEEN start AND last_day
               AND f.date NOT IN (SELECT r.date FROM rows r)      -- hashed, however few rows the planner expects
             RETURNING f.id),
         kept AS (

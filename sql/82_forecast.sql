@@ -66,12 +66,13 @@ COMMENT ON FUNCTION vsm._check_forecast(integer, date, date, integer, integer) I
 
 CREATE FUNCTION vsm.forecast(items integer DEFAULT NULL, until date DEFAULT NULL, stream text DEFAULT 'default',
                              type text DEFAULT NULL, history_days integer DEFAULT 90, seed bigint DEFAULT 1,
-                             trials integer DEFAULT 10000, at timestamptz DEFAULT clock_timestamp())
+                             trials integer DEFAULT 10000, at timestamptz DEFAULT clock_timestamp(),
+                             attributes jsonb DEFAULT NULL)
     RETURNS SETOF vsm.forecast_line
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 4 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v CONSTANT vsm._window := vsm._window(stream, '-infinity', at);
+    v CONSTANT vsm._window := vsm._window(stream, '-infinity', at, NULL, type, attributes);
     today CONSTANT date := (at AT TIME ZONE v.time_zone)::date;
     -- whole days only, and none before the stream's first item
     first_day CONSTANT date := greatest(today - history_days, (v.since AT TIME ZONE v.time_zone)::date);
@@ -86,7 +87,7 @@ BEGIN
         samples := ARRAY(
             SELECT b.items
             FROM vsm.throughput(stream, first_day::timestamp AT TIME ZONE v.time_zone,
-                                today::timestamp AT TIME ZONE v.time_zone, 'day', type) b
+                                today::timestamp AT TIME ZONE v.time_zone, 'day', type, NULL, attributes) b
             ORDER BY b.bucket);
     END IF;
     SELECT count(*) INTO productive FROM unnest(samples) s WHERE s > 0;
@@ -95,7 +96,7 @@ BEGIN
             USING ERRCODE = 'PT422',
                   DETAIL = format('Of the %s whole days before today, %s have throughput; a forecast needs 5.',
                                   cardinality(samples), productive),
-                  HINT = 'Draw from more days (history_days), leave out the type, or wait.';
+                  HINT = 'Draw from more days (history_days), leave out the type or the attributes, or wait.';
     END IF;
     days := vsm._forecast_days(samples, items, confidences, trials, coalesce(seed, 1));
     counts := vsm._forecast_items(samples, until - today, confidences, trials, coalesce(seed, 1));
@@ -104,7 +105,7 @@ BEGIN
            (SELECT sum(s)::bigint FROM unnest(samples) s), trials, coalesce(seed, 1)
     FROM generate_subscripts(confidences, 1) i ORDER BY i;
 END $$;
-COMMENT ON FUNCTION vsm.forecast(integer, date, text, text, integer, bigint, integer, timestamptz) IS
+COMMENT ON FUNCTION vsm.forecast(integer, date, text, text, integer, bigint, integer, timestamptz, jsonb) IS
     'Monte Carlo forecast from the stream''s daily throughput, at 50, 70, 85 and 95 %: done_on, the day by which '
     'that share of the trials finished the items (null: not within ten years), and items_done, the number of items '
     'that share of the trials finished by the end of the day until. Each day from tomorrow on finishes as many '

@@ -171,7 +171,7 @@ BEGIN
                          round(sum(c.active_us) / 3600000000.0, 2) AS active_hours, round(sum(c.wait_us) / 3600000000.0, 2) AS wait_hours,
                          count(*) AS n, v.stream, vsm._rfc3339(v.since) AS since, vsm._rfc3339(v.until) AS until, flow_efficiency.type,
                          v.reopen_rule AS rule
-                  FROM vsm._completed(v.stream, v.since, v.bound, v.reopen_rule, flow_efficiency.type) c) r);
+                  FROM vsm._completed(v.stream_id, v.since, v.bound, v.reopen_rule, flow_efficiency.type, NULL, NULL) c) r);
 END $$;
 COMMENT ON FUNCTION vsm_api.flow_efficiency(text, timestamptz, timestamptz, text) IS
     'Active time / (active + wait time) between start and finish of the n items finished in the window, by default the last 30 '

@@ -35,6 +35,11 @@ CREATE POLICY deleted ON vsm.work_items FOR DELETE USING (vsm._may_write(stream,
 
 ALTER TABLE vsm.stage_transitions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm.stage_transitions FOR SELECT USING (vsm._may_see_stage(to_stage_id, 'vsm.stage_transitions'));
+ALTER TABLE vsm.superseded_transitions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm.superseded_transitions FOR SELECT USING (vsm._may_see_stage(to_stage_id, 'vsm.superseded_transitions'));
+ALTER TABLE vsm._retypes ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm._retypes FOR SELECT
+    USING (EXISTS (SELECT FROM vsm.value_streams v WHERE v.id = stream_id AND vsm._may_see(v.name, 'vsm._retypes')));
 
 ALTER TABLE vsm.import_refusals ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON vsm.import_refusals USING (imported_by = current_user AND vsm._may_see(stream, 'vsm.import_refusals'));
@@ -66,11 +71,6 @@ CREATE POLICY deleted ON vsm.work_item_types FOR DELETE USING (vsm._may_define(N
 ALTER TABLE vsm.stream_access ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON vsm.stream_access FOR SELECT USING (vsm._has_rights_of(role));
 
--- anybody may see the names of deleted types
-ALTER TABLE vsm._totals_kept ENABLE ROW LEVEL SECURITY;
-CREATE POLICY seen ON vsm._totals_kept FOR SELECT
-    USING (kind = 2 AND a = 0 OR vsm._may_see_stage(CASE WHEN kind = 3 AND a = 0 THEN b ELSE a END, 'vsm._totals_kept'));
-
 -- Rights on schemas, tables, views and sequences, as GRANT and REVOKE name them.
 CREATE FUNCTION vsm._rights_of_level(level text) RETURNS SETOF text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -78,9 +78,9 @@ BEGIN ATOMIC
     SELECT r.rights FROM (VALUES
         ('reader', 'USAGE ON SCHEMA vsm, vsm_api'),
         ('reader', 'SELECT ON vsm.value_streams, vsm.stages, vsm._stages, vsm.work_item_types, vsm.work_items, vsm.stage_transitions,'
+                   ' vsm.superseded_transitions, vsm._retypes, vsm._former_types,'
                    ' vsm.wip, vsm.flow_totals, vsm.flow_histograms, vsm.flow_metrics, vsm.stream_access, vsm._items_shown,'
                    ' vsm_api.streams, vsm_api.stages, vsm_api.work_items, vsm_api.wip'),
-        ('reader', 'SELECT (type) ON vsm._totals_kept'),
         ('writer', 'INSERT, UPDATE, DELETE ON vsm.work_items, vsm_api.work_items'),
         ('writer', 'INSERT (stream, date, period_type, throughput, wip, cycle_time_avg, cycle_time_p50, cycle_time_p85, cycle_time_p95, sketch,'
                    ' created_at), UPDATE (throughput, wip, cycle_time_avg, cycle_time_p50, cycle_time_p85, cycle_time_p95, sketch,'
@@ -88,7 +88,6 @@ BEGIN ATOMIC
         ('writer', 'USAGE ON SEQUENCE vsm.work_items_id_seq, vsm.flow_metrics_id_seq'),
         ('writer', 'SELECT, DELETE ON vsm.import_refusals'),
         ('admin', 'INSERT, UPDATE, DELETE ON vsm.value_streams, vsm.stages, vsm.work_item_types, vsm_api.streams, vsm_api.stages'),
-        ('admin', 'SELECT ON vsm._totals_kept'),
         ('admin', 'USAGE ON SEQUENCE vsm.value_streams_id_seq, vsm.stages_id_seq, vsm.work_item_types_id_seq')) r (level, rights)
     WHERE array_position(ARRAY['reader', 'writer', 'admin'], r.level) <= array_position(ARRAY['reader', 'writer', 'admin'], _rights_of_level.level);
 END;

@@ -36,12 +36,13 @@ static const struct
 	[VSM_BEFORE_ROW] = {.words = "BEFORE row", .bits = TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW},
 	[VSM_AFTER_ROW] = {.words = "AFTER row", .bits = TRIGGER_EVENT_AFTER | TRIGGER_EVENT_ROW},
 	[VSM_BEFORE_STATEMENT] = {.words = "BEFORE statement", .bits = TRIGGER_EVENT_BEFORE},
+	[VSM_AFTER_STATEMENT] = {.words = "AFTER statement", .bits = TRIGGER_EVENT_AFTER},
 	[VSM_AFTER_TRUNCATE] = {.words = "AFTER TRUNCATE", .bits = TRIGGER_EVENT_AFTER, .truncate = true},
 	[VSM_AFTER_ANY] = {.words = "AFTER", .bits = TRIGGER_EVENT_AFTER, .any = TRIGGER_EVENT_ROW},
 };
 
 static const char *const names[VSM_RELATIONS] = {
-	"work_items", "stage_transitions", "_merged_events", "value_streams", "stages", "work_item_types",
+	"work_items", "stage_transitions", "_merged_events", "superseded_transitions", "value_streams", "stages", "work_item_types",
 	"stream_access", "flow_metrics",
 	"stage_transitions_id_seq"
 };
@@ -66,6 +67,10 @@ static const struct
 	{"wait_time", INTERVALOID},
 	{"reopened", INT4OID},
 	{"backward_moves", INT4OID},
+	{"discarded_at", TIMESTAMPTZOID},
+	{"discarded", INT4OID},
+	{"furthest_stage_id", INT8OID},
+	{"attributes", JSONBOID},
 };
 
 /* Invalid: not looked up since the relation changed. */

@@ -15,6 +15,7 @@ typedef enum VsmRelation
 	VSM_TABLE_ITEMS,
 	VSM_TABLE_LEDGER,
 	VSM_TABLE_MERGED,
+	VSM_TABLE_SUPERSEDED,
 	VSM_TABLE_STREAMS,
 	VSM_TABLE_STAGES,
 	VSM_TABLE_TYPES,
@@ -30,6 +31,7 @@ typedef enum VsmTriggerTime
 	VSM_BEFORE_ROW,
 	VSM_AFTER_ROW,
 	VSM_BEFORE_STATEMENT,
+	VSM_AFTER_STATEMENT,
 	VSM_AFTER_TRUNCATE,
 	VSM_AFTER_ANY				/* for each row or for each statement */
 } VsmTriggerTime;

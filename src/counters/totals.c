@@ -5,8 +5,8 @@
  * Each ledger row adds to some totals: items created by type, moves by (from,
  * to), time in the stage left, and for a row that finishes an item its lead and
  * cycle time.  What a row adds depends only on the row, so the totals can be
- * counted from the ledger at any time (vsm._totals_counted).  What rows had added
- * that were deleted or corrected is kept in vsm._totals_kept.  So the totals
+ * counted from the ledger at any time (vsm._totals_counted), together with the
+ * rows that were deleted or corrected (vsm.superseded_transitions).  So the totals
  * never fall, and are the same after a restart.
  *
  * Sums of durations are in milliseconds: in microseconds, 64 bits would be full
@@ -32,7 +32,9 @@
 #include "counters_prepared.h"
 #include "counters_recount.h"
 #include "counters_xact.h"
+#include "errors.h"
 #include "owner.h"
+#include "roles/access_rights.h"
 #include "roles/stream_access.h"
 #include "trigger_guard.h"
 
@@ -52,6 +54,7 @@ PG_FUNCTION_INFO_V1(vsm__bucket);
 PG_FUNCTION_INFO_V1(vsm__bucket_bounds);
 PG_FUNCTION_INFO_V1(vsm__totals_now);
 PG_FUNCTION_INFO_V1(vsm__totals_unknown);
+PG_FUNCTION_INFO_V1(vsm__totals_add);
 
 /*
  * vsm._bucket(us bigint) -> integer: the histograms' bucket of a duration in
@@ -88,13 +91,13 @@ vsm__totals_now(PG_FUNCTION_ARGS)
 	/* locked before a recount publishes its snapshot, so that nobody rewrites them afterwards */
 	Relation	items = vsm_open_table("work_items");
 	Relation	ledger = vsm_open_table("stage_transitions");
-	Relation	kept = vsm_open_table("_totals_kept");
+	Relation	superseded = vsm_open_table("superseded_transitions");
 	VsmBoard   *board = vsm_board_of(items);
 	VsmRecounted *totals;
 	int			count;
 
 	vsm_require_reading(RelationGetRelid(items));
-	if (vsm_has_new_storage(ledger) || vsm_has_new_storage(kept))
+	if (vsm_has_new_storage(ledger) || vsm_has_new_storage(superseded))
 		board = NULL;
 	if (board && !board->sets[VSM_SET_TOTALS].full)
 		vsm_recount_if_needed(items, board, VSM_SET_TOTALS);
@@ -107,7 +110,7 @@ vsm__totals_now(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; i < count; i++)
 		put_total((ReturnSetInfo *) fcinfo->resultinfo, &totals[i]);
-	table_close(kept, NoLock);
+	table_close(superseded, NoLock);
 	table_close(ledger, NoLock);
 	table_close(items, NoLock);
 	PG_RETURN_NULL();
@@ -123,6 +126,35 @@ vsm__totals_unknown(PG_FUNCTION_ARGS)
 	(void) vsm_trigger_data(fcinfo, VSM_AFTER_ANY, VSM_TABLE_LEDGER, VSM_TABLE_LEDGER);
 	vsm_count_unknown(get_relname_relid("work_items", get_namespace_oid("vsm", false)));
 	return PointerGetDatum(NULL);
+}
+
+/*
+ * vsm._totals_add(kind integer, a bigint, b bigint, n bigint) -> void
+ *		Add what a statement that wrote the ledger adds; see vsm._totals_of().
+ *
+ * PT422: kind, n; 42501: the caller lacks the rights of the tables' owner.
+ */
+Datum
+vsm__totals_add(PG_FUNCTION_ARGS)
+{
+	int32		kind = PG_GETARG_INT32(0);
+	int64		n = PG_GETARG_INT64(3);
+
+	vsm_require_owner("add to the totals");
+	if (kind < VSM_CREATED || kind > VSM_LEAD_MS)
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("there are no totals of kind %d", kind),
+				errdetail("The kinds are %d to %d.", VSM_CREATED, VSM_LEAD_MS),
+				errhint("Call the function with what vsm._totals_of() returns."));
+	if (n < 0)
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("totals never fall"),
+				errdetail("The number to add is " INT64_FORMAT ".", n),
+				errhint("Call the function with what vsm._totals_of() returns."));
+	count_total(vsm_relation(VSM_TABLE_ITEMS), (VsmKind) kind, PG_GETARG_INT64(1), PG_GETARG_INT64(2), n);
+	PG_RETURN_VOID();
 }
 
 /* A row without from_stage_id. */

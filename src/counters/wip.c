@@ -192,7 +192,9 @@ put_counted(ReturnSetInfo *result, Relation items, ArrayType *stages)
 		Oid			types[1] = {INT8ARRAYOID};
 
 		plan = vsm_prepare("SELECT s.id, pg_catalog.count(w.stage_id) FROM pg_catalog.unnest($1) s (id)"
-						   " LEFT JOIN vsm.work_items w ON w.stage_id OPERATOR(pg_catalog.=) s.id AND w.completed_at IS NULL"
+						   " LEFT JOIN vsm.stages g ON g.id OPERATOR(pg_catalog.=) s.id"
+						   " LEFT JOIN vsm.work_items w ON w.stream OPERATOR(pg_catalog.=) g.stream"
+						   " AND w.stage_id OPERATOR(pg_catalog.=) s.id AND w.completed_at IS NULL AND w.discarded_at IS NULL"
 						   " GROUP BY s.id",
 						   1, types);
 	}

@@ -227,8 +227,7 @@ count_in_turn(Relation items, const VsmStage *stage)
 {
 	static SPIPlanPtr lock = NULL;
 	static SPIPlanPtr count = NULL;
-	Datum		stream = CStringGetTextDatum(stage->stream);
-	Datum		id = Int64GetDatum(stage->id);
+	Datum		values[2] = {CStringGetTextDatum(stage->stream), Int64GetDatum(stage->id)};
 	VsmOwner	before = vsm_become_owner(items->rd_rel->relowner);
 	int64		held;
 	bool		isnull;
@@ -240,11 +239,11 @@ count_in_turn(Relation items, const VsmStage *stage)
 						 " ORDER BY id FOR NO KEY UPDATE",
 						   1, (Oid[]){TEXTOID});
 	if (count == NULL)
-		count = vsm_prepare("SELECT pg_catalog.count(*) FROM vsm.work_items WHERE stage_id OPERATOR(pg_catalog.=) $1"
-						  " AND completed_at IS NULL",
-							1, (Oid[]){INT8OID});
-	if (SPI_execute_plan(lock, &stream, NULL, false, 0) != SPI_OK_SELECT ||
-		SPI_execute_snapshot(count, &id, NULL, GetLatestSnapshot(), InvalidSnapshot, true, false, 0) != SPI_OK_SELECT)
+		count = vsm_prepare("SELECT pg_catalog.count(*) FROM vsm.work_items WHERE stream OPERATOR(pg_catalog.=) $1"
+							" AND stage_id OPERATOR(pg_catalog.=) $2 AND completed_at IS NULL AND discarded_at IS NULL",
+							2, (Oid[]){TEXTOID, INT8OID});
+	if (SPI_execute_plan(lock, values, NULL, false, 0) != SPI_OK_SELECT ||
+		SPI_execute_snapshot(count, values, NULL, GetLatestSnapshot(), InvalidSnapshot, true, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not count work items: %s", SPI_result_code_string(SPI_result));
 	held = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_finish();

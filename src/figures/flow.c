@@ -1,20 +1,26 @@
 /*
  * flow.c
- *		What the work items alone say about a window, in one pass over them.
+ *		What the moves from a window's beginning on say about it, in one pass.
  *
  * The aggregate vsm._flow_sums does for vsm.metrics what a dozen aggregates with
  * FILTER clauses would do, in a third of their time, most of which the server
  * spends on evaluating expressions for each row.
  *
- * An item whose moves all lie in the window has the counts of its reopenings and
- * backward moves in columns.  Other items are "cut" by a bound of the window: their
- * ids are returned, and the caller counts their ledger rows.  The ids of items that
- * were once done are returned too, because their stays there are not WIP.
+ * Moves may come in any order.  Those before the window's end are counted.  Each
+ * change of WIP adds to the area under its curve for the time from the move to the
+ * window's end, so the caller adds what was there at the beginning.  Moves from the
+ * end on only say what they change, so that the caller can count back from now.
+ *
+ * An item counts once, at its last completion in the window: the caller gives the
+ * completions that were undone there, and each takes one of that item and time away.
+ * Completions of an item at one instant are equal in all that is summed, so it does
+ * not matter which.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/array.h"
@@ -24,31 +30,64 @@
 
 #include "arguments.h"
 #include "duration.h"
+#include "errors.h"
 #include "percentiles/summary.h"
 #include "roles/stream_access.h"
 
-#define MOST_IDS	((int) (MaxAllocSize / sizeof(Datum)))	/* that an array can hold */
+#define KNOWN_STAGES	64		/* a power of 2; few streams have as many */
 
-typedef struct Ids
+typedef struct UndoneKey
 {
-	int			count;
-	int			size;
-	Datum	   *ids;
-} Ids;
+	int64		work_item_id;
+	TimestampTz at;
+} UndoneKey;
+
+typedef struct Undone
+{
+	UndoneKey	key;
+	int64		count;
+	/* cppcheck-suppress unusedStructMember */
+	char		status;			/* simplehash.h's */
+} Undone;
+
+#define SH_PREFIX undone
+#define SH_ELEMENT_TYPE Undone
+#define SH_KEY_TYPE UndoneKey
+#define SH_KEY key
+#define SH_HASH_KEY(table, key) hash_bytes((const unsigned char *) &(key), sizeof(UndoneKey))
+#define SH_EQUAL(table, a, b) ((a).work_item_id == (b).work_item_id && (a).at == (b).at)
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+/* What matters of a stage. */
+typedef struct StageKind
+{
+	int64		id;				/* 0: not looked up */
+	VsmCategory category;
+	int32		order;
+} StageKind;
 
 typedef struct FlowSums
 {
 	MemoryContext context;
+	StageKind	stages[KNOWN_STAGES];
+	undone_hash *undone;		/* NULL: none */
 	int64		arrivals;
-	int64		open;
-	int64		started;
-	int128		wip_us;			/* area under the WIP curve: items times microseconds */
+	int64		departures;
+	int64		returns;
+	int64		discarded;
 	int64		reopened;
 	int64		backward_moves;
+	int64		open_change;
+	int64		started_change;
+	int64		open_after;
+	int64		started_after;
+	int128		open_us;		/* items times microseconds */
+	int128		started_us;
 	int128		active_us;
 	int128		wait_us;
-	Ids			cut;			/* by a bound of the window */
-	Ids			once_done;
 	VsmDurations lead;
 	VsmDurations cycle;
 } FlowSums;
@@ -56,35 +95,38 @@ typedef struct FlowSums
 /* Arguments of the step, after the state. */
 enum
 {
-	ARG_ID = 1,
-	ARG_STAGE_ID,
-	ARG_CREATED_AT,
-	ARG_STAGE_ENTERED_AT,
-	ARG_STARTED_AT,
-	ARG_COMPLETED_AT,
+	ARG_WORK_ITEM_ID = 1,
+	ARG_TIMESTAMP,
+	ARG_FROM_STAGE_ID,
+	ARG_TO_STAGE_ID,
+	ARG_STARTED_CHANGE,
+	ARG_ITEM_CREATED_AT,
+	ARG_ITEM_STARTED_AT,
 	ARG_ACTIVE_TIME,
 	ARG_WAIT_TIME,
-	ARG_REOPENED,
-	ARG_BACKWARD_MOVES,
-	ARG_SINCE,
 	ARG_BOUND,
-	ARG_WIP_SINCE,
 	ARG_WIP_UNTIL,
 	ARG_LESS_DONE,
-	ARG_EXACT
+	ARG_EXACT,
+	ARG_UNDONE_ITEMS,
+	ARG_UNDONE_AT
 };
 
 /* Columns of vsm._flow_sums. */
 enum
 {
 	COLUMN_ARRIVALS,
-	COLUMN_OPEN,
-	COLUMN_STARTED,
-	COLUMN_WIP_US,
+	COLUMN_DEPARTURES,
+	COLUMN_RETURNS,
+	COLUMN_DISCARDED,
 	COLUMN_REOPENED,
 	COLUMN_BACKWARD_MOVES,
-	COLUMN_CUT,
-	COLUMN_ONCE_DONE,
+	COLUMN_OPEN_CHANGE,
+	COLUMN_STARTED_CHANGE,
+	COLUMN_OPEN_AFTER,
+	COLUMN_STARTED_AFTER,
+	COLUMN_OPEN_US,
+	COLUMN_STARTED_US,
 	COLUMN_LEAD,
 	COLUMN_CYCLE,
 	COLUMN_ACTIVE_US,
@@ -94,64 +136,73 @@ enum
 
 /* The names of arguments in errors; an argument without a name may be null. */
 static const char *const required[] = {
-	[ARG_ID] = "the id of a work item",
-	[ARG_STAGE_ID] = "the stage of a work item",
-	[ARG_CREATED_AT] = "created_at of a work item",
-	[ARG_STAGE_ENTERED_AT] = "stage_entered_at of a work item",
-	[ARG_ACTIVE_TIME] = "active_time of a work item",
-	[ARG_WAIT_TIME] = "wait_time of a work item",
-	[ARG_REOPENED] = "reopened of a work item",
-	[ARG_BACKWARD_MOVES] = "backward_moves of a work item",
-	[ARG_SINCE] = "the start of the window",
+	[ARG_WORK_ITEM_ID] = "the work item of a move",
+	[ARG_TIMESTAMP] = "the time of a move",
+	[ARG_TO_STAGE_ID] = "the stage of a move",
 	[ARG_BOUND] = "the end of the window",
-	[ARG_WIP_SINCE] = "the start of WIP",
 	[ARG_WIP_UNTIL] = "the end of WIP",
 	[ARG_LESS_DONE] = "less_done",
 	[ARG_EXACT] = "exact",
 };
 
 static inline void require_arguments(FunctionCallInfo fcinfo);
-static void count_finished(FlowSums *sums, FunctionCallInfo fcinfo, TimestampTz completed_at);
-static void count_wip(FlowSums *sums, FunctionCallInfo fcinfo, bool open, TimestampTz completed_at);
-static void count_moves(FlowSums *sums, FunctionCallInfo fcinfo);
-static void add_id(FlowSums *sums, Ids *ids, int64 id);
-static Datum id_array(const Ids *ids);
+static FlowSums *begin_sums(FunctionCallInfo fcinfo, MemoryContext context);
+static undone_hash *read_undone(FunctionCallInfo fcinfo, MemoryContext context);
+static StageKind stage_kind(FlowSums *sums, int64 id);
+static void count_move(FlowSums *sums, FunctionCallInfo fcinfo, const StageKind *from, const StageKind *to);
+static void count_completion(FlowSums *sums, FunctionCallInfo fcinfo, TimestampTz completed_at);
+static bool take_undone(FlowSums *sums, int64 work_item_id, TimestampTz at);
 static Datum numeric_of(int128 value);
 
 PG_FUNCTION_INFO_V1(vsm__flow_sums_step);
 PG_FUNCTION_INFO_V1(vsm__flow_sums_row);
 
-/* vsm._flow_sums(...): transition function, called for each item */
+/* vsm._flow_sums(...): transition function, called for each move */
 Datum
 vsm__flow_sums_step(PG_FUNCTION_ARGS)
 {
 	FlowSums   *sums = PG_ARGISNULL(0) ? NULL : (FlowSums *) PG_GETARG_POINTER(0);
 	MemoryContext context = vsm_require_aggregate(fcinfo);
-	bool		open = PG_ARGISNULL(ARG_COMPLETED_AT);
-	TimestampTz completed_at = open ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(ARG_COMPLETED_AT);
-	TimestampTz created_at;
+	TimestampTz at;
+	TimestampTz wip_until;
+	StageKind	from = {0};
+	StageKind	to;
+	int			open_change;
+	int			started_change;
 
 	require_arguments(fcinfo);
-	created_at = PG_GETARG_TIMESTAMPTZ(ARG_CREATED_AT);
+	at = vsm_require_finite(PG_GETARG_TIMESTAMPTZ(ARG_TIMESTAMP), "the time of a move");
+	wip_until = vsm_require_finite(PG_GETARG_TIMESTAMPTZ(ARG_WIP_UNTIL), "the end of WIP");
 	if (sums == NULL)
-	{
-		sums = MemoryContextAllocZero(context, sizeof(FlowSums));
-		sums->context = context;
-		vsm_durations_init(&sums->lead, context, PG_GETARG_BOOL(ARG_EXACT));
-		vsm_durations_init(&sums->cycle, context, PG_GETARG_BOOL(ARG_EXACT));
-	}
+		sums = begin_sums(fcinfo, context);
 
-	if (created_at >= PG_GETARG_TIMESTAMPTZ(ARG_SINCE) && created_at < PG_GETARG_TIMESTAMPTZ(ARG_BOUND))
-		sums->arrivals++;
-	if (!open && completed_at >= PG_GETARG_TIMESTAMPTZ(ARG_SINCE) &&
-		completed_at < PG_GETARG_TIMESTAMPTZ(ARG_BOUND))
-		count_finished(sums, fcinfo, completed_at);
-	count_wip(sums, fcinfo, open, completed_at);
-	count_moves(sums, fcinfo);
+	to = stage_kind(sums, PG_GETARG_INT64(ARG_TO_STAGE_ID));
+	if (!PG_ARGISNULL(ARG_FROM_STAGE_ID))
+		from = stage_kind(sums, PG_GETARG_INT64(ARG_FROM_STAGE_ID));
+	open_change = vsm_in_progress(to.category) - (!PG_ARGISNULL(ARG_FROM_STAGE_ID) && vsm_in_progress(from.category));
+	started_change = PG_ARGISNULL(ARG_STARTED_CHANGE) ? 0 : PG_GETARG_INT16(ARG_STARTED_CHANGE);
+	if (at >= PG_GETARG_TIMESTAMPTZ(ARG_BOUND))
+	{
+		sums->open_after += open_change;
+		sums->started_after += started_change;
+		PG_RETURN_POINTER(sums);
+	}
+	sums->open_change += open_change;
+	sums->started_change += started_change;
+	if (at < wip_until)
+	{
+		int64		left_us = vsm_elapsed_us(at, wip_until);
+
+		sums->open_us += (int128) open_change * left_us;
+		sums->started_us += (int128) started_change * left_us;
+	}
+	count_move(sums, fcinfo, PG_ARGISNULL(ARG_FROM_STAGE_ID) ? NULL : &from, &to);
+	if (!PG_ARGISNULL(ARG_ITEM_CREATED_AT))
+		count_completion(sums, fcinfo, at);
 	PG_RETURN_POINTER(sums);
 }
 
-/* vsm._flow_sums(...) -> vsm._flow_sums: final function; null without items */
+/* vsm._flow_sums(...) -> vsm._flow_sums: final function; null without moves */
 Datum
 vsm__flow_sums_row(PG_FUNCTION_ARGS)
 {
@@ -165,13 +216,17 @@ vsm__flow_sums_row(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != COLUMNS)
 		elog(ERROR, "return type must be vsm._flow_sums");
 	values[COLUMN_ARRIVALS] = Int64GetDatum(sums->arrivals);
-	values[COLUMN_OPEN] = Int64GetDatum(sums->open);
-	values[COLUMN_STARTED] = Int64GetDatum(sums->started);
-	values[COLUMN_WIP_US] = numeric_of(sums->wip_us);
+	values[COLUMN_DEPARTURES] = Int64GetDatum(sums->departures);
+	values[COLUMN_RETURNS] = Int64GetDatum(sums->returns);
+	values[COLUMN_DISCARDED] = Int64GetDatum(sums->discarded);
 	values[COLUMN_REOPENED] = Int64GetDatum(sums->reopened);
 	values[COLUMN_BACKWARD_MOVES] = Int64GetDatum(sums->backward_moves);
-	values[COLUMN_CUT] = id_array(&sums->cut);
-	values[COLUMN_ONCE_DONE] = id_array(&sums->once_done);
+	values[COLUMN_OPEN_CHANGE] = Int64GetDatum(sums->open_change);
+	values[COLUMN_STARTED_CHANGE] = Int64GetDatum(sums->started_change);
+	values[COLUMN_OPEN_AFTER] = Int64GetDatum(sums->open_after);
+	values[COLUMN_STARTED_AFTER] = Int64GetDatum(sums->started_after);
+	values[COLUMN_OPEN_US] = numeric_of(sums->open_us);
+	values[COLUMN_STARTED_US] = numeric_of(sums->started_us);
 	values[COLUMN_LEAD] = vsm_durations_summary(&sums->lead, TupleDescAttr(desc, COLUMN_LEAD)->atttypid);
 	values[COLUMN_CYCLE] = vsm_durations_summary(&sums->cycle, TupleDescAttr(desc, COLUMN_CYCLE)->atttypid);
 	values[COLUMN_ACTIVE_US] = numeric_of(sums->active_us);
@@ -187,90 +242,123 @@ require_arguments(FunctionCallInfo fcinfo)
 			vsm_require_given(fcinfo, argument, required[argument]);
 }
 
+static FlowSums *
+begin_sums(FunctionCallInfo fcinfo, MemoryContext context)
+{
+	FlowSums   *sums = MemoryContextAllocZero(context, sizeof(FlowSums));
+
+	sums->context = context;
+	vsm_durations_init(&sums->lead, context, PG_GETARG_BOOL(ARG_EXACT));
+	vsm_durations_init(&sums->cycle, context, PG_GETARG_BOOL(ARG_EXACT));
+	if (!PG_ARGISNULL(ARG_UNDONE_ITEMS) && !PG_ARGISNULL(ARG_UNDONE_AT))
+		sums->undone = read_undone(fcinfo, context);
+	return sums;
+}
+
+static undone_hash *
+read_undone(FunctionCallInfo fcinfo, MemoryContext context)
+{
+	Datum	   *items;
+	Datum	   *times;
+	bool	   *null_items;
+	bool	   *null_times;
+	int			nitems;
+	int			ntimes;
+	undone_hash *undone;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(ARG_UNDONE_ITEMS), INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+					  &items, &null_items, &nitems);
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(ARG_UNDONE_AT), TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL,
+					  TYPALIGN_DOUBLE, &times, &null_times, &ntimes);
+	if (nitems != ntimes)
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("items and times of undone completions differ in number"),
+				errdetail("There are %d items and %d times.", nitems, ntimes),
+				errhint("Give one time for each item."));
+	undone = undone_create(context, 64, NULL);	/* grows */
+	for (int i = 0; i < nitems; i++)
+	{
+		UndoneKey	key = {DatumGetInt64(items[i]), DatumGetTimestampTz(times[i])};
+		Undone	   *entry;
+		bool		there;
+
+		if (null_items[i] || null_times[i])
+			continue;
+		entry = undone_insert(undone, key, &there);
+		entry->count = there ? entry->count + 1 : 1;
+	}
+	return undone;
+}
+
+/* A stage that is not defined, or that the caller may not see, counts as a wait stage. */
+static StageKind
+stage_kind(FlowSums *sums, int64 id)
+{
+	StageKind  *kind = &sums->stages[id & (KNOWN_STAGES - 1)];
+	const VsmStage *stage;
+
+	if (kind->id == id && id != 0)
+		return *kind;
+	stage = vsm_told_stage(id);
+	kind->id = id;
+	kind->category = stage ? stage->category : VSM_WAIT;
+	kind->order = stage ? stage->order : 0;
+	return *kind;
+}
+
+/* from: NULL for a new item. */
+static void
+count_move(FlowSums *sums, FunctionCallInfo fcinfo, const StageKind *from, const StageKind *to)
+{
+	if (from == NULL)
+		sums->arrivals++;
+	else if (to->order < from->order)
+		sums->backward_moves++;
+	if (from && from->category == to->category)
+		return;
+	if (to->category == VSM_DONE)
+		sums->departures++;
+	else if (to->category == VSM_DISCARDED)
+		sums->discarded++;
+	if (from && !vsm_in_progress(from->category))
+		sums->returns++;
+	if (from && from->category == VSM_DONE)
+		sums->reopened++;
+}
+
 /* Cycle time by the rule sum_active if less_done, else by span_first_last. */
 static void
-count_finished(FlowSums *sums, FunctionCallInfo fcinfo, TimestampTz completed_at)
+count_completion(FlowSums *sums, FunctionCallInfo fcinfo, TimestampTz completed_at)
 {
-	int64		active_us = vsm_interval_us(PG_GETARG_INTERVAL_P(ARG_ACTIVE_TIME));
-	int64		wait_us = vsm_interval_us(PG_GETARG_INTERVAL_P(ARG_WAIT_TIME));
+	int64		active_us;
+	int64		wait_us;
 
+	if (take_undone(sums, PG_GETARG_INT64(ARG_WORK_ITEM_ID), completed_at))
+		return;
+	active_us = PG_ARGISNULL(ARG_ACTIVE_TIME) ? 0 : vsm_interval_us(PG_GETARG_INTERVAL_P(ARG_ACTIVE_TIME));
+	wait_us = PG_ARGISNULL(ARG_WAIT_TIME) ? 0 : vsm_interval_us(PG_GETARG_INTERVAL_P(ARG_WAIT_TIME));
 	sums->active_us += active_us;
 	sums->wait_us += wait_us;
-	vsm_durations_add(&sums->lead, vsm_elapsed_us(PG_GETARG_TIMESTAMPTZ(ARG_CREATED_AT), completed_at));
-	if (PG_ARGISNULL(ARG_STARTED_AT))
+	vsm_durations_add(&sums->lead, vsm_elapsed_us(PG_GETARG_TIMESTAMPTZ(ARG_ITEM_CREATED_AT), completed_at));
+	if (PG_ARGISNULL(ARG_ITEM_STARTED_AT))
 		return;
 	if (PG_GETARG_BOOL(ARG_LESS_DONE))
 		vsm_durations_add(&sums->cycle, active_us + wait_us);
 	else
-		vsm_durations_add(&sums->cycle, vsm_elapsed_us(PG_GETARG_TIMESTAMPTZ(ARG_STARTED_AT), completed_at));
+		vsm_durations_add(&sums->cycle, vsm_elapsed_us(PG_GETARG_TIMESTAMPTZ(ARG_ITEM_STARTED_AT), completed_at));
 }
 
-/* Counts the item in WIP now, and in the area under the WIP curve. */
-static void
-count_wip(FlowSums *sums, FunctionCallInfo fcinfo, bool open, TimestampTz completed_at)
+static bool
+take_undone(FlowSums *sums, int64 work_item_id, TimestampTz at)
 {
-	TimestampTz from = Max(PG_GETARG_TIMESTAMPTZ(ARG_CREATED_AT), PG_GETARG_TIMESTAMPTZ(ARG_WIP_SINCE));
-	TimestampTz until = Min(completed_at, PG_GETARG_TIMESTAMPTZ(ARG_WIP_UNTIL));
+	UndoneKey	key = {work_item_id, at};
+	Undone	   *entry = sums->undone ? undone_lookup(sums->undone, key) : NULL;
 
-	if (open)
-	{
-		const VsmStage *stage = vsm_told_stage(PG_GETARG_INT64(ARG_STAGE_ID));
-
-		sums->open++;
-		if (stage && stage->started)
-			sums->started++;
-	}
-	if (until > from)
-		sums->wip_us += vsm_elapsed_us(from, until);
-}
-
-static void
-count_moves(FlowSums *sums, FunctionCallInfo fcinfo)
-{
-	int32		reopened = PG_GETARG_INT32(ARG_REOPENED);
-	bool		before = PG_GETARG_TIMESTAMPTZ(ARG_CREATED_AT) < PG_GETARG_TIMESTAMPTZ(ARG_SINCE);
-	bool		after = PG_GETARG_TIMESTAMPTZ(ARG_STAGE_ENTERED_AT) >= PG_GETARG_TIMESTAMPTZ(ARG_BOUND);
-
-	if (reopened > 0)
-		add_id(sums, &sums->once_done, PG_GETARG_INT64(ARG_ID));
-	if (!before && !after)
-	{
-		sums->reopened += reopened;
-		sums->backward_moves += PG_GETARG_INT32(ARG_BACKWARD_MOVES);
-	}
-	else if (PG_GETARG_TIMESTAMPTZ(ARG_CREATED_AT) < PG_GETARG_TIMESTAMPTZ(ARG_BOUND) &&
-			 PG_GETARG_TIMESTAMPTZ(ARG_STAGE_ENTERED_AT) >= PG_GETARG_TIMESTAMPTZ(ARG_SINCE))
-		add_id(sums, &sums->cut, PG_GETARG_INT64(ARG_ID));
-}
-
-static void
-add_id(FlowSums *sums, Ids *ids, int64 id)
-{
-	if (ids->size == 0)
-	{
-		ids->size = 64;
-		ids->ids = MemoryContextAlloc(sums->context, sizeof(Datum) * ids->size);
-	}
-	else if (ids->count == ids->size)
-	{
-		if (ids->count > MOST_IDS)
-			ereport(ERROR,
-					errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					errmsg("too many work items have moves outside the window"),
-					errdetail("Work items with moves both in the window and outside it are limited to %d.",
-							  MOST_IDS),
-					errhint("Choose another window, or a single type of work item."));
-		ids->size *= 2;
-		ids->ids = repalloc_huge(ids->ids, sizeof(Datum) * ids->size);
-	}
-	ids->ids[ids->count++] = Int64GetDatum(id);
-}
-
-static Datum
-id_array(const Ids *ids)
-{
-	return PointerGetDatum(construct_array(ids->ids, ids->count, INT8OID, sizeof(int64),
-										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	if (entry == NULL || entry->count == 0)
+		return false;
+	entry->count--;
+	return true;
 }
 
 /*

@@ -19,6 +19,7 @@
 #include "utils/typcache.h"
 
 #include "arguments.h"
+#include "duration.h"
 #include "errors.h"
 #include "item_state.h"
 #include "replay.h"
@@ -31,28 +32,53 @@ typedef struct Completion
 	TimestampTz created_at;
 	VsmItemState span;			/* the state at the finish, since the start that the rule chooses */
 	int64		cycle_us;
+	TimestampTz undone_at;		/* when the item left "done" again; DT_NOBEGIN: it did not */
 } Completion;
+
+/* What a fold over the moves knows after each of them. */
+typedef struct Walk
+{
+	VsmItemState whole;
+	VsmItemState run;			/* since the last unbroken run of started stages began */
+	VsmItemState episode;		/* since the item last left "done" */
+	int64		started_us;		/* time in started stages */
+	VsmStage	stage;			/* where the item is */
+} Walk;
+
+typedef enum Start
+{
+	WHOLE,						/* the first start */
+	LAST_RUN,					/* of the last unbroken run of started stages; none if "done" was entered from before it */
+	EPISODE						/* the first start since the item last left "done" */
+} Start;
+
+typedef enum Clock
+{
+	SPAN,						/* from start to finish */
+	IN_PROGRESS,				/* less the time in done and discarded stages */
+	IN_STARTED					/* only the time in started stages */
+} Clock;
 
 typedef struct VsmReopenRule
 {
 	const char *name;
-	bool		last_run;		/* see find_last_completion() */
-	bool		less_done;
-	bool		episodes;
+	Start		start;
+	Clock		clock;
 } VsmReopenRule;
 
 static const VsmReopenRule rules[] = {
-	{.name = "span_first_last"},
-	{.name = "span_last", .last_run = true},
-	{.name = "sum_active", .less_done = true},
-	{.name = "episodes", .episodes = true},
+	{"span_first_last", WHOLE, SPAN},
+	{"span_last", LAST_RUN, SPAN},
+	{"sum_active", WHOLE, IN_PROGRESS},
+	{"sum_started", WHOLE, IN_STARTED},
+	{"episodes", EPISODE, SPAN},
 };
 
 static const VsmReopenRule *rule_named(const text *name);
 static int64 find_completions(VsmMoves *moves, Completion *found);
-static int64 find_last_completion(const VsmMoves *moves, Completion *found);
-static int64 find_episodes(const VsmMoves *moves, Completion *found);
-static void set_completion(Completion *completion, TimestampTz created_at, const VsmItemState *span);
+static void begin_walk(Walk *walk, const VsmStage *to, TimestampTz at);
+static void walk_on(Walk *walk, const VsmStage *to, TimestampTz at);
+static void set_completion(Completion *completion, const Walk *walk, const VsmReopenRule *rule);
 static Datum completion_datum(const Completion *completion, TupleDesc desc);
 
 PG_FUNCTION_INFO_V1(vsm__completions_step);
@@ -80,9 +106,7 @@ vsm__completions_step(PG_FUNCTION_ARGS)
 
 /*
  * vsm._completions(...) -> vsm._completion[]
- *		Final function: an item's completions by the reopen rule, oldest first.
- *
- * At most one element, except for "episodes", where each completion is one.
+ *		Final function: all completions of an item, by the reopen rule, oldest first.
  */
 Datum
 vsm__completions_array(PG_FUNCTION_ARGS)
@@ -108,7 +132,7 @@ vsm__completions_array(PG_FUNCTION_ARGS)
 				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				errmsg("an item has too many completions"),
 				errdetail("It has " INT64_FORMAT "; an array can hold %d of them.", count, MOST_COMPLETIONS),
-				errhint("Use another reopen rule than episodes."));
+				errhint("Divide the history among several work items."));
 
 	desc = lookup_rowtype_tupdesc(row_type, -1);
 	elements = palloc(sizeof(Datum) * count);
@@ -131,101 +155,81 @@ rule_named(const text *name)
 	ereport(ERROR,
 			errcode(VSM_UNPROCESSABLE),
 			errmsg("reopen rule \"%s\" is not known", text_to_cstring(name)),
-			errhint("The rules are span_first_last, span_last, sum_active and episodes."));
+			errhint("The rules are span_first_last, span_last, sum_active, sum_started and episodes."));
 }
 
+/* None if a stage is not defined. */
 static int64
 find_completions(VsmMoves *moves, Completion *found)
 {
-	vsm_sort_moves(moves);
-	return moves->rule->episodes ? find_episodes(moves, found) : find_last_completion(moves, found);
-}
-
-/*
- * find_last_completion
- *		The completion of an item that is finished now.
- *
- * last_run: the span begins where the last unbroken run of started stages
- * began; there is none if "done" was entered from a stage that is not started.
- * less_done: the cycle time leaves out the time in done stages.
- */
-static int64
-find_last_completion(const VsmMoves *moves, Completion *found)
-{
-	VsmItemState whole = {0};
-	VsmItemState run = {0};
-	VsmItemState finished = {0};	/* the run at the last finish */
-	bool		running = false;
-	VsmStage	from = {0};
+	Walk		walk = {0};
 	VsmStage	to;
+	int64		count = 0;
 
+	vsm_sort_moves(moves);
 	for (int64 i = 0; i < moves->count; i++)
 	{
 		TimestampTz at = moves->moves[i].at;
+		bool		was_done = i > 0 && walk.stage.category == VSM_DONE;
 
 		if (!vsm_copy_stage_entered(&moves->moves[i], &to))
 			return 0;
 		if (i == 0)
-			vsm_state_create(&whole, &to, at);
+			begin_walk(&walk, &to, at);
 		else
-			vsm_state_move(&whole, &from, &to, at);
-
-		if (running)
-			vsm_state_move(&run, &from, &to, at);
-		else
-			vsm_state_create(&run, &to, at);	/* without a start unless "to" is a started stage */
-		if (to.category == VSM_DONE && (i == 0 || from.category != VSM_DONE))
-			finished = run;
-		running = to.started;
-		from = to;
-	}
-	if (whole.completed_at == DT_NOBEGIN)
-		return 0;
-
-	set_completion(found, whole.created_at, moves->rule->last_run ? &finished : &whole);
-	if (moves->rule->less_done)
-		found->cycle_us = whole.active_us + whole.wait_us;
-	return 1;
-}
-
-/*
- * find_episodes
- *		Every completion as an item of its own.
- *
- * What follows a completion is a new item, created by the move that left
- * "done", so it starts with the first started stage after it.
- */
-static int64
-find_episodes(const VsmMoves *moves, Completion *found)
-{
-	VsmItemState episode = {0};
-	VsmStage	from = {0};
-	VsmStage	to;
-	int64		count = 0;
-
-	for (int64 i = 0; i < moves->count; i++)
-	{
-		TimestampTz at = moves->moves[i].at;
-
-		if (!vsm_copy_stage_entered(&moves->moves[i], &to))
-			return 0;
-		if (i == 0 || (from.category == VSM_DONE && to.category != VSM_DONE))
-			vsm_state_create(&episode, &to, at);
-		else
-			vsm_state_move(&episode, &from, &to, at);
-		if (to.category == VSM_DONE && (i == 0 || from.category != VSM_DONE))
-			set_completion(&found[count++], episode.created_at, &episode);
-		from = to;
+			walk_on(&walk, &to, at);
+		if (to.category == VSM_DONE && !was_done)
+			set_completion(&found[count++], &walk, moves->rule);
+		else if (to.category != VSM_DONE && was_done)
+			found[count - 1].undone_at = at;
 	}
 	return count;
 }
 
 static void
-set_completion(Completion *completion, TimestampTz created_at, const VsmItemState *span)
+begin_walk(Walk *walk, const VsmStage *to, TimestampTz at)
 {
-	completion->created_at = created_at;
+	vsm_state_create(&walk->whole, to, at);
+	walk->run = walk->episode = walk->whole;
+	walk->stage = *to;
+}
+
+static void
+walk_on(Walk *walk, const VsmStage *to, TimestampTz at)
+{
+	const VsmStage *from = &walk->stage;
+
+	if (from->started)
+		walk->started_us += vsm_elapsed_us(walk->whole.stage_entered_at, at);
+	vsm_state_move(&walk->whole, from, to, at);
+	if (from->started)
+		vsm_state_move(&walk->run, from, to, at);
+	else
+		vsm_state_create(&walk->run, to, at);	/* without a start unless "to" is a started stage */
+	if (from->category == VSM_DONE && to->category != VSM_DONE)
+		vsm_state_create(&walk->episode, to, at);
+	else
+		vsm_state_move(&walk->episode, from, to, at);
+	walk->stage = *to;
+}
+
+/* The completion that the item's last move is. */
+static void
+set_completion(Completion *completion, const Walk *walk, const VsmReopenRule *rule)
+{
+	const VsmItemState *span = rule->start == WHOLE ? &walk->whole : rule->start == LAST_RUN ? &walk->run
+																							  : &walk->episode;
+	bool		started = span->started_at != DT_NOBEGIN;
+
+	completion->created_at = rule->start == EPISODE ? span->created_at : walk->whole.created_at;
 	completion->span = *span;
-	completion->cycle_us = span->started_at == DT_NOBEGIN ? 0 : span->completed_at - span->started_at;
+	completion->undone_at = DT_NOBEGIN;
+	if (!started)
+		completion->cycle_us = 0;
+	else if (rule->clock == SPAN)
+		completion->cycle_us = span->completed_at - span->started_at;
+	else
+		completion->cycle_us = rule->clock == IN_STARTED ? walk->started_us : span->active_us + span->wait_us;
 }
 
 static Datum
@@ -233,8 +237,8 @@ completion_datum(const Completion *completion, TupleDesc desc)
 {
 	const VsmItemState *span = &completion->span;
 	bool		never_started = span->started_at == DT_NOBEGIN;
-	Datum		values[6];
-	bool		nulls[6] = {0};
+	Datum		values[7];
+	bool		nulls[7] = {0};
 
 	values[0] = TimestampTzGetDatum(completion->created_at);
 	values[1] = vsm_time_or_null(span->started_at, &nulls[1]);
@@ -243,5 +247,6 @@ completion_datum(const Completion *completion, TupleDesc desc)
 	nulls[3] = never_started;
 	values[4] = Int64GetDatum(span->active_us);
 	values[5] = Int64GetDatum(span->wait_us);
+	values[6] = vsm_time_or_null(completion->undone_at, &nulls[6]);
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }

@@ -119,7 +119,7 @@ key_of(VsmDecided what, int64 work_item_id, const VsmItemState *state)
 	DecisionKey key = {.work_item_id = work_item_id};
 
 	/* hashed bytewise, so the struct may have no padding */
-	StaticAssertStmt(sizeof(VsmItemState) == 7 * sizeof(int64) + 2 * sizeof(int32), "VsmItemState has padding");
+	StaticAssertStmt(sizeof(VsmItemState) == 9 * sizeof(int64) + 4 * sizeof(int32), "VsmItemState has padding");
 	key.state = hash_bytes_extended((const unsigned char *) state, sizeof(VsmItemState), (uint64) what);
 	return key;
 }

@@ -53,7 +53,7 @@ vsm_read_definitions(Oid owner)
 static void
 read_stages(VsmDefinitions *defs)
 {
-	SPITupleTable *table = run_latest("SELECT id, stream, name, category, started, retired_at IS NOT NULL, \"order\", wip_limit"
+	SPITupleTable *table = run_latest("SELECT id, stream, name, category, started, retired_at IS NOT NULL, \"order\", wip_limit, stream_id"
 									  " FROM vsm._stages ORDER BY stream COLLATE \"C\", \"order\", id");
 	MemoryContext caller;
 
@@ -80,6 +80,7 @@ read_stages(VsmDefinitions *defs)
 		s->wip_limit = DatumGetInt32(SPI_getbinval(row, desc, 8, &isnull));
 		if (isnull)
 			s->wip_limit = 0;
+		s->stream_id = DatumGetInt64(SPI_getbinval(row, desc, 9, &isnull));
 		defs->by_id[i] = s;
 	}
 	qsort(defs->by_id, defs->nstages, sizeof(VsmStage *), compare_ids);
@@ -152,7 +153,7 @@ category_of(const char *name)
 		case 'a':
 			return VSM_ACTIVE;
 		default:
-			return VSM_DONE;
+			return name[1] == 'i' ? VSM_DISCARDED : VSM_DONE;
 	}
 }
 

@@ -13,7 +13,8 @@ typedef enum VsmCategory
 {
 	VSM_WAIT,
 	VSM_ACTIVE,
-	VSM_DONE
+	VSM_DONE,
+	VSM_DISCARDED
 } VsmCategory;
 
 typedef struct VsmStage
@@ -21,10 +22,11 @@ typedef struct VsmStage
 	int64		id;
 	char	   *name;
 	char	   *stream;
+	int64		stream_id;
 	VsmCategory category;
 	int32		order;
 	int32		wip_limit;		/* 0: none */
-	bool		started;		/* at or after the commitment point, not done */
+	bool		started;		/* at or after the commitment point, in progress */
 	bool		retired;
 } VsmStage;
 
@@ -39,6 +41,13 @@ typedef struct VsmDefinitions
 	int			ngrants;
 	VsmGrant   *grants;
 } VsmDefinitions;
+
+/* Does an item in a stage of this category count as WIP? */
+static inline bool
+vsm_in_progress(VsmCategory category)
+{
+	return category == VSM_WAIT || category == VSM_ACTIVE;
+}
 
 extern VsmDefinitions *vsm_read_definitions(Oid owner);
 

@@ -8,8 +8,8 @@
  * event is
  *	 a copy		a new event with item, stage and time of an earlier one
  *	 merged		the item is in its stage already
- *	 a move		from which stage, and after how long a visit; if it finishes the
- *				item, also its cycle time and lead time
+ *	 a move		from which stage, after how long a visit, and what it adds to the
+ *				figures; if it finishes the item, also its cycle time and lead time
  * Plain SQL would need three passes of window functions.
  *
  * The aggregate vsm._latest finds the last type or title that the log gives for
@@ -26,6 +26,7 @@
 #include "arguments.h"
 #include "duration.h"
 #include "item_state.h"
+#include "ledger_row.h"
 #include "roles/stream_access.h"
 
 typedef struct Sequence
@@ -49,7 +50,7 @@ typedef struct Sequence
 	bool		first;
 	int64		from_stage_id;
 	int64		time_in_stage_us;
-	bool		finishes;
+	VsmMoveEffect effect;
 } Sequence;
 
 /* The last value given; of equal times, the bytewise greater text. */
@@ -119,15 +120,15 @@ vsm__sequence_step(PG_FUNCTION_ARGS)
 {
 	Sequence   *sequence = PG_ARGISNULL(0) ? NULL : (Sequence *) PG_GETARG_POINTER(0);
 	TupleDesc	desc = fcinfo->flinfo->fn_extra;
-	const VsmItemState *state;
+	const VsmMoveEffect *effect;
 	bool		finishes;
-	Datum		values[6];
-	bool		nulls[6] = {0};
+	Datum		values[13];
+	bool		nulls[13] = {0};
 
 	if (sequence == NULL)
 		PG_RETURN_NULL();
-	state = &sequence->state;
-	finishes = sequence->keep && sequence->finishes;
+	effect = &sequence->effect;
+	finishes = sequence->keep && effect->finishes;
 	if (desc == NULL)
 	{
 		MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
@@ -143,10 +144,11 @@ vsm__sequence_step(PG_FUNCTION_ARGS)
 	values[2] = Int64GetDatum(sequence->from_stage_id);
 	nulls[2] = nulls[3] = sequence->first;
 	values[3] = sequence->first ? (Datum) 0 : IntervalPGetDatum(vsm_interval(sequence->time_in_stage_us));
-	nulls[4] = !finishes || state->started_at == DT_NOBEGIN;
-	values[4] = nulls[4] ? (Datum) 0 : IntervalPGetDatum(vsm_interval(vsm_elapsed_us(state->started_at, state->completed_at)));
+	nulls[4] = !finishes || effect->started_at == DT_NOBEGIN;
+	values[4] = nulls[4] ? (Datum) 0 : IntervalPGetDatum(vsm_interval(vsm_elapsed_us(effect->started_at, sequence->entered_at)));
 	nulls[5] = !finishes;
-	values[5] = nulls[5] ? (Datum) 0 : IntervalPGetDatum(vsm_interval(vsm_elapsed_us(state->created_at, state->completed_at)));
+	values[5] = nulls[5] ? (Datum) 0 : IntervalPGetDatum(vsm_interval(vsm_elapsed_us(effect->created_at, sequence->entered_at)));
+	vsm_effect_values(effect, values + 6, nulls + 6);
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }
 
@@ -211,16 +213,22 @@ follow_state(Sequence *sequence)
 {
 	const VsmStage *to = vsm_told_stage(sequence->stage_id);
 
+	VsmItemState before = sequence->state;
+	VsmStage	entered;
+
 	sequence->known = to && (sequence->first || sequence->known);
-	sequence->finishes = false;
+	memset(&sequence->effect, 0, sizeof(VsmMoveEffect));
+	sequence->effect.undoes = DT_NOBEGIN;
 	if (!sequence->known)
 		return;
-	sequence->finishes = to->category == VSM_DONE && (sequence->first || sequence->stage.category != VSM_DONE);
+	entered = *to;
 	if (sequence->first)
-		vsm_state_create(&sequence->state, to, sequence->entered_at);
+		vsm_state_create(&sequence->state, &entered, sequence->entered_at);
 	else
-		vsm_state_move(&sequence->state, &sequence->stage, to, sequence->entered_at);
-	sequence->stage = *to;
+		vsm_state_move(&sequence->state, &sequence->stage, &entered, sequence->entered_at);
+	vsm_move_effect(&sequence->effect, sequence->first ? NULL : &before, sequence->first ? NULL : &sequence->stage,
+					&sequence->state, &entered);
+	sequence->stage = entered;
 }
 
 static bool

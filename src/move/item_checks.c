@@ -13,6 +13,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -29,6 +30,7 @@
 #define EARLIEST_TIME			((TimestampTz) (UNIX_EPOCH_JDATE - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY)
 
 static void check_title(const ItemRow *row);
+static void check_attributes(const Jsonb *attributes);
 
 /* An id that the sequence has not issued yet would make a later INSERT fail that draws it. */
 void
@@ -53,7 +55,7 @@ vsm_require_issued_item_id(Relation rel, int64 id)
 			errtablecol(rel, ITEM_ID));
 }
 
-/* Check the title, if it is new or changed, and the external id. */
+/* Check the title, if it is new or changed, the external id and the attributes. */
 void
 vsm_check_item_texts(const ItemRow *row, const ItemRow *old, TupleDesc desc)
 {
@@ -66,6 +68,8 @@ vsm_check_item_texts(const ItemRow *row, const ItemRow *old, TupleDesc desc)
 				errdetail("An item without an external id has null there."),
 				errhint("Give the id that another system knows the item by, or null."),
 				err_generic_string(PG_DIAG_COLUMN_NAME, "external_id"));
+	if (!row->nulls[ITEM_ATTRIBUTES] && (old == NULL || !vsm_same_column(old, row, ITEM_ATTRIBUTES, desc)))
+		check_attributes(DatumGetJsonbP(row->values[ITEM_ATTRIBUTES]));
 }
 
 static void
@@ -90,6 +94,19 @@ check_title(const ItemRow *row)
 				errdetail("It has %d characters.", characters),
 				errhint("Give a title of 1 to %d characters.", MAX_TITLE_CHARACTERS),
 				err_generic_string(PG_DIAG_COLUMN_NAME, "title"));
+}
+
+static void
+check_attributes(const Jsonb *attributes)
+{
+	if (JB_ROOT_IS_OBJECT(attributes))
+		return;
+	ereport(ERROR,
+			errcode(VSM_UNPROCESSABLE),
+			errmsg("the attributes of a work item must be a JSON object"),
+			errdetail("The value given is no object."),
+			errhint("For example {\"team\": \"red\"}; {} for none."),
+			err_generic_string(PG_DIAG_COLUMN_NAME, "attributes"));
 }
 
 void
@@ -139,7 +156,8 @@ vsm_refuse_computed_changes(const ItemRow *old, const ItemRow *new, Relation rel
 {
 	static const int computed[] = {
 		ITEM_ID, ITEM_STREAM, ITEM_CREATED_AT, ITEM_STAGE_ENTERED_AT, ITEM_STARTED_AT,
-		ITEM_COMPLETED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME, ITEM_REOPENED, ITEM_BACKWARD_MOVES
+		ITEM_COMPLETED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME, ITEM_REOPENED, ITEM_BACKWARD_MOVES,
+		ITEM_DISCARDED_AT, ITEM_DISCARDED, ITEM_FURTHEST_STAGE_ID
 	};
 
 	for (int i = 0; i < (int) lengthof(computed); i++)

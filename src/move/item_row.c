@@ -18,9 +18,10 @@
 
 static const int state_columns[] = {
 	ITEM_STAGE_ID, ITEM_CREATED_AT, ITEM_STAGE_ENTERED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME,
-	ITEM_REOPENED, ITEM_BACKWARD_MOVES
+	ITEM_REOPENED, ITEM_BACKWARD_MOVES, ITEM_DISCARDED
 };
 
+static TimestampTz time_or_none(const ItemRow *row, int column);
 static void require_not_null(const ItemRow *row, int column);
 
 /* The row points into itself and to the tuple, so it must not be copied. */
@@ -45,11 +46,13 @@ vsm_row_id(const ItemRow *row)
 	return DatumGetInt64(row->values[ITEM_ID]);
 }
 
-/* The stage in which the item counts as work in progress; 0 if it is finished or has no stage. */
+/* The stage in which the item counts as work in progress; 0 if it is finished, discarded or has no stage. */
 int64
 vsm_row_counted_in(const ItemRow *row)
 {
-	return row->nulls[ITEM_COMPLETED_AT] && !row->nulls[ITEM_STAGE_ID] ? DatumGetInt64(row->values[ITEM_STAGE_ID]) : 0;
+	bool		open = row->nulls[ITEM_COMPLETED_AT] && row->nulls[ITEM_DISCARDED_AT];
+
+	return open && !row->nulls[ITEM_STAGE_ID] ? DatumGetInt64(row->values[ITEM_STAGE_ID]) : 0;
 }
 
 /* Can vsm_row_state() read the state, without an error? */
@@ -67,15 +70,19 @@ vsm_row_state(VsmItemState *state, const ItemRow *row)
 {
 	for (int i = 0; i < (int) lengthof(state_columns); i++)
 		require_not_null(row, state_columns[i]);
+	memset(state, 0, sizeof(*state));
 	state->stage_id = DatumGetInt64(row->values[ITEM_STAGE_ID]);
 	state->created_at = DatumGetTimestampTz(row->values[ITEM_CREATED_AT]);
 	state->stage_entered_at = DatumGetTimestampTz(row->values[ITEM_STAGE_ENTERED_AT]);
-	state->started_at = row->nulls[ITEM_STARTED_AT] ? DT_NOBEGIN : DatumGetTimestampTz(row->values[ITEM_STARTED_AT]);
-	state->completed_at = row->nulls[ITEM_COMPLETED_AT] ? DT_NOBEGIN : DatumGetTimestampTz(row->values[ITEM_COMPLETED_AT]);
+	state->started_at = time_or_none(row, ITEM_STARTED_AT);
+	state->completed_at = time_or_none(row, ITEM_COMPLETED_AT);
+	state->discarded_at = time_or_none(row, ITEM_DISCARDED_AT);
+	state->furthest_stage_id = row->nulls[ITEM_FURTHEST_STAGE_ID] ? 0 : DatumGetInt64(row->values[ITEM_FURTHEST_STAGE_ID]);
 	state->active_us = vsm_interval_us(DatumGetIntervalP(row->values[ITEM_ACTIVE_TIME]));
 	state->wait_us = vsm_interval_us(DatumGetIntervalP(row->values[ITEM_WAIT_TIME]));
 	state->reopened = DatumGetInt32(row->values[ITEM_REOPENED]);
 	state->backward_moves = DatumGetInt32(row->values[ITEM_BACKWARD_MOVES]);
+	state->discarded = DatumGetInt32(row->values[ITEM_DISCARDED]);
 }
 
 bool
@@ -106,7 +113,8 @@ vsm_row_with_state(ItemRow *row, const VsmItemState *state, TimestampTz now, Tup
 {
 	static int	columns[] = {
 		ITEM_CREATED_AT, ITEM_UPDATED_AT, ITEM_STAGE_ID, ITEM_STAGE_ENTERED_AT, ITEM_STARTED_AT,
-		ITEM_COMPLETED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME, ITEM_REOPENED, ITEM_BACKWARD_MOVES
+		ITEM_COMPLETED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME, ITEM_REOPENED, ITEM_BACKWARD_MOVES,
+		ITEM_DISCARDED_AT, ITEM_DISCARDED, ITEM_FURTHEST_STAGE_ID
 	};
 	Datum		values[lengthof(columns)];
 	bool		nulls[lengthof(columns)] = {0};
@@ -123,14 +131,26 @@ vsm_row_with_state(ItemRow *row, const VsmItemState *state, TimestampTz now, Tup
 	values[7] = IntervalPGetDatum(vsm_interval(state->wait_us));
 	values[8] = Int32GetDatum(state->reopened);
 	values[9] = Int32GetDatum(state->backward_moves);
+	values[10] = TimestampTzGetDatum(state->discarded_at);
+	nulls[10] = state->discarded_at == DT_NOBEGIN;
+	values[11] = Int32GetDatum(state->discarded);
+	values[12] = Int64GetDatum(state->furthest_stage_id);
+	nulls[12] = state->furthest_stage_id == 0;
 	return heap_modify_tuple_by_cols(row->tuple, desc, lengthof(columns), columns, values, nulls);
+}
+
+static TimestampTz
+time_or_none(const ItemRow *row, int column)
+{
+	return row->nulls[column] ? DT_NOBEGIN : DatumGetTimestampTz(row->values[column]);
 }
 
 static void
 require_not_null(const ItemRow *row, int column)
 {
 	static const char *const names[ITEM_COLUMNS + 1] = {
-		[ITEM_ID] = "id", [ITEM_CREATED_AT] = "created_at", [ITEM_STAGE_ID] = "stage_id", [ITEM_STAGE_ENTERED_AT] = "stage_entered_at", [ITEM_ACTIVE_TIME] = "active_time", [ITEM_WAIT_TIME] = "wait_time", [ITEM_REOPENED] = "reopened", [ITEM_BACKWARD_MOVES] = "backward_moves"
+		[ITEM_ID] = "id", [ITEM_CREATED_AT] = "created_at", [ITEM_STAGE_ID] = "stage_id", [ITEM_STAGE_ENTERED_AT] = "stage_entered_at", [ITEM_ACTIVE_TIME] = "active_time", [ITEM_WAIT_TIME] = "wait_time", [ITEM_REOPENED] = "reopened", [ITEM_BACKWARD_MOVES] = "backward_moves",
+		[ITEM_DISCARDED] = "discarded"
 	};
 
 	if (!row->nulls[column])

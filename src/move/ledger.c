@@ -27,7 +27,6 @@ static void insert_ledger_row(const VsmLedgerRow *row);
 static SPIPlanPtr prepare_insert(void);
 static void add_to_totals(const VsmLedgerRow *row, Oid items);
 static void refuse_lost_row(int64 work_item_id);
-static void run_unrecorded(SPIPlanPtr *plan, const char *query, Relation items, int nargs, Datum *arguments);
 
 PG_FUNCTION_INFO_V1(vsm__actor);
 
@@ -67,48 +66,34 @@ vsm_write_ledger_row(VsmLedgerRow *row, const VsmRequest *request, Relation item
 	}
 }
 
-/* Delete all rows of an item that was deleted. */
-void
-vsm_forget_ledger_rows(Relation items, int64 work_item_id)
-{
-	static SPIPlanPtr plan = NULL;
-	Datum		id = Int64GetDatum(work_item_id);
-
-	run_unrecorded(&plan,
-				   "WITH merged AS (DELETE FROM vsm._merged_events WHERE work_item_id OPERATOR(pg_catalog.=) $1)"
-				   " DELETE FROM vsm.stage_transitions WHERE work_item_id OPERATOR(pg_catalog.=) $1",
-				   items, 1, &id);
-}
-
-/*
- * vsm_forget_ledger_rows_before
- *		Delete the rows of an item that was deleted.
- *
- * The rows of another item that was created with its id since have later ids.
- */
-void
-vsm_forget_ledger_rows_before(Relation items, int64 work_item_id, int64 ledger_id)
-{
-	static SPIPlanPtr plan = NULL;
-	Datum		arguments[2] = {Int64GetDatum(work_item_id), Int64GetDatum(ledger_id)};
-
-	run_unrecorded(&plan,
-				   "WITH old AS (SELECT CASE WHEN EXISTS (SELECT FROM vsm.work_items WHERE id OPERATOR(pg_catalog.=) $1)"
-				   " THEN $2 ELSE 9223372036854775807 END AS bound),"
-				   " merged AS (DELETE FROM vsm._merged_events e USING old"
-				   " WHERE e.work_item_id OPERATOR(pg_catalog.=) $1 AND e.id OPERATOR(pg_catalog.<) old.bound)"
-				   " DELETE FROM vsm.stage_transitions t USING old"
-				   " WHERE t.work_item_id OPERATOR(pg_catalog.=) $1 AND t.id OPERATOR(pg_catalog.<) old.bound",
-				   items, 2, arguments);
-}
-
 /* Delete all rows of all items. */
 void
 vsm_empty_ledger(Relation items)
 {
 	static SPIPlanPtr plan = NULL;
 
-	run_unrecorded(&plan, "TRUNCATE vsm.stage_transitions, vsm._merged_events, vsm._totals_kept", items, 0, NULL);
+	vsm_run_unrecorded(&plan, "TRUNCATE vsm.stage_transitions, vsm._merged_events, vsm.superseded_transitions, vsm._retypes", items,
+					   0, NULL, NULL);
+}
+
+/* Run a query as the owner, with vsm.recording = off until it ends. */
+void
+vsm_run_unrecorded(SPIPlanPtr *plan, const char *query, Relation items, int nargs, Oid *types, Datum *arguments)
+{
+	VsmOwner	before = vsm_become_owner(items->rd_rel->relowner);
+	int			nest = NewGUCNestLevel();
+
+	(void) set_config_option("vsm.recording", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (*plan == NULL)
+		*plan = vsm_prepare(query, nargs, types);
+	if (vsm_run_on_ledger(*plan, arguments, NULL) < 0)
+		elog(ERROR, "could not run \"%s\": %s", query, SPI_result_code_string(SPI_result));
+	SPI_finish();
+	AtEOXact_GUC(true, nest);
+	vsm_leave_owner(before);
 }
 
 static void
@@ -171,26 +156,4 @@ refuse_lost_row(int64 work_item_id)
 			errmsg("the ledger row of work item " INT64_FORMAT " was not stored", work_item_id),
 			errdetail("A trigger or rule on vsm.stage_transitions discarded the row."),
 			errhint("Look at the triggers and rules that were added to the table."));
-}
-
-/* Run a query as the owner, with vsm.recording = off until it ends; the arguments are bigints. */
-static void
-run_unrecorded(SPIPlanPtr *plan, const char *query, Relation items, int nargs, Datum *arguments)
-{
-	VsmOwner	before = vsm_become_owner(items->rd_rel->relowner);
-	int			nest = NewGUCNestLevel();
-	Oid			types[2] = {INT8OID, INT8OID};
-
-	Assert(nargs <= (int) lengthof(types));
-	(void) set_config_option("vsm.recording", "off", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	if (*plan == NULL)
-		*plan = vsm_prepare(query, nargs, types);
-	if (vsm_run_on_ledger(*plan, arguments, NULL) < 0)
-		elog(ERROR, "could not run \"%s\": %s", query, SPI_result_code_string(SPI_result));
-	SPI_finish();
-	AtEOXact_GUC(true, nest);
-	vsm_leave_owner(before);
 }

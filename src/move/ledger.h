@@ -7,14 +7,14 @@
 
 #include "postgres.h"
 
+#include "executor/spi.h"
 #include "utils/relcache.h"
 
 #include "ledger_row.h"
 #include "request.h"
 
 extern void vsm_write_ledger_row(VsmLedgerRow *row, const VsmRequest *request, Relation items);
-extern void vsm_forget_ledger_rows(Relation items, int64 work_item_id);
-extern void vsm_forget_ledger_rows_before(Relation items, int64 work_item_id, int64 ledger_id);
 extern void vsm_empty_ledger(Relation items);
+extern void vsm_run_unrecorded(SPIPlanPtr *plan, const char *query, Relation items, int nargs, Oid *types, Datum *arguments);
 
 #endif							/* VSM_LEDGER_H */

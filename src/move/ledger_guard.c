@@ -2,19 +2,22 @@
  * ledger_guard.c
  *		Keeps the ledger append-only.
  *
- * A trigger on vsm.stage_transitions and vsm._merged_events allows the statements
- * that ledger.c runs, the owner's INSERTs while a dump is restored, and any
- * statement of the owner's with vsm.recording = off.  The totals cannot follow the
- * statements that ledger.c does not run, so they are recounted.
+ * A trigger on vsm.stage_transitions, vsm._merged_events and
+ * vsm.superseded_transitions allows the statements that ledger.c and superseded.c
+ * run, the owner's INSERTs while a dump is restored, and any statement of the
+ * owner's with vsm.recording = off.  The totals cannot follow those, so they are
+ * recounted, except after an import, which notes itself what it adds.
  */
 #include "ledger_guard.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "counters/counters.h"
+#include "roles/access_rights.h"
 #include "trigger_guard.h"
 #include "unrecorded.h"
 #include "vsm.h"
@@ -22,27 +25,37 @@
 /* The next statement on the ledger is one of ours. */
 static bool own_statement = false;
 
+/* In this subtransaction, the next statement on the ledger is an import's, which adds to the totals itself. */
+static TransactionId noted_xid = InvalidTransactionId;
+static SubTransactionId noted_subid;
+
 PG_FUNCTION_INFO_V1(vsm__ledger_guard);
+PG_FUNCTION_INFO_V1(vsm__totals_noted);
 
 /* vsm._ledger_guard() -> trigger: BEFORE each statement */
 Datum
 vsm__ledger_guard(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = vsm_trigger_data(fcinfo, VSM_BEFORE_STATEMENT, VSM_TABLE_LEDGER, VSM_TABLE_MERGED);
+	TriggerData *trigdata = vsm_trigger_data(fcinfo, VSM_BEFORE_STATEMENT, VSM_TABLE_LEDGER, VSM_TABLE_SUPERSEDED);
 	Relation	rel = trigdata->tg_relation;
-	bool		ledger = strcmp(RelationGetRelationName(rel), "stage_transitions") == 0;
+	bool		counted = strcmp(RelationGetRelationName(rel), "_merged_events") != 0;
+	bool		own = counted && own_statement;
+	bool		noted = counted && TransactionIdIsValid(noted_xid) && noted_xid == GetTopTransactionIdIfAny() &&
+		noted_subid == GetCurrentSubTransactionId();
 
-	if (ledger && own_statement)
+	/* the statements of other triggers that it fires are not ours */
+	if (counted)
 	{
-		/* the statements of other triggers that it fires are not ours */
 		own_statement = false;
-		return PointerGetDatum(NULL);
+		noted_xid = InvalidTransactionId;
 	}
+	if (own)
+		return PointerGetDatum(NULL);
 	vsm_require_recording_right(rel);
 	if (!vsm_recording ||
 		(TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) && vsm_takes_rows_as_they_are(rel)))
 	{
-		if (ledger)
+		if (counted && !noted)
 			vsm_count_unknown(get_relname_relid("work_items", RelationGetNamespace(rel)));
 		return PointerGetDatum(NULL);
 	}
@@ -57,6 +70,21 @@ vsm__ledger_guard(PG_FUNCTION_ARGS)
 				: errhint("Move an item with vsm.transition(), bring past moves in with vsm.import_events(), "
 					  "or delete the work item."),
 			errtable(rel));
+}
+
+/*
+ * vsm._totals_noted() -> void
+ *		The next statement on the ledger is followed by calls of vsm._totals_add().
+ *
+ * 42501: the caller lacks the rights of the tables' owner.
+ */
+Datum
+vsm__totals_noted(PG_FUNCTION_ARGS)
+{
+	vsm_require_owner("change the ledger");
+	noted_xid = GetTopTransactionId();
+	noted_subid = GetCurrentSubTransactionId();
+	PG_RETURN_VOID();
 }
 
 /* Run a statement on the ledger, which the guard allows; returns SPI's result. */

@@ -29,6 +29,14 @@ const VsmLedgerColumn vsm_ledger_columns[LEDGER_COLUMNS] = {
 	[LEDGER_CYCLE_TIME] = {"cycle_time", INTERVALOID},
 	[LEDGER_LEAD_TIME] = {"lead_time", INTERVALOID},
 	[LEDGER_WIP_BREACH] = {"wip_breach", INT4OID},
+	[LEDGER_STREAM_ID] = {"stream_id", INT8OID},
+	[LEDGER_UNDOES] = {"undoes", TIMESTAMPTZOID},
+	[LEDGER_FURTHEST_BEFORE] = {"furthest_before", INT8OID},
+	[LEDGER_STARTED_CHANGE] = {"started_change", INT2OID},
+	[LEDGER_ITEM_CREATED_AT] = {"item_created_at", TIMESTAMPTZOID},
+	[LEDGER_ITEM_STARTED_AT] = {"item_started_at", TIMESTAMPTZOID},
+	[LEDGER_ACTIVE_TIME] = {"active_time", INTERVALOID},
+	[LEDGER_WAIT_TIME] = {"wait_time", INTERVALOID},
 };
 
 static Datum text_or_null(const char *text, bool *isnull);
@@ -67,6 +75,26 @@ vsm_ledger_row_values(const VsmLedgerRow *row, Datum *values, bool *nulls)
 	values[LEDGER_LEAD_TIME] = interval_or_null(row->lead_us, &nulls[LEDGER_LEAD_TIME]);
 	values[LEDGER_WIP_BREACH] = Int32GetDatum(row->wip_breach);
 	nulls[LEDGER_WIP_BREACH] = row->wip_breach == 0;
+	values[LEDGER_STREAM_ID] = Int64GetDatum(row->stream_id);
+	vsm_effect_values(&row->effect, values + LEDGER_UNDOES, nulls + LEDGER_UNDOES);
+}
+
+/* The columns from "undoes" on. */
+void
+vsm_effect_values(const VsmMoveEffect *effect, Datum *values, bool *nulls)
+{
+	values[0] = TimestampTzGetDatum(effect->undoes);
+	nulls[0] = effect->undoes == DT_NOBEGIN;
+	values[1] = Int64GetDatum(effect->furthest_before);
+	nulls[1] = effect->furthest_before == 0;
+	values[2] = Int16GetDatum(effect->started_change);
+	nulls[2] = effect->started_change == 0;
+	values[3] = TimestampTzGetDatum(effect->created_at);
+	nulls[3] = !effect->finishes;
+	values[4] = TimestampTzGetDatum(effect->started_at);
+	nulls[4] = !effect->finishes || effect->started_at == DT_NOBEGIN;
+	values[5] = interval_or_null(effect->finishes ? effect->active_us : -1, &nulls[5]);
+	values[6] = interval_or_null(effect->finishes ? effect->wait_us : -1, &nulls[6]);
 }
 
 static Datum

@@ -10,6 +10,7 @@
 #include "datatype/timestamp.h"
 
 #include "columns.h"
+#include "item_state.h"
 
 typedef struct VsmLedgerRow
 {
@@ -27,6 +28,8 @@ typedef struct VsmLedgerRow
 	int64		cycle_us;		/* -1: none */
 	int64		lead_us;		/* -1: the move does not finish the item */
 	int32		wip_breach;		/* items in the stage, when they exceed its limit; else 0 */
+	int64		stream_id;
+	VsmMoveEffect effect;
 } VsmLedgerRow;
 
 typedef struct VsmLedgerColumn
@@ -38,6 +41,7 @@ typedef struct VsmLedgerColumn
 extern const VsmLedgerColumn vsm_ledger_columns[LEDGER_COLUMNS];
 
 extern int64 vsm_next_ledger_id(void);
+extern void vsm_effect_values(const VsmMoveEffect *effect, Datum *values, bool *nulls);
 extern void vsm_ledger_row_values(const VsmLedgerRow *row, Datum *values, bool *nulls);
 
 #endif							/* VSM_LEDGER_ROW_H */

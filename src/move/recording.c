@@ -31,6 +31,7 @@
 #include "item_row.h"
 #include "ledger.h"
 #include "stage_cache.h"
+#include "superseded.h"
 #include "trigger_guard.h"
 #include "unrecorded.h"
 #include "vsm.h"
@@ -43,13 +44,14 @@ static void record_update(TriggerData *trigdata);
 static void forget_deleted_item(TriggerData *trigdata);
 static bool fits_definitions(const ItemRow *row);
 static bool has_known_type(const ItemRow *row);
-static void set_completion(VsmLedgerRow *row, const VsmItemState *state);
+static void set_effect(VsmLedgerRow *row, const VsmItemState *before, const VsmItemState *after);
 static int32 keep_place(Relation items, int64 stage_id);
 static bool is_replica(void);
 static void refuse_other_row(const TriggerData *trigdata, int64 work_item_id);
 static const char *later_triggers(const TriggerData *trigdata);
 static bool is_gone(Relation items, HeapTuple stored);
-static void record_stored_row(VsmLedgerRow *row, const VsmRequest *request, Relation items, HeapTuple stored);
+static void record_stored_row(VsmLedgerRow *row, const ItemRow *item, const VsmRequest *request, Relation items);
+static void note_retype(Relation items, const ItemRow *before);
 
 PG_FUNCTION_INFO_V1(vsm__work_item_after);
 PG_FUNCTION_INFO_V1(vsm__work_items_truncated);
@@ -121,9 +123,8 @@ record_insert(TriggerData *trigdata)
 	row.to_stage_id = state.stage_id;
 	row.at = state.stage_entered_at;
 	row.type = vsm_row_text(&stored, ITEM_TYPE);
-	if (counted == 0)
-		set_completion(&row, &state);
-	record_stored_row(&row, decision.request, items, trigdata->tg_trigtuple);
+	set_effect(&row, NULL, &state);
+	record_stored_row(&row, &stored, decision.request, items);
 }
 
 /* Compares the stages itself, because the server would parse a WHEN clause for each statement. */
@@ -157,6 +158,8 @@ record_update(TriggerData *trigdata)
 	row.work_item_id = vsm_row_id(&new);
 	same_item = row.work_item_id == vsm_row_id(&old) && vsm_same_column(&old, &new, ITEM_STREAM, desc) &&
 		(vsm_same_column(&old, &new, ITEM_TYPE, desc) || has_known_type(&new));
+	if (same_item && vsm_recording && !vsm_same_column(&old, &new, ITEM_TYPE, desc))
+		note_retype(items, &old);
 	if (same_item && memcmp(&before, &after, sizeof(VsmItemState)) == 0)
 		return;
 	if (!same_item || before.stage_id == after.stage_id ||
@@ -178,9 +181,8 @@ record_update(TriggerData *trigdata)
 	row.to_stage_id = after.stage_id;
 	row.at = after.stage_entered_at;
 	row.time_in_stage_us = row.at - before.stage_entered_at;
-	if (left != 0 && entered == 0)
-		set_completion(&row, &after);
-	record_stored_row(&row, decision.request, items, trigdata->tg_newtuple);
+	set_effect(&row, &before, &after);
+	record_stored_row(&row, &new, decision.request, items);
 }
 
 /* Is the item in a stage of its stream, and of a defined type, as when it was decided upon? */
@@ -199,13 +201,34 @@ has_known_type(const ItemRow *row)
 	return !row->nulls[ITEM_TYPE] && vsm_type_known(vsm_row_text(row, ITEM_TYPE));
 }
 
-/* The move finishes the item: its lead time, and its cycle time by the rule span_first_last. */
+/*
+ * set_effect
+ *		The columns of the ledger row that follow from the item's earlier moves.
+ *
+ * before: NULL for a new item.  If the move finishes the item: its lead time, and
+ * its cycle time by the rule span_first_last.
+ */
 static void
-set_completion(VsmLedgerRow *row, const VsmItemState *state)
+set_effect(VsmLedgerRow *row, const VsmItemState *before, const VsmItemState *after)
 {
-	row->lead_us = row->at - state->created_at;
-	if (state->started_at != DT_NOBEGIN)
-		row->cycle_us = row->at - state->started_at;
+	const VsmStage *known = vsm_stage(after->stage_id);
+	VsmStage	to;
+	VsmStage	from;
+
+	if (known == NULL)
+		elog(ERROR, "stage " INT64_FORMAT " is gone", after->stage_id);
+	to = *known;
+	known = before ? vsm_stage(before->stage_id) : known;
+	if (known == NULL)
+		elog(ERROR, "stage " INT64_FORMAT " is gone", before->stage_id);
+	from = *known;
+	row->stream_id = to.stream_id;
+	vsm_move_effect(&row->effect, before, before ? &from : NULL, after, &to);
+	if (!row->effect.finishes)
+		return;
+	row->lead_us = row->at - after->created_at;
+	if (after->started_at != DT_NOBEGIN)
+		row->cycle_us = row->at - after->started_at;
 }
 
 /* Returns the number of items in the stage if they exceed its limit; else 0. */
@@ -231,26 +254,20 @@ forget_deleted_item(TriggerData *trigdata)
 	ItemRow		old;
 	VsmItemState state;
 	VsmDecision decision;
-	int64		work_item_id;
+	int64		decided_by = 0;
 
 	vsm_read_row(&old, trigdata->tg_trigtuple, RelationGetDescr(items));
 	vsm_wip_count_move(items, vsm_row_counted_in(&old), 0);
 	if (is_replica())
 		return;
 	vsm_require_recording_right(items);
-	work_item_id = vsm_row_id(&old);
 	if (vsm_row_has_state(&old))
 	{
 		vsm_row_state(&state, &old);
-		if (vsm_take_decision(VSM_DECIDED_DELETE, work_item_id, &state, &decision) &&
-			vsm_decided_insert_since(decision.ledger_id))
-		{
-			/* another item may have been inserted with its id */
-			vsm_forget_ledger_rows_before(items, work_item_id, decision.ledger_id);
-			return;
-		}
+		if (vsm_take_decision(VSM_DECIDED_DELETE, vsm_row_id(&old), &state, &decision))
+			decided_by = decision.ledger_id;
 	}
-	vsm_forget_ledger_rows(items, work_item_id);
+	vsm_note_deleted_item(&old, decided_by);
 }
 
 /*
@@ -317,9 +334,20 @@ is_gone(Relation items, HeapTuple stored)
 }
 
 static void
-record_stored_row(VsmLedgerRow *row, const VsmRequest *request, Relation items, HeapTuple stored)
+record_stored_row(VsmLedgerRow *row, const ItemRow *item, const VsmRequest *request, Relation items)
 {
 	vsm_write_ledger_row(row, request, items);
-	if (is_gone(items, stored))
-		vsm_forget_ledger_rows_before(items, row->work_item_id, row->id + 1);
+	if (!is_gone(items, item->tuple))
+		return;
+	vsm_note_deleted_item(item, row->id + 1);
+	vsm_forget_deleted_items(items);
+}
+
+static void
+note_retype(Relation items, const ItemRow *before)
+{
+	const VsmStage *stage = vsm_stage(DatumGetInt64(before->values[ITEM_STAGE_ID]));
+
+	if (stage)
+		vsm_note_retype(items, stage->stream_id, before);
 }

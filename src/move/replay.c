@@ -145,8 +145,8 @@ compare_moves(const void *a, const void *b, void *arg)
 static Datum
 state_datum(const VsmItemState *state, TupleDesc desc)
 {
-	Datum		values[9];
-	bool		nulls[9] = {0};
+	Datum		values[12];
+	bool		nulls[12] = {0};
 
 	values[0] = Int64GetDatum(state->stage_id);
 	values[1] = TimestampTzGetDatum(state->created_at);
@@ -157,5 +157,9 @@ state_datum(const VsmItemState *state, TupleDesc desc)
 	values[6] = IntervalPGetDatum(vsm_interval(state->wait_us));
 	values[7] = Int32GetDatum(state->reopened);
 	values[8] = Int32GetDatum(state->backward_moves);
+	values[9] = vsm_time_or_null(state->discarded_at, &nulls[9]);
+	values[10] = Int32GetDatum(state->discarded);
+	values[11] = Int64GetDatum(state->furthest_stage_id);
+	nulls[11] = state->furthest_stage_id == 0;
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }

@@ -86,7 +86,7 @@ place_item(TriggerData *trigdata)
 			vsm_refuse_given_state(rel);
 		return trigdata->tg_trigtuple;
 	}
-	for (int column = ITEM_STARTED_AT; column <= ITEM_BACKWARD_MOVES; column++)
+	for (int column = ITEM_STARTED_AT; column <= ITEM_FURTHEST_STAGE_ID; column++)
 		if (!row.nulls[column])
 			vsm_refuse_computed_column(rel, column);
 	if (!row.nulls[ITEM_ID])
@@ -182,7 +182,7 @@ move_item(Relation rel, VsmRequest *request, ItemRow *old, ItemRow *new)
 	to = *stage_to_enter(new, rel->rd_rel->relowner);
 
 	at = time_of_move(request, state.stage_entered_at, now, work_item_id);
-	if (to.category != VSM_DONE && vsm_wip_limit_action == VSM_LIMIT_REJECT)
+	if (vsm_in_progress(to.category) && vsm_wip_limit_action == VSM_LIMIT_REJECT)
 		(void) vsm_limit_reserve_place(rel, &to, false);
 	vsm_state_move(&state, &from, &to, at);
 	vsm_note_decision(VSM_DECIDED_MOVE, work_item_id, &state, request);

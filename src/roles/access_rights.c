@@ -26,10 +26,10 @@
 #include "utils/syscache.h"
 
 #include "errors.h"
+#include "access_rights.h"
 #include "owner.h"
 #include "trigger_guard.h"
 
-static void require_tables_owner(void);
 static void refuse_owners(Oid role);
 static Oid	schemas_owner(void);
 static char *quoted_role(Oid role);
@@ -43,7 +43,7 @@ PG_FUNCTION_INFO_V1(vsm__revoke_rights);
 Datum
 vsm__require_owner(PG_FUNCTION_ARGS)
 {
-	require_tables_owner();
+	vsm_require_owner("grant access");
 	PG_RETURN_VOID();
 }
 
@@ -53,7 +53,7 @@ vsm__grant_rights(PG_FUNCTION_ARGS)
 {
 	Oid			role = PG_GETARG_OID(0);
 
-	require_tables_owner();
+	vsm_require_owner("grant access");
 	refuse_owners(role);
 	if (for_each_right(schemas_owner(), "SELECT r FROM vsm._rights_of_level($1) r", PG_GETARG_DATUM(1),
 					   "GRANT", "TO", quoted_role(role)) == 0)
@@ -77,7 +77,7 @@ vsm__revoke_rights(PG_FUNCTION_ARGS)
 	Oid			role = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
 	Oid			grantors[2] = {schemas_owner(), vsm_owner_of(vsm_relation(VSM_TABLE_ITEMS))};
 
-	require_tables_owner();
+	vsm_require_owner("grant access");
 	refuse_owners(role);
 	for (int i = 0; i < (grantors[0] == grantors[1] ? 1 : 2); i++)
 		(void) for_each_right(grantors[i],
@@ -88,14 +88,15 @@ vsm__revoke_rights(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-static void
-require_tables_owner(void)
+/* Raise an error unless the user has the rights of the tables' owner.  purpose: "grant access" */
+void
+vsm_require_owner(const char *purpose)
 {
 	if (!has_privs_of_role(GetUserId(), vsm_owner_of(vsm_relation(VSM_TABLE_ITEMS))))
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				errmsg("permission denied to grant access"),
-				errdetail("Granting access needs the rights of the owner of vsm's tables."),
+				errmsg("permission denied to %s", purpose),
+				errdetail("The rights of the owner of vsm's tables are needed."),
 				errhint("Ask the owner, who created the extension."));
 }
 

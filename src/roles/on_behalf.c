@@ -121,7 +121,7 @@ vsm__stage_id_used(PG_FUNCTION_ARGS)
 
 	require_right(VSM_TABLE_STAGES, ACL_INSERT);
 	return run_as_owner(fcinfo, "SELECT EXISTS (SELECT FROM vsm.stages s WHERE s.id = $1)"
-						" OR EXISTS (SELECT FROM vsm._totals_kept k WHERE $1 IN (k.a, CASE k.kind WHEN 3 THEN k.b END))",
+						" OR EXISTS (SELECT FROM vsm.superseded_transitions t WHERE $1 IN (t.from_stage_id, t.to_stage_id))",
 						1, types, values, NULL);
 }
 

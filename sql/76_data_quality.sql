@@ -1,4 +1,4 @@
--- 72_data_quality: what to know about a stream before trusting its figures
+-- 76_data_quality: what to know about a stream before trusting its figures
 
 CREATE FUNCTION vsm.data_quality(stream text DEFAULT 'default')
     RETURNS TABLE (finding text, items bigint, examples bigint[], meaning text)
@@ -26,7 +26,9 @@ BEGIN
         FROM vsm.stage_transitions t JOIN items i ON i.id = t.work_item_id
         WINDOW item AS (PARTITION BY t.work_item_id ORDER BY t."timestamp", t.id)),
     replayed AS (
-        SELECT m.work_item_id, vsm._replay(m.to_stage_id, m."timestamp", m.id) AS state FROM moves m GROUP BY 1),
+        SELECT m.work_item_id, vsm._replay(m.to_stage_id, m."timestamp", m.id) AS state,
+               vsm._effects(m.to_stage_id, m."timestamp", m.id) AS effects
+        FROM moves m GROUP BY 1),
     found (place, name, item) AS (
         SELECT 1, 'finished_never_started', i.id FROM items i WHERE i.completed_at IS NOT NULL AND i.started_at IS NULL
         UNION ALL
@@ -38,7 +40,7 @@ BEGIN
         SELECT 4, 'recorded_late', m.work_item_id FROM moves m WHERE m.recorded_at > m."timestamp" + interval '1 day'
         UNION ALL
         SELECT 5, 'silent', i.id FROM items i
-        WHERE i.completed_at IS NULL AND i.stage_entered_at < v.until - interval '90 days'
+        WHERE i.completed_at IS NULL AND i.discarded_at IS NULL AND i.stage_entered_at < v.until - interval '90 days'
         UNION ALL
         SELECT 6, 'ledger_gap', m.work_item_id FROM moves m
         WHERE m.from_stage_id IS DISTINCT FROM m.stage_before
@@ -52,7 +54,15 @@ BEGIN
         SELECT 9, 'state_differs', i.id FROM items i JOIN replayed r ON r.work_item_id = i.id
         WHERE (r.state) IS DISTINCT FROM NULL
           AND (i.stage_id, i.created_at, i.stage_entered_at, i.started_at, i.completed_at, i.active_time, i.wait_time,
-               i.reopened, i.backward_moves) IS DISTINCT FROM r.state
+               i.reopened, i.backward_moves, i.discarded_at, i.discarded, i.furthest_stage_id) IS DISTINCT FROM r.state
+        UNION ALL
+        SELECT 9, 'state_differs', m.work_item_id FROM moves m
+        JOIN replayed r ON r.work_item_id = m.work_item_id
+        JOIN LATERAL unnest(r.effects) e ON e.id = m.id
+        WHERE (m.stream_id, m.undoes, m.furthest_before, m.started_change, m.item_created_at, m.item_started_at, m.active_time,
+               m.wait_time)
+              IS DISTINCT FROM (v.stream_id, e.undoes, e.furthest_before, e.started_change, e.item_created_at, e.item_started_at,
+                                e.active_time, e.wait_time)
         UNION ALL
         -- the stages say which stream a lost item was in; if they are lost too, it is reported for every stream
         SELECT 10, 'no_item', t.work_item_id FROM vsm.stage_transitions t LEFT JOIN vsm.stages s ON s.id = t.to_stage_id
@@ -73,12 +83,12 @@ BEGIN
          'two moves with the same time: a clock of low resolution, or a tool that moved the item on at once'),
         (3, 'moved_before_the_clock', 'a move dated after the moment it was recorded: a clock runs ahead'),
         (4, 'recorded_late', 'a move recorded more than a day after it happened: imported, or entered late'),
-        (5, 'silent', 'unfinished, and not moved for 90 days before the stream''s last event'),
+        (5, 'silent', 'neither finished nor discarded, and not moved for 90 days before the stream''s last event'),
         (6, 'ledger_gap',
          'a move does not continue where the one before ended: ledger rows are missing or were changed'),
         (7, 'no_ledger', 'the ledger has no move of the item'),
         (8, 'undefined_stage', 'the ledger names a stage that the stream does not have'),
-        (9, 'state_differs', 'the computed columns are not what the ledger gives'),
+        (9, 'state_differs', 'computed columns of the item, or of its ledger rows, are not what its moves give'),
         (10, 'no_item',
          'moves, or imported events, of items that do not exist: a restore lost rows of vsm.work_items; see its errors '
          'and restore again'),
@@ -92,7 +102,7 @@ BEGIN
 
     SELECT q.before, q.at INTO gap
     FROM (SELECT lag(t."timestamp") OVER (ORDER BY t."timestamp") AS before, t."timestamp" AS at
-          FROM vsm.stage_transitions t JOIN vsm.work_items w ON w.id = t.work_item_id WHERE w.stream = v.stream) q
+          FROM vsm.stage_transitions t WHERE t.stream_id = v.stream_id) q
     WHERE q.before IS NOT NULL ORDER BY vsm._elapsed_us(q.before, q.at) DESC, q.at LIMIT 1;
     IF FOUND THEN
         RETURN QUERY SELECT 'longest_gap', NULL::bigint, NULL::bigint[],
@@ -100,7 +110,7 @@ BEGIN
                    gap.before AT TIME ZONE v.time_zone, gap.at AT TIME ZONE v.time_zone);
     END IF;
     IF NOT EXISTS (SELECT FROM vsm._stages s
-                   WHERE s.stream = v.stream AND s.started IS NOT NULL AND s.category <> 'done') THEN
+                   WHERE s.stream = v.stream AND s.started IS NOT NULL AND s.category IN ('wait', 'active')) THEN
         RETURN QUERY SELECT 'no_commitment_point', NULL::bigint, NULL::bigint[],
             'the stream has no active stage and names no commitment_stage: nothing counts as started'::text;
     END IF;

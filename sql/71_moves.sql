@@ -1,0 +1,101 @@
+-- 71_moves: the moves that a figure is made of, now or as they were known
+
+CREATE TYPE vsm._move AS (
+    work_item_id bigint,
+    external_id text,           -- known moves only, as type: the item may be gone
+    type text,
+    id bigint,
+    "timestamp" timestamptz,
+    from_stage_id bigint,
+    to_stage_id bigint,
+    time_in_stage interval,
+    undoes timestamptz,
+    furthest_before bigint,
+    started_change smallint,
+    item_created_at timestamptz,
+    item_started_at timestamptz,
+    active_time interval,
+    wait_time interval
+);
+
+-- What the ledger held at an instant: rows recorded by then that were not superseded yet.  Only item, stage, time and id
+-- of a row are used; the rest is derived from them, as rows may have been repaired since.  Definitions of stages and
+-- attributes are today's.
+CREATE FUNCTION vsm._known_moves(of_stream_id bigint, of_type text, attributes jsonb, known_at timestamptz)
+    RETURNS SETOF vsm._move
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT i.work_item_id, coalesce(i.external_id, w.external_id), i.type, e.id, e."timestamp", e.from_stage_id, e.to_stage_id,
+           e.time_in_stage, e.undoes, e.furthest_before, e.started_change, e.item_created_at, e.item_started_at, e.active_time, e.wait_time
+    FROM (SELECT k.work_item_id, max(k.external_id) AS external_id, vsm._effects(k.to_stage_id, k."timestamp", k.id) AS effects,
+                 coalesce((SELECT r.old_type FROM vsm._retypes r WHERE r.work_item_id = k.work_item_id AND r.at > known_at
+                           ORDER BY r.at, r.id LIMIT 1), max(k.type)) AS type
+          FROM (SELECT t.work_item_id, t.id, t.to_stage_id, t."timestamp", o.type, NULL::text AS external_id
+                FROM vsm.stage_transitions t LEFT JOIN vsm.work_items o ON o.id = t.work_item_id
+                WHERE t.stream_id = of_stream_id AND t.recorded_at <= known_at
+                UNION ALL
+                SELECT u.work_item_id, u.transition_id, u.to_stage_id, u."timestamp", u.item_type, u.external_id
+                FROM vsm.superseded_transitions u
+                WHERE u.stream_id = of_stream_id AND u.why = 'gone' AND u.recorded_at <= known_at AND u.superseded_at > known_at) k
+          GROUP BY k.work_item_id) i
+    LEFT JOIN vsm.work_items w ON w.id = i.work_item_id
+    CROSS JOIN LATERAL unnest(i.effects) e
+    WHERE (of_type IS NULL OR i.type = of_type)
+      AND (_known_moves.attributes IS NULL OR w.attributes @> _known_moves.attributes);
+END;
+COMMENT ON FUNCTION vsm._known_moves(bigint, text, jsonb, timestamptz) IS
+    'All moves of a stream''s items as they were known at an instant. A transaction that was open then counts from when it wrote.';
+
+CREATE FUNCTION vsm._moves(of_stream_id bigint, since timestamptz, bound timestamptz, of_type text, attributes jsonb,
+                           known_at timestamptz)
+    RETURNS SETOF vsm._move
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT t.work_item_id, NULL::text, NULL::text, t.id, t."timestamp", t.from_stage_id, t.to_stage_id, t.time_in_stage, t.undoes,
+           t.furthest_before, t.started_change, t.item_created_at, t.item_started_at, t.active_time, t.wait_time
+    FROM vsm.stage_transitions t
+    WHERE known_at IS NULL AND t.stream_id = of_stream_id AND t."timestamp" >= since AND t."timestamp" < bound
+      AND (of_type IS NULL AND _moves.attributes IS NULL
+           OR EXISTS (SELECT FROM vsm.work_items w
+                      WHERE w.id = t.work_item_id AND (of_type IS NULL OR w.type = of_type)
+                        AND (_moves.attributes IS NULL OR w.attributes @> _moves.attributes)))
+    UNION ALL
+    SELECT k.* FROM vsm._known_moves(of_stream_id, of_type, _moves.attributes, known_at) k
+    WHERE known_at IS NOT NULL AND k."timestamp" >= since AND k."timestamp" < bound;
+END;
+COMMENT ON FUNCTION vsm._moves(bigint, timestamptz, timestamptz, text, jsonb, timestamptz) IS
+    'Moves of a stream with a time in [since, bound), of items of a type and with attributes.';
+
+-- What lies in the stages before an instant.  Sums suffice: what is there now, less what has entered since, plus what has
+-- left since; of known moves: what had entered, less what had left.  us: how long the items have been in the stage at "at".
+CREATE FUNCTION vsm._stages_at(of_stream text, of_stream_id bigint, bound timestamptz, at timestamptz, of_type text, attributes jsonb,
+                               known_at timestamptz)
+    RETURNS TABLE (stage_id bigint, items bigint, us numeric)
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT c.stage_id, sum(c.n)::bigint, sum(c.us)
+    FROM (SELECT w.stage_id, count(*) AS n, sum(vsm._elapsed_us(w.stage_entered_at, _stages_at.at)) AS us
+          FROM vsm.work_items w
+          WHERE known_at IS NULL AND w.stream = of_stream AND (of_type IS NULL OR w.type = of_type)
+            AND (_stages_at.attributes IS NULL OR w.attributes @> _stages_at.attributes)
+          GROUP BY 1
+          UNION ALL
+          SELECT m.to_stage_id, -count(*), -sum(vsm._elapsed_us(m."timestamp", _stages_at.at))
+          FROM vsm._moves(of_stream_id, bound, 'infinity', of_type, _stages_at.attributes, NULL) m
+          WHERE known_at IS NULL GROUP BY 1
+          UNION ALL
+          SELECT m.from_stage_id, count(*),
+                 sum(vsm._elapsed_us(m."timestamp", _stages_at.at) + vsm._interval_us(m.time_in_stage))
+          FROM vsm._moves(of_stream_id, bound, 'infinity', of_type, _stages_at.attributes, NULL) m
+          WHERE known_at IS NULL AND m.from_stage_id IS NOT NULL GROUP BY 1
+          UNION ALL
+          SELECT s.stage_id, sum(s.n)::bigint, sum(s.us)
+          FROM vsm._known_moves(of_stream_id, of_type, _stages_at.attributes, known_at) k
+          CROSS JOIN LATERAL (VALUES
+              (k.to_stage_id, 1, vsm._elapsed_us(k."timestamp", _stages_at.at)),
+              (k.from_stage_id, -1, -vsm._elapsed_us(k."timestamp", _stages_at.at) - vsm._interval_us(k.time_in_stage))) s (stage_id, n, us)
+          WHERE known_at IS NOT NULL AND k."timestamp" < bound AND s.stage_id IS NOT NULL GROUP BY 1) c
+    GROUP BY 1;
+END;
+COMMENT ON FUNCTION vsm._stages_at(text, bigint, timestamptz, timestamptz, text, jsonb, timestamptz) IS
+    'Items in each stage after the moves before bound, and the time that they have been there at "at", in microseconds.';
