@@ -175,7 +175,8 @@ CREATE FUNCTION chaos.picture() RETURNS text LANGUAGE sql AS $$
 
 CREATE FUNCTION chaos.wrong() RETURNS SETOF text LANGUAGE sql AS $$
     SELECT 'item ' || w.id || ' is not where its ledger puts it' FROM vsm.work_items w
-    WHERE (w.stage_id, w.created_at, w.stage_entered_at, w.started_at, w.completed_at, w.active_time, w.wait_time, w.reopened, w.backward_moves)
+    WHERE (w.stage_id, w.created_at, w.stage_entered_at, w.started_at, w.completed_at, w.active_time, w.wait_time, w.reopened, w.backward_moves,
+           w.discarded_at, w.discarded, w.furthest_stage_id)
           IS DISTINCT FROM (SELECT vsm._replay(t.to_stage_id, t."timestamp", t.id) FROM vsm.stage_transitions t WHERE t.work_item_id = w.id)
     UNION ALL
     SELECT 'the rows of item ' || o.work_item_id || ' do not follow one another'

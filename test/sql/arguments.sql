@@ -65,24 +65,27 @@ SELECT vsm._summary(NULL, true), vsm._summary(9223372036854775807, false);
 \echo :LAST_ERROR_SQLSTATE
 
 -- ---- Figures ----
-CREATE FUNCTION sums(id bigint DEFAULT 1, stage bigint DEFAULT 1, created_at timestamptz DEFAULT '2024-01-02', entered_at timestamptz DEFAULT '2024-01-02',
-                     active interval DEFAULT '1 h', wait interval DEFAULT '1 h', reopened integer DEFAULT 0, backward integer DEFAULT 0, since timestamptz DEFAULT '2024-01-01',
-                     bound timestamptz DEFAULT '2024-02-01', completed_at timestamptz DEFAULT '2024-01-03', exact boolean DEFAULT true) RETURNS text LANGUAGE sql AS $$
-    SELECT vsm._flow_sums(id, stage, created_at, entered_at, NULL, completed_at, active, wait, reopened, backward, since, bound, since, bound, false, exact) $$;
+CREATE FUNCTION sums(item bigint DEFAULT 1, at timestamptz DEFAULT '2024-01-03', stage bigint DEFAULT 1, created_at timestamptz DEFAULT '2024-01-02',
+                     active interval DEFAULT '1 h', wait interval DEFAULT '1 h', bound timestamptz DEFAULT '2024-02-01', wip_until timestamptz DEFAULT '2024-02-01',
+                     exact boolean DEFAULT true, undone bigint[] DEFAULT NULL, undone_at timestamptz[] DEFAULT NULL) RETURNS text LANGUAGE sql AS $$
+    SELECT vsm._flow_sums(item, at, NULL, stage, NULL, created_at, NULL, active, wait, bound, wip_until, false, exact, undone, undone_at) $$;
 SELECT sums();
-SELECT sums(active => NULL);
-SELECT sums(wait => NULL);
-SELECT sums(id => NULL);
+SELECT sums(item => NULL);
+SELECT sums(at => NULL);
+SELECT sums(at => 'infinity');
 SELECT sums(stage => NULL);
-SELECT sums(created_at => NULL);
-SELECT sums(entered_at => NULL);
-SELECT sums(reopened => NULL);
-SELECT sums(backward => NULL);
-SELECT sums(since => NULL);
+SELECT sums(created_at => 'infinity');
+SELECT sums(active => NULL, wait => NULL);
 SELECT sums(bound => NULL);
+SELECT sums(bound => 'infinity');
+SELECT sums(wip_until => 'infinity');
 SELECT sums(exact => NULL);
 SELECT sums(active => '178000000 years');
-SELECT sums(bound => 'infinity', completed_at => 'infinity');
+-- a completion that was undone does not count; arrays that do not fit are refused, nulls in them ignored
+SELECT sums(undone => '{2,1}', undone_at => '{2024-01-03, 2024-01-03}');
+SELECT sums(undone => '{1}', undone_at => '{2024-01-04}');
+SELECT sums(undone => '{1,NULL}', undone_at => '{NULL,2024-01-03}');
+SELECT sums(undone => '{{1},{2}}', undone_at => '{2024-01-03}');
 SELECT vsm._elapsed_us('4713-01-01 BC', '294276-12-31');
 SELECT vsm._elapsed_us('-infinity', '2024-01-01');
 SELECT vsm._interval_us('178000000 years');

@@ -114,7 +114,7 @@ DELETE FROM vsm.stages;
 SELECT vsm_api.health();
 ROLLBACK;
 ALTER TABLE vsm.work_items ENABLE TRIGGER zz_vsm_move, ENABLE ALWAYS TRIGGER vsm_record_insert, ENABLE ALWAYS TRIGGER vsm_record_move,
-    ENABLE ALWAYS TRIGGER vsm_record_delete, ENABLE ALWAYS TRIGGER vsm_record_truncate;
+    ENABLE ALWAYS TRIGGER vsm_record_delete, ENABLE TRIGGER vsm_record_deletes, ENABLE ALWAYS TRIGGER vsm_record_truncate;
 ALTER TABLE vsm.value_streams ENABLE TRIGGER ALL;
 ALTER TABLE vsm.stages ENABLE TRIGGER ALL;
 SELECT vsm_api.health() ->> 'database_connected' AS connected;

@@ -28,7 +28,8 @@ SELECT count(*) FROM (SELECT vsm.create_work_item('item ' || n, stream => 'team'
 SELECT count(*) FROM (SELECT vsm.transition(n, 'Active', '2024-01-02') FROM generate_series(1, 2) n) t;
 SELECT count(*) FROM (SELECT vsm.transition(n, 'Review', '2024-01-03') FROM generate_series(1, 2) n) t;
 SELECT count(*) FROM vsm.transition(1, 'Closed', '2024-01-05');
-SELECT md5(json_agg(t ORDER BY id)::text) AS ledger FROM vsm.stage_transitions t WHERE work_item_id < 3 \gset
+\set computed '{undoes,furthest_before,started_change,item_created_at,item_started_at,active_time,wait_time}'
+SELECT md5(json_agg(to_jsonb(t) - :'computed'::text[] ORDER BY id)::text) AS ledger FROM vsm.stage_transitions t WHERE work_item_id < 3 \gset
 CREATE VIEW items AS
     SELECT w.title, s.name AS stage, w.started_at::date, w.completed_at::date, w.active_time, w.wait_time
     FROM vsm.work_items w JOIN vsm.stages s ON s.id = w.stage_id;
@@ -73,7 +74,7 @@ SELECT name FROM vsm.define_stream('team', '[{"name": "New", "category": "wait"}
 SELECT * FROM items ORDER BY title COLLATE "C";
 
 -- The ledger is as it was.
-SELECT md5(json_agg(t ORDER BY id)::text) = :'ledger' AS same FROM vsm.stage_transitions t WHERE work_item_id < 3;
+SELECT md5(json_agg(to_jsonb(t) - :'computed'::text[] ORDER BY id)::text) = :'ledger' AS same FROM vsm.stage_transitions t WHERE work_item_id < 3;
 
 -- A stream of all stages reversed and renamed by hand at once.
 SELECT name FROM vsm.define_stream('rev', '[{"name": "a", "category": "done"}, {"name": "b"}, {"name": "c"}]');

@@ -94,7 +94,7 @@ BEGIN
     END LOOP;
 END $$;
 SELECT * FROM totals();
-SELECT count(*) < 600 AS summed_up FROM vsm._totals_kept;
+SELECT why, count(*) FROM vsm.superseded_transitions GROUP BY 1;
 -- Types that are renamed or deleted: items stay counted by the type they were created with.
 UPDATE vsm.work_item_types SET name = 'defect' WHERE name = 'bug';
 SELECT * FROM totals();
@@ -138,16 +138,16 @@ DELETE FROM vsm.stage_transitions WHERE work_item_id = item('d');
 RESET vsm.recording;
 SELECT * FROM totals();
 SET vsm.recording = off;
-INSERT INTO vsm.stage_transitions (work_item_id, to_stage_id, "timestamp", recorded_at, actor, type) VALUES (item('d'), stage('Open'), '2024-01-01', now(), 'me', 'task');
+INSERT INTO vsm.stage_transitions (stream_id, work_item_id, to_stage_id, "timestamp", recorded_at, actor, type) VALUES (1, item('d'), stage('Open'), '2024-01-01', now(), 'me', 'task');
 RESET vsm.recording;
 SELECT * FROM totals();
 SET session_replication_role = replica;
-INSERT INTO vsm.stage_transitions (work_item_id, from_stage_id, to_stage_id, "timestamp", recorded_at, time_in_stage, actor) VALUES (item('d'), stage('Open'), stage('Work'), '2024-01-03', now(), '2 days', 'me');
+INSERT INTO vsm.stage_transitions (stream_id, work_item_id, from_stage_id, to_stage_id, "timestamp", recorded_at, time_in_stage, actor) VALUES (1, item('d'), stage('Open'), stage('Work'), '2024-01-03', now(), '2 days', 'me');
 RESET session_replication_role;
 SELECT * FROM totals();
 -- The ledger written anew, also by a transaction that looks at the totals, which have to be counted just then.
 SET vsm.recording = off;
-INSERT INTO vsm.stage_transitions (work_item_id, from_stage_id, to_stage_id, "timestamp", recorded_at, time_in_stage, actor) VALUES (item('d'), stage('Work'), stage('Open'), '2024-01-04', now(), '1 day', 'me');
+INSERT INTO vsm.stage_transitions (stream_id, work_item_id, from_stage_id, to_stage_id, "timestamp", recorded_at, time_in_stage, actor) VALUES (1, item('d'), stage('Work'), stage('Open'), '2024-01-04', now(), '1 day', 'me');
 RESET vsm.recording;
 BEGIN;
 ALTER TABLE vsm.stage_transitions SET UNLOGGED;

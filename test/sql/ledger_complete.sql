@@ -13,7 +13,8 @@ CREATE FUNCTION told() RETURNS TABLE (items bigint, moves bigint, stages text, w
            concat_ws(', ',
                (SELECT 'state of ' || string_agg(w.title, ' ' ORDER BY w.id)
                 FROM vsm.work_items w
-                WHERE (w.stage_id, w.created_at, w.stage_entered_at, w.started_at, w.completed_at, w.active_time, w.wait_time, w.reopened, w.backward_moves)
+                WHERE (w.stage_id, w.created_at, w.stage_entered_at, w.started_at, w.completed_at, w.active_time, w.wait_time, w.reopened, w.backward_moves,
+                       w.discarded_at, w.discarded, w.furthest_stage_id)
                       IS DISTINCT FROM (SELECT vsm._replay(t.to_stage_id, t."timestamp", t.id) FROM vsm.stage_transitions t WHERE t.work_item_id = w.id)),
                (SELECT 'rows out of order of ' || string_agg(DISTINCT o.work_item_id::text, ' ')
                 FROM (SELECT t.*, lag(t.to_stage_id) OVER w AS before, lag(t."timestamp") OVER w AS at FROM vsm.stage_transitions t
@@ -282,8 +283,8 @@ DROP TRIGGER zzz_later ON vsm.work_items;
 -- The trigger that decides is disabled.
 ALTER TABLE vsm.work_items DISABLE TRIGGER zz_vsm_move;
 UPDATE vsm.work_items SET stage_id = stage('Test');
-INSERT INTO vsm.work_items (title, created_at, updated_at, stage_id, stage_entered_at, active_time, wait_time, reopened, backward_moves)
-VALUES ('x', now(), now(), stage('Work'), now(), '0', '0', 0, 0);
+INSERT INTO vsm.work_items (title, created_at, updated_at, stage_id, stage_entered_at, active_time, wait_time, reopened, backward_moves, discarded)
+VALUES ('x', now(), now(), stage('Work'), now(), '0', '0', 0, 0, 0);
 UPDATE vsm.work_items SET completed_at = now();
 UPDATE vsm.work_items SET title = title || '!';
 DELETE FROM vsm.work_items WHERE title = 'a!';

@@ -9,32 +9,32 @@ SELECT name FROM vsm.define_stream('default');
 -- A restore: the settings with which pg_dump begins a script.
 SET check_function_bodies = off;
 SELECT pg_catalog.set_config('search_path', '', false);
-COPY vsm.work_items (id, stream, external_id, title, type, created_at, updated_at, stage_id, stage_entered_at, started_at, completed_at, active_time, wait_time, reopened, backward_moves) FROM stdin;
-11	default	A	copied	bug	2024-01-01 00:00+00	2024-01-09 00:00+00	4	2024-01-05 00:00+00	2024-01-02 00:00+00	\N	2 days	1 day	1	2
+COPY vsm.work_items (id, stream, external_id, title, type, created_at, updated_at, stage_id, stage_entered_at, started_at, completed_at, active_time, wait_time, reopened, backward_moves, discarded, furthest_stage_id) FROM stdin;
+11	default	A	copied	bug	2024-01-01 00:00+00	2024-01-09 00:00+00	4	2024-01-05 00:00+00	2024-01-02 00:00+00	\N	2 days	1 day	1	2	0	6
 \.
 INSERT INTO vsm.work_items VALUES
-    (12, 'default', NULL, 'inserted', 'task', '2024-01-01', '2024-01-09', 6, '2024-01-05', '2024-01-02', '2024-01-05', '3 days', '0', 0, 0);
+    (12, 'default', NULL, 'inserted', 'task', '2024-01-01', '2024-01-09', 6, '2024-01-05', '2024-01-02', '2024-01-05', '3 days', '0', 0, 0, NULL, 0, 6);
 SELECT id, title, type, created_at, updated_at, stage_id, stage_entered_at, started_at, completed_at, active_time, wait_time, reopened, backward_moves
 FROM vsm.work_items ORDER BY id;
 SELECT count(*) FROM vsm.stage_transitions;
 
 -- The ledger of a restore comes by itself.
-COPY vsm.stage_transitions (work_item_id, id, from_stage_id, to_stage_id, "timestamp", recorded_at, time_in_stage, reason, actor) FROM stdin;
-11	101	\N	1	2024-01-01 00:00+00	2024-01-01 00:00+00	\N	\N	ann
-11	102	1	4	2024-01-02 00:00+00	2024-01-02 00:00+00	1 day	why	ann
+COPY vsm.stage_transitions (work_item_id, id, from_stage_id, to_stage_id, "timestamp", recorded_at, time_in_stage, reason, actor, stream_id) FROM stdin;
+11	101	\N	1	2024-01-01 00:00+00	2024-01-01 00:00+00	\N	\N	ann	1
+11	102	1	4	2024-01-02 00:00+00	2024-01-02 00:00+00	1 day	why	ann	1
 \.
 RESET check_function_bodies;
 RESET search_path;
 SELECT from_stage, to_stage, "timestamp", time_in_stage, reason, actor FROM vsm.history(11);
 
 -- Else not from the owner either: a copied item would have no history.
-INSERT INTO vsm.work_items (title, created_at, updated_at, stage_id, stage_entered_at, started_at, active_time, wait_time, reopened, backward_moves)
-SELECT title, created_at, updated_at, stage_id, stage_entered_at, started_at, active_time, wait_time, reopened, backward_moves FROM vsm.work_items WHERE id = 11;
+INSERT INTO vsm.work_items (title, created_at, updated_at, stage_id, stage_entered_at, started_at, active_time, wait_time, reopened, backward_moves, discarded)
+SELECT title, created_at, updated_at, stage_id, stage_entered_at, started_at, active_time, wait_time, reopened, backward_moves, discarded FROM vsm.work_items WHERE id = 11;
 \echo :LAST_ERROR_SQLSTATE
 INSERT INTO vsm.work_items SELECT id + 1000, stream, NULL, title, type, created_at, updated_at, stage_id, stage_entered_at, started_at, completed_at,
     active_time, wait_time, reopened, backward_moves FROM vsm.work_items;
 COPY vsm.work_items FROM stdin;
-21	default	\N	copied	bug	2024-01-01 00:00+00	2024-01-09 00:00+00	4	2024-01-05 00:00+00	2024-01-02 00:00+00	\N	2 days	1 day	1	2
+21	default	\N	copied	bug	2024-01-01 00:00+00	2024-01-09 00:00+00	4	2024-01-05 00:00+00	2024-01-02 00:00+00	\N	2 days	1 day	1	2	\N	0	6	{}
 \.
 -- Neither of the two settings alone will do.
 SET check_function_bodies = off;
@@ -54,17 +54,17 @@ ROLLBACK;
 
 -- A live row next to them in the same statement is placed and recorded.
 SET vsm.recording = off;
-INSERT INTO vsm.work_items (id, title, created_at, updated_at, stage_id, stage_entered_at, active_time, wait_time, reopened, backward_moves)
-VALUES (13, 'filled', '2024-01-01', '2024-01-01', 2, '2024-01-01', '0', '0', 0, 0),
-       (14, 'live', '2024-01-01', NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO vsm.work_items (id, title, created_at, updated_at, stage_id, stage_entered_at, active_time, wait_time, reopened, backward_moves, discarded)
+VALUES (13, 'filled', '2024-01-01', '2024-01-01', 2, '2024-01-01', '0', '0', 0, 0, 0),
+       (14, 'live', '2024-01-01', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 SELECT w.id, w.stage_id, t.to_stage_id AS recorded FROM vsm.work_items w LEFT JOIN vsm.stage_transitions t ON t.work_item_id = w.id
 WHERE w.id IN (13, 14) ORDER BY w.id;
 
 -- Also after a live row of that id was about to be inserted and was not.
 BEGIN;
 INSERT INTO vsm.work_items (id, title, external_id) VALUES (17, 'never stored', 'A') ON CONFLICT DO NOTHING;
-INSERT INTO vsm.work_items (id, title, created_at, updated_at, stage_id, stage_entered_at, active_time, wait_time, reopened, backward_moves)
-VALUES (17, 'filled', '2024-01-01', '2024-01-01', 2, '2024-01-01', '0', '0', 0, 0);
+INSERT INTO vsm.work_items (id, title, created_at, updated_at, stage_id, stage_entered_at, active_time, wait_time, reopened, backward_moves, discarded)
+VALUES (17, 'filled', '2024-01-01', '2024-01-01', 2, '2024-01-01', '0', '0', 0, 0, 0);
 SELECT count(*) AS recorded FROM vsm.stage_transitions WHERE work_item_id = 17;
 ROLLBACK;
 -- Such an item has no history, and vsm.data_quality() says so.
@@ -72,7 +72,7 @@ SELECT finding, items FROM vsm.data_quality() WHERE items <> 0 ORDER BY finding 
 
 -- The title is checked as always; stage and type are not, as a restore may bring the definitions later.
 INSERT INTO vsm.work_items VALUES
-    (15, 'default', NULL, '', 'task', '2024-01-01', '2024-01-09', 6, '2024-01-05', '2024-01-02', '2024-01-05', '3 days', '0', 0, 0);
+    (15, 'default', NULL, '', 'task', '2024-01-01', '2024-01-09', 6, '2024-01-05', '2024-01-02', '2024-01-05', '3 days', '0', 0, 0, NULL, 0, 6);
 RESET vsm.recording;
 
 -- From there on they move like others.
@@ -93,18 +93,18 @@ CREATE ROLE regress_vsm_writer;
 SELECT vsm.grant_access('regress_vsm_writer', 'writer');
 SET ROLE regress_vsm_writer;
 INSERT INTO vsm.work_items VALUES
-    (16, 'default', NULL, 'forged', 'task', '2024-01-01', '2024-01-09', 6, '2024-01-05', '2024-01-02', '2024-01-05', '3 days', '0', 0, 0);
+    (16, 'default', NULL, 'forged', 'task', '2024-01-01', '2024-01-09', 6, '2024-01-05', '2024-01-02', '2024-01-05', '3 days', '0', 0, 0, NULL, 0, 6);
 \echo :LAST_ERROR_SQLSTATE
 -- not by what a restore sets, nor by turning off the recording
 SET check_function_bodies = off;
 SET search_path = '';
 INSERT INTO vsm.work_items VALUES
-    (16, 'default', NULL, 'forged', 'task', '2024-01-01', '2024-01-09', 6, '2024-01-05', '2024-01-02', '2024-01-05', '3 days', '0', 0, 0);
+    (16, 'default', NULL, 'forged', 'task', '2024-01-01', '2024-01-09', 6, '2024-01-05', '2024-01-02', '2024-01-05', '3 days', '0', 0, 0, NULL, 0, 6);
 RESET search_path;
 RESET check_function_bodies;
 SET vsm.recording = off;
 INSERT INTO vsm.work_items VALUES
-    (16, 'default', NULL, 'forged', 'task', '2024-01-01', '2024-01-09', 6, '2024-01-05', '2024-01-02', '2024-01-05', '3 days', '0', 0, 0);
+    (16, 'default', NULL, 'forged', 'task', '2024-01-01', '2024-01-09', 6, '2024-01-05', '2024-01-02', '2024-01-05', '3 days', '0', 0, 0, NULL, 0, 6);
 RESET vsm.recording;
 RESET ROLE;
 SELECT array_agg(id ORDER BY id) FROM vsm.work_items;

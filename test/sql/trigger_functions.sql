@@ -79,7 +79,7 @@ CREATE TABLE strange.streams (id bigint, name text);
 INSERT INTO strange.streams VALUES (1, 'default');
 CREATE TRIGGER gone AFTER DELETE ON strange.streams REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION vsm._value_streams_gone();
 DELETE FROM strange.streams;
-CREATE TRIGGER totals AFTER DELETE ON strange.streams REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION vsm._totals_keep();
+CREATE TRIGGER totals AFTER DELETE ON strange.streams REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION vsm._ledger_superseded();
 DROP TRIGGER gone ON strange.streams;
 DELETE FROM strange.streams;
 -- Partitions, temporary tables and views are other tables too.
@@ -96,7 +96,7 @@ CREATE TRIGGER written INSTEAD OF INSERT OR DELETE ON strange.shown FOR EACH ROW
 INSERT INTO strange.shown (title) VALUES ('x');
 DELETE FROM strange.shown;
 RESET ROLE;
-SELECT (SELECT count(*) FROM vsm.stages) AS stages, (SELECT count(*) FROM vsm._totals_kept) AS kept, (SELECT count(*) FROM vsm.work_items) AS items,
+SELECT (SELECT count(*) FROM vsm.stages) AS stages, (SELECT count(*) FROM vsm.superseded_transitions) AS kept, (SELECT count(*) FROM vsm.work_items) AS items,
        (SELECT count(*) FROM vsm.stage_transitions) AS moves;
 
 -- On their own table, at another time: an error as well.  A second trigger that records does not record twice.
