@@ -62,8 +62,10 @@ BEGIN
               WHERE u.stream_id = of_stream_id AND u.why = 'gone' AND u.recorded_at <= _events_span.known_at
                 AND u.superseded_at > _events_span.known_at) k;
     END IF;
-    first := greatest(first, '1970-01-01 00:00:00+00');
-    last := greatest(last, '1970-01-01 00:00:00+00');
+    IF first IS NOT NULL THEN
+        first := greatest(first, '1970-01-01 00:00:00+00');
+        last := greatest(last, '1970-01-01 00:00:00+00');
+    END IF;
 END $$;
 COMMENT ON FUNCTION vsm._events_span(bigint, timestamptz) IS 'First and last event of a stream; null without events.';
 

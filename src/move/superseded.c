@@ -134,29 +134,40 @@ vsm_note_deleted_item(const ItemRow *item, int64 decided_by)
 	ndeleted++;
 }
 
-/* Delete the ledger rows of the items that were noted. */
+/*
+ * vsm_forget_deleted_items
+ *		Delete the ledger rows of the items that this subtransaction has noted.
+ *
+ * Those of an outer one stay noted, since this one may be rolled back.
+ */
 void
 vsm_forget_deleted_items(Relation items)
 {
 	static SPIPlanPtr plan = NULL;
+	SubTransactionId mine = GetCurrentSubTransactionId();
+	int			first = ndeleted;
+	int			count;
 	Datum		values[2];
 	Datum	   *ids;
 	Datum	   *bounds;
 
-	if (ndeleted == 0)
+	while (first > 0 && deleted[first - 1].subid >= mine)
+		first--;
+	count = ndeleted - first;
+	if (count == 0)
 		return;
-	ids = palloc(sizeof(Datum) * ndeleted);
-	bounds = palloc(sizeof(Datum) * ndeleted);
-	for (int i = 0; i < ndeleted; i++)
+	ids = palloc(sizeof(Datum) * count);
+	bounds = palloc(sizeof(Datum) * count);
+	for (int i = 0; i < count; i++)
 	{
-		int64		decided_by = deleted[i].decided_by;
+		int64		decided_by = deleted[first + i].decided_by;
 		bool		reused = decided_by != 0 && vsm_decided_insert_since(decided_by);
 
-		ids[i] = Int64GetDatum(deleted[i].id);
+		ids[i] = Int64GetDatum(deleted[first + i].id);
 		bounds[i] = Int64GetDatum(reused ? decided_by : ALL_ROWS);
 	}
-	values[0] = array_of(ids, NULL, ndeleted, INT8OID);
-	values[1] = array_of(bounds, NULL, ndeleted, INT8OID);
+	values[0] = array_of(ids, NULL, count, INT8OID);
+	values[1] = array_of(bounds, NULL, count, INT8OID);
 	vsm_run_unrecorded(&plan,
 					   "WITH d AS MATERIALIZED (SELECT d.id, CASE WHEN d.bound = 9223372036854775807"
 					   " OR EXISTS (SELECT FROM vsm.work_items w WHERE w.id = d.id) THEN d.bound ELSE 9223372036854775807 END AS bound"
@@ -164,7 +175,7 @@ vsm_forget_deleted_items(Relation items)
 					   " merged AS (DELETE FROM vsm._merged_events e USING d WHERE e.work_item_id = d.id AND e.id < d.bound)"
 					   " DELETE FROM vsm.stage_transitions t USING d WHERE t.work_item_id = d.id AND t.id < d.bound",
 					   items, 2, (Oid[]){INT8ARRAYOID, INT8ARRAYOID}, values);
-	ndeleted = 0;
+	ndeleted = first;
 }
 
 /* An item had another type until now: before is its row as it was. */
@@ -279,7 +290,9 @@ plan_to_keep(bool changed)
 								" SELECT g.stream_id, g.work_item_id, coalesce(d.external_id, w.external_id), coalesce(d.type, w.type),"
 								" g.id, g.from_stage_id, g.to_stage_id, g.\"timestamp\", g.recorded_at, g.time_in_stage, g.reason, g.actor,"
 								" g.type, g.cycle_time, g.lead_time, $4, $5, '%s'"
-								" FROM gone g LEFT JOIN ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) d (id, type, external_id) ON d.id = g.work_item_id"
+								" FROM gone g LEFT JOIN (SELECT n.id, max(n.type) AS type, max(n.external_id) AS external_id"
+								" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) n (id, type, external_id)"
+								" GROUP BY n.id) d ON d.id = g.work_item_id"
 								" LEFT JOIN vsm.work_items w ON w.id = g.work_item_id%s%s",
 								changed ? "repaired" : "gone", joined, filter),
 					   5, (Oid[]){INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, TEXTOID});

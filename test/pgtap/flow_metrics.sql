@@ -44,9 +44,18 @@ SELECT vsm.import_events('events', 'port');
 SELECT cmp_ok(vsm.refresh_flow_metrics('port'), '>', 190::bigint, 'the first refresh writes the whole history');
 SELECT is_empty('SELECT * FROM pg_temp.wrong()', 'days, weeks and months are what vsm.metrics() says');
 SELECT results_eq($$SELECT period_type, sum(throughput) FROM vsm.flow_metrics GROUP BY 1 ORDER BY 1$$,
-    $$SELECT p, (SELECT count(*)::numeric FROM vsm.work_items WHERE completed_at IS NOT NULL) FROM unnest('{day,month,week}'::text[]) p$$,
-    'each item counts once by days, by weeks and by months');
-SELECT is(vsm.num_vals(vsm.rollup(sketch)), (SELECT count(*) FROM vsm.work_items WHERE completed_at IS NOT NULL AND started_at IS NOT NULL),
+    $$SELECT p, (SELECT count(*)::numeric FROM vsm.stage_transitions t
+                 WHERE t.lead_time IS NOT NULL
+                   AND NOT EXISTS (SELECT FROM vsm.stage_transitions u
+                                   WHERE u.work_item_id = t.work_item_id AND u.undoes = t."timestamp"
+                                     AND date_trunc(p, u."timestamp" AT TIME ZONE 'Europe/Berlin')
+                                         = date_trunc(p, t."timestamp" AT TIME ZONE 'Europe/Berlin')))
+      FROM unnest('{day,month,week}'::text[]) p$$,
+    'a completion counts unless its period has ended it');
+SELECT is(vsm.num_vals(vsm.rollup(sketch)),
+    (SELECT sum(m.cycle_time_n)::bigint FROM vsm.flow_metrics d,
+     vsm.metrics('port', d.date::timestamp AT TIME ZONE 'Europe/Berlin', (d.date + 1)::timestamp AT TIME ZONE 'Europe/Berlin') m
+     WHERE d.period_type = 'day'),
     'the days'' sketches roll up to all cycle times') FROM vsm.flow_metrics WHERE period_type = 'day';
 SELECT ok(max(date) >= (clock_timestamp() AT TIME ZONE 'Europe/Berlin')::date - 1, 'the last day is today')
 FROM vsm.flow_metrics WHERE period_type = 'day';

@@ -93,7 +93,7 @@ SELECT is_empty($$
 -- ---- Who may give access ----
 
 SELECT is(pg_temp.try('vsm_t_plain', $$SELECT vsm.grant_access('vsm_t_plain', 'admin')$$),
-          '42501 | permission denied to grant access | Granting access needs the rights of the owner of vsm''s tables. | Ask the owner, who created the extension.',
+          '42501 | permission denied to grant access | The rights of the owner of vsm''s tables are needed. | Ask the owner, who created the extension.',
           'a plain role cannot give itself access');
 SELECT is(pg_temp.try(current_user, $$SELECT vsm.grant_access('vsm_t_plain', 'king')$$),
           'PT422 | access level "king" is not known | A level is a set of rights on the extension''s objects. | Give reader, writer or admin.', 'an unknown level is refused');

@@ -47,5 +47,9 @@ SELECT * FROM vsm.occupancy('flow', '2024-01-01', '2024-01-13', '-1 day');
 SELECT * FROM vsm.occupancy('flow', '2024-01-01', '2024-01-13', NULL);
 SELECT * FROM vsm.cumulative_flow('flow', '2024-01-01', '2024-01-13', '1 second');
 SELECT * FROM vsm.wip_at('flow', NULL);
--- An unknown type has no items.
+-- A filter that names what does not exist.
 SELECT throughput, arrivals, round(wip, 6) AS wip FROM vsm.metrics('flow', '2024-01-01', '2024-01-13', 'nonsense');
+SELECT count(*) FROM vsm.completions('flow', '2024-01-01', '2024-01-13', 'nonsense');
+SELECT vsm.wip_at('flow', '2024-01-13', attributes => '{"team": "red"}');
+SELECT vsm.work_item_age('flow', attributes => '["team"]');
+SELECT count(*) FROM vsm.throughput('flow', '2024-01-01', '2024-01-13', attributes => '{}');

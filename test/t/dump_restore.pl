@@ -35,7 +35,7 @@ for my $owner ($superuser, 'VSM Owner')
 	live_in($source);
 	my $before = picture($source);
 	like($before, qr/^stages .*Refinement.*Overtime/m, "$who: the source has what the copy must have");
-	like($before, qr/^$_ ./m, "$who: $_ has rows") for qw(value_streams work_item_types work_items stage_transitions _merged_events import_refusals _totals_kept);
+	like($before, qr/^$_ ./m, "$who: $_ has rows") for qw(value_streams work_item_types work_items stage_transitions _merged_events import_refusals superseded_transitions);
 
 	my %ways = (
 		plain => [ [ '--format=plain' ], [ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f' ] ],

@@ -528,7 +528,7 @@ my $careless = q{
 my %careless = (
 	remover => q{CREATE TRIGGER a_remove AFTER INSERT ON vsm.work_items FOR EACH ROW WHEN (new.title = 'gone') EXECUTE FUNCTION own.remove()},
 	trigger => join('', map { "CREATE TRIGGER look BEFORE INSERT OR UPDATE OR DELETE ON vsm.$_ FOR EACH ROW EXECUTE FUNCTION own.look();" }
-		qw(work_items stage_transitions stages value_streams work_item_types _merged_events import_refusals flow_metrics _totals_kept)),
+		qw(work_items stage_transitions stages value_streams work_item_types _merged_events import_refusals flow_metrics superseded_transitions _retypes _former_types)),
 	index => 'CREATE INDEX ON vsm.stage_transitions (own.longer(reason)); CREATE INDEX ON vsm.stage_transitions (id) WHERE own.longer(actor) > 0;
 		CREATE INDEX ON vsm.work_items (own.longer(title)); CREATE INDEX ON vsm.stages (own.longer(name))',
 	check => 'ALTER TABLE vsm.stage_transitions ADD CHECK (own.longer(actor) > 0); ALTER TABLE vsm.work_items ADD CHECK (own.longer(title) > 0);
