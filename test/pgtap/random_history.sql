@@ -76,7 +76,8 @@ BEGIN
     FROM vsm.stages s WHERE s.stream = of_stream AND s.retired_at IS NULL
     ORDER BY CASE WHEN dice < 0.55 THEN (s."order" <= item."order")::int			-- the next one
                   WHEN dice < 0.70 THEN (s."order" >= item."order")::int			-- the one before
-                  WHEN dice < 0.85 THEN (s.category <> 'done')::int END,
+                  WHEN dice < 0.82 THEN (s.category <> 'done')::int
+                  WHEN dice < 0.85 THEN (s.category <> 'discarded')::int END,
              CASE WHEN dice < 0.70 THEN abs(s."order" - item."order") END,
              md5(s.id::text || dice)
     LIMIT 1;
@@ -175,18 +176,19 @@ CREATE FUNCTION oracle.us(duration interval) RETURNS bigint LANGUAGE sql IMMUTAB
 -- Every visit of every item; n counts the item's moves from 1.
 CREATE TABLE oracle.visits (
     item bigint, n bigint, stream text, type text, id bigint, stage_id bigint, stage text, "order" integer, category text,
-    done boolean, started boolean, entered timestamptz, "left" timestamptz, from_id bigint, from_order integer, from_done boolean,
+    done boolean, open boolean, started boolean, entered timestamptz, "left" timestamptz, from_id bigint, from_order integer, from_category text, from_done boolean,
     PRIMARY KEY (item, n));
 
 CREATE FUNCTION oracle.look() RETURNS void LANGUAGE sql AS $$
     TRUNCATE oracle.visits;
     INSERT INTO oracle.visits
-    SELECT t.work_item_id, row_number() OVER moves, w.stream, w.type, t.id, s.id, s.name, s."order", s.category, s.category = 'done',
-           s.category <> 'done' AND s."order" >= coalesce(
+    SELECT t.work_item_id, row_number() OVER moves, w.stream, w.type, t.id, s.id, s.name, s."order", s.category, s.category = 'done', s.category IN ('wait', 'active'),
+           s.category IN ('wait', 'active') AND s."order" >= coalesce(
                (SELECT c."order" FROM vsm.value_streams v JOIN vsm.stages c ON c.stream = v.name AND c.name = v.commitment_stage
                 WHERE v.name = s.stream),
                (SELECT min(c."order") FROM vsm.stages c WHERE c.stream = s.stream AND c.category = 'active')),
-           t."timestamp", lead(t."timestamp") OVER moves, lag(s.id) OVER moves, lag(s."order") OVER moves, lag(s.category = 'done') OVER moves
+           t."timestamp", lead(t."timestamp") OVER moves, lag(s.id) OVER moves, lag(s."order") OVER moves, lag(s.category) OVER moves,
+           lag(s.category = 'done') OVER moves
     FROM vsm.stage_transitions t
     JOIN vsm.work_items w ON w.id = t.work_item_id
     JOIN vsm.stages s ON s.id = t.to_stage_id
@@ -202,25 +204,30 @@ SELECT i.*,
         WHERE v.item = i.item AND v.n >= i.started_n AND v.category = 'wait') AS wait_us
 FROM (SELECT v.item, v.stream, v.type, min(v.entered) AS created_at, max(v.entered) AS entered_at, max(v.n) AS last_n,
              (array_agg(v.stage_id ORDER BY v.n DESC))[1] AS stage_id,
-             (array_agg(v.started ORDER BY v.n DESC))[1] AS started_now,
+             (array_agg(v.open ORDER BY v.n DESC))[1] AS open_now,
              min(v.n) FILTER (WHERE v.started) AS started_n,
              min(v.entered) FILTER (WHERE v.started) AS started_at,
              CASE WHEN (array_agg(v.done ORDER BY v.n DESC))[1]
                   THEN max(v.entered) FILTER (WHERE v.done AND v.from_done IS NOT TRUE) END AS completed_at,
+             CASE WHEN (array_agg(v.category ORDER BY v.n DESC))[1] = 'discarded'
+                  THEN max(v.entered) FILTER (WHERE v.category = 'discarded' AND v.from_category IS DISTINCT FROM 'discarded') END AS discarded_at,
+             count(*) FILTER (WHERE v.category = 'discarded' AND v.from_category IS DISTINCT FROM 'discarded') AS discarded,
+             (array_agg(v.stage_id ORDER BY v."order" DESC) FILTER (WHERE v.category <> 'discarded'))[1] AS furthest_stage_id,
              count(*) FILTER (WHERE v.from_done AND NOT v.done) AS reopened,
              count(*) FILTER (WHERE v."order" < v.from_order) AS backward_moves
       FROM oracle.visits v GROUP BY v.item, v.stream, v.type) i;
 
--- Completions by a reopen rule: at which move the item was finished, started and created, then the times between.
-CREATE FUNCTION oracle.completions(of_stream text, rule text)
+-- Completions by a reopen rule, as seen at an instant by the moves before it: at which move the item was finished, started
+-- and created, then the times between.
+CREATE FUNCTION oracle.completions(of_stream text, rule text, until timestamptz)
     RETURNS TABLE (item bigint, type text, created_at timestamptz, started_at timestamptz, completed_at timestamptz,
                    cycle_us bigint, active_us bigint, wait_us bigint) LANGUAGE sql AS $$
     WITH finishes AS (
         SELECT v.item, v.type, v.n, v.entered,
                coalesce(lag(v.n) OVER (PARTITION BY v.item ORDER BY v.n), 0) AS previous_n,
                v.n = max(v.n) OVER (PARTITION BY v.item)
-               AND NOT EXISTS (SELECT FROM oracle.visits o WHERE o.item = v.item AND o.n > v.n AND NOT o.done) AS final
-        FROM oracle.visits v WHERE v.stream = of_stream AND v.done AND v.from_done IS NOT TRUE),
+               AND NOT EXISTS (SELECT FROM oracle.visits o WHERE o.item = v.item AND o.n > v.n AND NOT o.done AND o.entered < until) AS final
+        FROM oracle.visits v WHERE v.stream = of_stream AND v.done AND v.from_done IS NOT TRUE AND v.entered < until),
     bounds AS (
         SELECT f.*,
                CASE WHEN rule <> 'episodes' OR f.previous_n = 0 THEN 1
@@ -234,7 +241,8 @@ CREATE FUNCTION oracle.completions(of_stream text, rule text)
                END AS started_n
         FROM finishes f WHERE rule = 'episodes' OR f.final)
     SELECT b.item, b.type, c.entered, s.entered, b.entered,
-           CASE WHEN rule = 'sum_active' THEN oracle.us(b.entered - s.entered) - t.done_us ELSE oracle.us(b.entered - s.entered) END,
+           CASE WHEN s.entered IS NOT NULL AND rule = 'sum_started' THEN t.started_us
+                WHEN rule = 'sum_active' THEN oracle.us(b.entered - s.entered) - t.closed_us ELSE oracle.us(b.entered - s.entered) END,
            t.active_us, t.wait_us
     FROM bounds b
     JOIN oracle.visits c ON c.item = b.item AND c.n = b.created_n
@@ -242,7 +250,8 @@ CREATE FUNCTION oracle.completions(of_stream text, rule text)
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(oracle.us(v."left" - v.entered)) FILTER (WHERE v.category = 'active'), 0)::bigint AS active_us,
                coalesce(sum(oracle.us(v."left" - v.entered)) FILTER (WHERE v.category = 'wait'), 0)::bigint AS wait_us,
-               coalesce(sum(oracle.us(v."left" - v.entered)) FILTER (WHERE v.done), 0)::bigint AS done_us
+               coalesce(sum(oracle.us(v."left" - v.entered)) FILTER (WHERE v.started), 0)::bigint AS started_us,
+               coalesce(sum(oracle.us(v."left" - v.entered)) FILTER (WHERE NOT v.open), 0)::bigint AS closed_us
         FROM oracle.visits v WHERE v.item = b.item AND v.n >= b.started_n AND v.n < b.n) t
 $$;
 
@@ -279,13 +288,13 @@ BEGIN
     SELECT array_agg(oracle.us(c.completed_at - c.created_at)), array_agg(c.cycle_us) FILTER (WHERE c.cycle_us IS NOT NULL),
            sum(c.active_us) / nullif(sum(c.active_us + c.wait_us), 0)
     INTO leads, cycles, efficiency
-    FROM oracle.completions(of_stream, rule) c
+    FROM oracle.completions(of_stream, rule, until) c
     WHERE c.completed_at >= since AND c.completed_at < until AND (of_type IS NULL OR c.type = of_type);
     -- visit by visit: the time inside the window
     SELECT coalesce(sum(oracle.us(least(coalesce(v."left", last), last) - greatest(v.entered, first))), 0)
            / nullif(oracle.us(last - first), 0) INTO wip
     FROM oracle.visits v
-    WHERE v.stream = of_stream AND NOT v.done AND (of_type IS NULL OR v.type = of_type)
+    WHERE v.stream = of_stream AND v.open AND (of_type IS NULL OR v.type = of_type)
       AND v.entered < last AND (v."left" IS NULL OR v."left" > first);
     SELECT jsonb_build_object(
         'throughput', coalesce(cardinality(leads), 0), 'wip', round(wip, 9),
@@ -301,11 +310,28 @@ BEGIN
         'backward_moves', (SELECT count(*) FROM oracle.visits v
                            WHERE v.stream = of_stream AND v."order" < v.from_order AND (of_type IS NULL OR v.type = of_type)
                              AND v.entered >= since AND v.entered < until),
+        'departures', (SELECT count(*) FROM oracle.visits v
+                       WHERE v.stream = of_stream AND v.done AND v.from_done IS NOT TRUE AND (of_type IS NULL OR v.type = of_type)
+                         AND v.entered >= since AND v.entered < until),
+        'returns', (SELECT count(*) FROM oracle.visits v
+                    WHERE v.stream = of_stream AND v.from_category IN ('done', 'discarded') AND v.category <> v.from_category
+                      AND (of_type IS NULL OR v.type = of_type) AND v.entered >= since AND v.entered < until),
+        'discarded', (SELECT count(*) FROM oracle.visits v
+                      WHERE v.stream = of_stream AND v.category = 'discarded' AND v.from_category IS DISTINCT FROM 'discarded'
+                        AND (of_type IS NULL OR v.type = of_type) AND v.entered >= since AND v.entered < until),
+        'open', (SELECT jsonb_agg((SELECT count(*) FROM oracle.visits v
+                                   WHERE v.stream = of_stream AND v.open AND (of_type IS NULL OR v.type = of_type)
+                                     AND v.entered < b.bound AND coalesce(v."left" >= b.bound, true)) ORDER BY b.place)
+                 FROM (VALUES (1, since), (2, until)) b (place, bound)),
+        'started', (SELECT jsonb_agg((SELECT count(*) FROM oracle.visits v JOIN oracle.items i ON i.item = v.item
+                                      WHERE v.stream = of_stream AND v.open AND v.n >= i.started_n AND (of_type IS NULL OR v.type = of_type)
+                                        AND v.entered < b.bound AND coalesce(v."left" >= b.bound, true)) ORDER BY b.place)
+                    FROM (VALUES (1, since), (2, until)) b (place, bound)),
         'wip_now', (SELECT count(*) FROM oracle.visits v
-                    WHERE v.stream = of_stream AND v."left" IS NULL AND NOT v.done AND (of_type IS NULL OR v.type = of_type)
+                    WHERE v.stream = of_stream AND v."left" IS NULL AND v.open AND (of_type IS NULL OR v.type = of_type)
                       AND NOT EXISTS (SELECT FROM oracle.visits o WHERE o.item = v.item AND o.n > v.n)),
         'started_wip_now', (SELECT count(*) FROM oracle.items i
-                            WHERE i.stream = of_stream AND i.started_now AND (of_type IS NULL OR i.type = of_type)),
+                            WHERE i.stream = of_stream AND i.open_now AND i.started_n IS NOT NULL AND (of_type IS NULL OR i.type = of_type)),
         'window', ARRAY[first, last]) INTO answer;
     RETURN answer;
 END $$;
@@ -318,6 +344,8 @@ CREATE FUNCTION oracle.told(m vsm.flow_figures) RETURNS jsonb LANGUAGE sql AS $$
         'cycle_time', jsonb_build_object('n', m.cycle_time_n, 'avg', oracle.us(m.cycle_time_avg),
             'p', ARRAY[oracle.us(m.cycle_time_p50), oracle.us(m.cycle_time_p70), oracle.us(m.cycle_time_p85), oracle.us(m.cycle_time_p95)]),
         'flow_efficiency', round(m.flow_efficiency, 9), 'finished_never_started', m.finished_never_started, 'arrivals', m.arrivals,
+        'departures', m.departures, 'returns', m.returns, 'discarded', m.discarded,
+        'open', ARRAY[m.open_at_since, m.open_at_until], 'started', ARRAY[m.started_at_since, m.started_at_until],
         'reopened', m.reopened, 'backward_moves', m.backward_moves, 'wip_now', m.wip_now, 'started_wip_now', m.started_wip_now,
         'window', ARRAY[m.since, m.until])
 $$;
@@ -343,9 +371,11 @@ BEGIN
         SELECT w.id, w.stream, i.*, w.created_at, w.stage_id, w.stage_entered_at, w.started_at, w.completed_at, w.active_time, w.wait_time, w.reopened,
                w.backward_moves
         FROM vsm.work_items w FULL JOIN oracle.items i ON i.item = w.id
-        WHERE (w.stage_id, w.created_at, w.stage_entered_at, w.started_at, w.completed_at, w.reopened::bigint, w.backward_moves::bigint,
+        WHERE (w.stage_id, w.created_at, w.stage_entered_at, w.started_at, w.completed_at, w.reopened::bigint, w.backward_moves::bigint, w.discarded_at,
+               w.discarded::bigint, w.furthest_stage_id,
                oracle.us(w.active_time), oracle.us(w.wait_time))
-              IS DISTINCT FROM (i.stage_id, i.created_at, i.entered_at, i.started_at, i.completed_at, i.reopened, i.backward_moves, i.active_us, i.wait_us)
+              IS DISTINCT FROM (i.stage_id, i.created_at, i.entered_at, i.started_at, i.completed_at, i.reopened, i.backward_moves, i.discarded_at, i.discarded,
+                                i.furthest_stage_id, i.active_us, i.wait_us)
            OR w.updated_at IS NULL
         $$, after || ': the computed columns are what the ledger gives');
     RETURN NEXT is_empty($$
@@ -373,10 +403,12 @@ END $check$;
 ------------------------------------------------------------------------------------------------------------------------
 
 SELECT lives_ok($$
-    SELECT vsm.define_stream('alpha', '[{"name":"Inbox","category":"wait"},{"name":"Ready","category":"wait"},{"name":"Build","wip_limit":6},
-        {"name":"Review","category":"wait"},{"name":"Test"},{"name":"Shipped","category":"done"},{"name":"Archived","category":"done"}]',
+    SELECT vsm.define_stream('alpha', '[{"name":"Inbox","category":"wait"},{"name":"Ready","category":"wait"},{"name":"Build","wip_limit":4},
+        {"name":"Review","category":"wait"},{"name":"Test"},{"name":"Shipped","category":"done"},{"name":"Archived","category":"done"},
+        {"name":"Cancelled","category":"discarded"},{"name":"Duplicate","category":"discarded"}]',
         time_zone => 'Europe/Berlin'),
-    vsm.define_stream('beta', '[{"name":"Todo","category":"wait"},{"name":"Queue","category":"wait"},{"name":"Doing"},{"name":"Done","category":"done"}]',
+    vsm.define_stream('beta', '[{"name":"Todo","category":"wait"},{"name":"Queue","category":"wait"},{"name":"Doing"},{"name":"Dropped","category":"discarded"},
+        {"name":"Done","category":"done"}]',
         time_zone => 'America/New_York', commitment_stage => 'Queue', reopen_rule => 'sum_active')
     $$, 'two streams');
 
@@ -391,7 +423,8 @@ SELECT is((vsm.import_events('oracle.log', 'alpha')).transitions, 0::bigint, 'ag
 -- another stage before the commitment point's, another category, another commitment point, a new name
 SELECT lives_ok($$
     SELECT vsm.define_stream('alpha', '[{"name":"Inbox","category":"wait"},{"name":"Design"},{"name":"Ready","category":"wait"},{"name":"Build"},
-        {"name":"Review","category":"active"},{"name":"Test"},{"name":"Shipped","category":"done"},{"name":"Archived","category":"done"}]',
+        {"name":"Review","category":"active"},{"name":"Test"},{"name":"Shipped","category":"done"},{"name":"Archived","category":"done"},
+        {"name":"Cancelled","category":"discarded"},{"name":"Duplicate","category":"discarded"}]',
         time_zone => 'Europe/Berlin')
     $$, 'stages of alpha change');
 SELECT * FROM oracle.check_tables('changed stages');
@@ -407,7 +440,8 @@ SELECT * FROM oracle.check_tables('more moves, an import');
 -- a stage that history knows is retired, two change places, a done stage is one no more
 SELECT lives_ok($$
     SELECT vsm.define_stream('alpha', '[{"name":"Inbox","category":"wait"},{"name":"Design"},{"name":"Ready","category":"wait"},{"name":"Build"},
-        {"name":"Review","category":"wait"},{"name":"Shipped","category":"done"},{"name":"Archived","category":"done"}]',
+        {"name":"Review","category":"wait"},{"name":"Shipped","category":"done"},{"name":"Archived","category":"done"},
+        {"name":"Cancelled","category":"discarded"},{"name":"Duplicate","category":"discarded"}]',
         time_zone => 'Europe/Berlin')
     $$, 'stage Test is retired');
 SELECT isnt((SELECT retired_at FROM vsm.stages WHERE stream = 'alpha' AND name = 'Test'), NULL, 'as it has a history');
@@ -470,7 +504,7 @@ CREATE FUNCTION oracle.wrong_metrics(of_stream text, rule text)
 $$;
 SELECT is_empty(format('SELECT * FROM oracle.wrong_metrics(%L, %L)', s.stream, r.rule), format('vsm.metrics of %s by %s', s.stream, coalesce(r.rule, 'its own rule')))
 FROM (VALUES ('alpha'), ('beta')) s (stream)
-CROSS JOIN (VALUES ('span_first_last'), ('span_last'), ('sum_active'), ('episodes'), (NULL)) r (rule);
+CROSS JOIN (VALUES ('span_first_last'), ('span_last'), ('sum_active'), ('sum_started'), ('episodes'), (NULL)) r (rule);
 SELECT results_eq($$
     SELECT m.stream, m.reopen_rule, m.time_zone, m.percentile_rule FROM (VALUES ('alpha'), ('beta')) s (stream) CROSS JOIN LATERAL vsm.metrics(s.stream) m
     $$, $$VALUES ('alpha', 'span_first_last', 'Europe/Berlin', 'percentile_disc'), ('beta', 'sum_active', 'America/New_York', 'percentile_disc')$$,
@@ -483,11 +517,11 @@ SELECT is_empty(format($$
                   JOIN vsm.value_streams v ON v.name = %1$L),
     expected AS (SELECT w.since, w.until, c.item, c.type, c.created_at, c.started_at, c.completed_at, oracle.us(c.completed_at - c.created_at), c.cycle_us,
                         CASE WHEN c.started_at IS NOT NULL THEN 0 END
-                 FROM oracle.windows w CROSS JOIN oracle.completions(%1$L, %2$L) c WHERE c.completed_at >= w.since AND c.completed_at < w.until)
+                 FROM oracle.windows w CROSS JOIN LATERAL oracle.completions(%1$L, %2$L, w.until) c WHERE c.completed_at >= w.since AND c.completed_at < w.until)
     (TABLE told EXCEPT ALL TABLE expected) UNION ALL (TABLE expected EXCEPT ALL TABLE told)
     $$, s.stream, r.rule), format('vsm.completions of %s by %s', s.stream, r.rule))
 FROM (VALUES ('alpha'), ('beta')) s (stream)
-CROSS JOIN (VALUES ('span_first_last'), ('span_last'), ('sum_active'), ('episodes')) r (rule);
+CROSS JOIN (VALUES ('span_first_last'), ('span_last'), ('sum_active'), ('sum_started'), ('episodes')) r (rule);
 
 SELECT is_empty(format($$
     WITH told AS (SELECT w.since, w.until, t.type, vsm.flow_efficiency(%1$L, w.since, w.until, t.type) AS told,
@@ -525,7 +559,7 @@ SELECT is_empty($$
     SELECT w.* FROM vsm.wip w
     FULL JOIN (SELECT s.stream, s.name AS stage, count(v.item) AS items, s.wip_limit
                FROM vsm.stages s LEFT JOIN oracle.visits v ON v.stage_id = s.id AND NOT EXISTS (SELECT FROM oracle.visits o WHERE o.item = v.item AND o.n > v.n)
-               WHERE s.category <> 'done' GROUP BY s.id HAVING s.retired_at IS NULL OR count(v.item) > 0) e USING (stream, stage)
+               WHERE s.category IN ('wait', 'active') GROUP BY s.id HAVING s.retired_at IS NULL OR count(v.item) > 0) e USING (stream, stage)
     WHERE (w.wip, w.wip_limit) IS DISTINCT FROM (e.items, e.wip_limit)
     $$, 'vsm.wip');
 SELECT is_empty(format($$
@@ -533,7 +567,7 @@ SELECT is_empty(format($$
                   FROM oracle.types t CROSS JOIN LATERAL vsm.work_item_age(%1$L, t.type, '2030-01-01') a),
     expected AS (SELECT t.type, i.item, i.type, s.name, oracle.us('2030-01-01' - i.started_at), oracle.us('2030-01-01' - i.entered_at)
                  FROM oracle.types t JOIN oracle.items i ON t.type IS NULL OR i.type = t.type JOIN vsm.stages s ON s.id = i.stage_id
-                 WHERE i.stream = %1$L AND s.category <> 'done')
+                 WHERE i.stream = %1$L AND i.open_now)
     (TABLE told EXCEPT ALL TABLE expected) UNION ALL (TABLE expected EXCEPT ALL TABLE told)
     $$, s.stream), 'vsm.work_item_age of ' || s.stream)
 FROM (VALUES ('alpha'), ('beta')) s (stream);
@@ -570,26 +604,29 @@ BEGIN
         UPDATE vsm.value_streams v SET time_zone = grid.zone WHERE v.name = of_stream;
         RETURN QUERY EXECUTE format($q$
             SELECT $1, coalesce(c.at, e.at), coalesce(c.stage, e.stage), c.items, e.items
-            FROM vsm.%I($2, $3, $4, $5, $6) c
+            FROM vsm.%1$I($2, $3, $4, $5, $6) c
             FULL JOIN (WITH points AS MATERIALIZED (SELECT * FROM oracle.points($1, $3, $4, $5)),
-                       -- where an item stands in the order of the stages, or the furthest it ever stood
-                       standing AS (SELECT p.place, v.item, max(v."order") AS "order"
+                       -- where an item stands in the order of the stages, or the furthest it ever stood and where it was first discarded
+                       standing AS (SELECT p.place, v.item, max(v."order") FILTER (WHERE %2$L OR v.category <> 'discarded') AS "order",
+                                           (array_agg(v.stage_id ORDER BY v.n) FILTER (WHERE v.category = 'discarded'))[1] AS discarded_in
                                     FROM points p JOIN oracle.visits v ON v.stream = $2 AND v.entered <= p.at AND ($6 IS NULL OR v.type = $6)
-                                    WHERE NOT %L OR coalesce(v."left" > p.at, true) GROUP BY 1, 2)
+                                    WHERE NOT %2$L OR coalesce(v."left" > p.at, true) GROUP BY 1, 2)
                        SELECT p.at, s.name AS stage, count(t.item) AS items
                        FROM points p CROSS JOIN vsm.stages s
-                       LEFT JOIN standing t ON t.place = p.place AND CASE WHEN %L THEN t."order" = s."order" ELSE t."order" >= s."order" END
+                       LEFT JOIN standing t ON t.place = p.place AND CASE WHEN %2$L THEN t."order" = s."order"
+                                                                         WHEN s.category = 'discarded' THEN t.discarded_in = s.id
+                                                                         ELSE t."order" >= s."order" END
                        WHERE s.stream = $2 GROUP BY 1, 2) e ON e.at = c.at AND e.stage = c.stage
-            WHERE c.items IS DISTINCT FROM e.items$q$, chart, chart = 'occupancy', chart = 'occupancy')
+            WHERE c.items IS DISTINCT FROM e.items$q$, chart, chart = 'occupancy')
         USING grid.zone, of_stream, grid.since, grid.until, grid.step, grid.type;
     END LOOP;
 END $$;
 SELECT is_empty(format('SELECT * FROM oracle.wrong_flow(%L, %L)', s.stream, c.chart), format('vsm.%s of %s', c.chart, s.stream))
 FROM (VALUES ('alpha'), ('beta')) s (stream) CROSS JOIN (VALUES ('occupancy'), ('cumulative_flow')) c (chart);
 SELECT is_empty(format($$
-    SELECT * FROM (SELECT c.*, lag(c.items) OVER (PARTITION BY c.stage ORDER BY c.at) AS before, lag(c.items) OVER (PARTITION BY c.at ORDER BY s."order") AS earlier
+    SELECT * FROM (SELECT c.*, s.category, lag(c.items) OVER (PARTITION BY c.stage ORDER BY c.at) AS before, lag(c.items) OVER (PARTITION BY c.at, s.category = 'discarded' ORDER BY s."order") AS earlier
                    FROM vsm.cumulative_flow(%1$L, '2024-01-01', '2025-06-01', '3 days') c JOIN vsm.stages s ON s.stream = %1$L AND s.name = c.stage) c
-    WHERE c.items < c.before OR c.items > c.earlier
+    WHERE c.items < c.before OR c.items > c.earlier AND c.category <> 'discarded'
     $$, s.stream), 'no line of the cumulative flow of ' || s.stream || ' falls or crosses another')
 FROM (VALUES ('alpha'), ('beta')) s (stream);
 
@@ -605,7 +642,7 @@ BEGIN
         UPDATE vsm.value_streams v SET time_zone = asked.zone WHERE v.name = of_stream;
         RETURN QUERY
         WITH told AS (SELECT t.* FROM vsm.throughput(of_stream, asked.since, asked.until, of_bucket, asked.type) t),
-        finishes AS MATERIALIZED (SELECT c.completed_at FROM oracle.completions(of_stream, rule) c
+        finishes AS MATERIALIZED (SELECT c.completed_at FROM oracle.completions(of_stream, rule, asked.until) c
                                   WHERE c.completed_at >= asked.since AND c.completed_at < asked.until AND (asked.type IS NULL OR c.type = asked.type)),
         ends AS (SELECT coalesce(nullif(asked.since, '-infinity'), min(v.entered)) AS since,
                         coalesce(nullif(asked.until, 'infinity') - CASE WHEN asked.since < asked.until THEN interval '1 microsecond' ELSE '0' END, max(v.entered)) AS until
@@ -640,8 +677,8 @@ SELECT is_empty(format($$
     expected AS (
         SELECT w.since, w.until, t.type, s.name, coalesce(x.visits, 0), x.avg, coalesce(x.p, ARRAY[NULL, NULL, NULL, NULL]::bigint[]),
                coalesce(x.items, 0), x.per_item,
-               (SELECT count(*) FROM oracle.items i
-                WHERE i.stage_id = s.id AND s.category <> 'done' AND (t.type IS NULL OR i.type = t.type))
+               (SELECT count(*) FROM oracle.visits v
+                WHERE v.stage_id = s.id AND v.entered < w.until AND coalesce(v."left" >= w.until, true) AND (t.type IS NULL OR v.type = t.type))
         FROM oracle.windows w CROSS JOIN oracle.types t
         JOIN vsm.stages s ON s.stream = %1$L
         LEFT JOIN LATERAL (SELECT count(*) AS visits, round(avg(y.us))::bigint AS avg, oracle.percentiles(array_agg(y.us)) AS p,
