@@ -14,6 +14,7 @@ CREATE TABLE vsm.flow_metrics (
     cycle_time_p95 interval,
     sketch vsm.interval_sketch,
     created_at timestamptz NOT NULL,
+    started_wip numeric NOT NULL,
     UNIQUE (stream, period_type, date)
 );
 ALTER SEQUENCE vsm.flow_metrics_id_seq OWNED BY vsm.flow_metrics.id;
@@ -24,6 +25,7 @@ COMMENT ON COLUMN vsm.flow_metrics.date IS 'First day of the period; weeks begin
 COMMENT ON COLUMN vsm.flow_metrics.throughput IS 'Items that are finished at the period''s end, at their latest completion, if it lies in the period.';
 COMMENT ON COLUMN vsm.flow_metrics.wip IS
     'Time-weighted average of the items in progress; in a period that has not ended, up to created_at.';
+COMMENT ON COLUMN vsm.flow_metrics.started_wip IS 'Likewise of those that have started.';
 COMMENT ON COLUMN vsm.flow_metrics.cycle_time_avg IS
     'Average cycle time of the items finished in the period, by the stream''s reopen rule; exact.';
 COMMENT ON COLUMN vsm.flow_metrics.cycle_time_p50 IS
@@ -44,27 +46,36 @@ COMMENT ON FUNCTION vsm._starts(date, text) IS 'The instant at which a day begin
 -- later period in full.
 CREATE FUNCTION vsm._flow_periods(of_stream text, of_stream_id bigint, period text, first date, last date, bound timestamptz,
                                   time_zone text, rule text)
-    RETURNS TABLE (date date, throughput bigint, wip numeric, cycle_time_avg interval, sketch vsm.interval_sketch)
+    RETURNS TABLE (date date, throughput bigint, wip numeric, cycle_time_avg interval, sketch vsm.interval_sketch,
+                   started_wip numeric)
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     WITH periods AS MATERIALIZED (
         SELECT p::date AS date, vsm._starts(p::date, time_zone) AS since,
                least(bound, vsm._starts((p + ('1 ' || period)::interval)::date, time_zone)) AS until
         FROM generate_series(first::timestamp, last::timestamp, ('1 ' || period)::interval) p),
-    open AS (
-        SELECT coalesce(sum(h.items), 0) AS items
-        FROM vsm._stages_at(of_stream, of_stream_id, vsm._starts(first, time_zone), vsm._starts(first, time_zone), NULL, NULL, NULL) h
-        JOIN vsm.stages s ON s.id = h.stage_id AND s.category IN ('wait', 'active')),
-    changes AS (
-        SELECT date_trunc(period, m."timestamp" AT TIME ZONE time_zone)::date AS date, m."timestamp" AS at,
-               (e.category IN ('wait', 'active'))::integer - coalesce((l.category IN ('wait', 'active'))::integer, 0) AS change
-        FROM vsm._moves(of_stream_id, vsm._starts(first, time_zone), bound, NULL, NULL, NULL) m
+    moves AS MATERIALIZED (
+        SELECT m."timestamp" AS at,
+               (e.category IN ('wait', 'active'))::integer - coalesce((l.category IN ('wait', 'active'))::integer, 0) AS change,
+               coalesce(m.started_change, 0) AS started_change
+        FROM vsm._moves(of_stream_id, vsm._starts(first, time_zone), 'infinity', NULL, NULL, NULL) m
         JOIN vsm.stages e ON e.id = m.to_stage_id
-        LEFT JOIN vsm.stages l ON l.id = m.from_stage_id),
+        LEFT JOIN vsm.stages l ON l.id = m.from_stage_id
+        WHERE m.started_change IS NOT NULL
+           OR (e.category IN ('wait', 'active')) IS DISTINCT FROM (coalesce(l.category, 'done') IN ('wait', 'active'))),
+    open AS (
+        SELECT n.items - coalesce(c.change, 0) AS items, n.started - coalesce(c.started_change, 0) AS started
+        FROM (SELECT count(*) AS items, count(w.started_at) AS started
+              FROM vsm.work_items w WHERE w.stream = of_stream AND w.completed_at IS NULL AND w.discarded_at IS NULL) n
+        CROSS JOIN (SELECT sum(m.change) AS change, sum(m.started_change) AS started_change FROM moves m) c),
     areas AS (
-        SELECT p.date, p.since, p.until, coalesce(sum(c.change), 0) AS change,
-               coalesce(sum(c.change * vsm._elapsed_us(c.at, p.until)), 0) AS area
-        FROM periods p LEFT JOIN changes c ON c.date = p.date AND c.change <> 0 GROUP BY 1, 2, 3),
+        SELECT p.date, p.since, p.until, coalesce(sum(m.change), 0) AS change,
+               coalesce(sum(m.change * vsm._elapsed_us(m.at, p.until)), 0) AS area,
+               coalesce(sum(m.started_change), 0) AS started_change,
+               coalesce(sum(m.started_change * vsm._elapsed_us(m.at, p.until)), 0) AS started_area
+        FROM periods p
+        LEFT JOIN moves m ON date_trunc(period, m.at AT TIME ZONE time_zone)::date = p.date AND m.at < bound
+        GROUP BY 1, 2, 3),
     completed AS (
         SELECT p.date, count(*) AS throughput, vsm._interval(round(avg(c.cycle_us))::bigint) AS cycle_time_avg,
                vsm.percentile_agg(vsm._interval(c.cycle_us)) AS sketch
@@ -76,7 +87,10 @@ BEGIN ATOMIC
            coalesce((a.area + vsm._elapsed_us(a.since, a.until)
                               * ((SELECT o.items FROM open o) + sum(a.change) OVER (ORDER BY a.date) - a.change))
                     / nullif(vsm._elapsed_us(a.since, a.until), 0), 0),
-           c.cycle_time_avg, c.sketch
+           c.cycle_time_avg, c.sketch,
+           coalesce((a.started_area + vsm._elapsed_us(a.since, a.until)
+                                      * ((SELECT o.started FROM open o) + sum(a.started_change) OVER (ORDER BY a.date) - a.started_change))
+                    / nullif(vsm._elapsed_us(a.since, a.until), 0), 0)
     FROM areas a LEFT JOIN completed c ON c.date = a.date;
 END;
 COMMENT ON FUNCTION vsm._flow_periods(text, bigint, text, date, date, timestamptz, text, text) IS
@@ -128,19 +142,20 @@ BEGIN
             RETURNING f.id),
         kept AS (
             INSERT INTO vsm.flow_metrics AS f (stream, date, period_type, throughput, wip, cycle_time_avg,
-                                               cycle_time_p50, cycle_time_p85, cycle_time_p95, sketch, created_at)
+                                               cycle_time_p50, cycle_time_p85, cycle_time_p95, sketch, created_at, started_wip)
             SELECT v.stream, r.date, period, r.throughput, r.wip, r.cycle_time_avg,
                    vsm.approx_percentile(0.5, r.sketch), vsm.approx_percentile(0.85, r.sketch),
-                   vsm.approx_percentile(0.95, r.sketch), r.sketch, present
+                   vsm.approx_percentile(0.95, r.sketch), r.sketch, present, r.started_wip
             FROM rows r ORDER BY r.date
             ON CONFLICT ON CONSTRAINT flow_metrics_stream_period_type_date_key DO UPDATE
             SET throughput = excluded.throughput, wip = excluded.wip, cycle_time_avg = excluded.cycle_time_avg,
                 cycle_time_p50 = excluded.cycle_time_p50, cycle_time_p85 = excluded.cycle_time_p85,
-                cycle_time_p95 = excluded.cycle_time_p95, sketch = excluded.sketch, created_at = excluded.created_at
+                cycle_time_p95 = excluded.cycle_time_p95, sketch = excluded.sketch, created_at = excluded.created_at,
+                started_wip = excluded.started_wip
             -- a period that had not ended when it was computed is written again; one that has ended, if it differs
             WHERE f.created_at < vsm._starts((f.date + ('1 ' || period)::interval)::date, v.time_zone)
-               OR (f.throughput, f.wip, f.cycle_time_avg)
-                  IS DISTINCT FROM (excluded.throughput, excluded.wip, excluded.cycle_time_avg)
+               OR (f.throughput, f.wip, f.cycle_time_avg, f.started_wip)
+                  IS DISTINCT FROM (excluded.throughput, excluded.wip, excluded.cycle_time_avg, excluded.started_wip)
                OR NOT coalesce(f.sketch OPERATOR(vsm.=) excluded.sketch, f.sketch IS NULL AND excluded.sketch IS NULL)
             RETURNING f.id)
         SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM kept) INTO changed;

@@ -83,8 +83,8 @@ BEGIN ATOMIC
                    ' vsm_api.streams, vsm_api.stages, vsm_api.work_items, vsm_api.wip'),
         ('writer', 'INSERT, UPDATE, DELETE ON vsm.work_items, vsm_api.work_items'),
         ('writer', 'INSERT (stream, date, period_type, throughput, wip, cycle_time_avg, cycle_time_p50, cycle_time_p85, cycle_time_p95, sketch,'
-                   ' created_at), UPDATE (throughput, wip, cycle_time_avg, cycle_time_p50, cycle_time_p85, cycle_time_p95, sketch,'
-                   ' created_at), DELETE ON vsm.flow_metrics'),
+                   ' created_at, started_wip), UPDATE (throughput, wip, cycle_time_avg, cycle_time_p50, cycle_time_p85, cycle_time_p95, sketch,'
+                   ' created_at, started_wip), DELETE ON vsm.flow_metrics'),
         ('writer', 'USAGE ON SEQUENCE vsm.work_items_id_seq, vsm.flow_metrics_id_seq'),
         ('writer', 'SELECT, DELETE ON vsm.import_refusals'),
         ('admin', 'INSERT, UPDATE, DELETE ON vsm.value_streams, vsm.stages, vsm.work_item_types, vsm_api.streams, vsm_api.stages'),

@@ -14,7 +14,7 @@ vsm_shape_refuse(ShapeVerdict verdict, const char *object)
 					errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					errmsg("the columns of %s are part of extension vsm", object),
 					errdetail("A dump does not carry them, so restoring it would lose the table's rows."),
-					errhint("Keep your own fields in a table of your own, with a foreign key to vsm.work_items (id)."));
+					errhint("Keep your own fields in vsm.work_items.attributes, or in a table of your own with a foreign key to vsm.work_items (id)."));
 			break;
 		case SHAPE_REFUSED_ACCESS:
 			ereport(ERROR,

@@ -26,7 +26,7 @@ CREATE FUNCTION pg_temp.wrong() RETURNS TABLE (period_type text, date date) LANG
     JOIN vsm.value_streams v ON v.name = f.stream
     CROSS JOIN LATERAL vsm.metrics(f.stream, f.date::timestamp AT TIME ZONE v.time_zone,
         least(f.created_at, (f.date + ('1 ' || f.period_type)::interval) AT TIME ZONE v.time_zone)) m
-    WHERE f.throughput <> m.throughput OR abs(f.wip - m.wip) > 1e-9 OR coalesce(vsm.num_vals(f.sketch), 0) <> m.cycle_time_n
+    WHERE f.throughput <> m.throughput OR abs(f.wip - m.wip) > 1e-9 OR abs(f.started_wip - m.started_wip) > 1e-9 OR coalesce(vsm.num_vals(f.sketch), 0) <> m.cycle_time_n
        OR m.cycle_time_n > 0
           AND (f.cycle_time_avg - m.cycle_time_avg NOT BETWEEN '-2 us' AND '2 us'
                OR EXISTS (SELECT FROM (VALUES (f.cycle_time_p50, m.cycle_time_p50), (f.cycle_time_p85, m.cycle_time_p85),
