@@ -10,7 +10,6 @@
 
 #include "compat.h"
 #include "counters/counters.h"
-#include "move/superseded.h"
 #include "counters/wip_limit.h"
 
 VSM_MODULE_MAGIC;
@@ -58,5 +57,4 @@ _PG_init(void)
 	MarkGUCPrefixReserved("vsm");
 	vsm_counters_load();
 	vsm_xact_load();
-	vsm_superseded_load();
 }

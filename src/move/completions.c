@@ -218,7 +218,7 @@ static void
 set_completion(Completion *completion, const Walk *walk, const VsmReopenRule *rule)
 {
 	const VsmItemState *span = rule->start == WHOLE ? &walk->whole : rule->start == LAST_RUN ? &walk->run
-																							  : &walk->episode;
+																							 : &walk->episode;
 	bool		started = span->started_at != DT_NOBEGIN;
 
 	completion->created_at = rule->start == EPISODE ? span->created_at : walk->whole.created_at;

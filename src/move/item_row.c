@@ -149,8 +149,7 @@ static void
 require_not_null(const ItemRow *row, int column)
 {
 	static const char *const names[ITEM_COLUMNS + 1] = {
-		[ITEM_ID] = "id", [ITEM_CREATED_AT] = "created_at", [ITEM_STAGE_ID] = "stage_id", [ITEM_STAGE_ENTERED_AT] = "stage_entered_at", [ITEM_ACTIVE_TIME] = "active_time", [ITEM_WAIT_TIME] = "wait_time", [ITEM_REOPENED] = "reopened", [ITEM_BACKWARD_MOVES] = "backward_moves",
-		[ITEM_DISCARDED] = "discarded"
+		[ITEM_ID] = "id", [ITEM_CREATED_AT] = "created_at", [ITEM_STAGE_ID] = "stage_id", [ITEM_STAGE_ENTERED_AT] = "stage_entered_at", [ITEM_ACTIVE_TIME] = "active_time", [ITEM_WAIT_TIME] = "wait_time", [ITEM_REOPENED] = "reopened", [ITEM_BACKWARD_MOVES] = "backward_moves", [ITEM_DISCARDED] = "discarded"
 	};
 
 	if (!row->nulls[column])

@@ -84,19 +84,26 @@ void
 vsm_move_effect(VsmMoveEffect *effect, const VsmItemState *before, const VsmStage *from,
 				const VsmItemState *after, const VsmStage *to)
 {
-	bool		other_category = from == NULL || from->category != to->category;
-	bool		counted = before && before->started_at != DT_NOBEGIN && vsm_in_progress(from->category);
 	bool		counts = after->started_at != DT_NOBEGIN && vsm_in_progress(to->category);
+	bool		other_category = true;
+	bool		counted = false;
 
+	effect->undoes = DT_NOBEGIN;
+	if (before && from)
+	{
+		other_category = from->category != to->category;
+		counted = before->started_at != DT_NOBEGIN && vsm_in_progress(from->category);
+		if (from->category == VSM_DONE && other_category)
+			effect->undoes = before->completed_at;
+	}
 	effect->finishes = to->category == VSM_DONE && other_category;
-	effect->undoes = before && from->category == VSM_DONE && other_category ? before->completed_at : DT_NOBEGIN;
 	effect->started_change = (int16) (counts - counted);
 	effect->created_at = after->created_at;
 	effect->started_at = after->started_at;
 	effect->active_us = after->active_us;
 	effect->wait_us = after->wait_us;
 	effect->furthest_before = 0;
-	if (before == NULL)
+	if (before == NULL || from == NULL)
 		return;
 	if (to->category == VSM_DISCARDED && before->discarded > 0)
 		effect->furthest_before = to->id;

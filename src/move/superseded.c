@@ -61,12 +61,6 @@ static SPIPlanPtr plan_to_keep(bool changed);
 PG_FUNCTION_INFO_V1(vsm__ledger_superseded);
 PG_FUNCTION_INFO_V1(vsm__work_items_deleted);
 
-void
-vsm_superseded_load(void)
-{
-	RegisterSubXactCallback(drop_notes, NULL);
-}
-
 /*
  * vsm._ledger_superseded() -> trigger: AFTER UPDATE OR DELETE, for each statement
  *		Keeps the rows as they were; transition tables "gone" and, of an UPDATE, "stays".
@@ -207,8 +201,12 @@ copy_text(const ItemRow *item, int column)
 static void
 make_list(void)
 {
+	static bool registered = false;
 	MemoryContextCallback *callback = MemoryContextAllocZero(TopTransactionContext, sizeof(MemoryContextCallback));
 
+	if (!registered)
+		RegisterSubXactCallback(drop_notes, NULL);
+	registered = true;
 	callback->func = forget_list;
 	MemoryContextRegisterResetCallback(TopTransactionContext, callback);
 	room = 16;					/* doubled as needed */
@@ -280,7 +278,7 @@ plan_to_keep(bool changed)
 {
 	const char *joined = changed ? " LEFT JOIN stays s ON s.work_item_id = g.work_item_id AND s.id = g.id" : "";
 	const char *filter = changed
-		? " WHERE (s.from_stage_id, s.to_stage_id, s.\"timestamp\", s.time_in_stage, s.type, s.cycle_time, s.lead_time)"
+							 ? " WHERE (s.from_stage_id, s.to_stage_id, s.\"timestamp\", s.time_in_stage, s.type, s.cycle_time, s.lead_time)"
 		" IS DISTINCT FROM (g.from_stage_id, g.to_stage_id, g.\"timestamp\", g.time_in_stage, g.type, g.cycle_time, g.lead_time)"
 		: "";
 

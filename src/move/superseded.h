@@ -11,7 +11,6 @@
 
 #include "item_row.h"
 
-extern void vsm_superseded_load(void);
 extern void vsm_note_deleted_item(const ItemRow *item, int64 decided_by);
 extern void vsm_forget_deleted_items(Relation items);
 extern void vsm_note_retype(Relation items, int64 stream_id, const ItemRow *before);

@@ -61,7 +61,7 @@ sub insert_applied
 	return qq{
 		SET session_replication_role = replica;
 		INSERT INTO vsm.work_items SELECT $id, stream, NULL, 'applied', type, created_at, updated_at, $stage, stage_entered_at, started_at, completed_at,
-			active_time, wait_time, reopened, backward_moves FROM vsm.work_items WHERE id = $from;
+			active_time, wait_time, reopened, backward_moves, discarded_at, discarded FROM vsm.work_items WHERE id = $from;
 		RESET session_replication_role;
 	};
 }

@@ -143,7 +143,7 @@ sub single_user
 		q{SELECT 'check ' || count(*) FROM vsm.wip_check() WHERE counter IS NOT NULL},
 		q{SET vsm.recording = off},
 		q{INSERT INTO vsm.work_items SELECT 1000000, 'flow', NULL, 'restored', 'task', created_at, updated_at, stage_id, stage_entered_at,}
-		. q{ started_at, completed_at, active_time, wait_time, reopened, backward_moves FROM vsm.work_items WHERE id = 1},
+		. q{ started_at, completed_at, active_time, wait_time, reopened, backward_moves, discarded_at, discarded FROM vsm.work_items WHERE id = 1},
 		q{RESET vsm.recording},
 		q{DELETE FROM vsm.work_items WHERE id = 4}, '');
 	IPC::Run::run([ 'postgres', '--single', '-D', $node->data_dir, 'postgres' ], '<', \$script, '>', \$out, '2>', \$errors);
