@@ -23,7 +23,7 @@ DECLARE
 BEGIN
     IF of_type IS NOT NULL AND NOT EXISTS (SELECT FROM vsm.work_item_types t WHERE t.name = of_type) THEN
         RAISE EXCEPTION 'work item type "%" is not defined', of_type
-            USING ERRCODE = 'PT422', COLUMN = 'type', DETAIL = 'The types are in vsm.work_item_types; names are case-sensitive.',
+            USING ERRCODE = 'PT422', COLUMN = 'type', DETAIL = 'There is no type of that name; names are case-sensitive.',
                   HINT = format('The types are %s.', (SELECT string_agg(t.name, ', ' ORDER BY t.id) FROM vsm.work_item_types t));
     END IF;
     IF attributes IS NULL THEN
@@ -34,15 +34,15 @@ BEGIN
                   HINT = 'For example {"team": "red"}.';
     END IF;
     SELECT k INTO unknown FROM jsonb_object_keys(attributes) k
-    WHERE NOT EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = of_stream AND w.attributes ? k) LIMIT 1;
+    WHERE NOT EXISTS (SELECT FROM vsm.work_items w WHERE (of_stream IS NULL OR w.stream = of_stream) AND w.attributes ? k) LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'no work item has the attribute "%"', unknown
-            USING ERRCODE = 'PT422', COLUMN = 'attributes', DETAIL = format('None in stream "%s" has that key; keys are case-sensitive.', of_stream),
+            USING ERRCODE = 'PT422', COLUMN = 'attributes', DETAIL = concat('None', ' in stream "' || of_stream || '"', ' has that key; keys are case-sensitive.'),
                   HINT = 'Look at the attributes of the stream''s work items.';
     END IF;
 END $$;
 COMMENT ON FUNCTION vsm._check_filter(text, text, jsonb) IS
-    'Refuses a filter that names a type or an attribute that does not exist. Errors: PT422.';
+    'Refuses a filter that names a type or an attribute that does not exist, in a stream or with null in all. Errors: PT422.';
 
 -- First and last event of a stream.  Times before 1970 are refused; one that the owner wrote past the triggers must not
 -- stretch the window.

@@ -59,7 +59,8 @@ CREATE FUNCTION vsm._stage_not_found(stream text, stage text) RETURNS void
 AS $$
 BEGIN
     RAISE EXCEPTION 'Stage ''%'' not found', stage
-        USING ERRCODE = 'PT404', COLUMN = 'to_stage', DETAIL = format('Stream ''%s'' has no stage of that name; names are case-sensitive.', stream),
+        USING ERRCODE = 'PT404', COLUMN = 'to_stage', DETAIL = coalesce('Stream ''' || stream || '''', 'No stream') || ' has ' || CASE WHEN stream IS NULL THEN 'a' ELSE 'no' END
+                       || ' stage of that name; names are case-sensitive.',
               HINT = 'The list of stages has their names.';
 END $$;
 COMMENT ON FUNCTION vsm._stage_not_found(text, text) IS 'Raises the error. Errors: PT404.';
@@ -81,14 +82,15 @@ CREATE VIEW vsm._items_shown WITH (security_invoker = true) AS
 SELECT w.id, w.external_id, w.stream, w.title, w.type, s.name AS current_stage,
        vsm._rfc3339(w.created_at) AS created_at, vsm._rfc3339(w.updated_at) AS updated_at,
        vsm._rfc3339(w.stage_entered_at) AS stage_entered_at,
-       vsm._rfc3339(w.started_at) AS started_at, vsm._rfc3339(w.completed_at) AS completed_at
+       vsm._rfc3339(w.started_at) AS started_at, vsm._rfc3339(w.completed_at) AS completed_at,
+       vsm._rfc3339(w.discarded_at) AS discarded_at, w.attributes
 FROM vsm.work_items w LEFT JOIN vsm.stages s ON s.id = w.stage_id;
 COMMENT ON VIEW vsm._items_shown IS 'Work items with their stages'' names, and times as texts in UTC.';
 
 -- ---- Work items and their moves ----
 
 CREATE FUNCTION vsm_api.create_work_item(title text, type text DEFAULT 'task', stream text DEFAULT 'default',
-                                         external_id text DEFAULT NULL, at timestamptz DEFAULT NULL)
+                                         external_id text DEFAULT NULL, at timestamptz DEFAULT NULL, attributes jsonb DEFAULT '{}')
     RETURNS json
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -100,10 +102,10 @@ DECLARE
     violated text;
 BEGIN
     IF external_id IS NULL THEN
-        item := vsm.create_work_item(title, of_type, of_stream, NULL, at);
+        item := vsm.create_work_item(title, of_type, of_stream, NULL, at, attributes);
     ELSE
         BEGIN
-            item := vsm.create_work_item(title, of_type, of_stream, external_id, at);
+            item := vsm.create_work_item(title, of_type, of_stream, external_id, at, attributes);
         EXCEPTION WHEN unique_violation THEN
             GET STACKED DIAGNOSTICS violated = CONSTRAINT_NAME;
             IF violated <> 'work_items_external_id' THEN
@@ -119,9 +121,9 @@ BEGIN
                          vsm._rfc3339(item.updated_at) AS updated_at,
                          (SELECT s.name FROM vsm.stages s WHERE s.id = item.stage_id) AS current_stage) r);
 END $$;
-COMMENT ON FUNCTION vsm_api.create_work_item(text, text, text, text, timestamptz) IS
+COMMENT ON FUNCTION vsm_api.create_work_item(text, text, text, text, timestamptz, jsonb) IS
     'Creates a work item in the first stage of its stream. Errors: PT404 stream; PT409 external_id there already; PT422 title, '
-    'type or time refused.';
+    'type, time or attributes refused.';
 
 CREATE FUNCTION vsm_api.transition(work_item_id bigint, to_stage text, at timestamptz DEFAULT NULL, reason text DEFAULT NULL,
                                    expected_from text DEFAULT NULL)
@@ -183,7 +185,7 @@ COMMENT ON FUNCTION vsm_api.work_item(bigint) IS 'A work item. Errors: PT404 wor
 
 -- Planned for the given filters, so that a page of a few open items does not read the many that are done.
 CREATE FUNCTION vsm_api.work_items(stream text DEFAULT NULL, stage text DEFAULT NULL, type text DEFAULT NULL, open boolean DEFAULT NULL,
-                                   "limit" integer DEFAULT 50, after bigint DEFAULT NULL)
+                                   "limit" integer DEFAULT 50, after bigint DEFAULT NULL, attributes jsonb DEFAULT NULL)
     RETURNS json
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
     SET search_path = pg_catalog, pg_temp
@@ -198,18 +200,24 @@ BEGIN
     IF stream IS NOT NULL THEN
         PERFORM vsm._known_stream(stream);
     END IF;
+    IF stage IS NOT NULL AND NOT EXISTS (SELECT FROM vsm.stages s WHERE (stream IS NULL OR s.stream = stream) AND s.name = stage) THEN
+        PERFORM vsm._stage_not_found(stream, stage);
+    END IF;
+    PERFORM vsm._check_filter(stream, type, attributes);
     -- one item more than the page tells whether there is a next page
     page := ARRAY(
         SELECT row_to_json(i) FROM vsm._items_shown i
         WHERE (stream IS NULL OR i.stream = stream) AND (stage IS NULL OR i.current_stage = stage) AND (type IS NULL OR i.type = type)
-          AND (open IS NULL OR (i.completed_at IS NULL) = open) AND (after IS NULL OR i.id > after)
+          AND (open IS NULL OR (i.completed_at IS NULL AND i.discarded_at IS NULL) = open) AND (after IS NULL OR i.id > after)
+          AND (attributes IS NULL OR i.attributes @> attributes)
         ORDER BY i.id LIMIT size + 1);
     RETURN (SELECT row_to_json(r)
             FROM (SELECT page[:size] AS items, CASE WHEN cardinality(page) > size THEN (page[size] ->> 'id')::bigint END AS next) r);
 END $$;
-COMMENT ON FUNCTION vsm_api.work_items(text, text, text, boolean, integer, bigint) IS
-    'A page of at most limit (1 to 500) work items in the order of their ids, of any stream, stage and type, open or finished; next: the '
-    '"after" of the page that follows, null when there is none. Errors: PT404 stream; PT422 limit.';
+COMMENT ON FUNCTION vsm_api.work_items(text, text, text, boolean, integer, bigint, jsonb) IS
+    'A page of at most limit (1 to 500) work items in the order of their ids, of any stream, stage and type, with these attributes, open or '
+    'ended (finished or discarded); next: the "after" of the page that follows, null when there is none. Errors: PT404 stream, stage; '
+    'PT422 limit, type, attributes.';
 
 CREATE FUNCTION vsm_api.delete_work_item(work_item_id bigint) RETURNS json
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp

@@ -1,19 +1,94 @@
 -- 92_api_figures: figures as the documents that clients get
+--
+-- Times are texts, so that a bare date can mean midnight in the time zone of the stream.
 
-CREATE FUNCTION vsm_api.metrics(days integer DEFAULT 7, stream text DEFAULT 'default', type text DEFAULT NULL,
-                                since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL, exact boolean DEFAULT true) RETURNS json
+CREATE FUNCTION vsm._instant(value text, time_zone text, parameter text) RETURNS timestamptz
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC' SET "DateStyle" = 'ISO, YMD'
+AS $$
+BEGIN
+    IF value ~ '^\d{4}-\d{2}-\d{2}$' THEN
+        RETURN value::date::timestamp AT TIME ZONE time_zone;
+    END IF;
+    RETURN value::timestamptz;
+EXCEPTION WHEN data_exception THEN
+    RAISE EXCEPTION '% is not a time', parameter
+        USING ERRCODE = 'PT422', COLUMN = parameter, DETAIL = format('The value given is "%s".', left(value, 100)),
+              HINT = 'For example 2026-01-31, which is midnight in the time zone of the stream, or 2026-01-31T09:00:00Z.';
+END $$;
+COMMENT ON FUNCTION vsm._instant(text, text, text) IS
+    'A text as a time: a bare date is midnight in a zone; a time without a zone is in UTC. parameter: its name in an error. Errors: PT422.';
+
+CREATE FUNCTION vsm._fractions(percentiles double precision[]) RETURNS double precision[]
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF array_ndims(percentiles) > 1 OR cardinality(percentiles) > 20
+       OR EXISTS (SELECT FROM unnest(percentiles) p WHERE NOT coalesce(p > 0 AND p < 100, false)) THEN
+        RAISE EXCEPTION 'the percentiles are out of range'
+            USING ERRCODE = 'PT422', COLUMN = 'percentiles', DETAIL = format('They are %s.', left(percentiles::text, 100)),
+                  HINT = 'Give at most 20 numbers above 0 and below 100, such as 50,85,95.';
+    END IF;
+    RETURN ARRAY(SELECT p.value / 100 FROM unnest(percentiles) WITH ORDINALITY p (value, place) ORDER BY p.place);
+END $$;
+COMMENT ON FUNCTION vsm._fractions(double precision[]) IS 'Percentiles in percent as fractions; empty when null. Errors: PT422.';
+
+-- What a client asked for.
+CREATE TYPE vsm._asked AS (
+    stream text,
+    time_zone text,
+    reopen_rule text,
+    since timestamptz,
+    until timestamptz,
+    type text,
+    attributes jsonb,
+    known_at timestamptz
+);
+
+CREATE FUNCTION vsm._asked(stream text, since text, until text, default_hours integer, reopen_rule text, type text, attributes jsonb,
+                           known_at text)
+    RETURNS vsm._asked
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    of_stream CONSTANT text := vsm._known_stream(stream);
-    ends CONSTANT timestamptz := coalesce(until, clock_timestamp());
-    begins timestamptz;
+    result vsm._asked;
+    v vsm._window;
+BEGIN
+    SELECT s.name, s.time_zone INTO result.stream, result.time_zone
+    FROM vsm.value_streams s WHERE s.name = vsm._known_stream(_asked.stream);
+    result.until := coalesce(vsm._instant(_asked.until, result.time_zone, 'until'), clock_timestamp());
+    result.since := coalesce(vsm._instant(_asked.since, result.time_zone, 'since'), result.until - make_interval(hours => default_hours));
+    result.known_at := vsm._instant(_asked.known_at, result.time_zone, 'known_at');
+    v := vsm._window(result.stream, result.since, result.until, _asked.reopen_rule, _asked.type, _asked.attributes, result.known_at);
+    result.reopen_rule := v.reopen_rule;
+    result.type := _asked.type;
+    result.attributes := _asked.attributes;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION vsm._asked(text, text, text, integer, text, text, jsonb, text) IS
+    'The arguments of a figure, checked; without since it begins default_hours before its end, which is now without until. '
+    'Errors: PT404 stream; PT422 window, rule, type, attributes, known_at.';
+
+-- The bounds as the answer shows them: an infinite one is the first or last event.
+CREATE FUNCTION vsm._window_asked(a vsm._asked) RETURNS vsm._window
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+RETURN vsm._window(a.stream, a.since, a.until, a.reopen_rule, NULL, NULL, a.known_at);
+COMMENT ON FUNCTION vsm._window_asked(vsm._asked) IS 'The window of a figure, with finite bounds.';
+
+CREATE FUNCTION vsm_api.metrics(days integer DEFAULT 7, stream text DEFAULT 'default', type text DEFAULT NULL,
+                                since text DEFAULT NULL, until text DEFAULT NULL, exact boolean DEFAULT true, reopen_rule text DEFAULT NULL,
+                                attributes jsonb DEFAULT NULL, known_at text DEFAULT NULL, percentiles double precision[] DEFAULT NULL)
+    RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    fractions CONSTANT double precision[] := vsm._fractions(percentiles);
+    a vsm._asked;
 BEGIN
     IF days NOT BETWEEN 1 AND 90 THEN
         RAISE EXCEPTION 'the number of days is out of range'
             USING ERRCODE = 'PT422', COLUMN = 'days', DETAIL = format('It is %s.', days), HINT = 'Give a number from 1 to 90.';
     END IF;
-    begins := coalesce(since, ends - make_interval(hours => 24 * coalesce(days, 7)));
+    a := vsm._asked(stream, since, until, 24 * coalesce(days, 7), reopen_rule, type, attributes, known_at);
     RETURN (SELECT row_to_json(r)
             FROM (SELECT m.throughput, round(m.wip, 2) AS wip, vsm._hours(m.cycle_time_avg) AS cycle_time_avg,
                          vsm._hours(m.cycle_time_p50) AS cycle_time_p50, vsm._hours(m.cycle_time_p85) AS cycle_time_p85,
@@ -21,15 +96,28 @@ BEGIN
                          vsm._rfc3339(m.since) AS period_start, vsm._rfc3339(m.until) AS period_end,
                          vsm._hours(m.lead_time_avg) AS lead_time_avg, vsm._hours(m.lead_time_p50) AS lead_time_p50,
                          vsm._hours(m.lead_time_p85) AS lead_time_p85, vsm._hours(m.lead_time_p95) AS lead_time_p95,
-                         round(m.flow_efficiency, 4) AS flow_efficiency, m.arrivals, m.wip_now, m.started_wip_now,
+                         round(m.flow_efficiency, 4) AS flow_efficiency, m.arrivals, m.departures, m.returns, m.discarded,
+                         round(m.started_wip, 2) AS started_wip, m.wip_now, m.started_wip_now,
+                         m.open_at_since, m.open_at_until, m.started_at_since, m.started_at_until,
                          m.lead_time_n, m.cycle_time_n, m.finished_never_started, m.reopened, m.backward_moves,
-                         m.stream, m.type, m.time_zone, m.reopen_rule AS rule, m.percentile_rule, m.percentile_error
-                  FROM vsm.metrics(of_stream, begins, ends, metrics.type, NULL, metrics.exact) m) r);
+                         m.stream, m.type, m.time_zone, m.reopen_rule, m.percentile_rule, m.percentile_error,
+                         vsm._rfc3339(m.since) AS since, vsm._rfc3339(m.until) AS until, m.attributes,
+                         vsm._rfc3339(m.known_at) AS known_at,
+                         CASE WHEN cardinality(fractions) > 0 THEN (
+                             SELECT ARRAY(SELECT row_to_json(x)
+                                          FROM (SELECT metrics.percentiles[p] AS percentile, vsm._hours(f.cycle[p]) AS cycle_time,
+                                                       vsm._hours(f.lead[p]) AS lead_time
+                                                FROM generate_subscripts(fractions, 1) p ORDER BY p) x)
+                             FROM (SELECT vsm.percentiles(c.cycle_time, fractions) AS cycle, vsm.percentiles(c.lead_time, fractions) AS lead
+                                   FROM vsm.completions(a.stream, a.since, a.until, a.type, a.reopen_rule, a.attributes, a.known_at) c) f
+                         ) END AS percentiles
+                  FROM vsm.metrics(a.stream, a.since, a.until, a.type, a.reopen_rule, metrics.exact, a.attributes, a.known_at) m) r);
 END $$;
-COMMENT ON FUNCTION vsm_api.metrics(integer, text, text, timestamptz, timestamptz, boolean) IS
-    'Every flow figure of the last days (1 to 90, of 24 hours) up to until, or of since to until: times in hours to two decimals, '
-    'wip the average over the window. rule: how reopened items count; percentile_error: 0, or that of a sketch unless exact. '
-    'Errors: PT404 stream; PT422 days, window.';
+COMMENT ON FUNCTION vsm_api.metrics(integer, text, text, text, text, boolean, text, jsonb, text, double precision[]) IS
+    'Every flow figure of the last days (1 to 90, of 24 hours) up to until, or of since to until, as of until: times in hours to two '
+    'decimals, wip and started_wip averages over the window. percentiles: further ones, in percent; percentile_error: 0, or that of a '
+    'sketch unless exact. known_at: as it was known then. The answer names what was asked for. Errors: PT404 stream; PT422 days, '
+    'window, rule, type, attributes, known_at, percentiles.';
 
 CREATE FUNCTION vsm_api.wip(stream text DEFAULT NULL) RETURNS json
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -45,26 +133,14 @@ BEGIN
               ORDER BY w.stream COLLATE "C", w."order") r));
 END $$;
 COMMENT ON FUNCTION vsm_api.wip(text) IS
-    'Unfinished work items in each stage that is not done, now, with its limit; of one stream or all. Errors: PT404 stream.';
-
--- A window without bounds is the last 30 days.
-CREATE FUNCTION vsm._shown_window(stream text, since timestamptz, until timestamptz) RETURNS vsm._window
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    ends CONSTANT timestamptz := coalesce(until, clock_timestamp());
-BEGIN
-    RETURN vsm._window(vsm._known_stream(stream), coalesce(since, ends - interval '720 hours'), ends);
-END $$;
-COMMENT ON FUNCTION vsm._shown_window(text, timestamptz, timestamptz) IS
-    'A window of a stream with finite bounds; by default the last 30 days. Errors: PT404, PT422.';
+    'Work items in progress in each wait and active stage, now, with its limit; of one stream or all. Errors: PT404 stream.';
 
 -- The shape of both diagrams over time.
-CREATE FUNCTION vsm._lines_shown(cumulative boolean, stream text, since timestamptz, until timestamptz, step interval, type text) RETURNS json
+CREATE FUNCTION vsm._lines_shown(cumulative boolean, a vsm._asked, step interval) RETURNS json
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v CONSTANT vsm._window := vsm._shown_window(stream, since, until);
+    v CONSTANT vsm._window := vsm._window_asked(a);
     every CONSTANT interval := coalesce(step, '1 day');
 BEGIN
     RETURN (SELECT row_to_json(r)
@@ -72,124 +148,153 @@ BEGIN
                          ARRAY(SELECT s.name FROM vsm.stages s WHERE s.stream = v.stream ORDER BY s."order") AS stages,
                          ARRAY(SELECT row_to_json(p)
                                FROM (SELECT vsm._rfc3339(l.at) AS at, array_agg(l.items ORDER BY l.ordinality) AS values
-                                     FROM (SELECT * FROM vsm.cumulative_flow(v.stream, v.since, v.until, every, _lines_shown.type)
+                                     FROM (SELECT * FROM vsm.cumulative_flow(v.stream, v.since, v.until, every, a.type, a.attributes, a.known_at)
                                                     WITH ORDINALITY WHERE cumulative
                                            UNION ALL
-                                           SELECT * FROM vsm.occupancy(v.stream, v.since, v.until, every, _lines_shown.type)
+                                           SELECT * FROM vsm.occupancy(v.stream, v.since, v.until, every, a.type, a.attributes, a.known_at)
                                                     WITH ORDINALITY WHERE NOT cumulative) l
-                                     GROUP BY l.at ORDER BY l.at) p) AS points) r);
+                                     GROUP BY l.at ORDER BY l.at) p) AS points,
+                         ARRAY(SELECT s.category FROM vsm.stages s WHERE s.stream = v.stream ORDER BY s."order") AS categories,
+                         a.type, v.time_zone, a.attributes, vsm._rfc3339(a.known_at) AS known_at) r);
 END $$;
-COMMENT ON FUNCTION vsm._lines_shown(boolean, text, timestamptz, timestamptz, interval, text) IS
-    'The answer of vsm_api.cumulative_flow() or occupancy(). Errors: PT404, PT422.';
+COMMENT ON FUNCTION vsm._lines_shown(boolean, vsm._asked, interval) IS 'The answer of vsm_api.cumulative_flow() or occupancy(). Errors: PT422.';
 
-CREATE FUNCTION vsm_api.cumulative_flow(stream text DEFAULT 'default', since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
-                                        step interval DEFAULT '1 day', type text DEFAULT NULL)
+CREATE FUNCTION vsm_api.cumulative_flow(stream text DEFAULT 'default', since text DEFAULT NULL, until text DEFAULT NULL,
+                                        step interval DEFAULT '1 day', type text DEFAULT NULL, attributes jsonb DEFAULT NULL,
+                                        known_at text DEFAULT NULL)
     RETURNS json
     LANGUAGE sql STABLE PARALLEL RESTRICTED
-RETURN vsm._lines_shown(true, stream, since, until, step, type);
-COMMENT ON FUNCTION vsm_api.cumulative_flow(text, timestamptz, timestamptz, interval, text) IS
-    'Cumulative flow diagram: at each point, for each stage in order, the items that have got there or further. Lines never fall. '
-    'By default the last 30 days. Errors: PT404 stream; PT422 window or step.';
+RETURN vsm._lines_shown(true, vsm._asked(stream, since, until, 720, NULL, type, attributes, known_at), step);
+COMMENT ON FUNCTION vsm_api.cumulative_flow(text, text, text, interval, text, jsonb, text) IS
+    'Cumulative flow diagram: at each point, for each stage in order, the items that have got there or further, or in a discarded '
+    'stage were discarded there. Lines never fall. By default the last 30 days. Errors: PT404 stream; PT422 arguments.';
 
-CREATE FUNCTION vsm_api.occupancy(stream text DEFAULT 'default', since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
-                                  step interval DEFAULT '1 day', type text DEFAULT NULL)
+CREATE FUNCTION vsm_api.occupancy(stream text DEFAULT 'default', since text DEFAULT NULL, until text DEFAULT NULL,
+                                  step interval DEFAULT '1 day', type text DEFAULT NULL, attributes jsonb DEFAULT NULL,
+                                  known_at text DEFAULT NULL)
     RETURNS json
     LANGUAGE sql STABLE PARALLEL RESTRICTED
-RETURN vsm._lines_shown(false, stream, since, until, step, type);
-COMMENT ON FUNCTION vsm_api.occupancy(text, timestamptz, timestamptz, interval, text) IS
+RETURN vsm._lines_shown(false, vsm._asked(stream, since, until, 720, NULL, type, attributes, known_at), step);
+COMMENT ON FUNCTION vsm_api.occupancy(text, text, text, interval, text, jsonb, text) IS
     'At each point, for each stage in order, the items that are in it. By default the last 30 days. Errors: PT404 stream; PT422 '
-    'window or step.';
+    'arguments.';
 
-CREATE FUNCTION vsm_api.throughput(stream text DEFAULT 'default', since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
-                                   step text DEFAULT 'day', type text DEFAULT NULL)
+CREATE FUNCTION vsm_api.throughput(stream text DEFAULT 'default', since text DEFAULT NULL, until text DEFAULT NULL,
+                                   step text DEFAULT 'day', type text DEFAULT NULL, reopen_rule text DEFAULT NULL,
+                                   attributes jsonb DEFAULT NULL, known_at text DEFAULT NULL)
     RETURNS json
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v CONSTANT vsm._window := vsm._shown_window(stream, since, until);
+    a CONSTANT vsm._asked := vsm._asked(stream, since, until, 720, reopen_rule, type, attributes, known_at);
+    v CONSTANT vsm._window := vsm._window_asked(a);
     every CONSTANT text := coalesce(step, 'day');
 BEGIN
     RETURN (SELECT row_to_json(r)
-            FROM (SELECT v.stream, vsm._rfc3339(v.since) AS since, vsm._rfc3339(v.until) AS until, every AS step, throughput.type,
-                         v.time_zone, v.reopen_rule AS rule,
+            FROM (SELECT v.stream, vsm._rfc3339(v.since) AS since, vsm._rfc3339(v.until) AS until, every AS step, a.type,
+                         v.time_zone, v.reopen_rule, a.attributes, vsm._rfc3339(a.known_at) AS known_at,
                          ARRAY(SELECT row_to_json(b)
                                FROM (SELECT t.bucket AS start, t.items AS throughput
-                                     FROM vsm.throughput(v.stream, v.since, v.bound, every, throughput.type) t ORDER BY t.bucket) b) AS buckets) r);
+                                     FROM vsm.throughput(v.stream, v.since, v.bound, every, a.type, a.reopen_rule, a.attributes, a.known_at) t
+                                     ORDER BY t.bucket) b) AS buckets) r);
 END $$;
-COMMENT ON FUNCTION vsm_api.throughput(text, timestamptz, timestamptz, text, text) IS
-    'Items finished per day, week (from Monday) or month of the stream''s time zone. start: the first day; the first and last may be '
-    'cut by the window, by default the last 30 days. Errors: PT404 stream; PT422 window or step.';
+COMMENT ON FUNCTION vsm_api.throughput(text, text, text, text, text, text, jsonb, text) IS
+    'Items finished per day, week (from Monday) or month of the stream''s time zone, as of until. start: the first day; the first and '
+    'last may be cut by the window, by default the last 30 days. Errors: PT404 stream; PT422 arguments.';
 
-CREATE FUNCTION vsm_api.time_in_stage(stream text DEFAULT 'default', since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
-                                      type text DEFAULT NULL)
+CREATE FUNCTION vsm_api.time_in_stage(stream text DEFAULT 'default', since text DEFAULT NULL, until text DEFAULT NULL,
+                                      type text DEFAULT NULL, attributes jsonb DEFAULT NULL, known_at text DEFAULT NULL,
+                                      percentiles double precision[] DEFAULT NULL)
     RETURNS json
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v CONSTANT vsm._window := vsm._shown_window(stream, since, until);
+    fractions CONSTANT double precision[] := vsm._fractions(percentiles);
+    a CONSTANT vsm._asked := vsm._asked(stream, since, until, 720, NULL, type, attributes, known_at);
+    v CONSTANT vsm._window := vsm._window_asked(a);
 BEGIN
     RETURN array_to_json(ARRAY(
         SELECT row_to_json(r)
         FROM (SELECT t.stage, t.visits, vsm._hours(t.avg) AS avg, vsm._hours(t.p50) AS p50, vsm._hours(t.p85) AS p85,
                      vsm._hours(t.p95) AS p95, round(vsm._interval_us(t.avg) / 3600000000.0 * t.visits, 2) AS total,
-                     t.items, vsm._hours(t.avg_per_item) AS avg_per_item, t.open_visits, vsm._hours(t.open_avg) AS open_avg
-              FROM vsm.time_in_stage(v.stream, v.since, v.bound, time_in_stage.type) WITH ORDINALITY t
+                     t.items, vsm._hours(t.avg_per_item) AS avg_per_item, t.open_visits, vsm._hours(t.open_avg) AS open_avg,
+                     CASE WHEN cardinality(fractions) > 0 THEN
+                         ARRAY(SELECT row_to_json(x)
+                               FROM (SELECT time_in_stage.percentiles[p] AS percentile, vsm._hours(f.found[p]) AS hours
+                                     FROM generate_subscripts(fractions, 1) p ORDER BY p) x) END AS percentiles,
+                     vsm._rfc3339(v.since) AS since, vsm._rfc3339(v.until) AS until, a.type, a.attributes,
+                     vsm._rfc3339(a.known_at) AS known_at
+              FROM vsm.time_in_stage(v.stream, v.since, v.bound, a.type, a.attributes, a.known_at) WITH ORDINALITY t
+              LEFT JOIN vsm.stages s ON s.stream = v.stream AND s.name = t.stage
+              LEFT JOIN (SELECT m.from_stage_id, vsm.percentiles(m.time_in_stage, fractions) AS found
+                         FROM vsm._moves(v.stream_id, a.since, v.bound, a.type, a.attributes, a.known_at) m
+                         WHERE cardinality(fractions) > 0 AND m.from_stage_id IS NOT NULL GROUP BY 1) f ON f.from_stage_id = s.id
               ORDER BY t.ordinality) r));
 END $$;
-COMMENT ON FUNCTION vsm_api.time_in_stage(text, timestamptz, timestamptz, text) IS
+COMMENT ON FUNCTION vsm_api.time_in_stage(text, text, text, text, jsonb, text, double precision[]) IS
     'Hours in each stage over the visits that ended in the window, by default the last 30 days: per visit, in total and per item; '
-    'open_visits: items that are there now. Errors: PT404 stream; PT422 window.';
+    'open_visits: items that are there at its end. Each row names what was asked for. Errors: PT404 stream; PT422 arguments.';
 
-CREATE FUNCTION vsm_api.work_item_age(stream text DEFAULT 'default', type text DEFAULT NULL, "limit" integer DEFAULT 500) RETURNS json
+CREATE FUNCTION vsm_api.work_item_age(stream text DEFAULT 'default', type text DEFAULT NULL, "limit" integer DEFAULT 500,
+                                      at text DEFAULT NULL, attributes jsonb DEFAULT NULL, known_at text DEFAULT NULL)
+    RETURNS json
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    of_stream CONSTANT text := vsm._known_stream(stream);
+    a CONSTANT vsm._asked := vsm._asked(stream, at, at, 0, NULL, type, attributes, known_at);
 BEGIN
     PERFORM vsm._check_limit("limit", 5000);
     RETURN array_to_json(ARRAY(
         SELECT row_to_json(r)
-        FROM (SELECT a.work_item_id AS id, a.external_id, a.title, a.type, a.stage, vsm._hours(a.age) AS age_hours,
-                     vsm._hours(a.time_in_stage) AS time_in_stage_hours, vsm._hours(a.age_since_creation) AS age_since_creation_hours
-              FROM vsm.work_item_age(of_stream, work_item_age.type) WITH ORDINALITY a
-              ORDER BY a.ordinality LIMIT coalesce(work_item_age."limit", 500)) r));
+        FROM (SELECT g.work_item_id AS id, g.external_id, g.title, g.type, g.stage, vsm._hours(g.age) AS age_hours,
+                     vsm._hours(g.time_in_stage) AS time_in_stage_hours, vsm._hours(g.age_since_creation) AS age_since_creation_hours,
+                     w.attributes, vsm._rfc3339(a.until) AS at, vsm._rfc3339(a.known_at) AS known_at
+              FROM vsm.work_item_age(a.stream, a.type, a.until, a.attributes, a.known_at) WITH ORDINALITY g
+              LEFT JOIN vsm.work_items w ON w.id = g.work_item_id
+              ORDER BY g.ordinality LIMIT coalesce(work_item_age."limit", 500)) r));
 END $$;
-COMMENT ON FUNCTION vsm_api.work_item_age(text, text, integer) IS
-    'The oldest unfinished items, at most limit (1 to 5000), with their age since they were started; null: not started. '
-    'Errors: PT404 stream; PT422 limit.';
+COMMENT ON FUNCTION vsm_api.work_item_age(text, text, integer, text, jsonb, text) IS
+    'The oldest items in progress at an instant (now by default), at most limit (1 to 5000), with their age since they were started; '
+    'null: not started. Errors: PT404 stream; PT422 limit, arguments.';
 
-CREATE FUNCTION vsm_api.flow_efficiency(stream text DEFAULT 'default', since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
-                                        type text DEFAULT NULL)
+CREATE FUNCTION vsm_api.flow_efficiency(stream text DEFAULT 'default', since text DEFAULT NULL, until text DEFAULT NULL,
+                                        type text DEFAULT NULL, reopen_rule text DEFAULT NULL, attributes jsonb DEFAULT NULL,
+                                        known_at text DEFAULT NULL)
     RETURNS json
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v CONSTANT vsm._window := vsm._shown_window(stream, since, until);
+    a CONSTANT vsm._asked := vsm._asked(stream, since, until, 720, reopen_rule, type, attributes, known_at);
+    v CONSTANT vsm._window := vsm._window_asked(a);
 BEGIN
     RETURN (SELECT row_to_json(r)
-            FROM (SELECT round(vsm.flow_efficiency(v.stream, v.since, v.bound, flow_efficiency.type), 4) AS flow_efficiency,
+            FROM (SELECT round(sum(c.active_us) / nullif(sum(c.active_us) + sum(c.wait_us), 0), 4) AS flow_efficiency,
                          round(sum(c.active_us) / 3600000000.0, 2) AS active_hours, round(sum(c.wait_us) / 3600000000.0, 2) AS wait_hours,
-                         count(*) AS n, v.stream, vsm._rfc3339(v.since) AS since, vsm._rfc3339(v.until) AS until, flow_efficiency.type,
-                         v.reopen_rule AS rule
-                  FROM vsm._completed(v.stream_id, v.since, v.bound, v.reopen_rule, flow_efficiency.type, NULL, NULL) c) r);
+                         count(*) AS n, v.stream, vsm._rfc3339(v.since) AS since, vsm._rfc3339(v.until) AS until, a.type,
+                         v.time_zone, v.reopen_rule, a.attributes, vsm._rfc3339(a.known_at) AS known_at
+                  FROM vsm._completed(v.stream_id, a.since, v.bound, v.reopen_rule, a.type, a.attributes, a.known_at) c) r);
 END $$;
-COMMENT ON FUNCTION vsm_api.flow_efficiency(text, timestamptz, timestamptz, text) IS
+COMMENT ON FUNCTION vsm_api.flow_efficiency(text, text, text, text, text, jsonb, text) IS
     'Active time / (active + wait time) between start and finish of the n items finished in the window, by default the last 30 '
-    'days: a ratio of sums, 0 to 1. Errors: PT404 stream; PT422 window.';
+    'days: a ratio of sums, 0 to 1. Errors: PT404 stream; PT422 arguments.';
 
-CREATE FUNCTION vsm_api.cycle_times(stream text DEFAULT 'default', since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
-                                    type text DEFAULT NULL, "limit" integer DEFAULT 5000)
+CREATE FUNCTION vsm_api.cycle_times(stream text DEFAULT 'default', since text DEFAULT NULL, until text DEFAULT NULL,
+                                    type text DEFAULT NULL, "limit" integer DEFAULT 5000, reopen_rule text DEFAULT NULL,
+                                    attributes jsonb DEFAULT NULL, known_at text DEFAULT NULL,
+                                    percentiles double precision[] DEFAULT NULL)
     RETURNS json
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v CONSTANT vsm._window := vsm._shown_window(stream, since, until);
+    fractions CONSTANT double precision[] := vsm._fractions(percentiles);
+    a CONSTANT vsm._asked := vsm._asked(stream, since, until, 720, reopen_rule, type, attributes, known_at);
+    v CONSTANT vsm._window := vsm._window_asked(a);
 BEGIN
     PERFORM vsm._check_limit("limit", 50000);
     RETURN (WITH done AS MATERIALIZED (
-                SELECT * FROM vsm.completions(v.stream, v.since, v.bound, cycle_times.type) WITH ORDINALITY),
+                SELECT * FROM vsm.completions(a.stream, a.since, a.until, a.type, a.reopen_rule, a.attributes, a.known_at) WITH ORDINALITY),
             summary AS (
-                SELECT vsm._summary(vsm._interval_us(d.cycle_time), true) AS s FROM done d),
+                SELECT vsm._summary(vsm._interval_us(d.cycle_time), true) AS s, vsm.percentiles(d.cycle_time, fractions) AS found FROM done d),
             latest AS (
                 SELECT * FROM done d ORDER BY d.ordinality DESC LIMIT coalesce(cycle_times."limit", 5000))
             SELECT row_to_json(r)
@@ -197,22 +302,30 @@ BEGIN
                          ARRAY(SELECT row_to_json(p)
                                FROM (SELECT l.work_item_id AS id, l.title, l.type, vsm._rfc3339(l.completed_at) AS completed_at,
                                             vsm._hours(l.cycle_time) AS cycle_time_hours, vsm._hours(l.lead_time) AS lead_time_hours
-                                     FROM latest l ORDER BY l.ordinality) p) AS points
+                                     FROM latest l ORDER BY l.ordinality) p) AS points,
+                         CASE WHEN cardinality(fractions) > 0 THEN
+                             ARRAY(SELECT row_to_json(x)
+                                   FROM (SELECT cycle_times.percentiles[p] AS percentile, vsm._hours(m.found[p]) AS cycle_time
+                                         FROM generate_subscripts(fractions, 1) p ORDER BY p) x) END AS percentiles,
+                         v.stream, vsm._rfc3339(v.since) AS since, vsm._rfc3339(v.until) AS until, a.type, v.time_zone, v.reopen_rule,
+                         a.attributes, vsm._rfc3339(a.known_at) AS known_at
                   FROM summary m) r);
 END $$;
-COMMENT ON FUNCTION vsm_api.cycle_times(text, timestamptz, timestamptz, text, integer) IS
+COMMENT ON FUNCTION vsm_api.cycle_times(text, text, text, text, integer, text, jsonb, text, double precision[]) IS
     'Percentiles of the cycle time, in hours, of the n items that were started and finished in the window, by default the last 30 '
-    'days, and the latest finished items, at most limit (1 to 50000), as points for a scatter plot. Errors: PT404 stream; PT422 '
-    'window or limit.';
+    'days, and the latest finished items, at most limit (1 to 50000), as points for a scatter plot. percentiles: further ones, in '
+    'percent. Errors: PT404 stream; PT422 limit, arguments.';
 
 CREATE FUNCTION vsm_api.forecast(items integer DEFAULT NULL, until date DEFAULT NULL, stream text DEFAULT 'default',
-                                 type text DEFAULT NULL, history_days integer DEFAULT 90, seed bigint DEFAULT 1)
+                                 type text DEFAULT NULL, history_days integer DEFAULT 90, seed bigint DEFAULT 1,
+                                 attributes jsonb DEFAULT NULL)
     RETURNS json
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     lines CONSTANT vsm.forecast_line[] := ARRAY(
-        SELECT f FROM vsm.forecast(items, until, vsm._known_stream(stream), type, coalesce(history_days, 90), coalesce(seed, 1)) f);
+        SELECT f FROM vsm.forecast(items, until, vsm._known_stream(stream), type, coalesce(history_days, 90), coalesce(seed, 1),
+                                   attributes => attributes) f);
 BEGIN
     RETURN (SELECT row_to_json(r)
             FROM (SELECT CASE WHEN forecast.items IS NOT NULL THEN (
@@ -224,10 +337,10 @@ BEGIN
                              FROM (SELECT forecast.until, ARRAY(
                                        SELECT row_to_json(a) FROM (SELECT l.confidence, l.items_done AS items FROM unnest(lines) l) a) AS at) h) END AS how_many,
                          b.stream, forecast.type, b.time_zone, b.since AS history_since, b.until AS history_until,
-                         b.days_with_throughput, b.finished, b.trials, b.seed
+                         b.days_with_throughput, b.finished, b.trials, b.seed, forecast.attributes
                   FROM unnest(lines[1:1]) b) r);
 END $$;
-COMMENT ON FUNCTION vsm_api.forecast(integer, date, text, text, integer, bigint) IS
+COMMENT ON FUNCTION vsm_api.forecast(integer, date, text, text, integer, bigint, jsonb) IS
     'When that many items will be done (when) and how many will be by the end of a day (how_many), at 50, 70, 85 and 95 % confidence: '
     'Monte Carlo over the stream''s daily throughput of the last history_days. done_on null: not within ten years. The same history '
     'and seed give the same forecast. Errors: PT404 stream; PT422 arguments, fewer than 5 days with throughput.';

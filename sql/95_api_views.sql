@@ -10,12 +10,13 @@ COMMENT ON VIEW vsm_api.stages IS 'Stages of the value streams; those with retir
 
 CREATE VIEW vsm_api.work_items WITH (security_invoker = true) AS
 SELECT w.id, w.external_id, w.stream, w.title, w.type, s.name AS current_stage, w.created_at, w.updated_at, w.stage_entered_at,
-       w.started_at, w.completed_at
+       w.started_at, w.completed_at, w.discarded_at, w.attributes
 FROM vsm.work_items w LEFT JOIN vsm.stages s ON s.id = w.stage_id;
-ALTER VIEW vsm_api.work_items ALTER stream SET DEFAULT 'default', ALTER type SET DEFAULT 'task';
+ALTER VIEW vsm_api.work_items ALTER stream SET DEFAULT 'default', ALTER type SET DEFAULT 'task',
+    ALTER attributes SET DEFAULT '{}';
 COMMENT ON VIEW vsm_api.work_items IS
-    'Work items. A change of current_stage moves the item and is recorded, as every move is; the columns after it are computed, but '
-    'created_at may be given for a new item.';
+    'Work items. A change of current_stage moves the item and is recorded, as every move is; the columns from created_at to '
+    'discarded_at are computed, but created_at may be given for a new item.';
 COMMENT ON COLUMN vsm_api.work_items.external_id IS 'Id of the item in another system; unique in its stream.';
 COMMENT ON COLUMN vsm_api.work_items.current_stage IS 'Name of the stage the item is in; write it to move the item.';
 COMMENT ON COLUMN vsm_api.work_items.created_at IS 'First transition; may be given for a new item, from 1970 on, up to 5 minutes ahead.';
@@ -23,6 +24,8 @@ COMMENT ON COLUMN vsm_api.work_items.updated_at IS 'Last change of the item.';
 COMMENT ON COLUMN vsm_api.work_items.stage_entered_at IS 'Last transition.';
 COMMENT ON COLUMN vsm_api.work_items.started_at IS 'When work on the item began; null: not started.';
 COMMENT ON COLUMN vsm_api.work_items.completed_at IS 'When the item was finished; null: it is not.';
+COMMENT ON COLUMN vsm_api.work_items.discarded_at IS 'When the item was discarded; null: it is not.';
+COMMENT ON COLUMN vsm_api.work_items.attributes IS 'Your own fields, a JSON object.';
 
 CREATE VIEW vsm_api.wip WITH (security_invoker = true) AS
 SELECT w.stream, w.stage, w."order", w.category, w.wip, w.wip_limit, w.source FROM vsm.wip w;
@@ -51,25 +54,28 @@ BEGIN
             END IF;
         END IF;
         INSERT INTO vsm.work_items AS w (id, external_id, stream, title, type, created_at, updated_at, stage_id, stage_entered_at,
-                                         started_at, completed_at)
+                                         started_at, completed_at, discarded_at, attributes)
         VALUES (coalesce(new.id, nextval('vsm.work_items_id_seq')), new.external_id, new.stream, new.title, new.type, new.created_at,
-                new.updated_at, stage_id, new.stage_entered_at, new.started_at, new.completed_at)
+                new.updated_at, stage_id, new.stage_entered_at, new.started_at, new.completed_at, new.discarded_at, coalesce(new.attributes, '{}'))
         RETURNING w.id INTO item_id;
     ELSE
         item_id := old.id;
-        IF (new.id, new.stream, new.created_at, new.stage_entered_at, new.started_at, new.completed_at)
-           IS DISTINCT FROM (old.id, old.stream, old.created_at, old.stage_entered_at, old.started_at, old.completed_at) THEN
+        IF (new.id, new.stream, new.created_at, new.stage_entered_at, new.started_at, new.completed_at, new.discarded_at)
+           IS DISTINCT FROM (old.id, old.stream, old.created_at, old.stage_entered_at, old.started_at, old.completed_at,
+                             old.discarded_at) THEN
             UPDATE vsm.work_items w
             SET id = new.id, stream = new.stream, created_at = new.created_at, stage_entered_at = new.stage_entered_at,
-                started_at = new.started_at, completed_at = new.completed_at
+                started_at = new.started_at, completed_at = new.completed_at, discarded_at = new.discarded_at
             WHERE w.id = item_id;
         END IF;
         -- columns that this statement does not change keep what other sessions write to them
-        IF (new.external_id, new.title, new.type) IS DISTINCT FROM (old.external_id, old.title, old.type) THEN
+        IF (new.external_id, new.title, new.type, new.attributes)
+           IS DISTINCT FROM (old.external_id, old.title, old.type, old.attributes) THEN
             UPDATE vsm.work_items w
             SET external_id = CASE WHEN new.external_id IS DISTINCT FROM old.external_id THEN new.external_id ELSE w.external_id END,
                 title = CASE WHEN new.title IS DISTINCT FROM old.title THEN new.title ELSE w.title END,
-                type = CASE WHEN new.type IS DISTINCT FROM old.type THEN new.type ELSE w.type END
+                type = CASE WHEN new.type IS DISTINCT FROM old.type THEN new.type ELSE w.type END,
+                attributes = CASE WHEN new.attributes IS DISTINCT FROM old.attributes THEN new.attributes ELSE w.attributes END
             WHERE w.id = item_id;
         END IF;
         IF new.current_stage IS DISTINCT FROM old.current_stage THEN

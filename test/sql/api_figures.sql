@@ -28,12 +28,21 @@ SELECT vsm_api.flow_efficiency('flow', '2024-01-01T00:00:00Z', '2024-01-05T00:00
 SELECT vsm_api.flow_efficiency('flow', '2024-01-01T00:00:00Z', '2024-01-01T00:00:00Z', 'bug');
 SELECT vsm_api.cycle_times('flow', '2024-01-01T00:00:00Z', '2024-01-05T00:00:00Z', "limit" => 2);
 SELECT vsm_api.cycle_times('flow', '2024-01-01T00:00:00Z', '2024-01-01T00:00:00Z');
-SELECT regexp_replace(vsm_api.work_item_age('flow')::text, '_hours":\d+\.\d\d', '_hours":<age>', 'g');
+SELECT regexp_replace(regexp_replace(vsm_api.work_item_age('flow')::text, '_hours":\d+\.\d\d', '_hours":<age>', 'g'), '"at":"[^"]*"', '"at":<now>');
+-- As of a date, which begins in the stream's zone; as it was known before anything was recorded.
+SELECT vsm_api.work_item_age('flow', at => '2024-01-03');
+SELECT vsm_api.work_item_age('flow', at => '2024-01-03', known_at => '2024-01-03T00:00:00Z');
+SELECT m ->> 'since' AS since, m ->> 'until' AS until, m ->> 'open_at_since' AS open_at_since, m ->> 'arrivals' AS arrivals, m ->> 'departures' AS departures,
+       m ->> 'open_at_until' AS open_at_until, m -> 'percentiles' AS percentiles, m ->> 'reopen_rule' AS reopen_rule
+FROM vsm_api.metrics(stream => 'flow', since => '2024-01-01', until => '2024-01-05', percentiles => '{50,99.9}', reopen_rule => 'sum_started') m;
+UPDATE vsm.work_items SET attributes = '{"team": "red"}' WHERE title IN ('A', 'D');
+SELECT vsm_api.cycle_times('flow', '2024-01-01', '2024-01-05', attributes => '{"team": "red"}', percentiles => '{50}');
+SELECT vsm_api.work_items(stream => 'flow', attributes => '{"team": "red"}', open => false) -> 'items' -> 0 -> 'attributes';
 SELECT vsm_api.work_item_age('flow', 'task');
 
 -- The last days, from now: old items are still in progress.  Keys in order; the window is as long as asked for.
 SELECT string_agg(k, ' ') FROM json_object_keys(vsm_api.metrics(30, 'flow')) k;
-SELECT m ->> 'throughput', m ->> 'wip', m ->> 'cycle_time_avg' IS NULL, m ->> 'wip_now', m ->> 'stream', m ->> 'rule', m ->> 'percentile_rule',
+SELECT m ->> 'throughput', m ->> 'wip', m ->> 'cycle_time_avg' IS NULL, m ->> 'wip_now', m ->> 'stream', m ->> 'reopen_rule', m ->> 'percentile_rule',
        (m ->> 'period_end')::timestamptz - (m ->> 'period_start')::timestamptz = interval '720 hours', m ->> 'period_end' ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$'
 FROM vsm_api.metrics(30, 'flow') m;
 -- an item of this hour: hours to two decimals, numbers with a point
@@ -63,4 +72,6 @@ FROM unnest('{metrics,wip,stages,cumulative_flow,occupancy,throughput,time_in_st
 SELECT a, refusal('SELECT vsm_api.' || a)
 FROM unnest(ARRAY['metrics(0, ''flow'')', 'metrics(91, ''flow'')', 'metrics(2147483647, ''flow'')', 'metrics(NULL, ''flow'')', 'cumulative_flow(''flow'', step => ''0'')',
     'occupancy(''flow'', step => ''1 second'')', 'throughput(''flow'', step => ''year'')', 'cycle_times(''flow'', "limit" => 0)',
-    'work_item_age(''flow'', "limit" => 5001)', 'time_in_stage(''flow'', ''2024-02-01'', ''2024-01-01'')']) a;
+    'work_item_age(''flow'', "limit" => 5001)', 'metrics(stream => ''flow'', known_at => ''soon'')', 'metrics(stream => ''flow'', percentiles => ''{100}'')',
+    'metrics(stream => ''flow'', percentiles => ''{50,NULL}'')', 'throughput(''flow'', reopen_rule => ''nonsense'')', 'work_items(attributes => ''{"size": 1}'')',
+    'flow_efficiency(''flow'', attributes => ''[]'')', 'time_in_stage(''flow'', ''2024-02-01'', ''2024-01-01'')']) a;

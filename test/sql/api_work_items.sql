@@ -92,7 +92,7 @@ SELECT titles(vsm_api.work_items(stream => 'side', open => false));
 SELECT titles(vsm_api.work_items(stream => 'side', open => true, type => 'bug'));
 SELECT titles(vsm_api.work_items(stage => 'Testing'));
 SELECT titles(vsm_api.work_items(stage => 'Testing', stream => 'side', type => 'task', open => true, after => 0));
-SELECT titles(vsm_api.work_items(stage => 'Nope')), vsm_api.work_items(after => 9223372036854775807);
+SELECT refusal('SELECT vsm_api.work_items(stage => ''Nope'')'), refusal('SELECT vsm_api.work_items(''side'', ''Nope'')'), vsm_api.work_items(after => 9223372036854775807);
 SELECT refusal($$SELECT vsm_api.work_items('Other')$$);
 SELECT refusal('SELECT vsm_api.work_items("limit" => 0)');
 SELECT refusal('SELECT vsm_api.work_items("limit" => 501)');

@@ -8,6 +8,8 @@
 #include "kinds.h"
 
 #include <ctype.h>
+#include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -94,6 +96,15 @@ vsm_read_time(const char *bytes, size_t length)
 		time = vsm_format("%.*s%s", local, bytes, zone.data);
 	vsm_text_free(&zone);
 	return time;
+}
+
+/* A date stays one: only the database knows the stream's zone. */
+char *
+vsm_read_instant(const char *bytes, size_t length)
+{
+	char	   *date = vsm_read_date(bytes, length);
+
+	return date != NULL ? date : vsm_read_time(bytes, length);
 }
 
 char *
@@ -230,6 +241,64 @@ vsm_read_step(const char *bytes, size_t length)
 	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
 		if (strlen(units[i]) == left && memcmp(units[i], reader.at, left) == 0)
 			return vsm_format("%d %s", n, units[i]);
+	return NULL;
+}
+
+/* A JSON object that PostgreSQL can store: without NUL. */
+char *
+vsm_read_object(const char *bytes, size_t length)
+{
+	json_t	   *value = json_loadb(bytes, length, 0, NULL);
+	char	   *object = NULL;
+
+	if (json_is_object(value))
+	{
+		char	   *dumped = json_dumps(value, JSON_COMPACT);
+
+		object = vsm_copy(dumped);
+		free(dumped);
+	}
+	json_decref(value);
+	return object;
+}
+
+/* Up to 20 numbers above 0 and below 100, as an array of the database. */
+char *
+vsm_read_percentiles(const char *bytes, size_t length)
+{
+	Reader		reader = {bytes, bytes + length};
+	Text		array = {0};
+	int			n = 0;
+
+	vsm_text_addc(&array, '{');
+	do
+	{
+		const char *first = reader.at;
+		bool		positive = false;
+
+		while (reader.at < reader.end && isdigit((unsigned char) *reader.at))
+			positive |= *reader.at++ != '0';
+		if (reader.at == first || reader.at - first > 2)
+			break;
+		if (one_of(&reader, "."))
+		{
+			const char *decimals = reader.at;
+
+			while (reader.at < reader.end && isdigit((unsigned char) *reader.at))
+				positive |= *reader.at++ != '0';
+			if (reader.at == decimals || reader.at - decimals > 9)
+				break;
+		}
+		if (!positive)
+			break;
+		vsm_text_addf(&array, "%s%.*s", n > 0 ? "," : "", (int) (reader.at - first), first);
+		if (++n <= 20 && reader.at == reader.end)
+		{
+			vsm_text_addc(&array, '}');
+			return array.data;
+		}
+	} while (n < 20 && one_of(&reader, ","));
+	vsm_text_free(&array);
 	return NULL;
 }
 

@@ -19,9 +19,12 @@ typedef enum Number
 
 extern Number vsm_read_integer(const char *bytes, size_t length, int64_t *value);
 extern char *vsm_read_time(const char *bytes, size_t length);
+extern char *vsm_read_instant(const char *bytes, size_t length);
 extern char *vsm_read_date(const char *bytes, size_t length);
 extern const char *vsm_read_boolean(const char *bytes, size_t length);
 extern char *vsm_read_step(const char *bytes, size_t length);
+extern char *vsm_read_object(const char *bytes, size_t length);
+extern char *vsm_read_percentiles(const char *bytes, size_t length);
 extern bool vsm_read_choice(const char *choices, const char *bytes, size_t length);
 
 #endif

@@ -22,8 +22,12 @@
 #define STREAM {"stream", IN_QUERY, KIND_STRING, .fallback = "default", .about = "Name of the value stream"}
 #define ANY_STREAM {"stream", IN_QUERY, KIND_STRING, .about = "Name of the value stream; all streams by default"}
 #define TYPE {"type", IN_QUERY, KIND_STRING, .about = "Only work items of this type"}
-#define SINCE {"since", IN_QUERY, KIND_TIME, .about = "Start of the window; by default 30 days before its end"}
-#define UNTIL {"until", IN_QUERY, KIND_TIME, .about = "End of the window; now by default"}
+#define SINCE {"since", IN_QUERY, KIND_INSTANT, .about = "Start of the window, a date of the stream's time zone or a time; by default 30 days before its end"}
+#define UNTIL {"until", IN_QUERY, KIND_INSTANT, .about = "End of the window, as since; now by default"}
+#define RULE {"reopen_rule", IN_QUERY, KIND_CHOICE, .choices = "span_first_last|span_last|sum_active|sum_started|episodes", .about = "How the cycle time of a reopened work item counts; by default the rule of the stream"}
+#define ATTRIBUTES {"attributes", IN_QUERY, KIND_OBJECT, .about = "Only work items with these attributes, a JSON object"}
+#define KNOWN_AT {"known_at", IN_QUERY, KIND_INSTANT, .about = "The answer as it was known at this time"}
+#define PERCENTILES {"percentiles", IN_QUERY, KIND_PERCENTILES, .about = "Further percentiles, such as 50,85,95"}
 #define STEP {"step", IN_QUERY, KIND_STEP, .fallback = "1 day", .about = "Interval between points, such as 6 hours, 1 day, 2 weeks or 1 month"}
 #define LIMIT(n, to) {"limit", IN_QUERY, KIND_INTEGER, .least = 1, .most = (to), .fallback = (n), .about = "Maximum number of items to return"}
 
@@ -56,16 +60,18 @@ const Route vsm_routes[] = {
 				{"type", IN_BODY, KIND_TYPE, .required = true, .about = "Type of the work item; must be defined"},
 				{"stream", IN_BODY, KIND_STRING, .fallback = "default", .about = "Name of the value stream"},
 				{"external_id", IN_BODY, KIND_STRING, .about = "Id of the work item in another system, unique in the stream"},
-				{"at", IN_BODY, KIND_TIME, .about = "Time at which it was created; now by default"}}},
+				{"at", IN_BODY, KIND_TIME, .about = "Time at which it was created; now by default"},
+				{"attributes", IN_BODY, KIND_OBJECT, .about = "Your own fields, a JSON object"}}},
 	{"GET", "/api/v1/work-items", HANDLE_CALL,
 	 .function = "work_items", .answer = "WorkItems", .name = "work_items",
 	 .summary = "Work items, ordered by id, in pages; pass next as after to get the next page",
 	 .params = {ANY_STREAM,
 				{"stage", IN_QUERY, KIND_STRING, .about = "Only work items in this stage"},
 				TYPE,
-				{"open", IN_QUERY, KIND_BOOLEAN, .about = "Only unfinished (true) or only finished (false) work items"},
+				{"open", IN_QUERY, KIND_BOOLEAN, .about = "Only work items in progress (true), or only finished and discarded ones (false)"},
 				LIMIT("50", 500),
-				{"after", IN_QUERY, KIND_ID, .about = "Only work items with a greater id"}}},
+				{"after", IN_QUERY, KIND_ID, .about = "Only work items with a greater id"},
+				ATTRIBUTES}},
 	{"GET", "/api/v1/work-items/{work_item_id}", HANDLE_CALL,
 	 .function = "work_item", .answer = "WorkItem", .name = "work_item",
 	 .summary = "A work item",
@@ -106,39 +112,42 @@ const Route vsm_routes[] = {
 	 .function = "metrics", .answer = "Metrics", .name = "metrics",
 	 .summary = "All flow metrics of the last days",
 	 .params = {{"days", IN_QUERY, KIND_INTEGER, .least = 1, .most = 90, .fallback = "7", .about = "Length of the window, in days"}, STREAM, TYPE,
-				{"since", IN_QUERY, KIND_TIME, .about = "Start of the window, instead of days"},
-				{"until", IN_QUERY, KIND_TIME, .about = "End of the window; now by default"},
-				{"exact", IN_QUERY, KIND_BOOLEAN, .about = "Whether percentiles are exact (true, the default) or estimated from a sketch (false)"}}},
+				{"since", IN_QUERY, KIND_INSTANT, .about = "Start of the window, instead of days: a date of the stream's time zone, or a time"},
+				UNTIL,
+				{"exact", IN_QUERY, KIND_BOOLEAN, .about = "Whether percentiles are exact (true, the default) or estimated from a sketch (false)"},
+				RULE, ATTRIBUTES, KNOWN_AT, PERCENTILES}},
 	{"GET", "/api/v1/cumulative-flow", HANDLE_CALL, CLASS_SLOW,
 	 .function = "cumulative_flow", .answer = "FlowSeries", .name = "cumulative_flow",
 	 .summary = "Number of work items that have reached each stage, at each point in time",
-	 .params = {STREAM, SINCE, UNTIL, STEP, TYPE}},
+	 .params = {STREAM, SINCE, UNTIL, STEP, TYPE, ATTRIBUTES, KNOWN_AT}},
 	{"GET", "/api/v1/occupancy", HANDLE_CALL, CLASS_SLOW,
 	 .function = "occupancy", .answer = "FlowSeries", .name = "occupancy",
 	 .summary = "Number of work items in each stage, at each point in time",
-	 .params = {STREAM, SINCE, UNTIL, STEP, TYPE}},
+	 .params = {STREAM, SINCE, UNTIL, STEP, TYPE, ATTRIBUTES, KNOWN_AT}},
 	{"GET", "/api/v1/throughput", HANDLE_CALL, CLASS_SLOW,
 	 .function = "throughput", .answer = "Throughput", .name = "throughput",
 	 .summary = "Work items finished per day, week or month",
 	 .params = {STREAM, SINCE, UNTIL,
 				{"step", IN_QUERY, KIND_CHOICE, .choices = "day|week|month", .fallback = "day", .about = "Length of each bucket"},
-				TYPE}},
+				TYPE, RULE, ATTRIBUTES, KNOWN_AT}},
 	{"GET", "/api/v1/time-in-stage", HANDLE_CALL, CLASS_SLOW,
 	 .function = "time_in_stage", .answer = "TimeInStage[]", .name = "time_in_stage",
 	 .summary = "Duration of the visits to each stage, in hours",
-	 .params = {STREAM, SINCE, UNTIL, TYPE}},
+	 .params = {STREAM, SINCE, UNTIL, TYPE, ATTRIBUTES, KNOWN_AT, PERCENTILES}},
 	{"GET", "/api/v1/cycle-times", HANDLE_CALL, CLASS_SLOW,
 	 .function = "cycle_times", .answer = "CycleTimes", .name = "cycle_times",
 	 .summary = "The cycle times of finished work items, and their percentiles",
-	 .params = {STREAM, SINCE, UNTIL, TYPE, LIMIT("5000", 50000)}},
+	 .params = {STREAM, SINCE, UNTIL, TYPE, LIMIT("5000", 50000), RULE, ATTRIBUTES, KNOWN_AT, PERCENTILES}},
 	{"GET", "/api/v1/work-item-age", HANDLE_CALL, CLASS_SLOW,
 	 .function = "work_item_age", .answer = "WorkItemAge[]", .name = "work_item_age",
-	 .summary = "The age of work items that are started but not finished, oldest first",
-	 .params = {STREAM, TYPE, LIMIT("500", 5000)}},
+	 .summary = "The age of work items in progress, oldest first",
+	 .params = {STREAM, TYPE, LIMIT("500", 5000),
+				{"at", IN_QUERY, KIND_INSTANT, .about = "As of this time, a date of the stream's time zone or a time; now by default"},
+				ATTRIBUTES, KNOWN_AT}},
 	{"GET", "/api/v1/flow-efficiency", HANDLE_CALL, CLASS_SLOW,
 	 .function = "flow_efficiency", .answer = "FlowEfficiency", .name = "flow_efficiency",
 	 .summary = "Active time of finished work items as a fraction of their total time",
-	 .params = {STREAM, SINCE, UNTIL, TYPE}},
+	 .params = {STREAM, SINCE, UNTIL, TYPE, RULE, ATTRIBUTES, KNOWN_AT}},
 	{"GET", "/api/v1/forecast", HANDLE_CALL, CLASS_SLOW,
 	 .function = "forecast", .answer = "Object", .name = "forecast",
 	 .summary = "When a number of work items will be finished, or how many will be by a date",
@@ -146,7 +155,8 @@ const Route vsm_routes[] = {
 				{"until", IN_QUERY, KIND_DATE, .about = "Date by which they are to be finished"},
 				STREAM, TYPE,
 				{"history_days", IN_QUERY, KIND_INTEGER, .least = 1, .most = 3650, .fallback = "90", .about = "Days of past throughput to sample from"},
-				{"seed", IN_QUERY, KIND_INTEGER, .least = INT64_MIN, .most = INT64_MAX, .about = "Seed of the random numbers; the same seed gives the same forecast"}}},
+				{"seed", IN_QUERY, KIND_INTEGER, .least = INT64_MIN, .most = INT64_MAX, .about = "Seed of the random numbers; the same seed gives the same forecast"},
+				ATTRIBUTES}},
 
 	{"POST", "/api/v1/import", HANDLE_IMPORT, CLASS_IMPORT, .writes = true,
 	 .function = "import_end", .answer = "Import", .name = "import",
@@ -222,6 +232,11 @@ sql_type(const Param *param)
 			return "boolean";
 		case KIND_STEP:
 			return "interval";
+		case KIND_OBJECT:
+			return "jsonb";
+		case KIND_PERCENTILES:
+			return "double precision[]";
+		case KIND_INSTANT:
 		case KIND_STRING:
 		case KIND_TYPE:
 		case KIND_CHOICE:

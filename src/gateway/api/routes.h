@@ -32,7 +32,10 @@ typedef enum Kind
 	KIND_STRING,				/* least to most characters; most 0: any number */
 	KIND_TYPE,					/* a type of work item; only the database knows which exist */
 	KIND_TIME,					/* date, or date and time as in RFC 3339; UTC if it has no zone */
+	KIND_INSTANT,				/* as KIND_TIME, but a bare date is midnight in the zone of the stream */
 	KIND_DATE,
+	KIND_OBJECT,				/* a JSON object; jsonb */
+	KIND_PERCENTILES,			/* "50,85,95" */
 	KIND_BOOLEAN,
 	KIND_STEP,					/* "6 hours", "1 day", "2 weeks", "month" */
 	KIND_CHOICE					/* one of choices, separated by | */

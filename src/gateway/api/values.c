@@ -108,6 +108,15 @@ read_text(Values *values, int n, const Param *param, const char *bytes, size_t l
 		case KIND_TIME:
 			keep_or_fail(values, n, param, vsm_read_time(bytes, length), input);
 			break;
+		case KIND_INSTANT:
+			keep_or_fail(values, n, param, vsm_read_instant(bytes, length), input);
+			break;
+		case KIND_OBJECT:
+			keep_or_fail(values, n, param, vsm_read_object(bytes, length), input);
+			break;
+		case KIND_PERCENTILES:
+			keep_or_fail(values, n, param, vsm_read_percentiles(bytes, length), input);
+			break;
 		case KIND_DATE:
 			keep_or_fail(values, n, param, vsm_read_date(bytes, length), input);
 			break;
@@ -191,7 +200,14 @@ read_body(Values *values, int n, const Param *param, json_t *body)
 			values->text[n] = vsm_copy(json_string_value(value));
 		return;
 	}
-	if (json_is_string(value))
+	if (param->kind == KIND_OBJECT)
+	{
+		char	   *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+		keep_or_fail(values, n, param, text == NULL ? NULL : vsm_read_object(text, strlen(text)), value);
+		free(text);
+	}
+	else if (json_is_string(value))
 		read_text(values, n, param, json_string_value(value), json_string_length(value), value);
 	else if (param->kind == KIND_TIME)
 		fail(values, param, "datetime_type", "Input should be a valid datetime", value, NULL);
@@ -219,10 +235,14 @@ keep_or_fail(Values *values, int n, const Param *param, char *read, json_t *inpu
 	values->text[n] = read;
 	if (read != NULL)
 		return;
-	if (param->kind == KIND_TIME)
+	if (param->kind == KIND_TIME || param->kind == KIND_INSTANT)
 		fail(values, param, "datetime_parsing", "Input should be a valid datetime, as in RFC 3339", input, NULL);
 	else if (param->kind == KIND_DATE)
 		fail(values, param, "date_parsing", "Input should be a valid date in the format YYYY-MM-DD", input, NULL);
+	else if (param->kind == KIND_OBJECT)
+		fail(values, param, "dict_type", "Input should be a valid JSON object, such as {\"team\": \"red\"}", input, NULL);
+	else if (param->kind == KIND_PERCENTILES)
+		fail(values, param, "list_type", "Input should be at most 20 numbers above 0 and below 100, such as 50,85,95", input, NULL);
 	else if (param->kind == KIND_BOOLEAN)
 		fail(values, param, "bool_parsing", "Input should be a valid boolean, unable to interpret input", input, NULL);
 	else

@@ -5,7 +5,7 @@
 #ifndef VSM_GATEWAY_STATEMENT_H
 #define VSM_GATEWAY_STATEMENT_H
 
-#define MAX_PARAMS 8
+#define MAX_PARAMS 12
 
 /* id is its index in Connection.prepared. */
 typedef struct Statement

@@ -142,7 +142,7 @@ request_body(const Route *route)
 		value = value_schema(param);
 		json_object_set_new(value, "description", json_string(param->about));
 		if (!param->required)
-			json_object_set_new(value, "type", json_pack("[ss]", "string", "null"));
+			json_object_set_new(value, "type", json_pack("[Os]", json_object_get(value, "type"), "null"));
 		else
 			json_array_append_new(required, json_string(param->name));
 		json_object_set_new(properties, param->name, value);
@@ -174,6 +174,16 @@ value_schema(const Param *param)
 			break;
 		case KIND_TIME:
 			schema = json_pack("{ssss}", "type", "string", "format", "date-time");
+			break;
+		case KIND_INSTANT:
+			schema = json_pack("{ss}", "type", "string");
+			break;
+		case KIND_OBJECT:
+			schema = json_pack("{ssss}", "type", param->where == IN_BODY ? "object" : "string", "description",
+							   "A JSON object, such as {\"team\": \"red\"}");
+			break;
+		case KIND_PERCENTILES:
+			schema = json_pack("{ssss}", "type", "string", "pattern", "^[0-9.]+(,[0-9.]+)*$");
 			break;
 		case KIND_DATE:
 			schema = json_pack("{ssss}", "type", "string", "format", "date");
