@@ -104,10 +104,11 @@ BEGIN
     IF NOT isfinite(since) OR NOT isfinite(until) THEN
         events := vsm._events_span(result.stream_id, known_at);
         IF NOT isfinite(since) THEN
-            result.since := coalesce(events.first, least(now(), until));
+            -- an event at or after until is none of the window's
+            result.since := least(coalesce(events.first, now()), CASE WHEN isfinite(until) THEN until END);
         END IF;
         IF NOT isfinite(until) THEN
-            result.until := coalesce(events.last, greatest(now(), result.since));
+            result.until := greatest(coalesce(events.last, now()), result.since);
         END IF;
     END IF;
     RETURN result;

@@ -101,7 +101,8 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL vsm._completed(v.stream_id, completions.since, v.bound, v.reopen_rule, completions.type, completions.attributes,
                                       completions.known_at) c
     LEFT JOIN vsm.work_items w ON w.id = c.work_item_id
-    ORDER BY c.completed_at, c.work_item_id;
+    -- by the rule episodes an item may have two completions at one instant
+    ORDER BY c.completed_at, c.work_item_id, c.created_at, c.started_at;
 END;
 COMMENT ON FUNCTION vsm.completions(text, timestamptz, timestamptz, text, text, jsonb, timestamptz) IS
     'Items that are finished at the window''s end, at their latest completion, if it lies in the window, with lead time (creation to finish) and cycle time (start to finish, null when '
