@@ -9,6 +9,7 @@
 #					each server is the one of its PGHOST
 #	bench_stream				stream bench: six stages, named by their ids
 #	bench_fill ITEMS			that many open items in it, spread evenly over the stages that are not done
+#	bench_by_time				store items and ledger anew in the order of time, as after an import they are not
 #	bench_raw				schema raw, empty: items and their moves as an expert would keep them without vsm
 #	bench_role LEVEL			a role that has this access, whose name is then in mover; none without LEVEL
 #	bench_count				have the counters and totals counted: from then on each commit keeps them
@@ -127,6 +128,21 @@ bench_fill()
 		CHECKPOINT;
 	SQL
 	bench_count
+}
+
+# An import writes the moves item by item; people move items in the order of time.
+bench_by_time()
+{
+	say "storing the ledger in the order of time"
+	sql <<-'SQL' || exit
+		CREATE TABLE items AS SELECT * FROM vsm.work_items ORDER BY id;
+		CREATE TABLE moves AS SELECT * FROM vsm.stage_transitions ORDER BY "timestamp", id;
+		TRUNCATE vsm.work_items;
+		SET vsm.recording = off;
+		INSERT INTO vsm.work_items SELECT * FROM items;
+		INSERT INTO vsm.stage_transitions SELECT * FROM moves;
+		DROP TABLE items, moves;
+	SQL
 }
 
 # What a move needs and no more.  An item keeps the stage that it left, so that one visit to its row is enough for a
