@@ -11,6 +11,8 @@
 #	bench_fill ITEMS			that many open items in it, spread evenly over the stages that are not done
 #	bench_by_time				store items and ledger anew in the order of time, as after an import they are not
 #	bench_raw				schema raw, empty: items and their moves as an expert would keep them without vsm
+#	bench_raw_fill				the items and moves of vsm in it
+#	bench_raw_move				the statement that moves item :id to :stage there
 #	bench_role LEVEL			a role that has this access, whose name is then in mover; none without LEVEL
 #	bench_count				have the counters and totals counted: from then on each commit keeps them
 #	say TEXT ...				progress, on stderr
@@ -173,6 +175,31 @@ bench_raw()
 		    PRIMARY KEY (item_id, id)
 		);
 		CREATE INDEX moves_stream_at ON raw.moves (stream_id, at);
+	SQL
+}
+
+bench_raw_fill()
+{
+	sql <<-'SQL' || exit
+		INSERT INTO raw.items (id, stream_id, external_id, title, type, created_at, stage_id, entered_at)
+		SELECT w.id, v.id, w.external_id, w.title, w.type, w.created_at, w.stage_id, w.stage_entered_at
+		FROM vsm.work_items w JOIN vsm.value_streams v ON v.name = w.stream ORDER BY w.id;
+		INSERT INTO raw.moves (item_id, id, stream_id, from_stage_id, to_stage_id, at)
+		SELECT t.work_item_id, t.id, i.stream_id, t.from_stage_id, t.to_stage_id, t."timestamp"
+		FROM vsm.stage_transitions t JOIN raw.items i ON i.id = t.work_item_id ORDER BY t."timestamp", t.id;
+		SELECT setval(pg_get_serial_sequence('raw.moves', 'id'), max(id)) AS last FROM raw.moves \gset
+	SQL
+}
+
+bench_raw_move()
+{
+	cat <<-'SQL'
+		WITH moved AS (
+		    UPDATE raw.items SET from_stage_id = stage_id, stage_id = :stage::bigint, entered_at = clock_timestamp()
+		    WHERE id = :id
+		    RETURNING id, stream_id, from_stage_id, stage_id, entered_at)
+		INSERT INTO raw.moves (item_id, stream_id, from_stage_id, to_stage_id, at)
+		SELECT id, stream_id, from_stage_id, stage_id, entered_at FROM moved;
 	SQL
 }
 
