@@ -31,6 +31,13 @@
 #define VSM_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
 
+/* Enter a row that was inserted into the indexes of its table. */
+#if PG_VERSION_NUM >= 160000
+#define VSM_INSERT_INDEX_TUPLES(target, slot, estate) ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL, false)
+#else
+#define VSM_INSERT_INDEX_TUPLES(target, slot, estate) ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL)
+#endif
+
 /* Did this transaction give the relation other storage? */
 #if PG_VERSION_NUM >= 160000
 #define VSM_NEW_STORAGE(rel) ((rel)->rd_firstRelfilelocatorSubid != InvalidSubTransactionId)

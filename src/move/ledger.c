@@ -2,10 +2,11 @@
  * ledger.c
  *		Writing the ledger, vsm.stage_transitions.
  *
- * All statements run as the owner of the tables.  A row that is stored is added
- * to the totals (counters/totals.c) and answers the request that asked for the
- * move (request.c).  No foreign keys are needed: whoever changes an item holds
- * its row lock, and nothing but the row triggers and the import writes here.
+ * All statements run as the owner of the tables; most rows need none
+ * (ledger_store.c).  A row that is stored is added to the totals
+ * (counters/totals.c) and answers the request that asked for the move (request.c).
+ * No foreign keys are needed: whoever changes an item holds its row lock, and
+ * nothing but the row triggers and the import writes here.
  */
 #include "ledger.h"
 
@@ -20,10 +21,11 @@
 
 #include "counters/counters.h"
 #include "ledger_guard.h"
+#include "ledger_store.h"
 #include "owner.h"
 #include "prepare.h"
 
-static void insert_ledger_row(const VsmLedgerRow *row);
+static void insert_ledger_row(int64 work_item_id, Datum *values, const bool *isnull);
 static SPIPlanPtr prepare_insert(void);
 static void add_to_totals(const VsmLedgerRow *row, Oid items);
 static void refuse_lost_row(int64 work_item_id);
@@ -48,15 +50,21 @@ void
 vsm_write_ledger_row(VsmLedgerRow *row, const VsmRequest *request, Relation items)
 {
 	VsmRequest *asked = vsm_request_to_answer(request, row->work_item_id);
-	VsmOwner	before;
+	Datum		values[LEDGER_COLUMNS];
+	bool		nulls[LEDGER_COLUMNS];
 
 	row->recorded_at = GetCurrentTimestamp();
 	row->reason = asked ? asked->reason : NULL;
 	strlcpy(row->actor, GetUserNameFromId(GetOuterUserId(), false), NAMEDATALEN);
 
-	before = vsm_become_owner_to_record(items->rd_rel->relowner);
-	insert_ledger_row(row);
-	vsm_leave_owner(before);
+	vsm_ledger_row_values(row, values, nulls);
+	if (!vsm_store_ledger_row(values, nulls))
+	{
+		VsmOwner	before = vsm_become_owner_to_record(items->rd_rel->relowner);
+
+		insert_ledger_row(row->work_item_id, values, nulls);
+		vsm_leave_owner(before);
+	}
 	add_to_totals(row, RelationGetRelid(items));
 
 	if (asked)
@@ -96,24 +104,21 @@ vsm_run_unrecorded(SPIPlanPtr *plan, const char *query, Relation items, int narg
 	vsm_leave_owner(before);
 }
 
+/* The statement, for a ledger to which a user has added something. */
 static void
-insert_ledger_row(const VsmLedgerRow *row)
+insert_ledger_row(int64 work_item_id, Datum *values, const bool *isnull)
 {
 	static SPIPlanPtr plan = NULL;
-	Datum		values[LEDGER_COLUMNS];
-	bool		isnull[LEDGER_COLUMNS];
 	char		nulls[LEDGER_COLUMNS];
 
-	vsm_ledger_row_values(row, values, isnull);
 	for (int i = 0; i < LEDGER_COLUMNS; i++)
 		nulls[i] = isnull[i] ? 'n' : ' ';
-
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	if (plan == NULL)
 		plan = prepare_insert();
 	if (vsm_run_on_ledger(plan, values, nulls) != SPI_OK_INSERT || SPI_processed != 1)
-		refuse_lost_row(row->work_item_id);
+		refuse_lost_row(work_item_id);
 	SPI_finish();
 }
 
