@@ -233,7 +233,8 @@ COMMENT ON TABLE vsm.superseded_transitions IS
     'Ledger rows that were deleted or corrected, as they were. Append-only, as the ledger is.';
 COMMENT ON COLUMN vsm.superseded_transitions.transition_id IS 'Id of the row in vsm.stage_transitions.';
 COMMENT ON COLUMN vsm.superseded_transitions.external_id IS 'External id of the item when the row was superseded.';
-COMMENT ON COLUMN vsm.superseded_transitions.item_type IS 'Type of the item when the row was superseded.';
+COMMENT ON COLUMN vsm.superseded_transitions.item_type IS
+    'Type of the item when the row was superseded; it follows when the type gets another name.';
 COMMENT ON COLUMN vsm.superseded_transitions.superseded_by IS 'The role that did it.';
 COMMENT ON COLUMN vsm.superseded_transitions.why IS
     'gone: the move is no longer in the ledger; repaired: the ledger has the move, with other computed columns.';

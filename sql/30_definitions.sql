@@ -448,6 +448,10 @@ BEGIN
     IF tg_op = 'UPDATE' AND new.name <> old.name THEN
         PERFORM vsm._hold_items();
         UPDATE vsm.work_items w SET type = new.name WHERE w.type = old.name;
+        -- items that are gone or have another type now, for figures as they were known
+        UPDATE vsm._retypes r SET old_type = new.name WHERE r.old_type = old.name;
+        PERFORM vsm._totals_noted();        -- which this does not change
+        UPDATE vsm.superseded_transitions u SET item_type = new.name WHERE u.item_type = old.name;
         INSERT INTO vsm._former_types (name) VALUES (old.name) ON CONFLICT DO NOTHING;
     ELSIF tg_op = 'DELETE' THEN
         PERFORM vsm._hold_items();

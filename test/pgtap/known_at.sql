@@ -189,6 +189,11 @@ FROM unnest('{created,moved,moved now,history imported,earlier event imported,mo
               deleted and created again,deleted and imported again,undone}'::text[]) s (step);
 SELECT cmp_ok((SELECT count(*) FROM oracle.answered), '>=', 1000::bigint, 'more than a thousand answers');
 
+-- types have their names of today
+SELECT lives_ok($$UPDATE vsm.work_item_types SET name = 'defect' WHERE name = 'bug'$$, 'type bug gets another name');
+UPDATE oracle.windows SET type = 'defect' WHERE type = 'bug';
+UPDATE oracle.answered SET answer = replace(answer, '"bug"', '"defect"');
+
 CREATE TABLE oracle.again AS
 SELECT l.look, a.*
 FROM (SELECT DISTINCT o.look, o.stream, o.of_window, o.known_at FROM oracle.answered o) l CROSS JOIN LATERAL oracle.answers(l.stream, l.of_window, l.known_at) a;

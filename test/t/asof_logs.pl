@@ -200,7 +200,8 @@ sub compare
 	{
 		my ($equal, @wrong) = (0);
 
-		return (0, "$path: told " . ($told // 'nothing') . ", expected an object") if ref($told // {}) ne 'HASH' || ref($expected // {}) ne 'HASH';
+		return (0, "$path: told " . ($told // 'nothing') . ', expected ' . ($expected // 'nothing'))
+			if ref($told // {}) ne 'HASH' || ref($expected // {}) ne 'HASH';
 		for my $key (sort keys %{ { %{ $told // {} }, %{ $expected // {} } } })
 		{
 			my ($same, @differences) = !exists $told->{$key}
