@@ -112,10 +112,12 @@ FROM figures;
 SELECT pg_temp.heading('Work in progress: WIP %s, started WIP %s', pg_temp.number(open_at_until),
                        pg_temp.number(started_at_until))
 FROM figures;
-SELECT format(E'  %-13s%10s %s%10s on average    %s', name, pg_temp.number(at_end), :'at_end', pg_temp.number(average, 1), meaning)
+SELECT format('  %-13s%6s %s%9s on average    %s', name, pg_temp.number(at_end), :'at_end',
+              pg_temp.number(average, 1), meaning)
 FROM figures, LATERAL (VALUES
-    ('WIP', open_at_until, wip, 'items created and neither finished nor discarded'),
-    ('started WIP', started_at_until, started_wip, 'of these, the items that have started')) AS v(name, at_end, average, meaning);
+    ('WIP', open_at_until, wip, 'created and neither finished nor discarded'),
+    ('started WIP', started_at_until, started_wip, 'the items of it that have started'))
+    AS v(name, at_end, average, meaning);
 SELECT format(E'\n  %-22s%-9s%6s%7s  %-26s%s', 'stage', 'category', 'items', 'limit', :'at_end' || ', │ is the limit',
               'over the window');
 WITH trend AS (

@@ -84,11 +84,14 @@ CREATE FUNCTION pg_temp.is_abandoned(name text) RETURNS boolean LANGUAGE sql AS 
 $$;
 
 -- Names such as Done and Closed are done.  One such as Resolved is done if at least half of its items remain in it,
--- and wait if they move on to Closed.  So it is with discarded: what most items leave again, such as a Rejected from
--- which they go back to work, is not the end.
+-- and wait if they move on to Closed.  So it is with one such as Rejected, from which items may go back to work.
 UPDATE stage
 SET category = CASE
-    WHEN pg_temp.is_abandoned(name) THEN CASE WHEN coalesce(2 * stay >= items, true) THEN 'discarded' ELSE 'wait' END
+    WHEN pg_temp.is_abandoned(name)
+    THEN CASE WHEN 2 * stay < items
+                   AND lower(name) ~ ('\m(reject|declin|invalid|inv[áa]lid|ungültig|abgelehnt|refus|rejet|rejeit|recus|'
+                                     'rechaz|rifiut|respint|afgewez|odrzuc)|拒绝|却下')
+              THEN 'wait' ELSE 'discarded' END
     WHEN lower(btrim(name)) ~ '^(done|closed|completed?|finished|已?完成|已?关闭)$' THEN 'done'
     WHEN lower(name) ~ ('\m(done|closed?|released?|resolved|production|completed?|finished|deployed|delivered|live|'
                         'shipped|archived|verified|merged|erledigt|fertig|(ab)?geschlossen)\M')

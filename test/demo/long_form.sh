@@ -67,6 +67,35 @@ dates 'ambiguous ones: month first' '5/1/2023' '6/1/2023' '2023-05-01 00:00, 202
 shows 'and that is told, with the way out' 'taken as month, day, year: the file does not tell.*DATES=DMY'
 dates 'or as the user says' '5/1/2023' '6/1/2023' '2023-01-05 00:00, 2023-01-06 00:00' DATES=dmy
 
+# Work that was given up: whole names in any case, and Rejected only where items stay.
+{
+	printf 'id,status,date\n'
+	n=0
+	for path in 'New|Duplicate check|Doing|Done' 'New|Doing|Rejected|Doing|Done' "New|WON'T DO" 'New|Closed as duplicate' 'New|Abgebrochen' \
+		'New|Annulé' 'New|Descartado' 'New|Doing|Resolved (wontfix)' 'New|Doing|Uncancelled'; do
+		n=$((n + 1)) day=0
+		while read -r stage; do
+			day=$((day + 1))
+			printf '%s,"%s",2026-05-0%s\n' $n "$stage" $day
+		done < <(tr '|' '\n' <<<"$path")
+	done
+} >"$work/gone.csv"
+run DATA="$work/gone.csv"
+succeeds 'a log of work that was given up'
+asks 'has discarded stages, after the done ones' "$stages'gone'" "New:wait,Duplicate check:active,Doing:active,Rejected:wait,Uncancelled:active,$(
+	)Done:done,WON'T DO:discarded,Closed as duplicate:discarded,Abgebrochen:discarded,Annulé:discarded,$(
+	)Descartado:discarded,Resolved (wontfix):discarded"
+shows 'the balance of the report has them' '^balance  0 open \+ 9 arrived \+ 0 returned - 2 departed - 6 discarded = 1 open$'
+shows 'they are not WIP' '^Work in progress: WIP 1, started WIP 1$'
+fits 'the report fits into 100 columns'
+
+file lost.csv 'id,status,date' '1,New,2026-05-01' '1,Doing,2026-05-02' '1,Cancelled,2026-05-03' '2,New,2026-05-01'
+run DATA="$work/lost.csv"
+succeeds 'a log in which nothing else ends'
+asks 'has a done stage all the same' "$stages'lost'" 'New:wait,Doing:active,Cancelled:done'
+run DATA="$work/lost.csv" STAGES='New:wait,Doing:active,Shipped:done,Cancelled:Discarded'
+asks 'and the one that the user names' "$stages'lost'" 'New:wait,Doing:active,Shipped:done,Cancelled:discarded'
+
 # Another alphabet, and an old encoding.
 file 'schön.csv' 'id,status,date' '1,待办,2023-05-01' '1,进行中,2023-05-02' '1,已完成,2023-05-03'
 run DATA="$work/schön.csv"
