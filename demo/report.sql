@@ -103,7 +103,7 @@ SELECT format(E'Flow of stream "%s"\n%s', :'stream', repeat('═', 98))
                  to_char(until, 'YYYY-MM-DD HH24:MI'), time_zone,
                  pg_temp.number(extract(epoch FROM until - since) / 86400, 1))
        || coalesce(E'\n         ' || nullif(:'remark', ''), '')
-       || format(E'\nbalance  %s open + %s arrived + %s returned - %s departed - %s discarded = %s open',
+       || format(E'\nbalance  WIP %s + %s arrived + %s returned - %s departed - %s discarded = WIP %s',
                  pg_temp.number(open_at_since), pg_temp.number(arrivals), pg_temp.number(returns),
                  pg_temp.number(departures), pg_temp.number(discarded), pg_temp.number(open_at_until))
        || format(E'\nrules    reopened items: %s; percentiles: %s', reopen_rule, percentile_rule)
@@ -144,7 +144,7 @@ SELECT pg_temp.heading('Throughput: %s finished%s', pg_temp.counted(throughput, 
                            throughput / (extract(epoch FROM until - since) / 86400), 1) || ' a day' END)
 FROM figures;
 SELECT format('  %-13s%8s%9s%9s%10s%7s%9s', CASE :'bucket' WHEN 'week' THEN 'week of' ELSE :'bucket' END, 'arrived',
-              'returned', 'departed', 'discarded', 'open', 'finished');
+              'returned', 'departed', 'discarded', 'WIP', 'finished');
 WITH bucket AS (
     SELECT bucket::timestamptz, (bucket + ('1 ' || :'bucket')::interval)::timestamptz AS next_bucket
     FROM vsm.throughput(:'stream', :'since', :'until', :'bucket')

@@ -85,7 +85,7 @@ succeeds 'a log of work that was given up'
 asks 'has discarded stages, after the done ones' "$stages'gone'" "New:wait,Duplicate check:active,Doing:active,Rejected:wait,Uncancelled:active,$(
 	)Done:done,WON'T DO:discarded,Closed as duplicate:discarded,Abgebrochen:discarded,Annulé:discarded,$(
 	)Descartado:discarded,Resolved (wontfix):discarded"
-shows 'the balance of the report has them' '^balance  0 open \+ 9 arrived \+ 0 returned - 2 departed - 6 discarded = 1 open$'
+shows 'the balance of the report has them' '^balance  WIP 0 \+ 9 arrived \+ 0 returned - 2 departed - 6 discarded = WIP 1$'
 shows 'they are not WIP' '^Work in progress: WIP 1, started WIP 1$'
 fits 'the report fits into 100 columns'
 

@@ -39,7 +39,7 @@ file linear.csv 'ID;Created;Started;Canceled;Completed' '1;2026-01-01;2026-01-02
 run DATA="$work/linear.csv"
 asks 'a column of what was given up is a discarded stage, the last one' "$stages'linear'" \
 	'Created:wait,Started:active,Completed:done,Canceled:discarded'
-shows 'the report tells it apart' '^balance  0 open \+ 4 arrived \+ 0 returned - 1 departed - 2 discarded = 1 open$'
+shows 'the report tells it apart' '^balance  WIP 0 \+ 4 arrived \+ 0 returned - 1 departed - 2 discarded = WIP 1$'
 
 run DATA="$work/kanban.csv" STAGES='ready:wait,doing:active,done:done'
 succeeds 'stages can be given'
