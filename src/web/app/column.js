@@ -41,7 +41,7 @@ export function column(stage, {open, more, step, walk, drag, drop})
 		button.hidden = left !== 'more';
 		remark.textContent = all.length === 0 ? 'No items here.' : left === 'too many' ? 'And more, which the API gives.' : '';
 		if (!isWip(stage))
-			places.textContent = isDiscarded(stage) ? 'discarded: no WIP' : 'finished, the latest first';
+			places.textContent = isDiscarded(stage) ? 'discarded, not WIP' : 'finished, the latest first';
 	}
 
 	/* Cards that move within the list lose the focus, and get it back. */

@@ -49,14 +49,15 @@ function show(frame, flow, stages, zone)
 	const discarding = new Set(stages.filter(isDiscarded).map(stage => stage.name));
 	const bands = lines.filter(({name}) => !discarding.has(name)), apart = lines.filter(({name}) => discarding.has(name));
 	const colours = stageColours(stages), ink = theme(), floor = bands.at(-1).values[0];
-	const {axis, tzDate} = timeAxis(zone), [least] = bottom(floor, bands[0].values.at(-1));
-	const tall = u => u.scales.y.max - u.scales.y.min, most = Math.max(1, ...apart.map(({values}) => values.at(-1)));
+	const {axis, tzDate} = timeAxis(zone), [least, top] = bottom(floor, bands[0].values.at(-1));
+	const most = Math.max(0, ...apart.map(({values}) => values.at(-1))), height = Math.max(top - least, most * 1.04);
+	const ends = most < height * 0.06 ? [most] : [0, most];
 
 	draw(frame.chart, {
 		label: 'Cumulative flow, by time', data: [times, ...bands.map(({values}) => values), ...apart.map(({values}) => values)], tzDate,
 		axes: [axis, valueAxis('items', true), ...apart.length === 0 ? [] :
-			[{...valueAxis('discarded', true), scale: 'apart', side: 1, grid: {show: false}, filter: (u, splits) => splits.map(n => n <= most * 1.2 ? n : null)}]],
-		scales: {y: {range: (u, least, most) => bottom(floor, most)}, apart: {range: u => [0, Math.max(tall(u), most * 1.04)]}},
+			[{...valueAxis('discarded', true), scale: 'apart', side: 1, grid: {show: false}, splits: () => ends, values: () => ends.map(count)}]],
+		scales: {y: {range: () => [least, top]}, apart: {range: () => [0, height]}},
 		series: [{}, ...bands.map(({name}) => ({
 			label: name, stroke: ink.panel, width: 1, fill: colours.get(name) ?? ink.done, points: {show: false}, fillTo: u => u.scales.y.min})),
 		...apart.map(({name}, n) => ({
