@@ -239,6 +239,17 @@ await part('WIP is live, and rests with the page', async () => {
 	await hide(resting, false);
 	await resting.clock.runFor(4000);
 	ok(reads > 0, 'and asks again when it is seen');
+
+	const started = Number(await text(resting, '#figure-started .big'));
+	const {id} = await api(MAIN, 'work-items', {method: 'POST', body: {title: 'Starts while you watch', type: 'task'}});
+
+	await api(MAIN, `work-items/${id}/transition`, {method: 'PUT', body: {to_stage: 'Analysis'}});
+	for (let n = 0; n < 20 && Number(await text(resting, '#figure-started .big')) === started; n++)
+	{
+		await resting.clock.runFor(4000);
+		await resting.waitForLoadState('networkidle');
+	}
+	is(Number(await text(resting, '#figure-started .big')), started + 1, 'started WIP follows WIP');
 	await resting.context().close();
 });
 

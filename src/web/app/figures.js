@@ -54,8 +54,8 @@ export function figures()
 		{
 			const both = ({average}) => average === null || average === undefined ? 'now' : `now; average ${number(average)}`;
 
-			set('wip', count(wip.now), both(wip), 'Items created and neither finished nor discarded.');
-			set('started', count(started.now), both(started), 'The items of it that have started, whatever stage they are in now.');
+			set('wip', count(wip.now), both(wip), 'Created, and neither finished nor discarded.');
+			set('started', count(started.now), both(started), 'The items of it that have started, wherever they are now.');
 		},
 	};
 }
