@@ -87,6 +87,7 @@ asks 'has discarded stages, after the done ones' "$stages'gone'" "New:wait,Dupli
 	)Descartado:discarded,Resolved (wontfix):discarded"
 shows 'the balance of the report has them' '^balance  WIP 0 \+ 9 arrived \+ 0 returned - 2 departed - 6 discarded = WIP 1$'
 shows 'they are not WIP' '^Work in progress: WIP 1, started WIP 1$'
+hides 'nor are their stages' '^  (Descartado|Annulé) '
 fits 'the report fits into 100 columns'
 
 file lost.csv 'id,status,date' '1,New,2026-05-01' '1,Doing,2026-05-02' '1,Cancelled,2026-05-03' '2,New,2026-05-01'
