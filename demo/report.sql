@@ -143,30 +143,36 @@ SELECT pg_temp.heading('Throughput: %s finished%s', pg_temp.counted(throughput, 
                        CASE WHEN until - since >= interval '1 day' THEN ', ' || pg_temp.number(
                            throughput / (extract(epoch FROM until - since) / 86400), 1) || ' a day' END)
 FROM figures;
+-- The days, weeks or months of the window, latest first, each with what it was at its own end.
+CREATE FUNCTION pg_temp.buckets(of_stream text, since timestamptz, until timestamptz, unit text, most integer)
+    RETURNS TABLE (bucket date, whole boolean, arrivals bigint, returns bigint, departures bigint, discarded bigint,
+                   wip bigint, finished bigint)
+    LANGUAGE sql AS $$
+    SELECT b.bucket, b.bucket >= buckets.since AND b.next_bucket <= buckets.until, m.arrivals, m.returns, m.departures,
+           m.discarded, m.open_at_until, m.throughput
+    FROM (SELECT t.bucket, (t.bucket + ('1 ' || unit)::interval)::timestamptz AS next_bucket
+          FROM vsm.throughput(of_stream, buckets.since, buckets.until, unit) t
+          ORDER BY t.bucket DESC LIMIT most) AS b,
+         vsm.metrics(of_stream, greatest(b.bucket, buckets.since), least(b.next_bucket, buckets.until)) AS m
+$$;
+
 SELECT format('  %-13s%8s%9s%9s%10s%7s%9s', CASE :'bucket' WHEN 'week' THEN 'week of' ELSE :'bucket' END, 'arrived',
               'returned', 'departed', 'discarded', 'WIP', 'finished');
-WITH bucket AS (
-    SELECT bucket::timestamptz, (bucket + ('1 ' || :'bucket')::interval)::timestamptz AS next_bucket
-    FROM vsm.throughput(:'stream', :'since', :'until', :'bucket')
-    ORDER BY bucket DESC LIMIT 36)
 SELECT format('  %-13s%8s%9s%9s%10s%7s%9s  %s',
               to_char(bucket, 'YYYY-MM-DD') || CASE WHEN whole THEN '' ELSE ' *' END,
-              pg_temp.number(m.arrivals), pg_temp.number(m.returns), pg_temp.number(m.departures),
-              pg_temp.number(m.discarded), pg_temp.number(m.open_at_until), pg_temp.number(m.throughput),
-              pg_temp.bar(m.throughput, max(m.throughput) OVER (), 29))
+              pg_temp.number(arrivals), pg_temp.number(returns), pg_temp.number(departures),
+              pg_temp.number(discarded), pg_temp.number(wip), pg_temp.number(finished),
+              pg_temp.bar(finished, max(finished) OVER (), 29))
        || CASE WHEN NOT whole AND bucket = max(bucket) OVER () THEN E'\n  * not a whole ' || :'bucket' ELSE '' END
-FROM (SELECT *, bucket >= :'since' AND next_bucket <= :'until' AS whole FROM bucket) AS b,
-     LATERAL (SELECT greatest(bucket, :'since') AS since, least(next_bucket, :'until') AS until) AS part,
-     vsm.metrics(:'stream', part.since, part.until) AS m
-WHERE m.arrivals + m.returns + m.departures + m.discarded > 0
+FROM pg_temp.buckets(:'stream', :'since', :'until', :'bucket', 36)
+WHERE arrivals + returns + departures + discarded > 0
 ORDER BY bucket;
 SELECT format(E'\n  departed: every entry into a done stage; finished: items, each once, as of the end of its %s', :'bucket')
 FROM figures WHERE departures <> throughput;
-SELECT format(E'\n  finished by %s\n  %s', :'fine_bucket', pg_temp.spark(array_agg(items ORDER BY bucket)
-                                                                       FILTER (WHERE n <= 96)))
-FROM (SELECT *, row_number() OVER (ORDER BY bucket DESC) AS n
-      FROM vsm.throughput(:'stream', :'since', :'until', :'fine_bucket')) AS t
-HAVING :'fine_bucket' <> :'bucket';
+SELECT format(E'\n  finished by %s\n  %s', :'fine_bucket', pg_temp.spark(array_agg(finished ORDER BY bucket)))
+FROM pg_temp.buckets(:'stream', :'since', :'until', :'fine_bucket', 96)
+WHERE :'fine_bucket' <> :'bucket'
+HAVING count(*) > 0;
 
 SELECT pg_temp.heading('Cycle time and lead time of the items that finished');
 SELECT format('  %-38s%8s%10s%10s%10s%10s%10s', '', 'items', '50 %', '70 %', '85 %', '95 %', 'average');

@@ -90,6 +90,25 @@ shows 'they are not WIP' '^Work in progress: WIP 1, started WIP 1$'
 hides 'nor are their stages' '^  (Descartado|Annulé) '
 fits 'the report fits into 100 columns'
 
+# What a report says of past months, a later one says too, whatever happened to their items since.
+months()
+{
+	printf 'case_id,stage,entered_at\n'
+	for n in 1 2 3 4 5 6; do
+		printf '%s,New,2025-0%s-03\n%s,Doing,2025-0%s-10\n%s,Done,2025-0%s-20\n' $n $n $n $n $n $n
+	done
+	printf '7,New,2025-07-05\n%s' "$1"
+}
+months '7,Doing,2025-08-05' >"$work/months.csv"
+run DATA="$work/months.csv"
+early=$(grep -E '^  2025-0[1-7]-01' <<<"$out" | cut -c1-70)
+months $'1,Doing,2025-09-01\n1,Done,2025-09-09\n2,Dropped,2025-08-07\n3,New,2025-08-01\n7,Doing,2025-08-05\n7,Done,2025-09-30\n' >"$work/months.csv"
+run DATA="$work/months.csv"
+late=$(grep -E '^  2025-0[1-7]-01' <<<"$out" | cut -c1-70)
+if [ "$early" = "$late" ] && [ "$(grep -c . <<<"$early")" = 7 ]; then result ok 'past months stand still'; else
+	result 'not ok' 'past months stand still' "$early"$'\n'"$late"; fi
+shows 'what happened later stands in its own month' '^  2025-08-01 +0 +2 +0 +1 +2 +0$'
+
 file lost.csv 'id,status,date' '1,New,2026-05-01' '1,Doing,2026-05-02' '1,Cancelled,2026-05-03' '2,New,2026-05-01'
 run DATA="$work/lost.csv"
 succeeds 'a log in which nothing else ends'

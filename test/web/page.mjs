@@ -364,6 +364,22 @@ await part('the board', async () => {
 	await page.context().close();
 });
 
+await part('discarded stages between others', async () => {
+	const page = await open(MAIN, '?stream=support&view=board');
+
+	await settled(page);
+	is(await page.locator('.lane h2').allTextContents(), ['New', 'Answering', 'Answered', 'Spam', 'Withdrawn'], 'stand apart at the end of the board');
+	await accessible(page, 'board with discarded stages');
+	await view(page, 'Flow').click();
+	await settled(page);
+	is(await page.locator('#wip .bar-name').allTextContents(), ['New', 'Answering'], 'are no WIP');
+	is([await page.locator('#cumulative-flow .legend').allTextContents(), await page.locator('#cumulative-flow .swatch.line').count()],
+		[['NewAnsweringAnsweredSpamWithdrawn'], 2], 'and are the lines that are drawn apart');
+	is((await values(page, 'cumulative-flow')).at(-1).slice(1), ['1', '1', '0', '0', '0'], 'with the items that were ever discarded there');
+	await shoot(page, 'discarded', {fullPage: true});
+	await page.context().close();
+});
+
 await part('on a phone', async () => {
 	const page = await open(MAIN, '', {width: 375, height: 740, hasTouch: true, isMobile: true, deviceScaleFactor: 2});
 	const fits = () => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);

@@ -24,6 +24,9 @@ $node->safe_psql('postgres', slurp_file("$FindBin::RealBin/../../demo/simulate.s
 
 $node->safe_psql('postgres', q{
 	CREATE ROLE page_reader; CREATE ROLE page_gate LOGIN NOINHERIT; GRANT page_reader TO page_gate; SELECT vsm.grant_access('page_reader', 'reader')});
+$node->safe_psql('postgres', q{SELECT vsm.define_stream('support', '[{"name": "New", "category": "wait"}, {"name": "Spam", "category": "discarded"},
+	{"name": "Answering"}, {"name": "Answered", "category": "done"}, {"name": "Withdrawn", "category": "discarded"}]');
+	SELECT vsm.transition((vsm.create_work_item('Cheap watches', stream => 'support')).id, 'Spam')});
 $node->safe_psql('postgres', 'CREATE DATABASE nothing');
 $node->safe_psql('nothing', 'CREATE EXTENSION vsm');
 
