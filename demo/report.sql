@@ -118,7 +118,7 @@ FROM figures, LATERAL (VALUES
     ('WIP', open_at_until, wip, 'created and neither finished nor discarded'),
     ('started WIP', started_at_until, started_wip, 'the items of it that have started'))
     AS v(name, at_end, average, meaning);
-SELECT format(E'\n  %-22s%-9s%6s%7s  %-26s%s', 'stage', 'category', 'items', 'limit', :'at_end' || ', │ is the limit',
+SELECT format(E'\n  %-22s%-9s%6s%7s  %-26s%s', 'stage', 'category', 'items', 'limit', 'items, │ is the limit',
               'over the window');
 WITH trend AS (
     SELECT stage, array_agg(items ORDER BY at) AS items

@@ -15,7 +15,7 @@ import {isDiscarded} from './stages.js';
 
 const STEPS = [[3, '3 hours'], [6, '6 hours'], [12, '12 hours'], [24, '1 day'], [48, '2 days'], [168, '1 week'], [336, '2 weeks']];
 const POINTS = 48;
-const DASHES = [[6, 4], [2, 3], [10, 4]];
+const DASHES = [{dash: [6, 4], legend: 'line p85'}, {dash: [2, 3], legend: 'line p50'}];
 
 export const cumulativeFlow = () => {
 	const frame = panel('cumulative-flow', 'Cumulative flow',
@@ -61,15 +61,16 @@ function show(frame, flow, stages, zone)
 		series: [{}, ...bands.map(({name}) => ({
 			label: name, stroke: ink.panel, width: 1, fill: colours.get(name) ?? ink.done, points: {show: false}, fillTo: u => u.scales.y.min})),
 		...apart.map(({name}, n) => ({
-			label: name, scale: 'apart', stroke: ink.discarded, width: 2, dash: DASHES[n % DASHES.length], points: {show: false}}))],
+			label: name, scale: 'apart', stroke: ink.discarded, width: 2, dash: DASHES[n % DASHES.length].dash, points: {show: false}}))],
 		marks: () => flow.points.map((point, i) => ({
 			x: times[i], y: bands[0].values[i],
 			lines: [instant(point.at, zone), ...flow.stages.map((name, n) => `${name}: ${count(point.values[n])}`)]})),
 	});
 	frame.shown({
-		keys: [...bands.map(({name}) => [colours.get(name) ?? ink.done, name]), ...apart.map(({name}) => [ink.discarded, name, 'line p85'])],
+		keys: [...bands.map(({name}) => [colours.get(name) ?? ink.done, name]),
+			...apart.map(({name}, n) => [ink.discarded, name, DASHES[n % DASHES.length].legend])],
 		remark: [least > 0 && `The axis begins at ${count(least)}, as ${count(floor)} items were done before.`,
-			apart.length > 0 && `Dashed: items that were ever discarded, by the axis on the right.`].filter(Boolean).join(' '),
+			apart.length > 0 && 'Dashed: items that were ever discarded, by the axis on the right; bands hold them where they had got to.'].filter(Boolean).join(' '),
 		rows: [['Time', ...flow.stages], ...flow.points.map(point => [instant(point.at, zone), ...point.values.map(count)])],
 	});
 }
