@@ -90,6 +90,26 @@ shows 'they are not WIP' '^Work in progress: WIP 1, started WIP 1$'
 hides 'nor are their stages' '^  (Descartado|Annulé) '
 fits 'the report fits into 100 columns'
 
+# In the words of many trackers, and what only looks like them.
+given_up=(cancelled Canceled "won't do" $'Won\xe2\x80\x99t fix' wontfix WONT_DO duplicate ABANDONED rejected declined obsolete Invalid 'Not planned'
+	discarded dropped withdrawn 'not doing' 'Closed - duplicate' 'Closed as not planned' '❌ Removed' 'Cancelled by customer'
+	'Duplicate / invalid' abgebrochen Verworfen ABGELEHNT Duplikat 'Geschlossen (storniert)' annulée abandonné Rejeté Doublon
+	Cancelado rechazado duplicada REJEITADO 'Não será feito' 已取消)
+normal=(Done 'Done / cancelled' Planned 'Not started' 'Duplicate check' 'Review rejected work' 'Cancellation requested' Uncancelled
+	'Invalid data review' 'Drop-off' Withdrawal Undo 'Double check' "Won't")
+{
+	printf 'id\tstatus\tdate\n'
+	n=0
+	for stage in "${given_up[@]}" "${normal[@]}"; do
+		n=$((n + 1))
+		printf '%s\tNew\t2026-05-01\n%s\t%s\t2026-05-02\n' $n $n "$stage"
+	done
+} >"$work/words.tsv"
+run DATA="$work/words.tsv"
+asks 'whole names in many words are discarded stages' \
+	"SELECT string_agg(name, ',' ORDER BY \"order\") FROM vsm.stages WHERE category = 'discarded'" "$(IFS=, && echo "${given_up[*]}")"
+asks 'and no normal stage is' "SELECT count(*) FROM vsm.stages WHERE category <> 'discarded'" $((${#normal[@]} + 1))
+
 # What a report says of past months, a later one says too, whatever happened to their items since.
 months()
 {
