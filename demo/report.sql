@@ -1,7 +1,9 @@
 -- report.sql: how work flows through a stream, on a page of text.
 --
 -- psql variable: stream.  Every figure comes from a function of the extension; this
--- script only computes the lengths of bars and which stages exceed their limit.
+-- script only computes the lengths of bars and which stages exceed their limit.  All is
+-- as of the end of the window, and a bucket as of its own end, so that what a report
+-- says of the past stays the same in later ones.
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -12,8 +14,10 @@
 
 -- A log that ends more than a day ago is reported as of its end.
 SELECT time_zone AS zone, since AS log_begins,
-       CASE WHEN until > now() - interval '1 day' THEN now() ELSE until + interval '1 second' END AS until
-FROM vsm.metrics(:'stream', '-infinity', 'infinity') \gset
+       CASE WHEN is_live THEN now() ELSE until + interval '1 second' END AS until,
+       CASE WHEN is_live THEN 'now' ELSE 'at its end' END AS at_end
+FROM vsm.metrics(:'stream', '-infinity', 'infinity'),
+     CAST(until > now() - interval '1 day' AS boolean) AS is_live \gset
 \o /dev/null
 SELECT set_config('timezone', :'zone', false);
 \o
@@ -89,7 +93,8 @@ $$;
 
 CREATE TEMP TABLE figures AS SELECT * FROM vsm.metrics(:'stream', :'since', :'until');
 CREATE TEMP TABLE stage AS
-SELECT s.name, s.category, s."order" AS place, s.wip_limit, coalesce(w.items, 0) AS items
+SELECT s.name, s.category, s."order" AS place, s.wip_limit, coalesce(w.items, 0) AS items,
+       s.category NOT IN ('done', 'discarded') AS is_wip
 FROM vsm.stages s LEFT JOIN vsm.wip_at(:'stream', :'until') w ON w.stage = s.name
 WHERE s.stream = :'stream';
 
@@ -98,15 +103,22 @@ SELECT format(E'Flow of stream "%s"\n%s', :'stream', repeat('═', 98))
                  to_char(until, 'YYYY-MM-DD HH24:MI'), time_zone,
                  pg_temp.number(extract(epoch FROM until - since) / 86400, 1))
        || coalesce(E'\n         ' || nullif(:'remark', ''), '')
-       || format(E'\nitems    %s arrived, %s finished, %s open', pg_temp.number(arrivals),
-                 pg_temp.number(throughput), pg_temp.number(wip_now))
+       || format(E'\nbalance  WIP %s + %s arrived + %s returned - %s departed - %s discarded = WIP %s',
+                 pg_temp.number(open_at_since), pg_temp.number(arrivals), pg_temp.number(returns),
+                 pg_temp.number(departures), pg_temp.number(discarded), pg_temp.number(open_at_until))
        || format(E'\nrules    reopened items: %s; percentiles: %s', reopen_rule, percentile_rule)
 FROM figures;
 
-SELECT pg_temp.heading('Work in progress: %s open, %s at or past the commitment point; on average %s',
-                       pg_temp.counted(wip_now, 'item'), pg_temp.number(started_wip_now), pg_temp.number(wip, 1))
+SELECT pg_temp.heading('Work in progress: WIP %s, started WIP %s', pg_temp.number(open_at_until),
+                       pg_temp.number(started_at_until))
 FROM figures;
-SELECT format('  %-22s%-9s%6s%7s  %-26s%s', 'stage', 'category', 'items', 'limit', 'now, │ is the limit',
+SELECT format('  %-13s%6s %s%9s on average    %s', name, pg_temp.number(at_end), :'at_end',
+              pg_temp.number(average, 1), meaning)
+FROM figures, LATERAL (VALUES
+    ('WIP', open_at_until, wip, 'created and neither finished nor discarded'),
+    ('started WIP', started_at_until, started_wip, 'the items of it that have started'))
+    AS v(name, at_end, average, meaning);
+SELECT format(E'\n  %-22s%-9s%6s%7s  %-26s%s', 'stage', 'category', 'items', 'limit', 'items, │ is the limit',
               'over the window');
 WITH trend AS (
     SELECT stage, array_agg(items ORDER BY at) AS items
@@ -114,7 +126,7 @@ WITH trend AS (
     GROUP BY stage),
 scaled AS (
     SELECT s.*, 24.0 / greatest(max(items) OVER (), max(wip_limit) OVER (), 1) AS cells
-    FROM stage s WHERE category <> 'done')
+    FROM stage s WHERE is_wip)
 SELECT format('  %s%-9s%6s%7s  %-26s%s', pg_temp.pad(name, 22), category, pg_temp.number(s.items),
               pg_temp.number(wip_limit),
               CASE WHEN wip_limit IS NULL THEN bar
@@ -124,36 +136,43 @@ FROM scaled s LEFT JOIN trend ON trend.stage = name, pg_temp.bar(s.items, 24 / c
 ORDER BY place;
 SELECT format('  Stage %s is %s.', name, CASE WHEN items > wip_limit THEN 'over its limit by ' || items - wip_limit
                                             ELSE 'at its limit' END)
-FROM stage WHERE category <> 'done' AND items >= wip_limit
+FROM stage WHERE is_wip AND items >= wip_limit
 ORDER BY place;
 
 SELECT pg_temp.heading('Throughput: %s finished%s', pg_temp.counted(throughput, 'item'),
                        CASE WHEN until - since >= interval '1 day' THEN ', ' || pg_temp.number(
                            throughput / (extract(epoch FROM until - since) / 86400), 1) || ' a day' END)
 FROM figures;
-SELECT format('  %-13s%8s%9s%66s', CASE :'bucket' WHEN 'week' THEN 'week of' ELSE :'bucket' END, 'arrived', 'finished',
-              'open then');
-WITH bucket AS (
-    SELECT bucket::timestamptz, (bucket + ('1 ' || :'bucket')::interval)::timestamptz AS next_bucket, items AS finished
-    FROM vsm.throughput(:'stream', :'since', :'until', :'bucket')
-    ORDER BY bucket DESC LIMIT 36)
-SELECT format('  %-13s%8s%9s  %-52s%12s',
+-- The days, weeks or months of the window, latest first, each with what it was at its own end.
+CREATE FUNCTION pg_temp.buckets(of_stream text, since timestamptz, until timestamptz, unit text, most integer)
+    RETURNS TABLE (bucket date, whole boolean, arrivals bigint, returns bigint, departures bigint, discarded bigint,
+                   wip bigint, finished bigint)
+    LANGUAGE sql AS $$
+    SELECT b.bucket, b.bucket >= buckets.since AND b.next_bucket <= buckets.until, m.arrivals, m.returns, m.departures,
+           m.discarded, m.open_at_until, m.throughput
+    FROM (SELECT t.bucket, (t.bucket + ('1 ' || unit)::interval)::timestamptz AS next_bucket
+          FROM vsm.throughput(of_stream, buckets.since, buckets.until, unit) t
+          ORDER BY t.bucket DESC LIMIT most) AS b,
+         vsm.metrics(of_stream, greatest(b.bucket, buckets.since), least(b.next_bucket, buckets.until)) AS m
+$$;
+
+SELECT format('  %-13s%8s%9s%9s%10s%7s%9s', CASE :'bucket' WHEN 'week' THEN 'week of' ELSE :'bucket' END, 'arrived',
+              'returned', 'departed', 'discarded', 'WIP', 'finished');
+SELECT format('  %-13s%8s%9s%9s%10s%7s%9s  %s',
               to_char(bucket, 'YYYY-MM-DD') || CASE WHEN whole THEN '' ELSE ' *' END,
-              pg_temp.number(m.arrivals), pg_temp.number(finished),
-              pg_temp.bar(finished, max(finished) OVER (), 50), pg_temp.number(open.items))
+              pg_temp.number(arrivals), pg_temp.number(returns), pg_temp.number(departures),
+              pg_temp.number(discarded), pg_temp.number(wip), pg_temp.number(finished),
+              pg_temp.bar(finished, max(finished) OVER (), 29))
        || CASE WHEN NOT whole AND bucket = max(bucket) OVER () THEN E'\n  * not a whole ' || :'bucket' ELSE '' END
-FROM (SELECT *, bucket >= :'since' AND next_bucket <= :'until' AS whole FROM bucket) AS b,
-     LATERAL (SELECT greatest(bucket, :'since') AS since, least(next_bucket, :'until') AS until) AS part,
-     vsm.metrics(:'stream', part.since, part.until) AS m,
-     LATERAL (SELECT sum(w.items) AS items FROM vsm.wip_at(:'stream', part.until) w JOIN stage s ON s.name = w.stage
-              WHERE s.category <> 'done') AS open
-WHERE m.arrivals + m.throughput > 0
+FROM pg_temp.buckets(:'stream', :'since', :'until', :'bucket', 36)
+WHERE arrivals + returns + departures + discarded > 0
 ORDER BY bucket;
-SELECT format(E'\n  finished by %s\n  %s', :'fine_bucket', pg_temp.spark(array_agg(items ORDER BY bucket)
-                                                                       FILTER (WHERE n <= 96)))
-FROM (SELECT *, row_number() OVER (ORDER BY bucket DESC) AS n
-      FROM vsm.throughput(:'stream', :'since', :'until', :'fine_bucket')) AS t
-HAVING :'fine_bucket' <> :'bucket';
+SELECT format(E'\n  departed: every entry into a done stage; finished: items, each once, as of the end of its %s', :'bucket')
+FROM figures WHERE departures <> throughput;
+SELECT format(E'\n  finished by %s\n  %s', :'fine_bucket', pg_temp.spark(array_agg(finished ORDER BY bucket)))
+FROM pg_temp.buckets(:'stream', :'since', :'until', :'fine_bucket', 96)
+WHERE :'fine_bucket' <> :'bucket'
+HAVING count(*) > 0;
 
 SELECT pg_temp.heading('Cycle time and lead time of the items that finished');
 SELECT format('  %-38s%8s%10s%10s%10s%10s%10s', '', 'items', '50 %', '70 %', '85 %', '95 %', 'average');
@@ -180,7 +199,7 @@ SELECT format('  %s%-9s%9s%10s%10s%10s%7s%% %s', pg_temp.pad(name, 22), category
 FROM (SELECT s.*, t.visits, t.p50, t.p85, t.avg AS mean,
              extract(epoch FROM t.visits * t.avg) / sum(extract(epoch FROM t.visits * t.avg)) OVER () AS share
       FROM stage s JOIN vsm.time_in_stage(:'stream', :'since', :'until') t ON t.stage = s.name
-      WHERE category <> 'done' AND t.visits > 0) AS s
+      WHERE is_wip AND t.visits > 0) AS s
 ORDER BY place;
 
 SELECT pg_temp.heading('Flow efficiency: %s', coalesce(round(100 * flow_efficiency) || ' %', 'not known'))
@@ -190,7 +209,7 @@ SELECT pg_temp.heading('Flow efficiency: %s', coalesce(round(100 * flow_efficien
 FROM figures;
 
 CREATE TEMP TABLE aged AS SELECT * FROM vsm.work_item_age(:'stream', at => :'until') WHERE age IS NOT NULL;
-SELECT pg_temp.heading('Oldest items in work%s',
+SELECT pg_temp.heading('Oldest items of the started WIP%s',
                        (SELECT format(': %s of %s are older than 85 %% of the finished ones became (%s)',
                                       pg_temp.number(count(*) FILTER (WHERE age > cycle_time_p85)),
                                       pg_temp.number(count(*)), pg_temp.elapsed(min(cycle_time_p85)))
@@ -204,7 +223,7 @@ SELECT format('  %s%s%s%8s%10s  %s', pg_temp.pad(coalesce(external_id, work_item
 FROM aged
 ORDER BY age DESC, work_item_id
 LIMIT 8;
-SELECT '  No item that was started is open.' WHERE NOT EXISTS (SELECT FROM aged);
+SELECT '  There is no started WIP.' WHERE NOT EXISTS (SELECT FROM aged);
 
 -- recorded_late is left out: every import shows it.
 CREATE TEMP TABLE finding AS

@@ -67,6 +67,75 @@ dates 'ambiguous ones: month first' '5/1/2023' '6/1/2023' '2023-05-01 00:00, 202
 shows 'and that is told, with the way out' 'taken as month, day, year: the file does not tell.*DATES=DMY'
 dates 'or as the user says' '5/1/2023' '6/1/2023' '2023-01-05 00:00, 2023-01-06 00:00' DATES=dmy
 
+# Work that was given up: whole names in any case, and Rejected only where items stay.
+{
+	printf 'id,status,date\n'
+	n=0
+	for path in 'New|Duplicate check|Doing|Done' 'New|Doing|Rejected|Doing|Done' "New|WON'T DO" 'New|Closed as duplicate' 'New|Abgebrochen' \
+		'New|Annulé' 'New|Descartado' 'New|Doing|Resolved (wontfix)' 'New|Doing|Uncancelled'; do
+		n=$((n + 1)) day=0
+		while read -r stage; do
+			day=$((day + 1))
+			printf '%s,"%s",2026-05-0%s\n' $n "$stage" $day
+		done < <(tr '|' '\n' <<<"$path")
+	done
+} >"$work/gone.csv"
+run DATA="$work/gone.csv"
+succeeds 'a log of work that was given up'
+asks 'has discarded stages, after the done ones' "$stages'gone'" "New:wait,Duplicate check:active,Doing:active,Rejected:wait,Uncancelled:active,$(
+	)Done:done,WON'T DO:discarded,Closed as duplicate:discarded,Abgebrochen:discarded,Annulé:discarded,$(
+	)Descartado:discarded,Resolved (wontfix):discarded"
+shows 'the balance of the report has them' '^balance  WIP 0 \+ 9 arrived \+ 0 returned - 2 departed - 6 discarded = WIP 1$'
+shows 'they are not WIP' '^Work in progress: WIP 1, started WIP 1$'
+hides 'nor are their stages' '^  (Descartado|Annulé) '
+fits 'the report fits into 100 columns'
+
+# In the words of many trackers, and what only looks like them.
+given_up=(cancelled Canceled "won't do" $'Won\xe2\x80\x99t fix' wontfix WONT_DO duplicate ABANDONED rejected declined obsolete Invalid 'Not planned'
+	discarded dropped withdrawn 'not doing' 'Closed - duplicate' 'Closed as not planned' '❌ Removed' 'Cancelled by customer'
+	'Duplicate / invalid' abgebrochen Verworfen ABGELEHNT Duplikat 'Geschlossen (storniert)' annulée abandonné Rejeté Doublon
+	Cancelado rechazado duplicada REJEITADO 'Não será feito' 已取消)
+normal=(Done 'Done / cancelled' Planned 'Not started' 'Duplicate check' 'Review rejected work' 'Cancellation requested' Uncancelled
+	'Invalid data review' 'Drop-off' Withdrawal Undo 'Double check' "Won't")
+{
+	printf 'id\tstatus\tdate\n'
+	n=0
+	for stage in "${given_up[@]}" "${normal[@]}"; do
+		n=$((n + 1))
+		printf '%s\tNew\t2026-05-01\n%s\t%s\t2026-05-02\n' $n $n "$stage"
+	done
+} >"$work/words.tsv"
+run DATA="$work/words.tsv"
+asks 'whole names in many words are discarded stages' \
+	"SELECT string_agg(name, ',' ORDER BY \"order\") FROM vsm.stages WHERE category = 'discarded'" "$(IFS=, && echo "${given_up[*]}")"
+asks 'and no normal stage is' "SELECT count(*) FROM vsm.stages WHERE category <> 'discarded'" $((${#normal[@]} + 1))
+
+# What a report says of past months, a later one says too, whatever happened to their items since.
+months()
+{
+	printf 'case_id,stage,entered_at\n'
+	for n in 1 2 3 4 5 6; do
+		printf '%s,New,2025-0%s-03\n%s,Doing,2025-0%s-10\n%s,Done,2025-0%s-20\n' $n $n $n $n $n $n
+	done
+	printf '7,New,2025-07-05\n%s' "$1"
+}
+months '7,Doing,2025-08-05' >"$work/months.csv"
+run DATA="$work/months.csv"
+early=$(grep -E '^  2025-0[1-7]-01' <<<"$out" | cut -c1-70)
+months $'1,Doing,2025-09-01\n1,Done,2025-09-09\n2,Dropped,2025-08-07\n3,New,2025-08-01\n7,Doing,2025-08-05\n7,Done,2025-09-30\n' >"$work/months.csv"
+run DATA="$work/months.csv"
+late=$(grep -E '^  2025-0[1-7]-01' <<<"$out" | cut -c1-70)
+if [ "$early" = "$late" ] && [ "$(grep -c . <<<"$early")" = 7 ]; then result ok 'past months stand still'; else
+	result 'not ok' 'past months stand still' "$early"$'\n'"$late"; fi
+shows 'what happened later stands in its own month' '^  2025-08-01 +0 +2 +0 +1 +2 +0$'
+
+file lost.csv 'id,status,date' '1,New,2026-05-01' '1,Doing,2026-05-02' '1,Cancelled,2026-05-03' '2,New,2026-05-01'
+run DATA="$work/lost.csv"
+succeeds 'a log in which nothing else ends'
+asks 'has a done stage all the same' "$stages'lost'" 'New:wait,Doing:active,Cancelled:done'
+run DATA="$work/lost.csv" STAGES='New:wait,Doing:active,Shipped:done,Cancelled:Discarded'
+asks 'and the one that the user names' "$stages'lost'" 'New:wait,Doing:active,Shipped:done,Cancelled:discarded'
+
 # Another alphabet, and an old encoding.
 file 'schön.csv' 'id,status,date' '1,待办,2023-05-01' '1,进行中,2023-05-02' '1,已完成,2023-05-03'
 run DATA="$work/schön.csv"

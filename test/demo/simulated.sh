@@ -21,6 +21,12 @@ shows 'a stage is over its limit' 'over its limit by [0-9]+\.$'
 shows 'there is an expectation in words' '85 % of the items finished within [0-9.]+ (d|h)'
 fits 'the report fits into 100 columns'
 asks 'all items are in the ledger' "SELECT count(*), count(DISTINCT stream) FROM vsm.work_items" '2500|1'
+shows 'the balance has discarded items' '^balance  WIP 0 \+ 2,500 arrived \+ [1-9][0-9]* returned - 2,[0-9]{3} departed - [1-9][0-9]* discarded = WIP [0-9]+$'
+asks 'each line of weeks is balanced, as of its end' "WITH week AS (
+		SELECT m.*, lag(m.open_at_until) OVER (ORDER BY m.since) AS before
+		FROM vsm.throughput('default', now() - interval '90 days', now(), 'week') t,
+		     vsm.metrics('default', t.bucket, t.bucket + 7) m)
+	SELECT count(*) > 10, bool_and(before + arrivals + returns - departures - discarded = open_at_until) FROM week" 't|t'
 asks 'items were reopened, and some never started' \
 	"SELECT reopened > 0, finished_never_started > 0 FROM vsm.metrics('default', now() - interval '90 days')" 't|t'
 

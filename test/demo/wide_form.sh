@@ -34,6 +34,13 @@ succeeds 'an export with blanks is imported'
 asks 'stages stand in the order most items take' "$stages'kanban'" 'Ready:wait,Doing:active,Review:active,Done:done'
 asks 'types come along' "SELECT string_agg(DISTINCT type, ',') FROM vsm.work_items" 'bug,story'
 
+file linear.csv 'ID;Created;Started;Canceled;Completed' '1;2026-01-01;2026-01-02;;2026-01-05' '2;2026-01-01;2026-01-03;2026-01-04;' \
+	'3;2026-01-02;;2026-01-03;' '4;2026-01-02;;;'
+run DATA="$work/linear.csv"
+asks 'a column of what was given up is a discarded stage, the last one' "$stages'linear'" \
+	'Created:wait,Started:active,Completed:done,Canceled:discarded'
+shows 'the report tells it apart' '^balance  WIP 0 \+ 4 arrived \+ 0 returned - 1 departed - 2 discarded = WIP 1$'
+
 run DATA="$work/kanban.csv" STAGES='ready:wait,doing:active,done:done'
 succeeds 'stages can be given'
 shows 'a column left out is told' "not in STAGES, so not used: 'Review'"

@@ -197,6 +197,29 @@ is_deeply([ grep { ($day{ $_->[0] } // 0) != $_->[1] } @$days ], [], 'days in th
 	or diag(explain({ days => $days, panel => \%day }));
 is(abs(total(@{ $figures{'Bottlenecks A'}{'share of time'} }) - 1) < 1e-9 ? 1 : 0, 1, 'shares of time add up to 1');
 
+# The panels of the window are what vsm.metrics says of it, and the moves by interval add up to its balance.
+my ($columns, $rows) = ask("SELECT m.* FROM vsm.metrics('default', '$from', '$to') m");
+my %metrics;
+@metrics{ map { $_->[0] } @$columns } = @{ $rows->[0] };
+my %shows = (
+	'Flow A' => { finished => 'throughput', 'WIP now' => 'wip_now', 'WIP, average' => 'wip', 'started WIP now' => 'started_wip_now',
+		'started WIP, average' => 'started_wip' },
+	'Flow balance A' => { 'WIP at the start' => 'open_at_since', 'WIP at the end' => 'open_at_until', 'started WIP at the start' => 'started_at_since',
+		'started WIP at the end' => 'started_at_until', map { $_ => $_ } qw(arrivals returns departures discarded) });
+for my $panel (sort keys %shows)
+{
+	is_deeply({ map { $_ => sprintf('%.2f', $figures{$panel}{$_}[0]) } keys %{ $shows{$panel} } },
+		{ map { $_ => sprintf('%.2f', $metrics{ $shows{$panel}{$_} }) } keys %{ $shows{$panel} } }, "$panel shows the figures of vsm.metrics");
+}
+my %balance = map { $_ => $figures{'Flow balance A'}{$_}[0] } keys %{ $figures{'Flow balance A'} };
+cmp_ok($balance{discarded}, '>', 0, 'the simulation discards items');
+is($balance{'WIP at the start'} + $balance{arrivals} + $balance{returns} - $balance{departures} - $balance{discarded}, $balance{'WIP at the end'},
+	'the balance of the window is one');
+my $moves = $figures{'Arrivals, departures, returns, discarded A'};
+my %sum;
+$sum{ $moves->{metric}[$_] } += $moves->{value}[$_] for 0 .. $#{ $moves->{value} };
+is_deeply(\%sum, { map { $_ => $balance{$_} } qw(arrivals departures returns discarded) }, 'moves by interval add up to it');
+
 # ---- Alert rules over SQL ----
 
 my $alerts = CPAN::Meta::YAML->read_string(slurp("$root/docker/grafana/provisioning/alerting/vsm.yaml"))->[0];

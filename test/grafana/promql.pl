@@ -195,9 +195,9 @@ for my $expr ((map { $_->[1]{expr} } targets($dashboard)), map { $_->{query} } @
 # ---- The numbers ----
 
 chomp(my $wip = `psql -XqAt -d $database -c 'SELECT sum(wip) FROM vsm.wip'`);
-my ($shown) = map { $_->[1]{expr} } grep { $_->[0]{title} eq 'Work in progress' } targets($dashboard);
+my ($shown) = map { $_->[1]{expr} } grep { $_->[0]{title} eq 'WIP now' } targets($dashboard);
 $shown = expand_promql($shown, rate_interval => '15s', variables => $cases[0][1], all => \%all);
-ok(eventually(sub { api('query', query => $shown)->{data}{result}[0]{value}[1] == $wip }), "the panel of work in progress shows what the database says: $wip");
+ok(eventually(sub { api('query', query => $shown)->{data}{result}[0]{value}[1] == $wip }), "the panel of WIP shows what the database says: $wip");
 
 quit();
 done_testing();

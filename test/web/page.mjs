@@ -35,6 +35,43 @@ const hide = (page, hidden) => page.evaluate(value => {
 	document.dispatchEvent(new Event('visibilitychange'));
 }, hidden);
 
+await part('one window, one answer: SQL, REST, the page, Grafana, Prometheus', async () => {
+	for (const {since, until, type, sql, grafana: [flow, balance]} of JSON.parse(process.env.VSM_DOORS))
+	{
+		const page = await open(MAIN, `?since=${since}&until=${until}&type=${type}`), asked = questions(page), of = type || 'all types';
+
+		await page.reload();
+		await settled(page);
+
+		const rest = await api(MAIN, asked.get('metrics')), two = x => Number(Number(x).toFixed(2));
+		const counts = ['throughput', 'wip_now', 'started_wip_now', 'arrivals', 'departures', 'returns', 'discarded',
+			'open_at_since', 'open_at_until', 'started_at_since', 'started_at_until'];
+		const figures = (answer, keys) => keys.map(key => two(answer[key]));
+		const inGrafana = ['finished', 'WIP now', 'started WIP now', 'arrivals', 'departures', 'returns', 'discarded',
+			'WIP at the start', 'WIP at the end', 'started WIP at the start', 'started WIP at the end'];
+		const shown = async key => (await text(page, `#balance [data-figure=${key}] strong`));
+		const tile = async key => [await text(page, `#figure-${key} .big`), await text(page, `#figure-${key} .exact`)];
+
+		ok(sql.arrivals > 0 && sql.discarded > 0 && sql.started_at_since > 0 && sql.open_at_since > sql.started_at_since, `${of}: the window has all kinds of moves`, JSON.stringify(sql));
+		is(sql.open_at_since + sql.arrivals + sql.returns - sql.departures - sql.discarded, sql.open_at_until, `${of}: the balance is one`);
+		is(figures(rest, [...counts, 'wip', 'started_wip']), figures(sql, [...counts, 'wip', 'started_wip']), `${of}: REST gives what SQL gives`);
+		is(figures({...flow, ...balance}, [...inGrafana, 'WIP, average', 'started WIP, average']), figures(sql, [...counts, 'wip', 'started_wip']), `${of}: so does Grafana`);
+		is(await tile('wip'), [count(sql.wip_now), `now; average ${number(two(sql.wip))}`], `${of}: the page has WIP now and on average`);
+		is(await tile('started'), [count(sql.started_wip_now), `now; average ${number(two(sql.started_wip))}`], `${of}: and started WIP`);
+		for (const key of ['open_at_since', 'arrivals', 'returns', 'departures', 'discarded', 'open_at_until'])
+			is(await shown(key), count(sql[key]), `${of}: the balance on the page has ${key}`);
+		is([await text(page, '#balance li:first-child .meaning'), await text(page, '#balance li:last-child .meaning')],
+			[`, ${count(sql.started_at_since)} started`, `, ${count(sql.started_at_until)} started`], `${of}: and what of it had started`);
+		if (!type)
+		{
+			const scraped = (await (await fetch(MAIN + 'metrics')).text()).matchAll(/^vsm_work_in_progress{[^}]*stream="default"[^}]*} (\d+)/gm);
+
+			is([...scraped].reduce((sum, [, n]) => sum + Number(n), 0), sql.wip_now, 'Prometheus is told the same WIP');
+		}
+		await page.context().close();
+	}
+});
+
 await part('numbers are those of the API', async () => {
 	const page = await open(MAIN, '?days=7'), asked = questions(page);
 	let metrics;
@@ -54,7 +91,7 @@ await part('numbers are those of the API', async () => {
 	for (const [key, name] of [['p50', 'P50'], ['p85', 'P85'], ['p95', 'P95']])
 		is(await text(page, `#figure-${key} .exact`), `${hours(cycle[key])}, n = ${count(cycle.n)}`, `cycle time ${name} is that of /cycle-times`);
 	is(await text(page, '#figure-efficiency .big'), `${Math.round(efficiency.flow_efficiency * 1000) / 10}\u00a0%`, 'flow efficiency is that of /flow-efficiency');
-	is(await text(page, '#figure-wip .exact'), `average ${number(metrics.wip)}`, 'average WIP is that of /metrics');
+	is(await text(page, '#figure-wip .exact'), `now; average ${number(metrics.wip)}`, 'average WIP is that of /metrics');
 
 	const wip = await api(MAIN, 'wip?stream=default');
 
@@ -63,6 +100,10 @@ await part('numbers are those of the API', async () => {
 		'WIP by stage is that of /wip, with its limits');
 	ok(wip.some(stage => stage.wip > stage.wip_limit) && (await text(page, '.bar-row.over .bar-value')).includes('over limit'), 'a stage over its limit is said to be');
 	is((await values(page, 'cumulative-flow')).map(row => row.slice(1)), flow.points.map(point => point.values.map(count)), 'cumulative flow is that of the API, point by point');
+	ok((await text(page, '#cumulative-flow .note')).includes('Dashed: items that were ever discarded') && await page.locator('#cumulative-flow .swatch.line').count() === 1,
+		'discarded items are a line apart from its bands', await text(page, '#cumulative-flow .note'));
+	ok(!wip.some(stage => stage.stage === 'Discarded') && stages.some(stage => stage.stage === 'Discarded')
+		&& await page.locator('#time-in-stage .bar-row').count() === wip.length, 'and no WIP; their stage has no bar of time');
 	is((await values(page, 'throughput')).map(row => row[1]), throughput.buckets.map(bucket => count(bucket.throughput)), 'throughput by day too');
 	is((await values(page, 'cycle-times')).map(row => row[0]), cycle.points.filter(point => point.cycle_time_hours !== null).reverse().slice(0, 500).map(point => '#' + point.id),
 		'the items of the scatter plot too');
@@ -70,6 +111,8 @@ await part('numbers are those of the API', async () => {
 	is((await values(page, 'time-in-stage')).map(row => row.slice(0, 6)), stages.map(stage => [stage.stage, count(stage.visits), ...[stage.avg, stage.p50, stage.p85, stage.p95]
 		.map(x => x === null ? '–' : hours(x))]), 'time in stage too');
 	is((await values(page, 'age')).map(row => row[0]), (await of('work-item-age')).filter(item => item.age_hours !== null).map(item => '#' + item.id), 'and the items in progress');
+
+	is(await text(page, '#figure-started .big'), count((await of('work-item-age')).filter(item => item.age_hours !== null).length), 'whose number is the started WIP');
 
 	const late = (await of('work-item-age')).filter(item => item.age_hours !== null && item.age_hours > cycle.p85).length;
 
@@ -135,7 +178,7 @@ await part('the URL holds what is chosen', async () => {
 	is(new Intl.DateTimeFormat('sv', {timeZone: 'Europe/Berlin', dateStyle: 'short', timeStyle: 'medium'}).format(new Date(since)), `${day(40)} 00:00:00`,
 		'a day begins at midnight of the stream\'s time zone, not of the browser\'s');
 	is(await text(page, '#figure-p85 .exact'), `${hours(cycle.p85)}, n = ${count(cycle.n)}`, 'the figures are those of the dates');
-	is(await text(page, '#figure-wip .exact'), `average ${number((await api(MAIN, asked.get('metrics'))).wip)}`, 'and so is the average WIP');
+	is(await text(page, '#figure-wip .exact'), `now; average ${number((await api(MAIN, asked.get('metrics'))).wip)}`, 'and so is the average WIP');
 	await page.fill('#since', day(5));
 	ok(/after/.test(await text(page, '#dates-error')), 'dates the wrong way round are refused, and why');
 	await page.route('**/api/v1/streams', async route => {
@@ -196,6 +239,18 @@ await part('WIP is live, and rests with the page', async () => {
 	await hide(resting, false);
 	await resting.clock.runFor(4000);
 	ok(reads > 0, 'and asks again when it is seen');
+
+	const started = Number(await text(resting, '#figure-started .big'));
+	const {id} = await api(MAIN, 'work-items', {method: 'POST', body: {title: 'Starts while you watch', type: 'task'}});
+
+	await api(MAIN, `work-items/${id}/transition`, {method: 'PUT', body: {to_stage: 'Analysis'}});
+	/* before the figures are read again after a minute */
+	for (let n = 0; n < 12 && Number(await text(resting, '#figure-started .big')) === started; n++)
+	{
+		await resting.clock.runFor(4000);
+		await new Promise(resolve => setTimeout(resolve, 300));
+	}
+	is(Number(await text(resting, '#figure-started .big')), started + 1, 'started WIP follows WIP');
 	await resting.context().close();
 });
 
@@ -237,6 +292,18 @@ await part('the board', async () => {
 	await api(MAIN, `work-items/${walker}/transition`, {method: 'PUT', body: {to_stage: 'Analysis'}});
 	await lane(page, 'Analysis').locator(`.card[data-id="${walker}"]`).waitFor();
 	is(await card(page, walker).count(), 1, 'what others move is seen, and is in one stage only');
+
+	/* given up */
+	const last = page.locator('.lane').last(), lost = await first('Analysis'), before = (await api(MAIN, 'metrics?days=90'));
+
+	is([await last.getAttribute('data-stage'), await last.locator('.count').textContent()], ['Discarded', 'discarded, not WIP'], 'the discarded stage stands last');
+	await card(page, lost).dragTo(last);
+	await last.locator(`.card[data-id="${lost}"]`).waitFor();
+
+	const after = await api(MAIN, 'metrics?days=90');
+
+	is([after.wip_now, after.started_wip_now, after.discarded], [before.wip_now - 1, before.started_wip_now - 1, before.discarded + 1],
+		'what is dragged there has left WIP, and is discarded');
 
 	/* by drag */
 	const dragged = await first('Deployment');
@@ -295,6 +362,22 @@ await part('the board', async () => {
 	await page.locator('#new-error:not(:empty)').waitFor();
 	ok(/Title.*at least 1 character/.test(await text(page, '#new-error')), 'a refused item says which field, and why', await text(page, '#new-error'));
 	page.expected();
+	await page.context().close();
+});
+
+await part('discarded stages between others', async () => {
+	const page = await open(MAIN, '?stream=support&view=board');
+
+	await settled(page);
+	is(await page.locator('.lane h2').allTextContents(), ['New', 'Answering', 'Answered', 'Spam', 'Withdrawn'], 'stand apart at the end of the board');
+	await accessible(page, 'board with discarded stages');
+	await view(page, 'Flow').click();
+	await settled(page);
+	is(await page.locator('#wip .bar-name').allTextContents(), ['New', 'Answering'], 'are no WIP');
+	is([await page.locator('#cumulative-flow .legend').allTextContents(), await page.locator('#cumulative-flow .swatch.line').count()],
+		[['NewAnsweringAnsweredSpamWithdrawn'], 2], 'and are the lines that are drawn apart');
+	is((await values(page, 'cumulative-flow')).at(-1).slice(1), ['1', '1', '0', '0', '0'], 'with the items that were ever discarded there');
+	await shoot(page, 'discarded', {fullPage: true});
 	await page.context().close();
 });
 

@@ -1,6 +1,6 @@
 /*
  * age.js
- *		The age of the work that goes on, by stage, against what finished work took.
+ *		The age of started WIP, by stage, against what finished work took.
  *
  * Ages are since the start.  The bands are the percentiles of the window's cycle
  * times: an item above P85 is already older than 85 % of the finished ones became.
@@ -9,12 +9,13 @@ import {PERCENTILES, theme} from './colours.js';
 import {hours, items, span, unitFor} from './format.js';
 import {panel} from './panel.js';
 import {dots, draw, erase, fromZero, percentileLines, valueAxis} from './plot.js';
+import {isWip} from './stages.js';
 
 const ITEMS = 1000;
 
 export const age = () => {
 	const frame = panel('age', 'Work item age',
-		'Items in progress now, by stage, and how long ago they were started. Those above P85 need a look today.');
+		'Started WIP now, by stage, and how long ago it was started. Items above P85 need a look today.');
 
 	return {
 		frame,
@@ -29,7 +30,7 @@ export const age = () => {
 			else
 			{
 				erase(frame.chart);
-				frame.instead('No item is in progress: none has been started and not finished. Move one past the commitment point on the board.');
+				frame.instead('There is no started WIP: every item that was started is finished or discarded. Move one past the commitment point on the board.');
 			}
 		},
 	};
@@ -40,7 +41,7 @@ const spread = id => (id * 0.618034 % 1 - 0.5) * 0.7;
 
 function show(frame, answer, started, {stages, figures, type})
 {
-	const open = stages.filter(stage => stage.category !== 'done'), place = new Map(open.map((stage, n) => [stage.name, n]));
+	const open = stages.filter(isWip), place = new Map(open.map((stage, n) => [stage.name, n]));
 	const shown = started.filter(item => place.has(item.stage)).toSorted((a, b) => place.get(a.stage) - place.get(b.stage) || b.age_hours - a.age_hours);
 	const percentiles = {p50: figures.p50, p85: figures.p85, p95: figures.p95};
 	const unit = unitFor(Math.max(...shown.map(item => item.age_hours), percentiles.p95 ?? 0)), colours = theme();
@@ -50,7 +51,7 @@ function show(frame, answer, started, {stages, figures, type})
 	const verdict = item => standing(item) ? `older than the ${standing(item).name} of finished items` : 'younger than the median of finished items';
 
 	draw(frame.chart, {
-		label: 'Age of items in progress, by stage', data: [xs, ys], along: 'both',
+		label: 'Age of started WIP, by stage', data: [xs, ys], along: 'both',
 		axes: [stageAxis(open), valueAxis(unit.name)],
 		scales: {x: {time: false, range: () => [-0.5, open.length - 0.5]},
 			y: {range: () => fromZero(null, 0, Math.max(...ys, (percentiles.p95 ?? 0) / unit.hours))}},
@@ -65,7 +66,7 @@ function show(frame, answer, started, {stages, figures, type})
 
 	frame.shown({
 		keys: [[colours.accent, 'up to P85', 'dot'], [colours.of('--p85'), 'above P85', 'dot'], [colours.of('--p95'), 'above P95', 'dot']],
-		remark: `${items(shown.length)} in progress${type ? ' of type ' + type : ''}, ${late} above P85${idle > 0 ? `; ${idle} more not started yet` : ''}`
+		remark: `Started WIP${type ? ' of type ' + type : ''}: ${items(shown.length)}, ${late} above P85${idle > 0 ? `; ${idle} more of the WIP not started yet` : ''}`
 			+ (answer.length === ITEMS ? `; only the oldest ${ITEMS} are looked at.` : '.'),
 		rows: [['Item', 'Title', 'Type', 'Stage', 'Age', 'In this stage'], ...started.map(item => [
 			'#' + item.id, item.title, item.type, item.stage, hours(item.age_hours), hours(item.time_in_stage_hours)])],

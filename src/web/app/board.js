@@ -3,13 +3,14 @@
  *		Items by stage, to be moved by drag, by keyboard or in their dialog; new ones are made here.
  *
  * Of each stage the first PAGE items are shown, and more when asked for; of the done
- * stage the latest finished.  Each move says where the item was seen, so that nobody's
+ * stage the latest finished.  Discarded stages stand apart, at the end.  Each move says where the item was seen, so that nobody's
  * move is lost unnoticed; what the service refuses, it explains, and the page shows that.
  */
 import {get, post, put} from './api.js';
 import {column} from './column.js';
 import {announce, byId, fillSelect, h} from './dom.js';
 import {itemDialog} from './item_dialog.js';
+import {discardedLast} from './stages.js';
 import {explain, isTrouble} from './trouble.js';
 
 const PAGE = 25;
@@ -37,12 +38,14 @@ export function board({reload, failed})
 
 	async function show(next, signal)
 	{
-		if (context?.stream !== next.stream || columns.length !== next.stages.length
-			|| columns.some(({stage}, n) => stage.name !== next.stages[n].name))
+		const stages = discardedLast(next.stages);
+
+		if (context?.stream !== next.stream || columns.length !== stages.length
+			|| columns.some(({stage}, n) => stage.name !== stages[n].name || stage.category !== stages[n].category))
 		{
 			here = new Map();
 			tell();
-			columns = next.stages.map(stage => column(stage, {
+			columns = stages.map(stage => column(stage, {
 				open: item => dialog.open(item, context), more: lane => load([lane], {more: true}).catch(failed), step, walk,
 				drag: (item, lane) => dragged = item && {item, lane}, drop: lane => dragged && move(dragged.item, dragged.lane.stage.name, lane.stage.name)}));
 			lanes.replaceChildren(...columns.map(({element}) => element));

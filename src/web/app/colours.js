@@ -7,12 +7,14 @@
  * in their dashes and labels as well.  Everything else comes from style.css.
  */
 
+import {isDiscarded, isWip} from './stages.js';
+
 const VIRIDIS = [
 	[72, 40, 120], [62, 74, 137], [49, 104, 142], [38, 130, 142], [31, 158, 137], [53, 183, 121],
 	[110, 206, 88], [181, 222, 43], [236, 229, 60],
 ];
 
-/* The colour of stage n of so many that are not done.  What would not stand out from the ground is left out of the scale. */
+/* The colour of stage n of so many that hold WIP.  What would not stand out from the ground is left out of the scale. */
 function stageColour(n, of)
 {
 	const darkest = Number(theme().of('--darkest')), lightest = Number(theme().of('--lightest'));
@@ -22,12 +24,13 @@ function stageColour(n, of)
 	return `rgb(${low.map((value, i) => Math.round(value + (high[i] - value) * part)).join(' ')})`;
 }
 
-/* By name, of all stages; done ones are grey. */
+/* By name, of all stages; done ones are grey, and discarded ones of another grey. */
 export function stageColours(stages)
 {
-	const open = stages.filter(stage => stage.category !== 'done');
+	const open = stages.filter(isWip), {done, discarded} = theme();
+	const colourOf = stage => isWip(stage) ? stageColour(open.indexOf(stage), open.length) : isDiscarded(stage) ? discarded : done;
 
-	return new Map(stages.map(stage => [stage.name, stage.category === 'done' ? theme().done : stageColour(open.indexOf(stage), open.length)]));
+	return new Map(stages.map(stage => [stage.name, colourOf(stage)]));
 }
 
 export const PERCENTILES = [
@@ -41,5 +44,6 @@ export function theme()
 {
 	const css = getComputedStyle(document.documentElement), of = name => css.getPropertyValue(name).trim();
 
-	return {text: of('--text'), soft: of('--soft'), line: of('--line'), panel: of('--panel'), accent: of('--accent'), done: of('--done'), of};
+	return {text: of('--text'), soft: of('--soft'), line: of('--line'), panel: of('--panel'), accent: of('--accent'), done: of('--done'),
+		discarded: of('--discarded'), of};
 }

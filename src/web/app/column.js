@@ -8,6 +8,7 @@
 import {setText} from './bars.js';
 import {h} from './dom.js';
 import {since} from './format.js';
+import {isDiscarded, isWip} from './stages.js';
 import {says, state} from './wip.js';
 
 export function column(stage, {open, more, step, walk, drag, drop})
@@ -39,8 +40,8 @@ export function column(stage, {open, more, step, walk, drag, drop})
 			rows[0].firstChild.tabIndex = 0;
 		button.hidden = left !== 'more';
 		remark.textContent = all.length === 0 ? 'No items here.' : left === 'too many' ? 'And more, which the API gives.' : '';
-		if (stage.category === 'done')
-			places.textContent = 'finished, the latest first';
+		if (!isWip(stage))
+			places.textContent = isDiscarded(stage) ? 'discarded, not WIP' : 'finished, the latest first';
 	}
 
 	/* Cards that move within the list lose the focus, and get it back. */

@@ -1,13 +1,13 @@
 /*
  * figures.js
- *		The key figures on top, each with its n and what it means to a team.
+ *		The key figures on top, each with its n and what it means to a team, and the flow balance of the window.
  */
 import {byId, h} from './dom.js';
 import {count, hours, NONE, number, percent, rounded, span} from './format.js';
 import {setText} from './bars.js';
 
 const TILES = [
-	['throughput', 'Throughput'], ['wip', 'WIP now'], ['p50', 'Cycle time P50'], ['p85', 'Cycle time P85'], ['p95', 'Cycle time P95'],
+	['throughput', 'Throughput'], ['wip', 'WIP'], ['started', 'Started WIP'], ['p50', 'Cycle time P50'], ['p85', 'Cycle time P85'], ['p95', 'Cycle time P95'],
 	['efficiency', 'Flow efficiency'],
 ];
 const MEANINGS = {
@@ -15,6 +15,15 @@ const MEANINGS = {
 	p85: '85 % took this or less: a promise you can keep.',
 	p95: 'Only 1 in 20 took longer: look at those.',
 };
+/* Sign, figure of /metrics, name, what it counts; the first and the last with the items of it that had started. */
+const BALANCE = [
+	['', 'open_at_since', 'WIP at the start', 'Items neither finished nor discarded when the window begins', 'started_at_since'],
+	['+', 'arrivals', 'arrivals', 'Items created in the window'],
+	['+', 'returns', 'returns', 'Items that left a done or discarded stage: reopened or taken up again'],
+	['−', 'departures', 'departures', 'Entries into a done stage; an item that is finished twice counts twice'],
+	['−', 'discarded', 'discarded', 'Entries into a discarded stage: given up, not delivered'],
+	['=', 'open_at_until', 'WIP at the end', 'Items neither finished nor discarded when the window ends', 'started_at_until'],
+];
 
 export function figures()
 {
@@ -32,6 +41,7 @@ export function figures()
 	return {
 		show(answer, days)
 		{
+			showBalance(answer.balance);
 			set('throughput', count(answer.throughput),
 				answer.throughput === 1 ? 'item finished' : 'items finished', days > 0 ? `About ${rounded(answer.throughput / days)} a day.` : '');
 			for (const key of ['p50', 'p85', 'p95'])
@@ -39,18 +49,26 @@ export function figures()
 			set('efficiency', percent(answer.efficiency), answer.efficiency === null ? 'nothing finished' : `n = ${count(answer.throughput)}`,
 				'Share of time between start and finish that was work, not waiting.');
 		},
-		showWip(stages, {average, started})
+		/* Each now, and on average over the window. */
+		showWip({wip, started})
 		{
-			const now = stages.reduce((sum, stage) => sum + stage.wip, 0);
+			const both = ({average}) => average === null || average === undefined ? 'now' : `now; average ${number(average)}`;
 
-			set('wip', count(now), average === null ? '' : `average ${number(average)}`,
-				`Created and not finished; ${count(started)} of them started.`);
+			set('wip', count(wip.now), both(wip), 'Created, and neither finished nor discarded.');
+			set('started', count(started.now), both(started), 'The items of it that have started, wherever they are now.');
 		},
 	};
+}
+
+function showBalance(figures)
+{
+	byId('balance').replaceChildren(...BALANCE.map(([sign, key, name, meaning, started]) => h('li', {'data-figure': key, title: meaning},
+		sign && h('span', {class: 'sign'}, sign + ' '), h('strong', null, count(figures[key])), ' ' + name,
+		started && h('span', {class: 'meaning'}, `, ${count(figures[started])} started`))));
 }
 
 /* What the tiles show, from /metrics. */
 export const fromMetrics = metrics => ({
 	throughput: metrics.throughput, p50: metrics.cycle_time_p50, p85: metrics.cycle_time_p85, p95: metrics.cycle_time_p95,
-	n: metrics.cycle_time_n, efficiency: metrics.flow_efficiency,
+	n: metrics.cycle_time_n, efficiency: metrics.flow_efficiency, balance: metrics,
 });

@@ -5,6 +5,7 @@
 import {get} from './api.js';
 import {byId, h} from './dom.js';
 import {instant, span} from './format.js';
+import {discardedLast} from './stages.js';
 
 export function itemDialog(move)
 {
@@ -13,7 +14,7 @@ export function itemDialog(move)
 	async function open(item, {stages, zone})
 	{
 		const moves = h('div', {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Moves'}, h('p', {class: 'note'}, 'Reading the moves'));
-		const others = stages.filter(stage => stage.name !== item.current_stage);
+		const others = discardedLast(stages).filter(stage => stage.name !== item.current_stage);
 		const go = stage => {
 			dialog.close();
 			move(item, item.current_stage, stage.name);

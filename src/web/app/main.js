@@ -25,6 +25,7 @@ import {wipNow} from './wip.js';
 
 const LIVE_MS = 3000;
 const REFRESH_MS = 60000;
+const STARTED_MS = 10000;
 
 let chosen = selection.read();
 let asked = null;				/* aborts what an older choice asked for */
@@ -103,6 +104,7 @@ async function loadFigures(signal)
 	const metrics = await get('metrics', {stream, type, ...window}, signal);
 
 	of.metrics = metrics;
+	of.metricsRead = Date.now();
 	of.period = {since: metrics.period_start, until: metrics.period_end};
 	of.figures = fromMetrics(metrics);
 	showTiles();
@@ -164,9 +166,15 @@ async function showWip(signal)
 	if (context.view === 'board')
 		await cards.tick(stages);
 	else
+	{
 		showWipFigures(stages);
+		await followWip(signal);
+	}
 }
 
+const sum = stages => stages.reduce((items, stage) => items + stage.wip, 0);
+
+/* WIP is live; of a type, it is that of the latest metrics, as started WIP always is. */
 function showWipFigures(stages)
 {
 	const {metrics, type} = context;
@@ -174,7 +182,26 @@ function showWipFigures(stages)
 	wip.show(stages, context);
 	if (!metrics)
 		return;
-	tiles.showWip(type ? [{wip: metrics.wip_now}] : stages, {average: metrics.wip, started: metrics.started_wip_now});
+	tiles.showWip({
+		wip: {now: type ? metrics.wip_now : sum(stages), average: metrics.wip},
+		started: {now: metrics.started_wip_now, average: metrics.started_wip},
+	});
+}
+
+/* Asks for the started part of a WIP that has changed, at times: the figures of a short window have it soon. */
+async function followWip(signal)
+{
+	const of = context, {metrics, stream, type} = of;
+
+	if (!metrics || type || sum(of.wip) === metrics.wip_now || Date.now() - of.metricsRead < STARTED_MS)
+		return;
+	of.metricsRead = Date.now();
+
+	const {wip_now, started_wip_now} = await get('metrics', {stream, days: 1}, signal);
+
+	of.metrics = {...of.metrics, wip_now, started_wip_now};
+	if (of === context)
+		showWipFigures(of.wip);
 }
 
 /* ---- The page ---- */

@@ -6,6 +6,7 @@ import {barList, barRow, rows, setText, share} from './bars.js';
 import {stageColours, theme} from './colours.js';
 import {count, hours, span} from './format.js';
 import {panel} from './panel.js';
+import {isWip} from './stages.js';
 
 export const timeInStage = () => {
 	const frame = panel('time-in-stage', 'Time in stage', 'How long a visit to a stage lasts: half of them up to P50, 85 % up to P85, 95 % up to P95.');
@@ -20,8 +21,8 @@ export const timeInStage = () => {
 		parameters: ({period, type, stream}) => ({stream, type, ...period}),
 		show(answer, {stages: known})
 		{
-			const done = new Set(known.filter(stage => stage.category === 'done').map(stage => stage.name));
-			const stages = answer.filter(stage => !done.has(stage.stage));
+			const over = new Set(known.filter(stage => !isWip(stage)).map(stage => stage.name));
+			const stages = answer.filter(stage => !over.has(stage.stage));
 
 			if (!stages.some(stage => stage.visits > 0))
 				return frame.instead('No item left a stage in this window. Choose a longer window or another type.');
@@ -31,7 +32,7 @@ export const timeInStage = () => {
 			frame.shown({
 				keys: [['P50', 'p50'], ['P85', 'p85'], ['P95', 'p95']].map(([name, key]) => [theme().of('--' + key), name, 'box']),
 				remark: 'At the right: P50 · P85 · P95, of visits that ended in the window.',
-				rows: [['Stage', 'Visits', 'Average', 'P50', 'P85', 'P95', 'Items', 'Average per item', 'There now'], ...answer.map(stage => [
+				rows: [['Stage', 'Visits', 'Average', 'P50', 'P85', 'P95', 'Items', 'Average per item', 'There at the end'], ...answer.map(stage => [
 					stage.stage, count(stage.visits), hours(stage.avg), hours(stage.p50), hours(stage.p85), hours(stage.p95),
 					count(stage.items), hours(stage.avg_per_item), count(stage.open_visits)])],
 			});

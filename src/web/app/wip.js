@@ -8,10 +8,10 @@ import {count, items} from './format.js';
 import {panel} from './panel.js';
 
 export const wipNow = () => {
-	const frame = panel('wip', 'Work in progress now',
+	const frame = panel('wip', 'WIP now',
 		'Items in each stage at this moment, against its limit. Finish work in a full stage before you start more.');
 	let shown = [];
-	const bars = barList('bars', 'Work in progress, by stage', n => [shown[n].stage, says(shown[n]), shown[n].category]);
+	const bars = barList('bars', 'WIP, by stage', n => [shown[n].stage, says(shown[n]), shown[n].category]);
 
 	return {
 		frame,
@@ -23,7 +23,7 @@ export const wipNow = () => {
 			update(bars.list, stages, stageColours(known));
 			bars.into(frame.chart);
 			frame.shown({
-				remark: `${items(stages.reduce((sum, stage) => sum + stage.wip, 0))} of all types, live.`,
+				remark: `WIP: ${items(stages.reduce((sum, stage) => sum + stage.wip, 0))} of all types, live.`,
 				rows: [['Stage', 'Items', 'Limit', 'State'], ...stages.map(stage => [
 					stage.stage, count(stage.wip), count(stage.wip_limit), state(stage) || 'free'])],
 			});
