@@ -228,7 +228,7 @@ CREATE TABLE vsm.superseded_transitions (
     why text NOT NULL CHECK (why IN ('gone', 'repaired'))
 );
 ALTER SEQUENCE vsm.superseded_transitions_id_seq OWNED BY vsm.superseded_transitions.id;
-CREATE INDEX superseded_transitions_stream ON vsm.superseded_transitions (stream_id, superseded_at) WHERE why = 'gone';
+CREATE INDEX superseded_transitions_stream ON vsm.superseded_transitions (stream_id, superseded_at);
 COMMENT ON TABLE vsm.superseded_transitions IS
     'Ledger rows that were deleted or corrected, as they were. Append-only, as the ledger is.';
 COMMENT ON COLUMN vsm.superseded_transitions.transition_id IS 'Id of the row in vsm.stage_transitions.';

@@ -12,11 +12,11 @@ COMMENT ON FUNCTION vsm._work_items_deleted() IS 'Deletes the ledger rows of the
 CREATE FUNCTION vsm._ledger_superseded() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__ledger_superseded';
 COMMENT ON FUNCTION vsm._ledger_superseded() IS 'Keeps deleted and changed ledger rows in vsm.superseded_transitions.';
-CREATE FUNCTION vsm._totals_noted() RETURNS void
+CREATE FUNCTION vsm._totals_noted(at timestamptz DEFAULT NULL) RETURNS void
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__totals_noted';
-COMMENT ON FUNCTION vsm._totals_noted() IS
-    'Tells that what the next statement adds to the ledger is given to vsm._totals_add(), so that the totals need no recount. '
-    'For the tables'' owner. Errors: 42501.';
+COMMENT ON FUNCTION vsm._totals_noted(timestamptz) IS
+    'Tells that what the next statement adds to the ledger is given to vsm._totals_add(), so that the totals need no recount; at: '
+    'when the rows that it takes away are superseded, null: by the clock. For the tables'' owner. Errors: 42501.';
 CREATE FUNCTION vsm._work_items_truncated() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__work_items_truncated';
 COMMENT ON FUNCTION vsm._work_items_truncated() IS 'Empties the ledger with the work items.';

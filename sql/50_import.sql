@@ -390,10 +390,11 @@ END $$;
 COMMENT ON FUNCTION vsm._import_merge_moves(text) IS 'Puts the old and new moves of the imported items in order.';
 
 -- Known rows that the new rows change; there are none when all items are new.  adds: the row's version counts in the totals.
-CREATE FUNCTION vsm._import_repair() RETURNS void
+CREATE FUNCTION vsm._import_repair(recorded_at timestamptz) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM vsm._totals_noted(recorded_at);
     DELETE FROM vsm.stage_transitions t USING pg_temp.vsm_import_moves m
     WHERE m.origin = 'ledger' AND NOT m.keep AND t.work_item_id = m.item_id AND t.id = m.id;
     DELETE FROM vsm._merged_events e USING pg_temp.vsm_import_moves m
@@ -404,7 +405,7 @@ BEGIN
     WHERE m.origin = 'ledger' AND m.keep AND t.work_item_id = m.item_id AND t.id = m.id
       AND (t.from_stage_id, t.time_in_stage, t.cycle_time, t.lead_time)
           IS DISTINCT FROM (m.from_stage_id, m.time_in_stage, m.cycle_time, m.lead_time);
-    PERFORM vsm._totals_noted();
+    PERFORM vsm._totals_noted(recorded_at);
     UPDATE vsm.stage_transitions t
     SET from_stage_id = m.from_stage_id, time_in_stage = m.time_in_stage, cycle_time = m.cycle_time, lead_time = m.lead_time,
         type = CASE WHEN m.adds THEN m.type ELSE t.type END,
@@ -419,7 +420,7 @@ BEGIN
     SELECT m.item_id, m.id, m.stage_id, m.at
     FROM pg_temp.vsm_import_moves m WHERE NOT m.keep AND m.origin = 'ledger';
 END $$;
-COMMENT ON FUNCTION vsm._import_repair() IS 'Changes the known moves of an import''s items.';
+COMMENT ON FUNCTION vsm._import_repair(timestamptz) IS 'Changes the known moves of an import''s items, at the instant at which it records new ones.';
 
 -- The counts that it returns lack refused and skipped rows.
 CREATE FUNCTION vsm._import_write(of_stream text) RETURNS vsm.import_result
@@ -432,7 +433,7 @@ DECLARE
     known_changed bigint := 0;
 BEGIN
     IF EXISTS (SELECT FROM pg_temp.vsm_import_items i WHERE NOT i.fresh) THEN
-        PERFORM vsm._import_repair();
+        PERFORM vsm._import_repair(recorded_at);
     END IF;
     PERFORM vsm._totals_noted();
     INSERT INTO vsm.stage_transitions (work_item_id, id, from_stage_id, to_stage_id, "timestamp", recorded_at, time_in_stage,

@@ -55,12 +55,7 @@ BEGIN
         FROM vsm.stage_transitions t WHERE t.stream_id = of_stream_id;
     ELSE
         SELECT min(k."timestamp"), max(k."timestamp") INTO first, last
-        FROM (SELECT t."timestamp" FROM vsm.stage_transitions t
-              WHERE t.stream_id = of_stream_id AND t.recorded_at <= _events_span.known_at
-              UNION ALL
-              SELECT u."timestamp" FROM vsm.superseded_transitions u
-              WHERE u.stream_id = of_stream_id AND u.why = 'gone' AND u.recorded_at <= _events_span.known_at
-                AND u.superseded_at > _events_span.known_at) k;
+        FROM vsm._known_rows(of_stream_id, _events_span.known_at) k;
     END IF;
     IF first IS NOT NULL THEN
         first := greatest(first, '1970-01-01 00:00:00+00');

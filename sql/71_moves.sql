@@ -18,9 +18,32 @@ CREATE TYPE vsm._move AS (
     wait_time interval
 );
 
--- What the ledger held at an instant: rows recorded by then that were not superseded yet.  Only item, stage, time and id
--- of a row are used; the rest is derived from them, as rows may have been repaired since.  Definitions of stages and
--- attributes are today's.
+-- What the ledger held at an instant: rows recorded by then, as they were.  Only item, stage, time and id of a row are used;
+-- the rest is derived from them, as rows may have been repaired since.  Definitions of stages and attributes are today's.
+-- A row was as its first version says that has been superseded since; else it is as it is in the ledger.
+CREATE FUNCTION vsm._known_rows(of_stream_id bigint, known_at timestamptz)
+    RETURNS TABLE (work_item_id bigint, id bigint, to_stage_id bigint, "timestamp" timestamptz, type text, external_id text,
+                   gone_at timestamptz)
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    WITH since AS MATERIALIZED (
+        SELECT DISTINCT ON (u.work_item_id, u.transition_id) u.work_item_id, u.transition_id, u.to_stage_id, u."timestamp", u.item_type,
+               u.external_id, u.recorded_at, max(u.superseded_at) FILTER (WHERE u.why = 'gone')
+                                                 OVER (PARTITION BY u.work_item_id, u.transition_id) AS gone_at
+        FROM vsm.superseded_transitions u
+        WHERE u.stream_id = of_stream_id AND u.superseded_at > known_at
+        ORDER BY u.work_item_id, u.transition_id, u.superseded_at, u.id)
+    SELECT s.work_item_id, s.transition_id, s.to_stage_id, s."timestamp", s.item_type, s.external_id, s.gone_at
+    FROM since s WHERE s.recorded_at <= known_at
+    UNION ALL
+    SELECT t.work_item_id, t.id, t.to_stage_id, t."timestamp", o.type, NULL::text, NULL::timestamptz
+    FROM vsm.stage_transitions t LEFT JOIN vsm.work_items o ON o.id = t.work_item_id
+    WHERE t.stream_id = of_stream_id AND t.recorded_at <= known_at
+      AND NOT EXISTS (SELECT FROM since s WHERE s.work_item_id = t.work_item_id AND s.transition_id = t.id);
+END;
+COMMENT ON FUNCTION vsm._known_rows(bigint, timestamptz) IS
+    'The moves of a stream as the ledger had them at an instant. gone_at: when the row was deleted since; null: it was not.';
+
 CREATE FUNCTION vsm._known_moves(of_stream_id bigint, of_type text, attributes jsonb, known_at timestamptz)
     RETURNS SETOF vsm._move
     LANGUAGE sql STABLE PARALLEL RESTRICTED
@@ -28,15 +51,12 @@ BEGIN ATOMIC
     SELECT i.work_item_id, coalesce(i.external_id, w.external_id), i.type, e.id, e."timestamp", e.from_stage_id, e.to_stage_id,
            e.time_in_stage, e.undoes, e.furthest_before, e.started_change, e.item_created_at, e.item_started_at, e.active_time, e.wait_time
     FROM (SELECT k.work_item_id, max(k.external_id) AS external_id, vsm._effects(k.to_stage_id, k."timestamp", k.id) AS effects,
-                 coalesce((SELECT r.old_type FROM vsm._retypes r WHERE r.work_item_id = k.work_item_id AND r.at > known_at
+                 -- of an item that is gone, what became of a later one with its id does not count
+                 coalesce((SELECT r.old_type FROM vsm._retypes r
+                           WHERE r.work_item_id = k.work_item_id AND r.at > known_at
+                             AND (bool_or(k.gone_at IS NULL) OR r.at <= max(k.gone_at))
                            ORDER BY r.at, r.id LIMIT 1), max(k.type)) AS type
-          FROM (SELECT t.work_item_id, t.id, t.to_stage_id, t."timestamp", o.type, NULL::text AS external_id
-                FROM vsm.stage_transitions t LEFT JOIN vsm.work_items o ON o.id = t.work_item_id
-                WHERE t.stream_id = of_stream_id AND t.recorded_at <= known_at
-                UNION ALL
-                SELECT u.work_item_id, u.transition_id, u.to_stage_id, u."timestamp", u.item_type, u.external_id
-                FROM vsm.superseded_transitions u
-                WHERE u.stream_id = of_stream_id AND u.why = 'gone' AND u.recorded_at <= known_at AND u.superseded_at > known_at) k
+          FROM vsm._known_rows(of_stream_id, known_at) k
           GROUP BY k.work_item_id) i
     LEFT JOIN vsm.work_items w ON w.id = i.work_item_id
     CROSS JOIN LATERAL unnest(i.effects) e

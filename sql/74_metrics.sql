@@ -105,6 +105,7 @@ DECLARE
     undone record;          -- completions in the window that a move in it has ended
     i vsm._flow_sums;
     now record;             -- items in progress now
+    never_started bigint;
 BEGIN
     SELECT array_agg(m.work_item_id) AS items, array_agg(m.undoes) AS at INTO undone
     FROM vsm._moves(v.stream_id, metrics.since, v.bound, metrics.type, metrics.attributes, metrics.known_at) m
@@ -127,11 +128,15 @@ BEGIN
         JOIN vsm.stages e ON e.id = k.to_stage_id
         LEFT JOIN vsm.stages l ON l.id = k.from_stage_id;
     END IF;
+    never_started := coalesce((i.lead).n - (i.cycle).n, 0);
     IF by_replay THEN
         SELECT vsm._summary(vsm._elapsed_us(c.created_at, c.completed_at), exactly), vsm._summary(c.cycle_us, exactly),
                sum(c.active_us), sum(c.wait_us)
         INTO i.lead, i.cycle, i.active_us, i.wait_us
         FROM vsm._completed(v.stream_id, metrics.since, v.bound, v.reopen_rule, metrics.type, metrics.attributes, metrics.known_at) c;
+        IF v.reopen_rule = 'episodes' THEN
+            never_started := coalesce((i.lead).n - (i.cycle).n, 0);
+        END IF;
     END IF;
 
     RETURN QUERY
@@ -141,7 +146,7 @@ BEGIN
            now.open::bigint, now.started::bigint,
            coalesce((i.lead).n, 0), (i.lead).avg, (i.lead).p50, (i.lead).p70, (i.lead).p85, (i.lead).p95,
            coalesce((i.cycle).n, 0), (i.cycle).avg, (i.cycle).p50, (i.cycle).p70, (i.cycle).p85, (i.cycle).p95,
-           i.active_us / nullif(i.active_us + i.wait_us, 0), coalesce((i.lead).n - (i.cycle).n, 0),
+           i.active_us / nullif(i.active_us + i.wait_us, 0), never_started,
            coalesce(i.reopened, 0), coalesce(i.backward_moves, 0), metrics.type,
            CASE WHEN exactly THEN 0::double precision ELSE 0.01::double precision END,
            coalesce(i.departures, 0), coalesce(i.returns, 0), coalesce(i.discarded, 0),
@@ -160,6 +165,6 @@ COMMENT ON FUNCTION vsm.metrics(text, timestamptz, timestamptz, text, text, bool
     'started_wip: time-weighted averages (up to now when until lies ahead) of the items that are neither finished nor discarded, and '
     'of those that have started; wip_now and started_wip_now: at this moment; lead_time: creation to finish, cycle_time: start to '
     'finish by the reopen rule, of the items that throughput counts; percentiles by percentile_disc: exact, or else from a sketch '
-    'and within percentile_error; flow_efficiency: active / (active + wait), 0 to 1; finished_never_started: finished without a '
-    'cycle time; reopened: exits from done, backward_moves. reopen_rule: by default that of the stream. attributes: only items that '
+    'and within percentile_error; flow_efficiency: active / (active + wait), 0 to 1; finished_never_started: finished without ever '
+    'starting; reopened: exits from done, backward_moves. reopen_rule: by default that of the stream. attributes: only items that '
     'have these. known_at: as it was known then. Errors: PT404, PT422.';

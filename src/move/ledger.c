@@ -60,7 +60,7 @@ vsm_write_ledger_row(VsmLedgerRow *row, const VsmRequest *request, Relation item
 	vsm_ledger_row_values(row, values, nulls);
 	if (!vsm_store_ledger_row(values, nulls))
 	{
-		VsmOwner	before = vsm_become_owner_to_record(items->rd_rel->relowner);
+		VsmOwner	before = vsm_become_owner(items->rd_rel->relowner);
 
 		insert_ledger_row(row->work_item_id, values, nulls);
 		vsm_leave_owner(before);

@@ -15,6 +15,7 @@
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/timestamp.h"
 
 #include "counters/counters.h"
 #include "roles/access_rights.h"
@@ -28,6 +29,10 @@ static bool own_statement = false;
 /* In this subtransaction, the next statement on the ledger is an import's, which adds to the totals itself. */
 static TransactionId noted_xid = InvalidTransactionId;
 static SubTransactionId noted_subid;
+static TimestampTz noted_at;
+
+/* When the rows of the statement that the guard saw last are superseded; DT_NOBEGIN: by the clock. */
+static TimestampTz statement_at = DT_NOBEGIN;
 
 PG_FUNCTION_INFO_V1(vsm__ledger_guard);
 PG_FUNCTION_INFO_V1(vsm__totals_noted);
@@ -48,6 +53,7 @@ vsm__ledger_guard(PG_FUNCTION_ARGS)
 	{
 		own_statement = false;
 		noted_xid = InvalidTransactionId;
+		statement_at = noted ? noted_at : DT_NOBEGIN;
 	}
 	if (own)
 		return PointerGetDatum(NULL);
@@ -73,9 +79,10 @@ vsm__ledger_guard(PG_FUNCTION_ARGS)
 }
 
 /*
- * vsm._totals_noted() -> void
+ * vsm._totals_noted(at timestamptz) -> void
  *		The next statement on the ledger is followed by calls of vsm._totals_add().
  *
+ * at: when the rows that it deletes or changes are superseded; null: by the clock.
  * 42501: the caller lacks the rights of the tables' owner.
  */
 Datum
@@ -84,7 +91,15 @@ vsm__totals_noted(PG_FUNCTION_ARGS)
 	vsm_require_owner("change the ledger");
 	noted_xid = GetTopTransactionId();
 	noted_subid = GetCurrentSubTransactionId();
+	noted_at = PG_ARGISNULL(0) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(0);
 	PG_RETURN_VOID();
+}
+
+/* When the rows are superseded that the statement on the ledger deletes or changes. */
+TimestampTz
+vsm_superseding_at(void)
+{
+	return statement_at == DT_NOBEGIN ? GetCurrentTimestamp() : statement_at;
 }
 
 /* Run a statement on the ledger, which the guard allows; returns SPI's result. */

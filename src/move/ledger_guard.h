@@ -7,8 +7,10 @@
 
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
 #include "executor/spi.h"
 
+extern TimestampTz vsm_superseding_at(void);
 extern int	vsm_run_on_ledger(SPIPlanPtr plan, Datum *values, const char *nulls);
 
 #endif							/* VSM_LEDGER_GUARD_H */

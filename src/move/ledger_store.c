@@ -4,21 +4,24 @@
  *
  * An INSERT through SPI costs a move as much as all else together: most of it is
  * setting up the executor for one row.  So the row goes into the table and its
- * indexes directly, as a logical replication worker stores rows, as long as the
- * table is as the extension made it.  If a user has added a trigger, a rule, a check
- * or an index that evaluates something, the statement is used, which runs all that
- * as the tables' owner; here nothing of a user's runs.
+ * indexes directly, as a logical replication worker stores rows, as long as that
+ * runs only the server's code and ours.  If the ledger has a trigger, a rule, a
+ * check, a default or an index expression of a user's, the INSERT is used, which
+ * runs all that as the tables' owner.
  */
 #include "ledger_store.h"
 
+#include "access/genam.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "nodes/execnodes.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -27,9 +30,15 @@
 #include "ledger_row.h"
 #include "trigger_guard.h"
 
-static bool is_plain_table(Relation ledger);
-static bool has_plain_indexes(const ResultRelInfo *target);
+/* The ledger, if it is plain; invalid: not known since a relation changed. */
+static Oid	plain_ledger = InvalidOid;
+
+static bool is_plain(Relation ledger);
+static bool has_our_shape(Relation ledger);
+static bool has_other_triggers(const TriggerDesc *triggers);
+static bool has_other_expressions(Relation ledger);
 static void insert_row(Relation ledger, ResultRelInfo *target, EState *estate, Datum *values, bool *nulls);
+static void relation_changed(Datum arg, Oid relid);
 
 /*
  * vsm_store_ledger_row
@@ -44,63 +53,99 @@ vsm_store_ledger_row(Datum *values, bool *nulls)
 	Relation	ledger = table_open(vsm_relation(VSM_TABLE_LEDGER), RowExclusiveLock);
 	EState	   *estate;
 	ResultRelInfo *target;
-	bool		plain = is_plain_table(ledger);
 
-	if (plain)
+	if (!is_plain(ledger))
 	{
-		estate = CreateExecutorState();
-		target = makeNode(ResultRelInfo);
-		InitResultRelInfo(target, ledger, 0, NULL, 0);
-		ExecOpenIndices(target, false);
-		plain = has_plain_indexes(target);
-		if (plain)
-			insert_row(ledger, target, estate, values, nulls);
-		ExecCloseIndices(target);
-		FreeExecutorState(estate);
+		table_close(ledger, NoLock);
+		return false;
 	}
+	estate = CreateExecutorState();
+	target = makeNode(ResultRelInfo);
+	InitResultRelInfo(target, ledger, 0, NULL, 0);
+	ExecOpenIndices(target, false);
+	insert_row(ledger, target, estate, values, nulls);
+	ExecCloseIndices(target);
+	FreeExecutorState(estate);
 	table_close(ledger, NoLock);
-	if (plain)
-		CommandCounterIncrement();
-	return plain;
+	CommandCounterIncrement();
+	return true;
 }
 
-/* Has it our columns, and nothing but our triggers, none of which has anything to do for our INSERTs? */
+/* The answer is kept until the table changes. */
 static bool
-is_plain_table(Relation ledger)
+is_plain(Relation ledger)
+{
+	static bool registered = false;
+
+	if (RelationGetRelid(ledger) == plain_ledger)
+		return true;
+	if (!registered)
+		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	registered = true;
+	if (!has_our_shape(ledger) || has_other_triggers(ledger->trigdesc) || has_other_expressions(ledger))
+		return false;
+	plain_ledger = RelationGetRelid(ledger);
+	return true;
+}
+
+static bool
+has_our_shape(Relation ledger)
 {
 	TupleDesc	desc = RelationGetDescr(ledger);
-	const TriggerDesc *triggers = ledger->trigdesc;
 
-	if (ledger->rd_rel->relkind != RELKIND_RELATION || ledger->rd_rules || ledger->rd_rel->relispartition ||
-		desc->natts != LEDGER_COLUMNS || (desc->constr && (desc->constr->num_check > 0 || desc->constr->has_generated_stored)))
+	if (ledger->rd_rel->relkind != RELKIND_RELATION || ledger->rd_rel->relispartition || ledger->rd_rules ||
+		desc->natts != LEDGER_COLUMNS)
 		return false;
 	for (int i = 0; i < LEDGER_COLUMNS; i++)
 		if (TupleDescAttr(desc, i)->attisdropped || TupleDescAttr(desc, i)->atttypid != vsm_ledger_columns[i].type)
 			return false;
+	return desc->constr == NULL || (desc->constr->num_check == 0 && !desc->constr->has_generated_stored);
+}
+
+/*
+ * has_other_triggers
+ *		Are there triggers on INSERT other than ours, which have nothing to do for a row that is stored here?
+ *
+ * Only the superuser can create functions in schema vsm.
+ */
+static bool
+has_other_triggers(const TriggerDesc *triggers)
+{
+	Oid			schema = get_namespace_oid("vsm", false);
+
 	for (int i = 0; triggers && i < triggers->numtriggers; i++)
 	{
 		const Trigger *trigger = &triggers->triggers[i];
 
-		if (TRIGGER_FOR_INSERT(trigger->tgtype) && trigger->tgenabled != TRIGGER_DISABLED &&
-			trigger->tgenabled != TRIGGER_FIRES_ON_REPLICA && strcmp(trigger->tgname, "vsm_guard") != 0)
-			return false;
+		if (!TRIGGER_FOR_INSERT(trigger->tgtype))
+			continue;
+		if (get_func_namespace(trigger->tgfoid) != schema ||
+			(strcmp(trigger->tgname, "vsm_guard") != 0 && strcmp(trigger->tgname, "vsm_replicated") != 0))
+			return true;
 	}
-	return true;
+	return false;
 }
 
-/* No index runs a function of a user's; the one with a predicate is ours. */
+/* Is there an index that evaluates something, other than our one with a predicate? */
 static bool
-has_plain_indexes(const ResultRelInfo *target)
+has_other_expressions(Relation ledger)
 {
-	for (int i = 0; i < target->ri_NumIndices; i++)
-	{
-		const IndexInfo *info = target->ri_IndexRelationInfo[i];
+	Oid			ours = get_relname_relid("stage_transitions_undoes", RelationGetNamespace(ledger));
+	List	   *indexes = RelationGetIndexList(ledger);
+	ListCell   *cell;
+	bool		found = false;
 
-		if (info->ii_Expressions ||
-			(info->ii_Predicate && strcmp(RelationGetRelationName(target->ri_IndexRelationDescs[i]), "stage_transitions_undoes") != 0))
-			return false;
+	foreach(cell, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		if (RelationGetIndexExpressions(index) != NIL ||
+			(RelationGetIndexPredicate(index) != NIL && RelationGetRelid(index) != ours))
+			found = true;
+		index_close(index, AccessShareLock);
 	}
-	return true;
+	list_free(indexes);
+	return found;
 }
 
 static void
@@ -117,4 +162,12 @@ insert_row(Relation ledger, ResultRelInfo *target, EState *estate, Datum *values
 	if (target->ri_NumIndices > 0)
 		(void) VSM_INSERT_INDEX_TUPLES(target, slot, estate);
 	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* Relcache callback: may come at any time. */
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	if (relid == InvalidOid || relid == plain_ledger)
+		plain_ledger = InvalidOid;
 }

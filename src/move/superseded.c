@@ -78,7 +78,7 @@ vsm__ledger_superseded(PG_FUNCTION_ARGS)
 	if (trigdata->tg_oldtable == NULL || tuplestore_tuple_count(trigdata->tg_oldtable) == 0)
 		return PointerGetDatum(NULL);
 	list_deleted(values);
-	values[3] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[3] = TimestampTzGetDatum(vsm_superseding_at());
 	values[4] = CStringGetTextDatum(GetUserNameFromId(GetOuterUserId(), false));
 	if (SPI_connect() != SPI_OK_CONNECT || SPI_register_trigger_data(trigdata) != SPI_OK_TD_REGISTER)
 		elog(ERROR, "could not read the rows of the statement");

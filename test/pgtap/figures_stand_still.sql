@@ -349,7 +349,8 @@ BEGIN
         'stream', of_stream, 'since', first, 'until', until, 'type', f.type, 'attributes', f.attributes, 'known_at', NULL, 'reopen_rule', rule,
         'time_zone', (SELECT v.time_zone FROM vsm.value_streams v WHERE v.name = of_stream), 'percentile_rule', 'percentile_disc', 'percentile_error', 0,
         'throughput', coalesce(cardinality(leads), 0), 'flow_efficiency', round(efficiency, 9),
-        'finished_never_started', coalesce(cardinality(leads), 0) - coalesce(cardinality(cycles), 0))
+        'finished_never_started', (SELECT count(*) FROM oracle.completions(CASE rule WHEN 'episodes' THEN rule ELSE 'span_first_last' END) c
+                                   WHERE c.completed_at >= since AND c.started_at IS NULL))
         || (SELECT jsonb_build_object(
                 'arrivals', count(*) FILTER (WHERE v.n = 1),
                 'departures', count(*) FILTER (WHERE v.category = 'done' AND v.from_category IS DISTINCT FROM 'done'),

@@ -301,7 +301,8 @@ BEGIN
         'lead_time', jsonb_build_object('n', coalesce(cardinality(leads), 0), 'avg', oracle.average(leads), 'p', oracle.percentiles(leads)),
         'cycle_time', jsonb_build_object('n', coalesce(cardinality(cycles), 0), 'avg', oracle.average(cycles), 'p', oracle.percentiles(cycles)),
         'flow_efficiency', round(efficiency, 9),
-        'finished_never_started', coalesce(cardinality(leads), 0) - coalesce(cardinality(cycles), 0),
+        'finished_never_started', (SELECT count(*) FROM oracle.completions(of_stream, CASE rule WHEN 'episodes' THEN rule ELSE 'span_first_last' END, until) c
+                                   WHERE c.completed_at >= since AND c.started_at IS NULL AND (of_type IS NULL OR c.type = of_type)),
         'arrivals', (SELECT count(*) FROM oracle.visits v
                      WHERE v.stream = of_stream AND v.n = 1 AND (of_type IS NULL OR v.type = of_type) AND v.entered >= since AND v.entered < until),
         'reopened', (SELECT count(*) FROM oracle.visits v
