@@ -9,8 +9,8 @@ CREATE TYPE vsm._flow_sums AS (
     backward_moves bigint,
     open_change bigint,
     started_change bigint,
-    open_after bigint,
-    started_after bigint,
+    open_outside bigint,
+    started_outside bigint,
     open_us numeric,
     started_us numeric,
     lead vsm._duration_summary,
@@ -19,26 +19,26 @@ CREATE TYPE vsm._flow_sums AS (
     wait_us numeric
 );
 CREATE FUNCTION vsm._flow_sums_step(internal, bigint, timestamptz, bigint, bigint, smallint, timestamptz, timestamptz, interval,
-                                    interval, timestamptz, timestamptz, boolean, boolean, bigint[], timestamptz[]) RETURNS internal
+                                    interval, timestamptz, timestamptz, timestamptz, boolean, boolean, bigint[], timestamptz[]) RETURNS internal
     LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__flow_sums_step';
 COMMENT ON FUNCTION vsm._flow_sums_step(internal, bigint, timestamptz, bigint, bigint, smallint, timestamptz, timestamptz, interval,
-                                        interval, timestamptz, timestamptz, boolean, boolean, bigint[], timestamptz[]) IS 'Adds a move.';
+                                        interval, timestamptz, timestamptz, timestamptz, boolean, boolean, bigint[], timestamptz[]) IS 'Adds a move.';
 CREATE FUNCTION vsm._flow_sums_row(internal) RETURNS vsm._flow_sums
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__flow_sums_row';
 COMMENT ON FUNCTION vsm._flow_sums_row(internal) IS 'The sums over the moves.';
 CREATE AGGREGATE vsm._flow_sums(work_item_id bigint, "timestamp" timestamptz, from_stage_id bigint, to_stage_id bigint,
                                 started_change smallint, item_created_at timestamptz, item_started_at timestamptz,
-                                active_time interval, wait_time interval, bound timestamptz, wip_until timestamptz,
+                                active_time interval, wait_time interval, since timestamptz, bound timestamptz, wip_until timestamptz,
                                 less_done boolean, exact boolean, undone_items bigint[], undone_at timestamptz[]) (
     SFUNC = vsm._flow_sums_step, STYPE = internal, SSPACE = 8192,
     FINALFUNC = vsm._flow_sums_row, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
 );
 COMMENT ON AGGREGATE vsm._flow_sums(bigint, timestamptz, bigint, bigint, smallint, timestamptz, timestamptz, interval, interval,
-                                    timestamptz, timestamptz, boolean, boolean, bigint[], timestamptz[]) IS
-    'What the moves from a window''s beginning on say about it. Those before bound: arrivals and other counts; open_change and '
+                                    timestamptz, timestamptz, timestamptz, boolean, boolean, bigint[], timestamptz[]) IS
+    'What moves say about [since, bound). Those in it: arrivals and other counts; open_change and '
     'started_change: what they add to WIP and started WIP, and the areas under these two from each move to wip_until; lead and '
     'cycle time, active and wait time of the completions, without one for each pair of undone_items and undone_at (cycle time '
-    'with less_done: by sum_active, else by span_first_last); exact: as vsm._summary. Moves from bound on: open_after, started_after.';
+    'with less_done: by sum_active, else by span_first_last); exact: as vsm._summary. Other moves: open_outside, started_outside, what they add to WIP and started WIP.';
 
 CREATE TYPE vsm.flow_figures AS (
     stream text,
@@ -83,8 +83,8 @@ CREATE TYPE vsm.flow_figures AS (
 );
 COMMENT ON TYPE vsm.flow_figures IS 'The row of vsm.metrics().';
 
--- One pass over the moves from since on gives nearly everything (src/figures/flow.c).  What was open at the window's end is
--- what is open now, less what later moves have changed; of known moves, what all of them add up to.
+-- One pass over moves gives nearly everything (src/figures/flow.c).  What was open at the window's bounds is counted from
+-- the nearer end of the history: on from the first move, or back from what is open now.
 CREATE FUNCTION vsm.metrics(stream text DEFAULT 'default',
                             since timestamptz DEFAULT clock_timestamp() - interval '7 days',
                             until timestamptz DEFAULT clock_timestamp(), type text DEFAULT NULL,
@@ -103,6 +103,10 @@ DECLARE
     exactly CONSTANT boolean := coalesce(exact, true);
     by_replay CONSTANT boolean := v.reopen_rule IN ('span_last', 'sum_started', 'episodes');
     undone record;          -- completions in the window that a move in it has ended
+    events CONSTANT record := vsm._events_span(v.stream_id, known_at);
+    -- known moves are all read in any case
+    from_first CONSTANT boolean := known_at IS NOT NULL
+        OR isfinite(since) AND isfinite(until) AND since - events.first < events.last - until;
     i vsm._flow_sums;
     now record;             -- items in progress now
     never_started bigint;
@@ -112,9 +116,10 @@ BEGIN
     WHERE m.undoes >= metrics.since;
     SELECT (a.sums).* INTO i
     FROM (SELECT vsm._flow_sums(m.work_item_id, m."timestamp", m.from_stage_id, m.to_stage_id, m.started_change, m.item_created_at,
-                                m.item_started_at, m.active_time, m.wait_time, v.bound, wip_until, v.reopen_rule = 'sum_active',
-                                exactly, undone.items, undone.at) AS sums
-          FROM vsm._moves(v.stream_id, metrics.since, 'infinity', metrics.type, metrics.attributes, metrics.known_at) m) a;
+                                m.item_started_at, m.active_time, m.wait_time, metrics.since, v.bound, wip_until,
+                                v.reopen_rule = 'sum_active', exactly, undone.items, undone.at) AS sums
+          FROM vsm._moves(v.stream_id, CASE WHEN from_first THEN '-infinity' ELSE metrics.since END,
+                          CASE WHEN from_first THEN v.bound ELSE 'infinity' END, metrics.type, metrics.attributes, metrics.known_at) m) a;
     IF metrics.known_at IS NULL THEN
         SELECT count(*) AS open, count(w.started_at) AS started INTO now
         FROM vsm.work_items w
@@ -153,10 +158,12 @@ BEGIN
            (b.started_since * wip_us + coalesce(i.started_us, 0)) / nullif(wip_us, 0),
            b.open_since::bigint, b.open_until::bigint, b.started_since::bigint, b.started_until::bigint,
            metrics.attributes, metrics.known_at
-    FROM (SELECT u.open_until, u.started_until, u.open_until - coalesce(i.open_change, 0) AS open_since,
-                 u.started_until - coalesce(i.started_change, 0) AS started_since
-          FROM (SELECT now.open::numeric - coalesce(i.open_after, 0) AS open_until,
-                       now.started::numeric - coalesce(i.started_after, 0) AS started_until) u) b;
+    FROM (SELECT o.open_since, o.started_since, o.open_since + coalesce(i.open_change, 0) AS open_until,
+                 o.started_since + coalesce(i.started_change, 0) AS started_until
+          FROM (SELECT CASE WHEN from_first THEN coalesce(i.open_outside, 0)::numeric
+                            ELSE now.open - coalesce(i.open_outside, 0) - coalesce(i.open_change, 0) END AS open_since,
+                       CASE WHEN from_first THEN coalesce(i.started_outside, 0)::numeric
+                            ELSE now.started - coalesce(i.started_outside, 0) - coalesce(i.started_change, 0) END AS started_since) o) b;
 END $$;
 COMMENT ON FUNCTION vsm.metrics(text, timestamptz, timestamptz, text, text, boolean, jsonb, timestamptz) IS
     'Every flow figure of a window, one row, by the moves before until. throughput: items that are finished at until, at their latest '

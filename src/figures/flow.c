@@ -1,15 +1,16 @@
 /*
  * flow.c
- *		What the moves from a window's beginning on say about it, in one pass.
+ *		What moves say about a window, in one pass.
  *
  * The aggregate vsm._flow_sums does for vsm.metrics what a dozen aggregates with
  * FILTER clauses would do, in a third of their time, most of which the server
  * spends on evaluating expressions for each row.
  *
- * Moves may come in any order.  Those before the window's end are counted.  Each
+ * Moves may come in any order.  Those in the window are counted.  Each
  * change of WIP adds to the area under its curve for the time from the move to the
- * window's end, so the caller adds what was there at the beginning.  Moves from the
- * end on only say what they change, so that the caller can count back from now.
+ * window's end, so the caller adds what was there at the beginning.  Moves outside
+ * the window only say what they change, so that the caller can count on from the
+ * stream's first move, or back from now, whichever is nearer.
  *
  * An item counts once, at its last completion in the window: the caller gives the
  * completions that were undone there, and each takes one of that item and time away.
@@ -82,8 +83,8 @@ typedef struct FlowSums
 	int64		backward_moves;
 	int64		open_change;
 	int64		started_change;
-	int64		open_after;
-	int64		started_after;
+	int64		open_outside;
+	int64		started_outside;
 	int128		open_us;		/* items times microseconds */
 	int128		started_us;
 	int128		active_us;
@@ -104,6 +105,7 @@ enum
 	ARG_ITEM_STARTED_AT,
 	ARG_ACTIVE_TIME,
 	ARG_WAIT_TIME,
+	ARG_SINCE,
 	ARG_BOUND,
 	ARG_WIP_UNTIL,
 	ARG_LESS_DONE,
@@ -123,8 +125,8 @@ enum
 	COLUMN_BACKWARD_MOVES,
 	COLUMN_OPEN_CHANGE,
 	COLUMN_STARTED_CHANGE,
-	COLUMN_OPEN_AFTER,
-	COLUMN_STARTED_AFTER,
+	COLUMN_OPEN_OUTSIDE,
+	COLUMN_STARTED_OUTSIDE,
 	COLUMN_OPEN_US,
 	COLUMN_STARTED_US,
 	COLUMN_LEAD,
@@ -139,6 +141,7 @@ static const char *const required[] = {
 	[ARG_WORK_ITEM_ID] = "the work item of a move",
 	[ARG_TIMESTAMP] = "the time of a move",
 	[ARG_TO_STAGE_ID] = "the stage of a move",
+	[ARG_SINCE] = "the start of the window",
 	[ARG_BOUND] = "the end of the window",
 	[ARG_WIP_UNTIL] = "the end of WIP",
 	[ARG_LESS_DONE] = "less_done",
@@ -181,10 +184,10 @@ vsm__flow_sums_step(PG_FUNCTION_ARGS)
 		from = stage_kind(sums, PG_GETARG_INT64(ARG_FROM_STAGE_ID));
 	open_change = vsm_in_progress(to.category) - (!PG_ARGISNULL(ARG_FROM_STAGE_ID) && vsm_in_progress(from.category));
 	started_change = PG_ARGISNULL(ARG_STARTED_CHANGE) ? 0 : PG_GETARG_INT16(ARG_STARTED_CHANGE);
-	if (at >= PG_GETARG_TIMESTAMPTZ(ARG_BOUND))
+	if (at < PG_GETARG_TIMESTAMPTZ(ARG_SINCE) || at >= PG_GETARG_TIMESTAMPTZ(ARG_BOUND))
 	{
-		sums->open_after += open_change;
-		sums->started_after += started_change;
+		sums->open_outside += open_change;
+		sums->started_outside += started_change;
 		PG_RETURN_POINTER(sums);
 	}
 	sums->open_change += open_change;
@@ -223,8 +226,8 @@ vsm__flow_sums_row(PG_FUNCTION_ARGS)
 	values[COLUMN_BACKWARD_MOVES] = Int64GetDatum(sums->backward_moves);
 	values[COLUMN_OPEN_CHANGE] = Int64GetDatum(sums->open_change);
 	values[COLUMN_STARTED_CHANGE] = Int64GetDatum(sums->started_change);
-	values[COLUMN_OPEN_AFTER] = Int64GetDatum(sums->open_after);
-	values[COLUMN_STARTED_AFTER] = Int64GetDatum(sums->started_after);
+	values[COLUMN_OPEN_OUTSIDE] = Int64GetDatum(sums->open_outside);
+	values[COLUMN_STARTED_OUTSIDE] = Int64GetDatum(sums->started_outside);
 	values[COLUMN_OPEN_US] = numeric_of(sums->open_us);
 	values[COLUMN_STARTED_US] = numeric_of(sums->started_us);
 	values[COLUMN_LEAD] = vsm_durations_summary(&sums->lead, TupleDescAttr(desc, COLUMN_LEAD)->atttypid);

@@ -67,8 +67,8 @@ SELECT vsm._summary(NULL, true), vsm._summary(9223372036854775807, false);
 -- ---- Figures ----
 CREATE FUNCTION sums(item bigint DEFAULT 1, at timestamptz DEFAULT '2024-01-03', stage bigint DEFAULT 1, created_at timestamptz DEFAULT '2024-01-02',
                      active interval DEFAULT '1 h', wait interval DEFAULT '1 h', bound timestamptz DEFAULT '2024-02-01', wip_until timestamptz DEFAULT '2024-02-01',
-                     exact boolean DEFAULT true, undone bigint[] DEFAULT NULL, undone_at timestamptz[] DEFAULT NULL) RETURNS text LANGUAGE sql AS $$
-    SELECT vsm._flow_sums(item, at, NULL, stage, NULL, created_at, NULL, active, wait, bound, wip_until, false, exact, undone, undone_at) $$;
+                     since timestamptz DEFAULT '2024-01-01', exact boolean DEFAULT true, undone bigint[] DEFAULT NULL, undone_at timestamptz[] DEFAULT NULL) RETURNS text LANGUAGE sql AS $$
+    SELECT vsm._flow_sums(item, at, NULL, stage, NULL, created_at, NULL, active, wait, since, bound, wip_until, false, exact, undone, undone_at) $$;
 SELECT sums();
 SELECT sums(item => NULL);
 SELECT sums(at => NULL);
@@ -76,6 +76,8 @@ SELECT sums(at => 'infinity');
 SELECT sums(stage => NULL);
 SELECT sums(created_at => 'infinity');
 SELECT sums(active => NULL, wait => NULL);
+SELECT sums(since => NULL);
+SELECT sums(since => '2024-01-04');
 SELECT sums(bound => NULL);
 SELECT sums(bound => 'infinity');
 SELECT sums(wip_until => 'infinity');
