@@ -119,4 +119,4 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm_api.prometheus() IS
     'The totals, histograms and work in progress for Prometheus, in its text format 0.0.4. Where the server has counters it '
-    'reads no ledger row, except for streams with the reopen rule episodes. It grows with streams, stages and types only. Errors: none.';
+    'reads no ledger row but those of today. It grows with streams, stages and types, and with the moves of today. Errors: none.';
