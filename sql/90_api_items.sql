@@ -194,23 +194,36 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     size CONSTANT integer := coalesce("limit", 50);
+    of_stages bigint[];
+    only_open boolean;
     page json[];
 BEGIN
     PERFORM vsm._check_limit(size, 500);
     IF stream IS NOT NULL THEN
         PERFORM vsm._known_stream(stream);
     END IF;
-    IF stage IS NOT NULL AND NOT EXISTS (SELECT FROM vsm.stages s WHERE (stream IS NULL OR s.stream = stream) AND s.name = stage) THEN
-        PERFORM vsm._stage_not_found(stream, stage);
+    IF stage IS NOT NULL THEN
+        SELECT array_agg(s.id), bool_and(s.category IN ('wait', 'active')) INTO of_stages, only_open
+        FROM vsm.stages s WHERE (stream IS NULL OR s.stream = stream) AND s.name = stage;
+        IF of_stages IS NULL THEN
+            PERFORM vsm._stage_not_found(stream, stage);
+        END IF;
+        -- what is in such a stage is open, and the open items have an index
+        IF only_open AND open IS NULL THEN
+            open := true;
+        END IF;
     END IF;
     PERFORM vsm._check_filter(stream, type, attributes);
     -- one item more than the page tells whether there is a next page
     page := ARRAY(
-        SELECT row_to_json(i) FROM vsm._items_shown i
-        WHERE (stream IS NULL OR i.stream = stream) AND (stage IS NULL OR i.current_stage = stage) AND (type IS NULL OR i.type = type)
-          AND (open IS NULL OR (i.completed_at IS NULL AND i.discarded_at IS NULL) = open) AND (after IS NULL OR i.id > after)
-          AND (attributes IS NULL OR i.attributes @> attributes)
-        ORDER BY i.id LIMIT size + 1);
+        SELECT row_to_json(i)
+        FROM (SELECT w.id FROM vsm.work_items w
+              WHERE (stream IS NULL OR w.stream = stream) AND (of_stages IS NULL OR w.stage_id = ANY (of_stages))
+                AND (type IS NULL OR w.type = type) AND (open IS NULL OR (w.completed_at IS NULL AND w.discarded_at IS NULL) = open)
+                AND (after IS NULL OR w.id > after) AND (attributes IS NULL OR w.attributes @> attributes)
+              ORDER BY w.id LIMIT size + 1) f
+        JOIN vsm._items_shown i ON i.id = f.id
+        ORDER BY i.id);
     RETURN (SELECT row_to_json(r)
             FROM (SELECT page[:size] AS items, CASE WHEN cardinality(page) > size THEN (page[size] ->> 'id')::bigint END AS next) r);
 END $$;
