@@ -225,7 +225,8 @@ CREATE TABLE vsm.superseded_transitions (
     lead_time interval,
     superseded_at timestamptz NOT NULL,
     superseded_by text NOT NULL,
-    why text NOT NULL CHECK (why IN ('gone', 'repaired'))
+    why text NOT NULL CHECK (why IN ('gone', 'repaired')),
+    item_deleted boolean NOT NULL
 );
 ALTER SEQUENCE vsm.superseded_transitions_id_seq OWNED BY vsm.superseded_transitions.id;
 CREATE INDEX superseded_transitions_stream ON vsm.superseded_transitions (stream_id, superseded_at);
@@ -238,6 +239,7 @@ COMMENT ON COLUMN vsm.superseded_transitions.item_type IS
 COMMENT ON COLUMN vsm.superseded_transitions.superseded_by IS 'The role that did it.';
 COMMENT ON COLUMN vsm.superseded_transitions.why IS
     'gone: the move is no longer in the ledger; repaired: the ledger has the move, with other computed columns.';
+COMMENT ON COLUMN vsm.superseded_transitions.item_deleted IS 'Was the row deleted with its item? Another item may have its id now.';
 
 CREATE SEQUENCE vsm._retypes_id_seq;
 CREATE TABLE vsm._retypes (

@@ -134,6 +134,11 @@ CREATE FUNCTION vsm._stage_id_used(stage_id bigint) RETURNS boolean
     LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'vsm__stage_id_used';
 COMMENT ON FUNCTION vsm._stage_id_used(bigint) IS 'Do the totals remember a stage of that id? For roles that may add stages. Errors: 42501.';
 
+CREATE FUNCTION vsm._stream_id_used(stream_id bigint) RETURNS boolean
+    LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'vsm__stream_id_used';
+COMMENT ON FUNCTION vsm._stream_id_used(bigint) IS
+    'Has the ledger rows, or had it rows, of a stream of that id? For roles that may add streams. Errors: 42501.';
+
 CREATE FUNCTION vsm._require_issued_id(of_table text, id bigint) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -145,6 +150,10 @@ BEGIN
     IF id > coalesce(last, 0) AND NOT is_owner THEN
         RAISE EXCEPTION 'id % has not been issued yet', id
             USING ERRCODE = 'PT422', DETAIL = format('Ids come from the sequence vsm.%s_id_seq.', of_table), HINT = 'Leave the id out.';
+    END IF;
+    IF of_table = 'value_streams' AND NOT is_owner AND vsm._stream_id_used(id) THEN
+        RAISE EXCEPTION 'id % belongs to another stream', id
+            USING ERRCODE = 'PT422', DETAIL = 'There are moves of a stream of that id, or there were.', HINT = 'Leave the id out.';
     END IF;
     IF of_table = 'stages' AND NOT is_owner AND vsm._stage_id_used(id) THEN
         RAISE EXCEPTION 'id % belongs to another stage', id
@@ -265,6 +274,7 @@ BEGIN
     END IF;
     DELETE FROM vsm.stages s USING changed c WHERE s.stream = c.name;
     DELETE FROM vsm.flow_metrics f USING changed c WHERE f.stream = c.name;
+    DELETE FROM vsm._retypes r USING changed c WHERE r.stream_id = c.id;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION vsm._value_streams_gone() IS 'Deletes the stages and kept figures of deleted streams.';

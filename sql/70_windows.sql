@@ -15,6 +15,11 @@ CREATE TYPE vsm._window AS (
     reopen_rule text
 );
 
+CREATE FUNCTION vsm._just_after(at timestamptz) RETURNS timestamptz
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE WHEN at < timestamptz '294276-12-31 23:59:59.999999+00' THEN at + interval '1 microsecond' ELSE 'infinity' END;
+COMMENT ON FUNCTION vsm._just_after(timestamptz) IS 'The next instant, or infinity after the last one: what is before it is up to and including at.';
+
 CREATE FUNCTION vsm._check_filter(of_stream text, of_type text, attributes jsonb) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
@@ -36,7 +41,7 @@ BEGIN
     SELECT k INTO unknown FROM jsonb_object_keys(attributes) k
     WHERE NOT EXISTS (SELECT FROM vsm.work_items w WHERE (of_stream IS NULL OR w.stream = of_stream) AND w.attributes ? k) LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'no work item has the attribute "%"', unknown
+        RAISE EXCEPTION 'no work item has the attribute "%"', left(unknown, 100)
             USING ERRCODE = 'PT422', COLUMN = 'attributes', DETAIL = concat('None', ' in stream "' || of_stream || '"', ' has that key; keys are case-sensitive.'),
                   HINT = 'Look at the attributes of the stream''s work items.';
     END IF;

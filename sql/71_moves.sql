@@ -2,8 +2,9 @@
 
 CREATE TYPE vsm._move AS (
     work_item_id bigint,
-    external_id text,           -- known moves only, as type: the item may be gone
+    external_id text,           -- known moves only, as type and title: the item may be gone
     type text,
+    title text,
     id bigint,
     "timestamp" timestamptz,
     from_stage_id bigint,
@@ -23,17 +24,17 @@ CREATE TYPE vsm._move AS (
 -- A row was as its first version says that has been superseded since; else it is as it is in the ledger.
 CREATE FUNCTION vsm._known_rows(of_stream_id bigint, known_at timestamptz)
     RETURNS TABLE (work_item_id bigint, id bigint, to_stage_id bigint, "timestamp" timestamptz, type text, external_id text,
-                   gone_at timestamptz)
+                   item_deleted_at timestamptz)
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     WITH since AS MATERIALIZED (
         SELECT DISTINCT ON (u.work_item_id, u.transition_id) u.work_item_id, u.transition_id, u.to_stage_id, u."timestamp", u.item_type,
-               u.external_id, u.recorded_at, max(u.superseded_at) FILTER (WHERE u.why = 'gone')
-                                                 OVER (PARTITION BY u.work_item_id, u.transition_id) AS gone_at
+               u.external_id, u.recorded_at, max(u.superseded_at) FILTER (WHERE u.item_deleted)
+                                                 OVER (PARTITION BY u.work_item_id, u.transition_id) AS item_deleted_at
         FROM vsm.superseded_transitions u
         WHERE u.stream_id = of_stream_id AND u.superseded_at > known_at
         ORDER BY u.work_item_id, u.transition_id, u.superseded_at, u.id)
-    SELECT s.work_item_id, s.transition_id, s.to_stage_id, s."timestamp", s.item_type, s.external_id, s.gone_at
+    SELECT s.work_item_id, s.transition_id, s.to_stage_id, s."timestamp", s.item_type, s.external_id, s.item_deleted_at
     FROM since s WHERE s.recorded_at <= known_at
     UNION ALL
     SELECT t.work_item_id, t.id, t.to_stage_id, t."timestamp", o.type, NULL::text, NULL::timestamptz
@@ -42,23 +43,24 @@ BEGIN ATOMIC
       AND NOT EXISTS (SELECT FROM since s WHERE s.work_item_id = t.work_item_id AND s.transition_id = t.id);
 END;
 COMMENT ON FUNCTION vsm._known_rows(bigint, timestamptz) IS
-    'The moves of a stream as the ledger had them at an instant. gone_at: when the row was deleted since; null: it was not.';
+    'The moves of a stream as the ledger had them at an instant. item_deleted_at: when the item was deleted since; null: it was not.';
 
 CREATE FUNCTION vsm._known_moves(of_stream_id bigint, of_type text, attributes jsonb, known_at timestamptz)
     RETURNS SETOF vsm._move
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-    SELECT i.work_item_id, coalesce(i.external_id, w.external_id), i.type, e.id, e."timestamp", e.from_stage_id, e.to_stage_id,
+    SELECT i.work_item_id, coalesce(i.external_id, w.external_id), i.type, w.title, e.id, e."timestamp", e.from_stage_id, e.to_stage_id,
            e.time_in_stage, e.undoes, e.furthest_before, e.started_change, e.item_created_at, e.item_started_at, e.active_time, e.wait_time
     FROM (SELECT k.work_item_id, max(k.external_id) AS external_id, vsm._effects(k.to_stage_id, k."timestamp", k.id) AS effects,
-                 -- of an item that is gone, what became of a later one with its id does not count
+                 -- another item may have the id of one that was deleted
                  coalesce((SELECT r.old_type FROM vsm._retypes r
                            WHERE r.work_item_id = k.work_item_id AND r.at > known_at
-                             AND (bool_or(k.gone_at IS NULL) OR r.at <= max(k.gone_at))
-                           ORDER BY r.at, r.id LIMIT 1), max(k.type)) AS type
+                             AND (max(k.item_deleted_at) IS NULL OR r.at <= max(k.item_deleted_at))
+                           ORDER BY r.at, r.id LIMIT 1), max(k.type)) AS type,
+                 max(k.item_deleted_at) IS NOT NULL AS deleted
           FROM vsm._known_rows(of_stream_id, known_at) k
           GROUP BY k.work_item_id) i
-    LEFT JOIN vsm.work_items w ON w.id = i.work_item_id
+    LEFT JOIN vsm.work_items w ON w.id = i.work_item_id AND NOT i.deleted
     CROSS JOIN LATERAL unnest(i.effects) e
     WHERE (of_type IS NULL OR i.type = of_type)
       AND (_known_moves.attributes IS NULL OR w.attributes @> _known_moves.attributes);
@@ -71,7 +73,7 @@ CREATE FUNCTION vsm._moves(of_stream_id bigint, since timestamptz, bound timesta
     RETURNS SETOF vsm._move
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-    SELECT t.work_item_id, NULL::text, NULL::text, t.id, t."timestamp", t.from_stage_id, t.to_stage_id, t.time_in_stage, t.undoes,
+    SELECT t.work_item_id, NULL::text, NULL::text, NULL::text, t.id, t."timestamp", t.from_stage_id, t.to_stage_id, t.time_in_stage, t.undoes,
            t.furthest_before, t.started_change, t.item_created_at, t.item_started_at, t.active_time, t.wait_time
     FROM vsm.stage_transitions t
     WHERE known_at IS NULL AND t.stream_id = of_stream_id AND t."timestamp" >= since AND t."timestamp" < bound

@@ -4,7 +4,7 @@
 -- the items that finish are replayed.  A completion is undone by the first move after it that leaves done.
 CREATE FUNCTION vsm._all_completed(of_stream_id bigint, since timestamptz, bound timestamptz, rule text, of_type text, attributes jsonb,
                                    known_at timestamptz)
-    RETURNS TABLE (work_item_id bigint, external_id text, type text, created_at timestamptz, started_at timestamptz,
+    RETURNS TABLE (work_item_id bigint, external_id text, type text, title text, created_at timestamptz, started_at timestamptz,
                    completed_at timestamptz, cycle_us bigint, active_us bigint, wait_us bigint, undone_at timestamptz)
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
@@ -23,7 +23,7 @@ BEGIN ATOMIC
               UNION ALL
               SELECT k.work_item_id, k.undoes, k."timestamp", k.id FROM known k WHERE k.undoes >= _all_completed.since) l
         GROUP BY 1, 2)
-    SELECT f.work_item_id, f.external_id, f.type, f.item_created_at, f.item_started_at, f."timestamp",
+    SELECT f.work_item_id, f.external_id, f.type, f.title, f.item_created_at, f.item_started_at, f."timestamp",
            CASE WHEN rule = 'span_first_last' THEN vsm._elapsed_us(f.item_started_at, f."timestamp")
                 WHEN f.item_started_at IS NOT NULL THEN vsm._interval_us(f.active_time) + vsm._interval_us(f.wait_time) END,
            vsm._interval_us(f.active_time), vsm._interval_us(f.wait_time),
@@ -32,16 +32,16 @@ BEGIN ATOMIC
     FROM finishing f LEFT JOIN leaving l ON l.work_item_id = f.work_item_id AND l.undoes = f."timestamp"
     WHERE rule IN ('span_first_last', 'sum_active')
     UNION ALL
-    SELECT m.work_item_id, m.external_id, m.type, c.created_at, c.started_at, c.completed_at, c.cycle_us, c.active_us, c.wait_us,
+    SELECT m.work_item_id, m.external_id, m.type, m.title, c.created_at, c.started_at, c.completed_at, c.cycle_us, c.active_us, c.wait_us,
            c.undone_at
-    FROM (SELECT h.work_item_id, max(h.external_id) AS external_id, max(h.type) AS type,
+    FROM (SELECT h.work_item_id, max(h.external_id) AS external_id, max(h.type) AS type, max(h.title) AS title,
                  vsm._completions(h.to_stage_id, h."timestamp", h.id, rule) AS completions
-          FROM (SELECT t.work_item_id, NULL::text AS external_id, NULL::text AS type, t.to_stage_id, t."timestamp", t.id
+          FROM (SELECT t.work_item_id, NULL::text AS external_id, NULL::text AS type, NULL::text AS title, t.to_stage_id, t."timestamp", t.id
                 FROM (SELECT DISTINCT f.work_item_id FROM finishing f) i
                 JOIN vsm.stage_transitions t ON t.work_item_id = i.work_item_id
                 WHERE known_at IS NULL AND t."timestamp" < bound
                 UNION ALL
-                SELECT k.work_item_id, k.external_id, k.type, k.to_stage_id, k."timestamp", k.id FROM known k) h
+                SELECT k.work_item_id, k.external_id, k.type, k.title, k.to_stage_id, k."timestamp", k.id FROM known k) h
           GROUP BY 1) m
     CROSS JOIN LATERAL unnest(m.completions) c
     WHERE rule IN ('span_last', 'sum_started', 'episodes') AND c.completed_at >= _all_completed.since AND c.completed_at < bound;
@@ -52,11 +52,11 @@ COMMENT ON FUNCTION vsm._all_completed(bigint, timestamptz, timestamptz, text, t
 
 CREATE FUNCTION vsm._completed(of_stream_id bigint, since timestamptz, bound timestamptz, rule text, of_type text, attributes jsonb,
                                known_at timestamptz)
-    RETURNS TABLE (work_item_id bigint, external_id text, type text, created_at timestamptz, started_at timestamptz,
+    RETURNS TABLE (work_item_id bigint, external_id text, type text, title text, created_at timestamptz, started_at timestamptz,
                    completed_at timestamptz, cycle_us bigint, active_us bigint, wait_us bigint)
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-    SELECT c.work_item_id, c.external_id, c.type, c.created_at, c.started_at, c.completed_at, c.cycle_us, c.active_us, c.wait_us
+    SELECT c.work_item_id, c.external_id, c.type, c.title, c.created_at, c.started_at, c.completed_at, c.cycle_us, c.active_us, c.wait_us
     FROM vsm._all_completed(of_stream_id, _completed.since, bound, rule, of_type, _completed.attributes, known_at) c
     WHERE rule = 'episodes' OR c.undone_at IS NULL;
 END;
@@ -93,14 +93,14 @@ CREATE FUNCTION vsm.completions(stream text DEFAULT 'default',
     RETURNS SETOF vsm.completion
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-    SELECT c.work_item_id, coalesce(c.external_id, w.external_id), w.title, coalesce(c.type, w.type), c.created_at, c.started_at,
+    SELECT c.work_item_id, coalesce(c.external_id, w.external_id), coalesce(c.title, w.title), coalesce(c.type, w.type), c.created_at, c.started_at,
            c.completed_at, vsm._interval(vsm._elapsed_us(c.created_at, c.completed_at)), vsm._interval(c.cycle_us),
            vsm.cycle_time_days(c.started_at, c.completed_at, v.time_zone)
     FROM vsm._window(completions.stream, completions.since, completions.until, completions.reopen_rule, completions.type,
                      completions.attributes, completions.known_at) v
     CROSS JOIN LATERAL vsm._completed(v.stream_id, completions.since, v.bound, v.reopen_rule, completions.type, completions.attributes,
                                       completions.known_at) c
-    LEFT JOIN vsm.work_items w ON w.id = c.work_item_id
+    LEFT JOIN vsm.work_items w ON w.id = c.work_item_id AND completions.known_at IS NULL
     -- by the rule episodes an item may have two completions at one instant
     ORDER BY c.completed_at, c.work_item_id, c.created_at, c.started_at;
 END;

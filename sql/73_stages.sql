@@ -9,7 +9,7 @@ BEGIN ATOMIC
         SELECT * FROM vsm._window(wip_at.stream, wip_at.at, wip_at.at, NULL, wip_at.type, wip_at.attributes, wip_at.known_at)),
     held AS MATERIALIZED (
         SELECT h.* FROM v
-        CROSS JOIN LATERAL vsm._stages_at(v.stream, v.stream_id, wip_at.at + interval '1 microsecond', v.until, wip_at.type,
+        CROSS JOIN LATERAL vsm._stages_at(v.stream, v.stream_id, vsm._just_after(wip_at.at), v.until, wip_at.type,
                                           wip_at.attributes, wip_at.known_at) h)
     SELECT s.name, coalesce(h.items, 0)
     FROM v JOIN vsm.stages s ON s.stream = v.stream
@@ -39,7 +39,7 @@ BEGIN ATOMIC
         SELECT m.from_stage_id, m.to_stage_id,
                width_bucket(m."timestamp" - interval '1 microsecond', (SELECT g.points FROM grid g)) AS place,
                count(*) AS n
-        FROM vsm._moves((SELECT v.stream_id FROM v), '-infinity', (SELECT g.last + interval '1 microsecond' FROM grid g), occupancy.type,
+        FROM vsm._moves((SELECT v.stream_id FROM v), '-infinity', (SELECT vsm._just_after(g.last) FROM grid g), occupancy.type,
                         occupancy.attributes, occupancy.known_at) m
         GROUP BY 1, 2, 3),
     changes AS (
@@ -75,7 +75,7 @@ BEGIN ATOMIC
     moves AS (
         SELECT m.to_stage_id, coalesce(m.furthest_before, m.from_stage_id) AS before,
                width_bucket(m."timestamp" - interval '1 microsecond', (SELECT g.points FROM grid g)) AS place, count(*) AS n
-        FROM vsm._moves((SELECT v.stream_id FROM v), '-infinity', (SELECT g.last + interval '1 microsecond' FROM grid g),
+        FROM vsm._moves((SELECT v.stream_id FROM v), '-infinity', (SELECT vsm._just_after(g.last) FROM grid g),
                         cumulative_flow.type, cumulative_flow.attributes, cumulative_flow.known_at) m
         GROUP BY 1, 2, 3),
     -- a move reaches the stages after the furthest before it, up to the one entered; a discarded stage only that, and once
@@ -152,31 +152,31 @@ COMMENT ON TYPE vsm.aged_item IS 'A row of vsm.work_item_age().';
 -- that has, the first move since tells which stage it left, and when it had come there.
 CREATE FUNCTION vsm._open_items_at(of_stream text, of_stream_id bigint, at timestamptz, of_type text, attributes jsonb,
                                    known_at timestamptz)
-    RETURNS TABLE (work_item_id bigint, external_id text, type text, stage_id bigint, created_at timestamptz, started_at timestamptz,
+    RETURNS TABLE (work_item_id bigint, external_id text, type text, title text, stage_id bigint, created_at timestamptz, started_at timestamptz,
                    stage_entered_at timestamptz)
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-    SELECT o.work_item_id, o.external_id, o.type, o.stage_id, o.created_at,
+    SELECT o.work_item_id, o.external_id, o.type, o.title, o.stage_id, o.created_at,
            CASE WHEN o.started_at <= _open_items_at.at THEN o.started_at END, o.stage_entered_at
-    FROM (SELECT w.id AS work_item_id, w.external_id, w.type, w.stage_id, w.created_at, w.started_at, w.stage_entered_at
+    FROM (SELECT w.id AS work_item_id, w.external_id, w.type, w.title, w.stage_id, w.created_at, w.started_at, w.stage_entered_at
           FROM vsm.work_items w
           WHERE known_at IS NULL AND w.stream = of_stream AND w.completed_at IS NULL AND w.discarded_at IS NULL
             AND w.stage_entered_at <= _open_items_at.at
             AND (of_type IS NULL OR w.type = of_type)
             AND (_open_items_at.attributes IS NULL OR w.attributes @> _open_items_at.attributes)
           UNION ALL
-          SELECT w.id, w.external_id, w.type, m.from_stage_id, w.created_at, w.started_at,
+          SELECT w.id, w.external_id, w.type, w.title, m.from_stage_id, w.created_at, w.started_at,
                  vsm._entered_at(m."timestamp", m.time_in_stage)
           FROM (SELECT DISTINCT ON (n.work_item_id) n.*
-                FROM vsm._moves(of_stream_id, _open_items_at.at + interval '1 microsecond', 'infinity', of_type,
+                FROM vsm._moves(of_stream_id, vsm._just_after(_open_items_at.at), 'infinity', of_type,
                                 _open_items_at.attributes, NULL) n
                 WHERE known_at IS NULL ORDER BY n.work_item_id, n."timestamp", n.id) m
           JOIN vsm.work_items w ON w.id = m.work_item_id
           WHERE m.from_stage_id IS NOT NULL
           UNION ALL
-          SELECT k.work_item_id, k.external_id, k.type, (k.state).stage_id, (k.state).created_at, (k.state).started_at,
+          SELECT k.work_item_id, k.external_id, k.type, k.title, (k.state).stage_id, (k.state).created_at, (k.state).started_at,
                  (k.state).stage_entered_at
-          FROM (SELECT n.work_item_id, max(n.external_id) AS external_id, max(n.type) AS type,
+          FROM (SELECT n.work_item_id, max(n.external_id) AS external_id, max(n.type) AS type, max(n.title) AS title,
                        vsm._replay(n.to_stage_id, n."timestamp", n.id) AS state
                 FROM vsm._known_moves(of_stream_id, of_type, _open_items_at.attributes, known_at) n
                 WHERE known_at IS NOT NULL AND n."timestamp" <= _open_items_at.at GROUP BY 1) k) o
@@ -192,7 +192,7 @@ CREATE FUNCTION vsm.work_item_age(stream text DEFAULT 'default', type text DEFAU
     LANGUAGE sql STABLE PARALLEL RESTRICTED
     SET jit = off
 BEGIN ATOMIC
-    SELECT o.work_item_id, o.external_id, w.title, o.type, s.name,
+    SELECT o.work_item_id, o.external_id, o.title, o.type, s.name,
            vsm._interval(vsm._elapsed_us(o.started_at, v.until)),
            vsm._interval(vsm._elapsed_us(o.stage_entered_at, v.until)),
            vsm._interval(vsm._elapsed_us(o.created_at, v.until))
@@ -201,7 +201,6 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL vsm._open_items_at(v.stream, v.stream_id, work_item_age.at, work_item_age.type, work_item_age.attributes,
                                           work_item_age.known_at) o
     JOIN vsm.stages s ON s.id = o.stage_id
-    LEFT JOIN vsm.work_items w ON w.id = o.work_item_id
     ORDER BY o.started_at NULLS LAST, o.created_at, o.work_item_id;
 END;
 COMMENT ON FUNCTION vsm.work_item_age(text, text, timestamptz, jsonb, timestamptz) IS

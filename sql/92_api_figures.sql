@@ -250,7 +250,7 @@ BEGIN
                      vsm._hours(g.time_in_stage) AS time_in_stage_hours, vsm._hours(g.age_since_creation) AS age_since_creation_hours,
                      w.attributes, vsm._rfc3339(a.until) AS at, vsm._rfc3339(a.known_at) AS known_at
               FROM vsm.work_item_age(a.stream, a.type, a.until, a.attributes, a.known_at) WITH ORDINALITY g
-              LEFT JOIN vsm.work_items w ON w.id = g.work_item_id
+              LEFT JOIN vsm.work_items w ON w.id = g.work_item_id AND a.known_at IS NULL
               ORDER BY g.ordinality LIMIT coalesce(work_item_age."limit", 500)) r));
 END $$;
 COMMENT ON FUNCTION vsm_api.work_item_age(text, text, integer, text, jsonb, text) IS

@@ -51,7 +51,7 @@ static void refuse_other_row(const TriggerData *trigdata, int64 work_item_id);
 static const char *later_triggers(const TriggerData *trigdata);
 static bool is_gone(Relation items, HeapTuple stored);
 static void record_stored_row(VsmLedgerRow *row, const ItemRow *item, const VsmRequest *request, Relation items);
-static void note_retype(Relation items, const ItemRow *before);
+static void note_retype(Relation items, const ItemRow *before, const ItemRow *after);
 
 PG_FUNCTION_INFO_V1(vsm__work_item_after);
 PG_FUNCTION_INFO_V1(vsm__work_items_truncated);
@@ -159,7 +159,7 @@ record_update(TriggerData *trigdata)
 	same_item = row.work_item_id == vsm_row_id(&old) && vsm_same_column(&old, &new, ITEM_STREAM, desc) &&
 		(vsm_same_column(&old, &new, ITEM_TYPE, desc) || has_known_type(&new));
 	if (same_item && vsm_recording && !vsm_same_column(&old, &new, ITEM_TYPE, desc))
-		note_retype(items, &old);
+		note_retype(items, &old, &new);
 	if (same_item && memcmp(&before, &after, sizeof(VsmItemState)) == 0)
 		return;
 	if (!same_item || before.stage_id == after.stage_id ||
@@ -344,10 +344,10 @@ record_stored_row(VsmLedgerRow *row, const ItemRow *item, const VsmRequest *requ
 }
 
 static void
-note_retype(Relation items, const ItemRow *before)
+note_retype(Relation items, const ItemRow *before, const ItemRow *after)
 {
 	const VsmStage *stage = vsm_stage(DatumGetInt64(before->values[ITEM_STAGE_ID]));
 
-	if (stage)
-		vsm_note_retype(items, stage->stream_id, before);
+	if (stage && !after->nulls[ITEM_UPDATED_AT])
+		vsm_note_retype(items, stage->stream_id, before, after);
 }

@@ -65,7 +65,7 @@ PG_FUNCTION_INFO_V1(vsm__work_items_deleted);
  * vsm._ledger_superseded() -> trigger: AFTER UPDATE OR DELETE, for each statement
  *		Keeps the rows as they were; transition tables "gone" and, of an UPDATE, "stays".
  *
- * Runs as the owner: nobody else may change the ledger.
+ * Only the owner may change the ledger, but his search_path must not matter.
  */
 Datum
 vsm__ledger_superseded(PG_FUNCTION_ARGS)
@@ -74,12 +74,14 @@ vsm__ledger_superseded(PG_FUNCTION_ARGS)
 	TriggerData *trigdata = vsm_trigger_data(fcinfo, VSM_AFTER_STATEMENT, VSM_TABLE_LEDGER, VSM_TABLE_LEDGER);
 	bool		changed = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event);
 	Datum		values[5];
+	VsmOwner	before;
 
 	if (trigdata->tg_oldtable == NULL || tuplestore_tuple_count(trigdata->tg_oldtable) == 0)
 		return PointerGetDatum(NULL);
 	list_deleted(values);
 	values[3] = TimestampTzGetDatum(vsm_superseding_at());
 	values[4] = CStringGetTextDatum(GetUserNameFromId(GetOuterUserId(), false));
+	before = vsm_become_owner(trigdata->tg_relation->rd_rel->relowner);
 	if (SPI_connect() != SPI_OK_CONNECT || SPI_register_trigger_data(trigdata) != SPI_OK_TD_REGISTER)
 		elog(ERROR, "could not read the rows of the statement");
 	if (plans[changed] == NULL)
@@ -87,6 +89,7 @@ vsm__ledger_superseded(PG_FUNCTION_ARGS)
 	if (vsm_run_on_ledger(plans[changed], values, NULL) != SPI_OK_INSERT)
 		elog(ERROR, "could not keep superseded rows: %s", SPI_result_code_string(SPI_result));
 	SPI_finish();
+	vsm_leave_owner(before);
 	return PointerGetDatum(NULL);
 }
 
@@ -172,13 +175,19 @@ vsm_forget_deleted_items(Relation items)
 	ndeleted = first;
 }
 
-/* An item had another type until now: before is its row as it was. */
+/*
+ * vsm_note_retype
+ *		An item had another type, as its row before the change says.
+ *
+ * Until the change was decided, which is its updated_at: its trigger may have
+ * deleted the item since.
+ */
 void
-vsm_note_retype(Relation items, int64 stream_id, const ItemRow *before)
+vsm_note_retype(Relation items, int64 stream_id, const ItemRow *before, const ItemRow *after)
 {
 	static SPIPlanPtr plan = NULL;
 	Datum		values[4] = {Int64GetDatum(stream_id), Int64GetDatum(vsm_row_id(before)), before->values[ITEM_TYPE],
-	TimestampTzGetDatum(GetCurrentTimestamp())};
+	after->values[ITEM_UPDATED_AT]};
 
 	vsm_run_unrecorded(&plan, "INSERT INTO vsm._retypes (stream_id, work_item_id, old_type, at) VALUES ($1, $2, $3, $4)",
 					   items, 4, (Oid[]){INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID}, values);
@@ -284,10 +293,10 @@ plan_to_keep(bool changed)
 
 	return vsm_prepare(psprintf("INSERT INTO vsm.superseded_transitions (stream_id, work_item_id, external_id, item_type,"
 								" transition_id, from_stage_id, to_stage_id, \"timestamp\", recorded_at, time_in_stage, reason, actor,"
-								" type, cycle_time, lead_time, superseded_at, superseded_by, why)"
+								" type, cycle_time, lead_time, superseded_at, superseded_by, why, item_deleted)"
 								" SELECT g.stream_id, g.work_item_id, coalesce(d.external_id, w.external_id), coalesce(d.type, w.type),"
 								" g.id, g.from_stage_id, g.to_stage_id, g.\"timestamp\", g.recorded_at, g.time_in_stage, g.reason, g.actor,"
-								" g.type, g.cycle_time, g.lead_time, $4, $5, '%s'"
+								" g.type, g.cycle_time, g.lead_time, $4, $5, '%s', d.id IS NOT NULL"
 								" FROM gone g LEFT JOIN (SELECT n.id, max(n.type) AS type, max(n.external_id) AS external_id"
 								" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) n (id, type, external_id)"
 								" GROUP BY n.id) d ON d.id = g.work_item_id"

@@ -13,6 +13,6 @@
 
 extern void vsm_note_deleted_item(const ItemRow *item, int64 decided_by);
 extern void vsm_forget_deleted_items(Relation items);
-extern void vsm_note_retype(Relation items, int64 stream_id, const ItemRow *before);
+extern void vsm_note_retype(Relation items, int64 stream_id, const ItemRow *before, const ItemRow *after);
 
 #endif							/* VSM_SUPERSEDED_H */

@@ -36,6 +36,7 @@ PG_FUNCTION_INFO_V1(vsm__import_apply);
 PG_FUNCTION_INFO_V1(vsm_refresh_flow_metrics);
 PG_FUNCTION_INFO_V1(vsm__prepare);
 PG_FUNCTION_INFO_V1(vsm__stage_id_used);
+PG_FUNCTION_INFO_V1(vsm__stream_id_used);
 PG_FUNCTION_INFO_V1(vsm__hold_stream);
 
 /*
@@ -122,6 +123,22 @@ vsm__stage_id_used(PG_FUNCTION_ARGS)
 	require_right(VSM_TABLE_STAGES, ACL_INSERT);
 	return run_as_owner(fcinfo, "SELECT EXISTS (SELECT FROM vsm.stages s WHERE s.id = $1)"
 						" OR EXISTS (SELECT FROM vsm.superseded_transitions t WHERE $1 IN (t.from_stage_id, t.to_stage_id))",
+						1, types, values, NULL);
+}
+
+/*
+ * vsm._stream_id_used(stream_id bigint) -> boolean
+ *		Had a stream that id which has been deleted?
+ */
+Datum
+vsm__stream_id_used(PG_FUNCTION_ARGS)
+{
+	Oid			types[1] = {INT8OID};
+	Datum		values[1] = {PG_GETARG_DATUM(0)};
+
+	require_right(VSM_TABLE_STREAMS, ACL_INSERT);
+	return run_as_owner(fcinfo, "SELECT EXISTS (SELECT FROM vsm.superseded_transitions t WHERE t.stream_id = $1)"
+						" OR EXISTS (SELECT FROM vsm.stage_transitions t WHERE t.stream_id = $1)",
 						1, types, values, NULL);
 }
 
