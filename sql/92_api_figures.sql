@@ -133,7 +133,8 @@ BEGIN
               ORDER BY w.stream COLLATE "C", w."order") r));
 END $$;
 COMMENT ON FUNCTION vsm_api.wip(text) IS
-    'Work items in progress in each wait and active stage, now, with its limit; of one stream or all. Errors: PT404 stream.';
+    'Work items in progress (neither finished nor discarded) in each wait and active stage, now, with its limit; of one stream or '
+    'all. Errors: PT404 stream.';
 
 -- The shape of both diagrams over time.
 CREATE FUNCTION vsm._lines_shown(cumulative boolean, a vsm._asked, step interval) RETURNS json
@@ -222,7 +223,7 @@ BEGIN
                          ARRAY(SELECT row_to_json(x)
                                FROM (SELECT time_in_stage.percentiles[p] AS percentile, vsm._hours(f.found[p]) AS hours
                                      FROM generate_subscripts(fractions, 1) p ORDER BY p) x) END AS percentiles,
-                     vsm._rfc3339(v.since) AS since, vsm._rfc3339(v.until) AS until, a.type, a.attributes,
+                     vsm._rfc3339(v.since) AS since, vsm._rfc3339(v.until) AS until, a.type, v.time_zone, a.attributes,
                      vsm._rfc3339(a.known_at) AS known_at
               FROM vsm.time_in_stage(v.stream, v.since, v.bound, a.type, a.attributes, a.known_at) WITH ORDINALITY t
               LEFT JOIN vsm.stages s ON s.stream = v.stream AND s.name = t.stage
@@ -248,7 +249,7 @@ BEGIN
         SELECT row_to_json(r)
         FROM (SELECT g.work_item_id AS id, g.external_id, g.title, g.type, g.stage, vsm._hours(g.age) AS age_hours,
                      vsm._hours(g.time_in_stage) AS time_in_stage_hours, vsm._hours(g.age_since_creation) AS age_since_creation_hours,
-                     w.attributes, vsm._rfc3339(a.until) AS at, vsm._rfc3339(a.known_at) AS known_at
+                     w.attributes, vsm._rfc3339(a.until) AS at, a.time_zone, vsm._rfc3339(a.known_at) AS known_at
               FROM vsm.work_item_age(a.stream, a.type, a.until, a.attributes, a.known_at) WITH ORDINALITY g
               LEFT JOIN vsm.work_items w ON w.id = g.work_item_id AND a.known_at IS NULL
               ORDER BY g.ordinality LIMIT coalesce(work_item_age."limit", 500)) r));

@@ -101,7 +101,7 @@ BEGIN
     RETURN vsm._metric_family('vsm_work_items_created_total', 'counter', 'Work items created.', created)
         || vsm._metric_family('vsm_stage_transitions_total', 'counter',
                               'Moves of work items by the stage left (none: created) and the stage entered.', moves)
-        || vsm._metric_family('vsm_work_in_progress', 'gauge', 'Unfinished work items in each stage, now.', ARRAY(
+        || vsm._metric_family('vsm_work_in_progress', 'gauge', 'Work items in each stage that are neither finished nor discarded, now.', ARRAY(
                SELECT format('{%s,%s} %s', vsm._label('stream', w.stream), vsm._label('stage', w.stage), w.wip)
                FROM vsm.wip w ORDER BY w.stream COLLATE "C", w."order"))
         || vsm._metric_family('vsm_wip_limit', 'gauge', 'Work items that each stage with a limit may hold.', ARRAY(

@@ -25,11 +25,11 @@ COMMENT ON COLUMN vsm_api.work_items.stage_entered_at IS 'Last transition.';
 COMMENT ON COLUMN vsm_api.work_items.started_at IS 'When work on the item began; null: not started.';
 COMMENT ON COLUMN vsm_api.work_items.completed_at IS 'When the item was finished; null: it is not.';
 COMMENT ON COLUMN vsm_api.work_items.discarded_at IS 'When the item was discarded; null: it is not.';
-COMMENT ON COLUMN vsm_api.work_items.attributes IS 'Your own fields, a JSON object.';
+COMMENT ON COLUMN vsm_api.work_items.attributes IS 'Your own fields, a JSON object; written null, none.';
 
 CREATE VIEW vsm_api.wip WITH (security_invoker = true) AS
 SELECT w.stream, w.stage, w."order", w.category, w.wip, w.wip_limit, w.source FROM vsm.wip w;
-COMMENT ON VIEW vsm_api.wip IS 'Work in progress now: unfinished items in each stage that is not done, with its limit.';
+COMMENT ON VIEW vsm_api.wip IS 'Work in progress now: items neither finished nor discarded, in each wait and active stage, with its limit.';
 
 -- The triggers of the table decide what may be written.
 CREATE FUNCTION vsm._shown_item_written() RETURNS trigger
@@ -75,7 +75,7 @@ BEGIN
             SET external_id = CASE WHEN new.external_id IS DISTINCT FROM old.external_id THEN new.external_id ELSE w.external_id END,
                 title = CASE WHEN new.title IS DISTINCT FROM old.title THEN new.title ELSE w.title END,
                 type = CASE WHEN new.type IS DISTINCT FROM old.type THEN new.type ELSE w.type END,
-                attributes = CASE WHEN new.attributes IS DISTINCT FROM old.attributes THEN new.attributes ELSE w.attributes END
+                attributes = CASE WHEN new.attributes IS DISTINCT FROM old.attributes THEN coalesce(new.attributes, '{}') ELSE w.attributes END
             WHERE w.id = item_id;
         END IF;
         IF new.current_stage IS DISTINCT FROM old.current_stage THEN

@@ -39,6 +39,13 @@ UPDATE vsm.work_items SET attributes = '{"team": "red"}' WHERE title IN ('A', 'D
 SELECT vsm_api.cycle_times('flow', '2024-01-01', '2024-01-05', attributes => '{"team": "red"}', percentiles => '{50}');
 SELECT vsm_api.work_items(stream => 'flow', attributes => '{"team": "red"}', open => false) -> 'items' -> 0 -> 'attributes';
 SELECT vsm_api.work_item_age('flow', 'task');
+-- Percentiles that are asked for are those that are always there, by every rule, filter and whole history.
+SELECT bool_and(m -> 'percentiles' #> '{0,cycle_time}' IS NOT DISTINCT FROM m -> 'cycle_time_p50' AND m -> 'percentiles' #> '{1,lead_time}' IS NOT DISTINCT FROM m -> 'lead_time_p85')
+FROM unnest('{span_first_last,span_last,sum_active,sum_started,episodes}'::text[]) rule, unnest('{bug,task,NULL}'::text[]) type,
+     LATERAL (SELECT vsm_api.metrics(stream => 'flow', type => type, since => '-infinity', until => 'infinity', reopen_rule => rule, percentiles => '{50,85}')::jsonb) a (m);
+SELECT bool_and(s -> 'p50' = s -> 'percentiles' #> '{0,hours}' AND s -> 'p85' = s -> 'percentiles' #> '{1,hours}' AND s -> 'p95' = s -> 'percentiles' #> '{2,hours}'), count(*)
+FROM unnest('{bug,task,NULL}'::text[]) type, unnest('{-infinity,2024-01-02}'::text[]) since, unnest('{infinity,2024-01-03}'::text[]) until,
+     LATERAL jsonb_array_elements(vsm_api.time_in_stage('flow', since, until, type, percentiles => '{50,85,95}')::jsonb) s;
 
 -- The last days, from now: old items are still in progress.  Keys in order; the window is as long as asked for.
 SELECT string_agg(k, ' ') FROM json_object_keys(vsm_api.metrics(30, 'flow')) k;

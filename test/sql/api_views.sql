@@ -46,6 +46,17 @@ SELECT id, title, current_stage FROM vsm_api.work_items ORDER BY id;
 TABLE ledger;
 SELECT stage, wip, wip_limit, category FROM vsm_api.wip ORDER BY stream, "order";
 
+-- Attributes are the user's own; what was discarded is the extension's, and no work in progress.
+UPDATE vsm_api.work_items SET attributes = '{"team": "red", "size": 0.10}' WHERE title = 'd' RETURNING title, attributes, discarded_at;
+INSERT INTO vsm_api.work_items (title, attributes) VALUES ('with', '{"team": "blue"}'), ('without', NULL) RETURNING title, attributes;
+UPDATE vsm_api.work_items SET attributes = '[]' WHERE title = 'd';
+UPDATE vsm_api.work_items SET attributes = NULL WHERE title = 'd' RETURNING title, attributes;
+INSERT INTO vsm_api.stages (stream, name, "order", category) VALUES ('default', 'Dropped', 7, 'discarded') RETURNING name, category, wip_limit;
+UPDATE vsm_api.work_items SET current_stage = 'Dropped' WHERE title = 'with' RETURNING title, current_stage, completed_at, discarded_at = stage_entered_at AS discarded;
+UPDATE vsm_api.work_items SET discarded_at = NULL WHERE title = 'with';
+SELECT stage, wip, category FROM vsm_api.wip ORDER BY stream, "order";
+UPDATE vsm_api.work_items SET current_stage = 'Backlog' WHERE title = 'with' RETURNING title, current_stage, completed_at, discarded_at;
+
 -- Definitions are the tables' rows.
 INSERT INTO vsm_api.streams (name, time_zone) VALUES ('side', 'Europe/Berlin') RETURNING name, time_zone, commitment_stage, reopen_rule;
 INSERT INTO vsm_api.streams (name, time_zone) VALUES ('x', 'Nowhere');

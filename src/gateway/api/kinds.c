@@ -27,6 +27,9 @@ static bool read_zone(Reader *reader, Text *zone);
 static bool digits(Reader *reader, int n, int least, int most, int *value);
 static bool one_of(Reader *reader, const char *characters);
 static int	days_in(int year, int month);
+static void skip_blanks(Reader *reader);
+static void skip_json(Reader *reader);
+static bool is_key(const char *json, size_t length, const char *name);
 
 /*
  * vsm_read_integer
@@ -244,22 +247,109 @@ vsm_read_step(const char *bytes, size_t length)
 	return NULL;
 }
 
-/* A JSON object that PostgreSQL can store: without NUL. */
+/*
+ * vsm_read_object
+ *		Read a JSON object that PostgreSQL can store: without NUL.
+ *
+ * The text stays as it is, since jansson would round its numbers.
+ */
 char *
 vsm_read_object(const char *bytes, size_t length)
 {
-	json_t	   *value = json_loadb(bytes, length, 0, NULL);
-	char	   *object = NULL;
+	json_t	   *value = json_loadb(bytes, length, JSON_DECODE_INT_AS_REAL, NULL);
+	bool		is_object = json_is_object(value);
 
-	if (json_is_object(value))
-	{
-		char	   *dumped = json_dumps(value, JSON_COMPACT);
-
-		object = vsm_copy(dumped);
-		free(dumped);
-	}
 	json_decref(value);
-	return object;
+	return is_object ? vsm_copy_n(bytes, length) : NULL;
+}
+
+/*
+ * vsm_json_member
+ *		Find the text of a member's value in a JSON object that jansson has accepted.
+ *
+ * If the object has several members of that name, the last one counts, as for jansson.  Returns
+ * NULL if it has none.
+ */
+const char *
+vsm_json_member(const char *bytes, size_t length, const char *name, size_t *member_length)
+{
+	Reader		reader = {bytes, bytes + length};
+	const char *found = NULL;
+
+	skip_blanks(&reader);
+	if (!one_of(&reader, "{"))
+		return NULL;
+	do
+	{
+		const char *key;
+		const char *key_end;
+		const char *value;
+
+		skip_blanks(&reader);
+		key = reader.at;
+		skip_json(&reader);
+		key_end = reader.at;
+		skip_blanks(&reader);
+		if (!one_of(&reader, ":"))
+			break;
+		skip_blanks(&reader);
+		value = reader.at;
+		skip_json(&reader);
+		if (is_key(key, (size_t) (key_end - key), name))
+		{
+			found = value;
+			*member_length = (size_t) (reader.at - value);
+		}
+		skip_blanks(&reader);
+	} while (one_of(&reader, ","));
+	return found;
+}
+
+static void
+skip_blanks(Reader *reader)
+{
+	while (one_of(reader, " \t\r\n"))
+		;
+}
+
+/* Skip one value of valid JSON.  Never goes beyond the end, whatever the bytes are. */
+static void
+skip_json(Reader *reader)
+{
+	int			depth = 0;
+
+	do
+	{
+		char		c;
+
+		if (reader->at == reader->end)
+			return;
+		c = *reader->at++;
+		if (c == '"')
+		{
+			while (reader->at < reader->end && *reader->at != '"')
+				reader->at += *reader->at == '\\' && reader->end - reader->at > 1 ? 2 : 1;
+			one_of(reader, "\"");
+		}
+		else if (c == '{' || c == '[')
+			depth++;
+		else if (c == '}' || c == ']')
+			depth--;
+		else
+			while (reader->at < reader->end && strchr(",:{}[]\" \t\r\n", *reader->at) == NULL)
+				reader->at++;
+	} while (depth > 0);
+}
+
+/* json is a string of JSON with its quotes; escapes are decoded. */
+static bool
+is_key(const char *json, size_t length, const char *name)
+{
+	json_t	   *key = json_loadb(json, length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+	bool		same = json_is_string(key) && json_string_length(key) == strlen(name) && strcmp(json_string_value(key), name) == 0;
+
+	json_decref(key);
+	return same;
 }
 
 /* Up to 20 numbers above 0 and below 100, as an array of the database. */

@@ -49,29 +49,45 @@ hex(char c)
 	return -1;
 }
 
+/* Take the first pair off a query string, which may be NULL; false: none is left.  Skips empty pairs, as in "a=1&&b=2". */
+bool
+vsm_query_next(const char **query, Pair *pair)
+{
+	const char *at = *query;
+	const char *equals;
+	size_t		length;
+
+	if (at == NULL)
+		return false;
+	at += strspn(at, "&");
+	length = strcspn(at, "&");
+	equals = memchr(at, '=', length);
+	pair->name = at;
+	pair->name_length = equals == NULL ? length : (size_t) (equals - at);
+	pair->value = equals == NULL ? at + length : equals + 1;
+	pair->value_length = (size_t) (at + length - pair->value);
+	*query = at + length;
+	return length > 0;
+}
+
 /* The last value of that name, decoded; NULL if there is none.  The caller must free it. */
 char *
 vsm_query_value(const char *query, const char *name, size_t *length)
 {
 	char	   *value = NULL;
+	Pair		pair;
 
-	while (query != NULL && *query != '\0')
+	while (vsm_query_next(&query, &pair))
 	{
-		size_t		pair = strcspn(query, "&");
-		const char *equals = memchr(query, '=', pair);
-		size_t		n = equals == NULL ? pair : (size_t) (equals - query);
 		size_t		name_length;
-		char	   *decoded = vsm_decode(query, n, true, &name_length);
+		char	   *decoded = vsm_decode(pair.name, pair.name_length, true, &name_length);
 
 		if (name_length == strlen(name) && memcmp(decoded, name, name_length) == 0)
 		{
 			free(value);
-			value = vsm_decode(query + n + (equals != NULL), pair - n - (equals != NULL), true, length);
+			value = vsm_decode(pair.value, pair.value_length, true, length);
 		}
 		free(decoded);
-		query += pair;
-		if (*query == '&')
-			query++;
 	}
 	return value;
 }

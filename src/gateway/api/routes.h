@@ -76,6 +76,7 @@ typedef struct Route
 	Handling	handling;
 	Class		class;
 	bool		writes;
+	bool		lenient;		/* ignores unknown parameters of the query: endpoints of the old service, probes, files */
 	int			status;			/* of success; 0 is 200 */
 	const char *function;		/* in schema vsm_api */
 	const char *answer;			/* schema of the body in schemas.json; with [] after it: an array */

@@ -2,9 +2,9 @@
  * values.c
  *		Reads and checks the values of a request's parameters.
  *
- * Every invalid value is reported: path before query before body, in the form that clients of the
- * old service know (CONTRACT: type, loc, msg, input, ctx).  Only the database knows whether a type
- * of work item exists.  Such a value stays in type_input until vsm_values_check_type() gets the
+ * Every invalid value is reported: path before query before body, then unknown parameters of the
+ * query, in the form that clients of the old service know (CONTRACT: type, loc, msg, input, ctx).
+ * Only the database knows whether a type of work item exists.  Such a value stays in type_input until vsm_values_check_type() gets the
  * types that are defined then.
  */
 #include "values.h"
@@ -16,6 +16,10 @@
 #include "query.h"
 #include "text.h"
 
+/* Unknown parameters that are reported: an answer must not be many times longer than its request. */
+#define MAX_UNKNOWN 20
+
+static void refuse_unknown(Values *values, const Route *route, const char *query);
 static void read_text(Values *values, int n, const Param *param, const char *bytes, size_t length, json_t *input);
 static void read_integer(Values *values, int n, const Param *param, const char *bytes, size_t length, json_t *input);
 static void read_string(Values *values, int n, const Param *param, const char *bytes, size_t length, json_t *input);
@@ -25,7 +29,10 @@ static void not_a_string(Values *values, const Param *param, json_t *input);
 static void keep_or_fail(Values *values, int n, const Param *param, char *read, json_t *input);
 static void out_of_range(Values *values, const Param *param, bool too_great, json_t *input);
 static void expect_one_of(Values *values, size_t place, const Param *param, const char *type, const json_t *choices, json_t *input);
+static bool contains(const json_t *list, const json_t *value);
+static void list_choices(Text *list, const json_t *choices);
 static json_t *split_choices(const char *choices);
+static void add_entry(Values *values, json_t *made);
 static void fail(Values *values, const Param *param, const char *type, const char *message, json_t *input, json_t *ctx);
 static json_t *entry(const char *type, json_t *loc, const char *message, json_t *input, json_t *ctx);
 static json_t *loc_of(const Param *param);
@@ -35,8 +42,8 @@ static json_t *string_of(const char *bytes, size_t length);
  * vsm_values_read
  *		Read and check every parameter of a route.
  *
- * wildcards and query are still percent-encoded; body is NULL if there is none.  The caller
- * initializes values with {0}.
+ * wildcards and query are still percent-encoded; body is what vsm_values_bad_body() has parsed, or
+ * NULL.  The caller initializes values with {0}.
  */
 void
 vsm_values_read(Values *values, const Route *route, const Segment *wildcards, const char *query, json_t *body)
@@ -74,6 +81,9 @@ vsm_values_read(Values *values, const Route *route, const Segment *wildcards, co
 			fail(values, param, "missing", "Field required", json_null(), NULL);
 		free(bytes);
 	}
+	values->body = NULL;
+	if (!route->lenient)
+		refuse_unknown(values, route, query);
 	if (wants_body && body == NULL)
 		fail(values, NULL, "missing", "Field required", json_null(), NULL);
 	else if (wants_body && !json_is_object(body))
@@ -86,6 +96,42 @@ vsm_values_read(Values *values, const Route *route, const Segment *wildcards, co
 		json_decref(values->type_input);
 		values->type_input = NULL;
 	}
+}
+
+/* Report parameters of the query that the route does not have.  Empty names count as well. */
+static void
+refuse_unknown(Values *values, const Route *route, const char *query)
+{
+	json_t	   *known = json_array();
+	Text		list = {0};
+	Pair		pair;
+
+	for (const Param *param = route->params; param->name != NULL; param++)
+		if (param->where == IN_QUERY)
+			json_array_append_new(known, json_string(param->name));
+	list_choices(&list, known);
+	for (int n = 0; n < MAX_UNKNOWN && vsm_query_next(&query, &pair);)
+	{
+		size_t		length;
+		char	   *name = vsm_decode(pair.name, pair.name_length, true, &length);
+		json_t	   *name_json = string_of(name, length);
+
+		if (!contains(known, name_json))
+		{
+			char	   *value = vsm_decode(pair.value, pair.value_length, true, &length);
+			json_t	   *input = string_of(value, length);
+
+			add_entry(values, entry("extra_forbidden", json_pack("[sO]", "query", name_json), "Extra inputs are not permitted", input,
+									list.length == 0 ? NULL : json_pack("{ss}", "expected", list.data)));
+			json_decref(input);
+			free(value);
+			n++;
+		}
+		json_decref(name_json);
+		free(name);
+	}
+	vsm_text_free(&list);
+	json_decref(known);
 }
 
 /* Check a value given as text. */
@@ -202,10 +248,10 @@ read_body(Values *values, int n, const Param *param, json_t *body)
 	}
 	if (param->kind == KIND_OBJECT)
 	{
-		char	   *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+		size_t		length;
+		const char *text = vsm_json_member(values->body, values->body_length, param->name, &length);
 
-		keep_or_fail(values, n, param, text == NULL ? NULL : vsm_read_object(text, strlen(text)), value);
-		free(text);
+		keep_or_fail(values, n, param, text == NULL ? NULL : vsm_read_object(text, length), value);
 	}
 	else if (json_is_string(value))
 		read_text(values, n, param, json_string_value(value), json_string_length(value), value);
@@ -273,23 +319,26 @@ out_of_range(Values *values, const Param *param, bool too_great, json_t *input)
 void
 vsm_values_check_type(Values *values, const json_t *types)
 {
-	size_t		i;
-	json_t	   *known;
 	json_t	   *input = values->type_input;
 
 	if (input == NULL)
 		return;
 	values->type_input = NULL;
-	json_array_foreach(types, i, known)
-	{
-		if (json_equal(known, input))
-		{
-			json_decref(input);
-			return;
-		}
-	}
-	expect_one_of(values, values->type_place, values->type, "enum", types, input);
+	if (!contains(types, input))
+		expect_one_of(values, values->type_place, values->type, "enum", types, input);
 	json_decref(input);
+}
+
+static bool
+contains(const json_t *list, const json_t *value)
+{
+	size_t		i;
+	json_t	   *item;
+
+	json_array_foreach(list, i, item)
+		if (json_equal(item, value))
+			return true;
+	return false;
 }
 
 /* The message is: Input should be 'a', 'b' or 'c' */
@@ -297,18 +346,10 @@ static void
 expect_one_of(Values *values, size_t place, const Param *param, const char *type, const json_t *choices, json_t *input)
 {
 	Text		expected = {0};
-	size_t		n = json_array_size(choices);
-	size_t		i;
-	json_t	   *choice;
 	char	   *message;
 
 	vsm_text_adds(&expected, "");
-	json_array_foreach(choices, i, choice)
-	{
-		if (i > 0)
-			vsm_text_adds(&expected, i + 1 < n ? ", " : " or ");
-		vsm_text_addf(&expected, "'%s'", json_string_value(choice));
-	}
+	list_choices(&expected, choices);
 	message = vsm_format("Input should be %s", expected.data);
 	if (values->errors == NULL)
 		values->errors = json_array();
@@ -316,6 +357,22 @@ expect_one_of(Values *values, size_t place, const Param *param, const char *type
 						  entry(type, loc_of(param), message, input, json_pack("{ss}", "expected", expected.data)));
 	free(message);
 	vsm_text_free(&expected);
+}
+
+/* 'a', 'b' or 'c' */
+static void
+list_choices(Text *list, const json_t *choices)
+{
+	size_t		n = json_array_size(choices);
+	size_t		i;
+	json_t	   *choice;
+
+	json_array_foreach(choices, i, choice)
+	{
+		if (i > 0)
+			vsm_text_adds(list, i + 1 < n ? ", " : " or ");
+		vsm_text_addf(list, "'%s'", json_string_value(choice));
+	}
 }
 
 static json_t *
@@ -338,7 +395,8 @@ split_choices(const char *choices)
  *		Parse the body.  True: it is not JSON, which is then the only error.
  *
  * *body is NULL if the body is empty.  Integers that do not fit into 64 bits become reals.  That is
- * harmless for keys that are ignored; all others refuse a real.
+ * harmless: keys are ignored, refuse a real, or are read from the bytes, which must stay where they
+ * are until vsm_values_read() returns.
  */
 bool
 vsm_values_bad_body(Values *values, const char *bytes, size_t length, json_t **body)
@@ -348,6 +406,8 @@ vsm_values_bad_body(Values *values, const char *bytes, size_t length, json_t **b
 	json_t	   *input;
 
 	*body = NULL;
+	values->body = bytes;
+	values->body_length = length;
 	if (length == 0)
 		return false;
 	*body = json_loadb(bytes, length, flags, &error);
@@ -369,9 +429,16 @@ vsm_values_bad_body(Values *values, const char *bytes, size_t length, json_t **b
 static void
 fail(Values *values, const Param *param, const char *type, const char *message, json_t *input, json_t *ctx)
 {
+	add_entry(values, entry(type, param == NULL ? json_pack("[s]", "body") : loc_of(param), message, input, ctx));
+}
+
+/* Takes ownership of the entry. */
+static void
+add_entry(Values *values, json_t *made)
+{
 	if (values->errors == NULL)
 		values->errors = json_array();
-	json_array_append_new(values->errors, entry(type, param == NULL ? json_pack("[s]", "body") : loc_of(param), message, input, ctx));
+	json_array_append_new(values->errors, made);
 }
 
 /* Takes ownership of loc and of ctx, which may be NULL. */

@@ -17,6 +17,8 @@ typedef struct Values
 	size_t		type_place;		/* index in errors for its entry */
 	json_t	   *type_input;		/* its value */
 	char	   *missing_item;	/* an id that does not fit into bigint, as given */
+	const char *body;			/* bytes of the body that was parsed, until vsm_values_read() returns */
+	size_t		body_length;
 } Values;
 
 extern void vsm_values_read(Values *values, const Route *route, const Segment *wildcards,

@@ -253,10 +253,9 @@ responses(const Route *route)
 	if (route->writes)
 		add_error(list, 403, "A page from another origin may not write", "Error");
 	if (route->params[0].name != NULL)
-	{
 		add_error(list, 404, "Not found", "Error");
-		add_error(list, 422, "Invalid values", "ValidationError");
-	}
+	if (route->params[0].name != NULL || !route->lenient)
+		add_error(list, 422, "Invalid values, or unknown parameters", "ValidationError");
 	if (route->writes)
 		add_error(list, 409, "The request conflicts with existing data", "Error");
 	if (has_body)

@@ -28,6 +28,7 @@ int			LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void promise(bool kept);
 static void fuzz_target(const char *bytes, size_t size);
 static void fuzz_body(const char *bytes, size_t size);
+static void keeps_objects(const Values *values, const Route *route, const char *bytes, size_t size);
 static void fuzz_rows(bool csv, const char *bytes, size_t size);
 static void fuzz_csv(const char *bytes, size_t size);
 static void round_trip(const char *bytes, size_t size, char delimiter);
@@ -123,6 +124,7 @@ fuzz_body(const char *bytes, size_t size)
 			continue;
 		if (!vsm_values_bad_body(&values, bytes, size, &body))
 			vsm_values_read(&values, &vsm_routes[i], &id, "", body);
+		keeps_objects(&values, &vsm_routes[i], bytes, size);
 		vsm_values_check_type(&values, types);
 		if (values.errors != NULL)
 		{
@@ -135,6 +137,25 @@ fuzz_body(const char *bytes, size_t size)
 		vsm_values_free(&values);
 	}
 	json_decref(types);
+}
+
+/* The text of an object is that of the member which jansson has read. */
+static void
+keeps_objects(const Values *values, const Route *route, const char *bytes, size_t size)
+{
+	for (int n = 0; route->params[n].name != NULL; n++)
+	{
+		json_t	   *body;
+		json_t	   *object;
+
+		if (route->params[n].where != IN_BODY || route->params[n].kind != KIND_OBJECT || values->text[n] == NULL)
+			continue;
+		body = json_loadb(bytes, size, JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL);
+		object = json_loads(values->text[n], JSON_DECODE_INT_AS_REAL, NULL);
+		promise(object != NULL && json_equal(object, json_object_get(body, route->params[n].name)));
+		json_decref(object);
+		json_decref(body);
+	}
 }
 
 static void
