@@ -88,6 +88,7 @@ CREATE FUNCTION vsm._recompute_items(of_stream text) RETURNS bigint
     SET row_security = off
     SET vsm.recording = off
     SET jit = off
+    SET enable_nestloop = off       -- statistics may not know the stream yet
 AS $$
 DECLARE
     of_stream_id CONSTANT bigint := (SELECT v.id FROM vsm.value_streams v WHERE v.name = of_stream);
@@ -302,6 +303,7 @@ BEGIN
         PERFORM vsm._require_issued_id('stages', new.id);
     END IF;
     new.type := coalesce(new.type, lower(new.name));
+    new."order" := coalesce(new."order", (SELECT max(s."order") + 1 FROM vsm.stages s WHERE s.stream = new.stream), 1);
     IF new.name = '' THEN
         RAISE EXCEPTION 'the name of a stage is empty'
             USING ERRCODE = 'PT422', DETAIL = 'A stage is referred to by its name.',

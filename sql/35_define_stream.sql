@@ -44,8 +44,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._read_stage_list(jsonb) IS 'The stages argument of vsm.define_stream() as rows. Errors: PT422.';
 
-CREATE FUNCTION vsm.define_stream(name text, stages jsonb DEFAULT NULL, time_zone text DEFAULT 'UTC',
-                                  commitment_stage text DEFAULT NULL, reopen_rule text DEFAULT 'span_first_last')
+CREATE FUNCTION vsm.define_stream(name text, stages jsonb DEFAULT NULL, time_zone text DEFAULT NULL,
+                                  commitment_stage text DEFAULT NULL, reopen_rule text DEFAULT NULL)
     RETURNS vsm.value_streams
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -53,6 +53,7 @@ AS $$
 DECLARE
     of_stream CONSTANT text := define_stream.name;
     list jsonb := define_stream.stages;
+    commitment text := nullif(define_stream.commitment_stage, '');
     result vsm.value_streams;
 BEGIN
     IF NOT EXISTS (SELECT FROM vsm.value_streams) THEN
@@ -60,34 +61,38 @@ BEGIN
     END IF;
     -- waits for another session that defines the same stream
     INSERT INTO vsm.value_streams AS v (name, time_zone, reopen_rule, commitment_stage)
-    VALUES (of_stream, define_stream.time_zone, define_stream.reopen_rule, define_stream.commitment_stage)
-    ON CONFLICT (name) DO UPDATE SET time_zone = excluded.time_zone, reopen_rule = excluded.reopen_rule
-    WHERE (v.time_zone, v.reopen_rule) IS DISTINCT FROM (excluded.time_zone, excluded.reopen_rule);
+    VALUES (of_stream, coalesce(define_stream.time_zone, 'UTC'), coalesce(define_stream.reopen_rule, 'span_first_last'), commitment)
+    ON CONFLICT (name) DO UPDATE
+    SET time_zone = coalesce(define_stream.time_zone, v.time_zone), reopen_rule = coalesce(define_stream.reopen_rule, v.reopen_rule)
+    WHERE define_stream.time_zone <> v.time_zone OR define_stream.reopen_rule <> v.reopen_rule;
 
+    IF define_stream.commitment_stage IS NULL THEN
+        SELECT v.commitment_stage INTO commitment FROM vsm.value_streams v WHERE v.name = of_stream;
+    END IF;
     IF list IS NULL AND NOT EXISTS (SELECT FROM vsm.stages s WHERE s.stream = of_stream) THEN
         list := '[{"name": "Backlog", "category": "wait"}, {"name": "Analysis"}, {"name": "Development"},
                   {"name": "Testing"}, {"name": "Deployment"}, {"name": "Production", "category": "done"}]';
     END IF;
     IF list IS NOT NULL THEN
         UPDATE vsm.value_streams v SET commitment_stage = NULL
-        WHERE v.name = of_stream AND v.commitment_stage IS DISTINCT FROM define_stream.commitment_stage
-          AND v.commitment_stage IS NOT NULL;
+        WHERE v.name = of_stream AND v.commitment_stage IS DISTINCT FROM commitment AND v.commitment_stage IS NOT NULL;
         PERFORM vsm._set_stages(of_stream, list);
     END IF;
-    UPDATE vsm.value_streams v SET commitment_stage = define_stream.commitment_stage
-    WHERE v.name = of_stream AND v.commitment_stage IS DISTINCT FROM define_stream.commitment_stage;
+    UPDATE vsm.value_streams v SET commitment_stage = commitment
+    WHERE v.name = of_stream AND v.commitment_stage IS DISTINCT FROM commitment;
     -- a new stream has it from the start, before it has stages
-    PERFORM vsm._check_commitment_stage(of_stream, define_stream.commitment_stage);
+    PERFORM vsm._check_commitment_stage(of_stream, commitment);
 
     SELECT v.* INTO result FROM vsm.value_streams v WHERE v.name = of_stream;
     RETURN result;
 END $$;
 COMMENT ON FUNCTION vsm.define_stream(text, jsonb, text, text, text) IS
-    'Defines a value stream, or changes what differs and keeps its history. stages: JSON array in order of '
-    '{"name", "category": wait|active|done|discarded (default active), "wip_limit", "type", "description"}; null keeps the existing '
-    'stages, or gives a new stream the six default ones. A stage that is left out is deleted, or retired if items have '
-    'been in it. commitment_stage: where work counts as started (null: first active stage). reopen_rule: span_first_last, '
-    'span_last, sum_active, sum_started or episodes. Returns the stream''s row. Errors: PT422, with what to change.';
+    'Defines a value stream, or changes what differs and keeps its history. What is null stays as it is; a new stream then has UTC, '
+    'span_first_last, no commitment stage and the six default stages. stages: JSON array in order of '
+    '{"name", "category": wait|active|done|discarded (default active), "wip_limit", "type", "description"}. A stage that is left out is '
+    'deleted, or retired if items have been in it. commitment_stage: where work counts as started (an empty text: at the first active '
+    'stage). reopen_rule: span_first_last, span_last, sum_active, sum_started or episodes. Returns the stream''s row. Errors: PT422, '
+    'with what to change.';
 
 CREATE FUNCTION vsm._set_stages(of_stream text, list jsonb) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp

@@ -43,7 +43,10 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'no work item has the attribute "%"', left(unknown, 100)
             USING ERRCODE = 'PT422', COLUMN = 'attributes', DETAIL = concat('None', ' in stream "' || of_stream || '"', ' has that key; keys are case-sensitive.'),
-                  HINT = 'Look at the attributes of the stream''s work items.';
+                  HINT = coalesce('The attributes are ' || left((
+                      SELECT string_agg(DISTINCT k, ', ')
+                      FROM vsm.work_items w CROSS JOIN LATERAL jsonb_object_keys(w.attributes) k
+                      WHERE of_stream IS NULL OR w.stream = of_stream), 200) || '.', 'No work item has attributes yet.');
     END IF;
 END $$;
 COMMENT ON FUNCTION vsm._check_filter(text, text, jsonb) IS

@@ -18,22 +18,22 @@ CREATE TYPE vsm._flow_sums AS (
     active_us numeric,
     wait_us numeric
 );
-CREATE FUNCTION vsm._flow_sums_step(internal, bigint, timestamptz, bigint, bigint, smallint, timestamptz, timestamptz, interval,
+CREATE FUNCTION vsm._flow_sums_step(internal, bigint, bigint, timestamptz, bigint, bigint, smallint, timestamptz, timestamptz, interval,
                                     interval, timestamptz, timestamptz, timestamptz, boolean, boolean, bigint[], timestamptz[]) RETURNS internal
     LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__flow_sums_step';
-COMMENT ON FUNCTION vsm._flow_sums_step(internal, bigint, timestamptz, bigint, bigint, smallint, timestamptz, timestamptz, interval,
+COMMENT ON FUNCTION vsm._flow_sums_step(internal, bigint, bigint, timestamptz, bigint, bigint, smallint, timestamptz, timestamptz, interval,
                                         interval, timestamptz, timestamptz, timestamptz, boolean, boolean, bigint[], timestamptz[]) IS 'Adds a move.';
 CREATE FUNCTION vsm._flow_sums_row(internal) RETURNS vsm._flow_sums
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__flow_sums_row';
 COMMENT ON FUNCTION vsm._flow_sums_row(internal) IS 'The sums over the moves.';
-CREATE AGGREGATE vsm._flow_sums(work_item_id bigint, "timestamp" timestamptz, from_stage_id bigint, to_stage_id bigint,
+CREATE AGGREGATE vsm._flow_sums(work_item_id bigint, id bigint, "timestamp" timestamptz, from_stage_id bigint, to_stage_id bigint,
                                 started_change smallint, item_created_at timestamptz, item_started_at timestamptz,
                                 active_time interval, wait_time interval, since timestamptz, bound timestamptz, wip_until timestamptz,
                                 less_done boolean, exact boolean, undone_items bigint[], undone_at timestamptz[]) (
     SFUNC = vsm._flow_sums_step, STYPE = internal, SSPACE = 8192,
     FINALFUNC = vsm._flow_sums_row, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
 );
-COMMENT ON AGGREGATE vsm._flow_sums(bigint, timestamptz, bigint, bigint, smallint, timestamptz, timestamptz, interval, interval,
+COMMENT ON AGGREGATE vsm._flow_sums(bigint, bigint, timestamptz, bigint, bigint, smallint, timestamptz, timestamptz, interval, interval,
                                     timestamptz, timestamptz, timestamptz, boolean, boolean, bigint[], timestamptz[]) IS
     'What moves say about [since, bound). Those in it: arrivals and other counts; open_change and '
     'started_change: what they add to WIP and started WIP, and the areas under these two from each move to wip_until; lead and '
@@ -115,7 +115,7 @@ BEGIN
     FROM vsm._moves(v.stream_id, metrics.since, v.bound, metrics.type, metrics.attributes, metrics.known_at) m
     WHERE m.undoes >= metrics.since;
     SELECT (a.sums).* INTO i
-    FROM (SELECT vsm._flow_sums(m.work_item_id, m."timestamp", m.from_stage_id, m.to_stage_id, m.started_change, m.item_created_at,
+    FROM (SELECT vsm._flow_sums(m.work_item_id, m.id, m."timestamp", m.from_stage_id, m.to_stage_id, m.started_change, m.item_created_at,
                                 m.item_started_at, m.active_time, m.wait_time, metrics.since, v.bound, wip_until,
                                 v.reopen_rule = 'sum_active', exactly, undone.items, undone.at) AS sums
           FROM vsm._moves(v.stream_id, CASE WHEN from_first THEN '-infinity' ELSE metrics.since END,

@@ -23,10 +23,10 @@ CREATE FUNCTION vsm._fractions(percentiles double precision[]) RETURNS double pr
 AS $$
 BEGIN
     IF array_ndims(percentiles) > 1 OR cardinality(percentiles) > 20
-       OR EXISTS (SELECT FROM unnest(percentiles) p WHERE NOT coalesce(p > 0 AND p < 100, false)) THEN
+       OR EXISTS (SELECT FROM unnest(percentiles) p WHERE NOT coalesce(p >= 1 AND p < 100, false)) THEN
         RAISE EXCEPTION 'the percentiles are out of range'
             USING ERRCODE = 'PT422', COLUMN = 'percentiles', DETAIL = format('They are %s.', left(percentiles::text, 100)),
-                  HINT = 'Give at most 20 numbers above 0 and below 100, such as 50,85,95.';
+                  HINT = 'Give at most 20 numbers in percent, from 1 to below 100, such as 50,85,95.';
     END IF;
     RETURN ARRAY(SELECT p.value / 100 FROM unnest(percentiles) WITH ORDINALITY p (value, place) ORDER BY p.place);
 END $$;

@@ -14,8 +14,8 @@
  *
  * An item counts once, at its last completion in the window: the caller gives the
  * completions that were undone there, and each takes one of that item and time away.
- * Completions of an item at one instant are equal in all that is summed, so it does
- * not matter which.
+ * Of several completions of an item at one instant only the last can stand, so it is
+ * known once one more has come than were undone.
  */
 #include "postgres.h"
 
@@ -43,10 +43,23 @@ typedef struct UndoneKey
 	TimestampTz at;
 } UndoneKey;
 
+/* Durations in microseconds. */
+typedef struct Completion
+{
+	int64		id;				/* of the move */
+	int64		lead;
+	int64		cycle;
+	int64		active;
+	int64		wait;
+	bool		started;		/* else there is no cycle time */
+} Completion;
+
 typedef struct Undone
 {
 	UndoneKey	key;
 	int64		count;
+	int64		seen;			/* completions */
+	Completion	last;			/* of them, by id */
 	/* cppcheck-suppress unusedStructMember */
 	char		status;			/* simplehash.h's */
 } Undone;
@@ -97,6 +110,7 @@ typedef struct FlowSums
 enum
 {
 	ARG_WORK_ITEM_ID = 1,
+	ARG_ID,
 	ARG_TIMESTAMP,
 	ARG_FROM_STAGE_ID,
 	ARG_TO_STAGE_ID,
@@ -139,6 +153,7 @@ enum
 /* The names of arguments in errors; an argument without a name may be null. */
 static const char *const required[] = {
 	[ARG_WORK_ITEM_ID] = "the work item of a move",
+	[ARG_ID] = "the id of a move",
 	[ARG_TIMESTAMP] = "the time of a move",
 	[ARG_TO_STAGE_ID] = "the stage of a move",
 	[ARG_SINCE] = "the start of the window",
@@ -154,7 +169,7 @@ static undone_hash *read_undone(FunctionCallInfo fcinfo, MemoryContext context);
 static StageKind stage_kind(FlowSums *sums, int64 id);
 static void count_move(FlowSums *sums, FunctionCallInfo fcinfo, const StageKind *from, const StageKind *to);
 static void count_completion(FlowSums *sums, FunctionCallInfo fcinfo, TimestampTz completed_at);
-static bool take_undone(FlowSums *sums, int64 work_item_id, TimestampTz at);
+static bool take_undone(FlowSums *sums, int64 work_item_id, TimestampTz at, Completion *completion);
 static Datum numeric_of(int128 value);
 
 PG_FUNCTION_INFO_V1(vsm__flow_sums_step);
@@ -289,7 +304,9 @@ read_undone(FunctionCallInfo fcinfo, MemoryContext context)
 		if (null_items[i] || null_times[i])
 			continue;
 		entry = undone_insert(undone, key, &there);
-		entry->count = there ? entry->count + 1 : 1;
+		if (!there)
+			entry->count = entry->seen = 0;
+		entry->count++;
 	}
 	return undone;
 }
@@ -334,34 +351,38 @@ count_move(FlowSums *sums, FunctionCallInfo fcinfo, const StageKind *from, const
 static void
 count_completion(FlowSums *sums, FunctionCallInfo fcinfo, TimestampTz completed_at)
 {
-	int64		active_us;
-	int64		wait_us;
+	Completion	completion = {.id = PG_GETARG_INT64(ARG_ID)};
 
-	if (take_undone(sums, PG_GETARG_INT64(ARG_WORK_ITEM_ID), completed_at))
+	completion.lead = vsm_elapsed_us(PG_GETARG_TIMESTAMPTZ(ARG_ITEM_CREATED_AT), completed_at);
+	completion.active = PG_ARGISNULL(ARG_ACTIVE_TIME) ? 0 : vsm_interval_us(PG_GETARG_INTERVAL_P(ARG_ACTIVE_TIME));
+	completion.wait = PG_ARGISNULL(ARG_WAIT_TIME) ? 0 : vsm_interval_us(PG_GETARG_INTERVAL_P(ARG_WAIT_TIME));
+	completion.started = !PG_ARGISNULL(ARG_ITEM_STARTED_AT);
+	if (completion.started)
+		completion.cycle = PG_GETARG_BOOL(ARG_LESS_DONE) ? completion.active + completion.wait
+														 : vsm_elapsed_us(PG_GETARG_TIMESTAMPTZ(ARG_ITEM_STARTED_AT), completed_at);
+	if (take_undone(sums, PG_GETARG_INT64(ARG_WORK_ITEM_ID), completed_at, &completion))
 		return;
-	active_us = PG_ARGISNULL(ARG_ACTIVE_TIME) ? 0 : vsm_interval_us(PG_GETARG_INTERVAL_P(ARG_ACTIVE_TIME));
-	wait_us = PG_ARGISNULL(ARG_WAIT_TIME) ? 0 : vsm_interval_us(PG_GETARG_INTERVAL_P(ARG_WAIT_TIME));
-	sums->active_us += active_us;
-	sums->wait_us += wait_us;
-	vsm_durations_add(&sums->lead, vsm_elapsed_us(PG_GETARG_TIMESTAMPTZ(ARG_ITEM_CREATED_AT), completed_at));
-	if (PG_ARGISNULL(ARG_ITEM_STARTED_AT))
-		return;
-	if (PG_GETARG_BOOL(ARG_LESS_DONE))
-		vsm_durations_add(&sums->cycle, active_us + wait_us);
-	else
-		vsm_durations_add(&sums->cycle, vsm_elapsed_us(PG_GETARG_TIMESTAMPTZ(ARG_ITEM_STARTED_AT), completed_at));
+	sums->active_us += completion.active;
+	sums->wait_us += completion.wait;
+	vsm_durations_add(&sums->lead, completion.lead);
+	if (completion.started)
+		vsm_durations_add(&sums->cycle, completion.cycle);
 }
 
+/* completion: may become another one of the same item and time, the one that stands. */
 static bool
-take_undone(FlowSums *sums, int64 work_item_id, TimestampTz at)
+take_undone(FlowSums *sums, int64 work_item_id, TimestampTz at, Completion *completion)
 {
 	UndoneKey	key = {work_item_id, at};
 	Undone	   *entry = sums->undone ? undone_lookup(sums->undone, key) : NULL;
 
-	if (entry == NULL || entry->count == 0)
+	if (entry == NULL)
 		return false;
-	entry->count--;
-	return true;
+	if (entry->seen == 0 || completion->id > entry->last.id)
+		entry->last = *completion;
+	entry->seen++;
+	*completion = entry->last;
+	return entry->seen <= entry->count;
 }
 
 /*

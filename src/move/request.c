@@ -97,7 +97,7 @@ vsm__stage_id(PG_FUNCTION_ARGS)
 				errcode(VSM_NOT_FOUND),
 				errmsg("stage \"%s\" not found", name),
 				errdetail("Stream \"%s\" has no stage of that name; names are case-sensitive.", stream),
-				errhint("The stages are in vsm.stages; vsm.define_stream() adds one."));
+				errhint("The stages are in vsm.stages; vsm.define_stream(), or an INSERT of stream, name and category into vsm.stages, adds one."));
 	PG_RETURN_INT64(stage->id);
 }
 

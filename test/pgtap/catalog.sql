@@ -270,8 +270,8 @@ SELECT is_empty($$
 CREATE TEMPORARY TABLE interface (function text, parameters text, columns text);
 INSERT INTO interface VALUES
     ('define_stream',
-     'name text, stages jsonb DEFAULT NULL::jsonb, time_zone text DEFAULT ''UTC''::text, commitment_stage text DEFAULT NULL::text,'
-     ' reopen_rule text DEFAULT ''span_first_last''::text',
+     'name text, stages jsonb DEFAULT NULL::jsonb, time_zone text DEFAULT NULL::text, commitment_stage text DEFAULT NULL::text,'
+     ' reopen_rule text DEFAULT NULL::text',
      'id, name, time_zone, commitment_stage, reopen_rule, created_at'),
     ('create_work_item',
      'title text, type text DEFAULT ''task''::text, stream text DEFAULT ''default''::text, external_id text DEFAULT NULL::text,'

@@ -65,12 +65,13 @@ SELECT vsm._summary(NULL, true), vsm._summary(9223372036854775807, false);
 \echo :LAST_ERROR_SQLSTATE
 
 -- ---- Figures ----
-CREATE FUNCTION sums(item bigint DEFAULT 1, at timestamptz DEFAULT '2024-01-03', stage bigint DEFAULT 1, created_at timestamptz DEFAULT '2024-01-02',
+CREATE FUNCTION sums(item bigint DEFAULT 1, id bigint DEFAULT 1, at timestamptz DEFAULT '2024-01-03', stage bigint DEFAULT 1, created_at timestamptz DEFAULT '2024-01-02',
                      active interval DEFAULT '1 h', wait interval DEFAULT '1 h', bound timestamptz DEFAULT '2024-02-01', wip_until timestamptz DEFAULT '2024-02-01',
                      since timestamptz DEFAULT '2024-01-01', exact boolean DEFAULT true, undone bigint[] DEFAULT NULL, undone_at timestamptz[] DEFAULT NULL) RETURNS text LANGUAGE sql AS $$
-    SELECT vsm._flow_sums(item, at, NULL, stage, NULL, created_at, NULL, active, wait, since, bound, wip_until, false, exact, undone, undone_at) $$;
+    SELECT vsm._flow_sums(item, id, at, NULL, stage, NULL, created_at, NULL, active, wait, since, bound, wip_until, false, exact, undone, undone_at) $$;
 SELECT sums();
 SELECT sums(item => NULL);
+SELECT sums(id => NULL);
 SELECT sums(at => NULL);
 SELECT sums(at => 'infinity');
 SELECT sums(stage => NULL);
@@ -88,6 +89,13 @@ SELECT sums(undone => '{2,1}', undone_at => '{2024-01-03, 2024-01-03}');
 SELECT sums(undone => '{1}', undone_at => '{2024-01-04}');
 SELECT sums(undone => '{1,NULL}', undone_at => '{NULL,2024-01-03}');
 SELECT sums(undone => '{{1},{2}}', undone_at => '{2024-01-03}');
+-- of three at one instant, the last by id stands, in whatever order they come
+SELECT (s.lead).n AS finished, (s.cycle).n AS started, s.active_us
+FROM generate_series(1, 12) n CROSS JOIN LATERAL (
+    SELECT (vsm._flow_sums(1, m.id, '2024-01-03', NULL, 1, NULL, '2024-01-02', m.started_at, m.active, '0', '2024-01-01', '2024-02-01', '2024-02-01', false,
+                           true, '{1,1}', '{2024-01-03,2024-01-03}' ORDER BY sin(m.id * n))).*
+    FROM (VALUES (1, NULL::timestamptz, NULL::interval), (2, NULL, NULL), (3, '2024-01-02 12:00', '12 h')) m (id, started_at, active)) s
+GROUP BY 1, 2, 3;
 SELECT vsm._elapsed_us('4713-01-01 BC', '294276-12-31');
 SELECT vsm._elapsed_us('-infinity', '2024-01-01');
 SELECT vsm._interval_us('178000000 years');

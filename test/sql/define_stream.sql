@@ -38,7 +38,7 @@ SELECT * FROM items ORDER BY title COLLATE "C";
 -- A new stage, another limit, another order, no commitment stage: items start with Active then.
 SELECT name, time_zone, commitment_stage, reopen_rule FROM vsm.define_stream('team',
     '[{"name": "New", "category": "wait"}, {"name": "Ready", "category": "wait"}, {"name": "Active", "wip_limit": 6}, {"name": "Review"},
-      {"name": "Closed", "category": "done"}]');
+      {"name": "Closed", "category": "done"}]', 'UTC', '', 'span_first_last');
 SELECT * FROM stages ORDER BY "order";
 SELECT * FROM items ORDER BY title COLLATE "C";
 
@@ -48,7 +48,7 @@ SELECT count(*) FROM stages;
 SELECT * FROM items ORDER BY title COLLATE "C";
 
 -- Left out: Ready, which is unused, is gone.  Active has history: it is retired and keeps its place behind New.
-SELECT name FROM vsm.define_stream('team', '[{"name": "New", "category": "wait"}, {"name": "Review"}, {"name": "Test"}, {"name": "Closed", "category": "done"}]');
+SELECT name FROM vsm.define_stream('team', '[{"name": "New", "category": "wait"}, {"name": "Review"}, {"name": "Test"}, {"name": "Closed", "category": "done"}]', commitment_stage => '');
 SELECT * FROM stages ORDER BY "order";
 SELECT from_stage, to_stage, time_in_stage FROM vsm.history(1);
 SELECT * FROM items ORDER BY title COLLATE "C";

@@ -61,3 +61,14 @@ SELECT (vsm.import_events('log', 'imports', on_error => 'skip')).refused;
 UPDATE vsm.value_streams SET name = 'imported' WHERE name = 'imports';
 SELECT stream, case_id FROM vsm.import_refusals;
 SELECT finding FROM vsm.data_quality('imported') WHERE items > 0;
+
+-- Defined again, a stream keeps what is not given; an empty text takes the commitment stage away.
+SELECT time_zone, commitment_stage, reopen_rule FROM vsm.define_stream('again', '[{"name": "Open", "category": "wait"}, {"name": "Work"}, {"name": "Closed", "category": "done"}]',
+                                                                       'Europe/Berlin', 'Open', 'episodes');
+SELECT time_zone, commitment_stage, reopen_rule FROM vsm.define_stream('again');
+SELECT time_zone, commitment_stage, reopen_rule FROM vsm.define_stream('again', '[{"name": "Open", "category": "wait"}, {"name": "Work", "wip_limit": 3}, {"name": "Closed", "category": "done"}]');
+SELECT time_zone, commitment_stage, reopen_rule FROM vsm.define_stream('again', '[{"name": "Work"}, {"name": "Closed", "category": "done"}]');
+SELECT time_zone, commitment_stage, reopen_rule FROM vsm.define_stream('again', reopen_rule => 'sum_active');
+SELECT time_zone, commitment_stage, reopen_rule FROM vsm.define_stream('again', commitment_stage => '');
+-- A stage that is added comes last.
+INSERT INTO vsm.stages (stream, name, category) VALUES ('again', 'Cancelled', 'discarded') RETURNING "order", category;

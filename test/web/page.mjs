@@ -3,6 +3,9 @@
  *		What the dashboard promises: its numbers are the API's, its URL holds what is chosen, its board moves items,
  *		and whatever goes wrong is said.  Run by page.pl.
  */
+import {readFileSync} from 'node:fs';
+
+import {stageColours} from '../../src/web/app/colours.js';
 import {accessible, api, finish, is, ok, open, part, settled, shoot, text, values} from './browse.mjs';
 
 const {VSM_MAIN: MAIN, VSM_EMPTY: EMPTY, VSM_DOWN: DOWN, VSM_TOKEN: TOKEN} = process.env;
@@ -363,6 +366,26 @@ await part('the board', async () => {
 	ok(/Title.*at least 1 character/.test(await text(page, '#new-error')), 'a refused item says which field, and why', await text(page, '#new-error'));
 	page.expected();
 	await page.context().close();
+});
+
+await part('any number of stages has colours', async () => {
+	const css = readFileSync(new URL('../../src/web/style.css', import.meta.url), 'utf8');
+
+	for (const [n, mode] of ['light', 'dark'].entries())
+	{
+		const values = name => [...css.matchAll(new RegExp(`${name}: ([^;]+);`, 'g'))][n][1], wrong = [];
+
+		globalThis.document = {documentElement: null};
+		globalThis.getComputedStyle = () => ({getPropertyValue: values});
+		for (let stages = 1; stages <= 200; stages++)
+		{
+			const colours = [...stageColours([...Array(stages).keys()].map(name => ({name, category: 'active'}))).values()];
+
+			if (colours.length !== stages || !colours.every(colour => /^rgb\(\d+ \d+ \d+\)$/.test(colour)) || stages < 20 && new Set(colours).size !== stages)
+				wrong.push([stages, colours.at(-1)]);
+		}
+		is(wrong, [], `${mode}: 1 to 200`);
+	}
 });
 
 await part('discarded stages between others', async () => {

@@ -352,7 +352,7 @@ is_key(const char *json, size_t length, const char *name)
 	return same;
 }
 
-/* Up to 20 numbers above 0 and below 100, as an array of the database. */
+/* Up to 20 percentages from 1 to below 100, as an array of the database.  Below 1, a fraction is meant. */
 char *
 vsm_read_percentiles(const char *bytes, size_t length)
 {
@@ -364,7 +364,7 @@ vsm_read_percentiles(const char *bytes, size_t length)
 	do
 	{
 		const char *first = reader.at;
-		bool		positive = false;
+		bool		positive = false;	/* the whole part */
 
 		while (reader.at < reader.end && isdigit((unsigned char) *reader.at))
 			positive |= *reader.at++ != '0';
@@ -375,7 +375,7 @@ vsm_read_percentiles(const char *bytes, size_t length)
 			const char *decimals = reader.at;
 
 			while (reader.at < reader.end && isdigit((unsigned char) *reader.at))
-				positive |= *reader.at++ != '0';
+				reader.at++;
 			if (reader.at == decimals || reader.at - decimals > 9)
 				break;
 		}

@@ -27,7 +27,7 @@
 #define RULE {"reopen_rule", IN_QUERY, KIND_CHOICE, .choices = "span_first_last|span_last|sum_active|sum_started|episodes", .about = "How the cycle time of a reopened work item counts; by default the rule of the stream"}
 #define ATTRIBUTES {"attributes", IN_QUERY, KIND_OBJECT, .about = "Only work items with these attributes, a JSON object"}
 #define KNOWN_AT {"known_at", IN_QUERY, KIND_INSTANT, .about = "The answer as it was known at this time"}
-#define PERCENTILES {"percentiles", IN_QUERY, KIND_PERCENTILES, .about = "Further percentiles, such as 50,85,95"}
+#define PERCENTILES {"percentiles", IN_QUERY, KIND_PERCENTILES, .about = "Further percentiles, in percent, such as 50,85,95"}
 #define STEP {"step", IN_QUERY, KIND_STEP, .fallback = "1 day", .about = "Interval between points, such as 6 hours, 1 day, 2 weeks or 1 month"}
 #define LIMIT(n, to) {"limit", IN_QUERY, KIND_INTEGER, .least = 1, .most = (to), .fallback = (n), .about = "Maximum number of items to return"}
 

@@ -288,7 +288,7 @@ keep_or_fail(Values *values, int n, const Param *param, char *read, json_t *inpu
 	else if (param->kind == KIND_OBJECT)
 		fail(values, param, "dict_type", "Input should be a valid JSON object, such as {\"team\": \"red\"}", input, NULL);
 	else if (param->kind == KIND_PERCENTILES)
-		fail(values, param, "list_type", "Input should be at most 20 numbers above 0 and below 100, such as 50,85,95", input, NULL);
+		fail(values, param, "list_type", "Input should be at most 20 numbers in percent, from 1 to below 100, such as 50,85,95", input, NULL);
 	else if (param->kind == KIND_BOOLEAN)
 		fail(values, param, "bool_parsing", "Input should be a valid boolean, unable to interpret input", input, NULL);
 	else

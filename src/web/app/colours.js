@@ -18,7 +18,7 @@ const VIRIDIS = [
 function stageColour(n, of)
 {
 	const darkest = Number(theme().of('--darkest')), lightest = Number(theme().of('--lightest'));
-	const at = of < 2 ? 4 : lightest - (lightest - darkest) * n / (of - 1);
+	const part_of = of < 2 ? 0.5 : n / (of - 1), at = lightest * (1 - part_of) + darkest * part_of;	/* never beyond either end */
 	const low = VIRIDIS[Math.floor(at)], high = VIRIDIS[Math.ceil(at)], part = at - Math.floor(at);
 
 	return `rgb(${low.map((value, i) => Math.round(value + (high[i] - value) * part)).join(' ')})`;
