@@ -10,7 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# What the text takes for granted: a changelog of stream "support", and items of it in stage Working.
+# What the text takes for granted: a changelog of stream "support", the teams of its items, and items in stage Working.
 my $changelog = q{
 	CREATE TABLE jira_changelog AS
 	SELECT 'SUP-' || n AS case_id, stage, type, 'Ticket ' || n AS title,
@@ -20,6 +20,7 @@ my $changelog = q{
 	     LATERAL unnest(CASE WHEN n BETWEEN 80 AND 82 THEN '{New,Working}' WHEN n = 16 THEN '{New}'
 	                         WHEN n % 10 = 1 THEN '{New,Working,Waiting,Working,Closed}'
 	                         ELSE '{New,Working,Closed}' END::text[]) WITH ORDINALITY s (stage, place);
+	CREATE TABLE jira AS SELECT DISTINCT case_id AS key, 'red' AS team FROM jira_changelog;
 };
 
 # And what stands for other extensions.
