@@ -95,6 +95,7 @@ DECLARE
     changed bigint;
 BEGIN
     PERFORM vsm._hold_items();
+    INSERT INTO vsm._marks (stream_id, since, until) VALUES (of_stream_id, '-infinity', 'infinity');
     UPDATE vsm.work_items w
     SET created_at = r.created_at, stage_id = r.stage_id, stage_entered_at = r.stage_entered_at,
         started_at = r.started_at, completed_at = r.completed_at,
@@ -261,6 +262,8 @@ BEGIN
     END IF;
     PERFORM vsm._recompute_items(c.name)
     FROM before b JOIN changed c USING (id) WHERE c.commitment_stage IS DISTINCT FROM b.commitment_stage;
+    INSERT INTO vsm._marks (stream_id, since, until)
+    SELECT c.id, '-infinity', 'infinity' FROM before b JOIN changed c USING (id) WHERE c.reopen_rule <> b.reopen_rule;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION vsm._value_streams_after() IS 'Applies a change of vsm.value_streams to the stages and work items.';
@@ -276,6 +279,11 @@ BEGIN
     DELETE FROM vsm.stages s USING changed c WHERE s.stream = c.name;
     DELETE FROM vsm.flow_metrics f USING changed c WHERE f.stream = c.name;
     DELETE FROM vsm._retypes r USING changed c WHERE r.stream_id = c.id;
+    DELETE FROM vsm._folds f USING changed c WHERE f.stream_id = c.id;
+    DELETE FROM vsm._spans s USING changed c WHERE s.stream_id = c.id;
+    DELETE FROM vsm._stage_cells s USING changed c WHERE s.stream_id = c.id;
+    DELETE FROM vsm._item_cells i USING changed c WHERE i.stream_id = c.id;
+    DELETE FROM vsm._marks k USING changed c WHERE k.stream_id = c.id;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION vsm._value_streams_gone() IS 'Deletes the stages and kept figures of deleted streams.';

@@ -41,6 +41,20 @@ ALTER TABLE vsm._retypes ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm._retypes FOR SELECT
     USING (EXISTS (SELECT FROM vsm.value_streams v WHERE v.id = stream_id AND vsm._may_see(v.name, 'vsm._retypes')));
 
+-- an uncorrelated subquery: asked once, however many cells
+ALTER TABLE vsm._spans ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm._spans FOR SELECT
+    USING (stream_id IN (SELECT v.id FROM vsm.value_streams v WHERE vsm._may_see(v.name, 'vsm._spans')));
+ALTER TABLE vsm._stage_cells ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm._stage_cells FOR SELECT
+    USING (stream_id IN (SELECT v.id FROM vsm.value_streams v WHERE vsm._may_see(v.name, 'vsm._stage_cells')));
+ALTER TABLE vsm._item_cells ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm._item_cells FOR SELECT
+    USING (stream_id IN (SELECT v.id FROM vsm.value_streams v WHERE vsm._may_see(v.name, 'vsm._item_cells')));
+ALTER TABLE vsm._marks ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm._marks FOR SELECT
+    USING (stream_id IN (SELECT v.id FROM vsm.value_streams v WHERE vsm._may_see(v.name, 'vsm._marks')));
+
 ALTER TABLE vsm.import_refusals ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON vsm.import_refusals USING (imported_by = current_user AND vsm._may_see(stream, 'vsm.import_refusals'));
 
@@ -78,7 +92,7 @@ BEGIN ATOMIC
     SELECT r.rights FROM (VALUES
         ('reader', 'USAGE ON SCHEMA vsm, vsm_api'),
         ('reader', 'SELECT ON vsm.value_streams, vsm.stages, vsm._stages, vsm.work_item_types, vsm.work_items, vsm.stage_transitions,'
-                   ' vsm.superseded_transitions, vsm._retypes, vsm._former_types,'
+                   ' vsm.superseded_transitions, vsm._retypes, vsm._former_types, vsm._spans, vsm._stage_cells, vsm._item_cells, vsm._marks,'
                    ' vsm.wip, vsm.flow_totals, vsm.flow_histograms, vsm.flow_metrics, vsm.stream_access, vsm._items_shown,'
                    ' vsm_api.streams, vsm_api.stages, vsm_api.work_items, vsm_api.wip'),
         ('writer', 'INSERT, UPDATE, DELETE ON vsm.work_items, vsm_api.work_items'),

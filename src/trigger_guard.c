@@ -43,7 +43,7 @@ static const struct
 
 static const char *const names[VSM_RELATIONS] = {
 	"work_items", "stage_transitions", "_merged_events", "superseded_transitions", "value_streams", "stages", "work_item_types",
-	"stream_access", "flow_metrics",
+	"stream_access", "_folds", "flow_metrics",
 	"stage_transitions_id_seq"
 };
 

@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "owner.h"
 
@@ -53,8 +54,8 @@ vsm_read_definitions(Oid owner)
 static void
 read_stages(VsmDefinitions *defs)
 {
-	SPITupleTable *table = run_latest("SELECT id, stream, name, category, started, retired_at IS NOT NULL, \"order\", wip_limit, stream_id"
-									  " FROM vsm._stages ORDER BY stream COLLATE \"C\", \"order\", id");
+	SPITupleTable *table = run_latest("SELECT id, stream, name, category, started, retired_at IS NOT NULL, \"order\", wip_limit, stream_id, closed_until"
+									  " FROM vsm._stages LEFT JOIN vsm._folds USING (stream_id) ORDER BY stream COLLATE \"C\", \"order\", id");
 	MemoryContext caller;
 
 	defs->nstages = (int) table->numvals;
@@ -81,6 +82,10 @@ read_stages(VsmDefinitions *defs)
 		if (isnull)
 			s->wip_limit = 0;
 		s->stream_id = DatumGetInt64(SPI_getbinval(row, desc, 9, &isnull));
+		s->closed_until = DatumGetTimestampTz(SPI_getbinval(row, desc, 10, &isnull));
+		if (isnull)
+			s->closed_until = DT_NOBEGIN;
+		defs->any_closed |= !isnull;
 		defs->by_id[i] = s;
 	}
 	qsort(defs->by_id, defs->nstages, sizeof(VsmStage *), compare_ids);

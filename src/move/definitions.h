@@ -7,6 +7,8 @@
 
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
+
 #include "roles/stream_grant.h"
 
 typedef enum VsmCategory
@@ -28,6 +30,7 @@ typedef struct VsmStage
 	int32		wip_limit;		/* 0: none */
 	bool		started;		/* at or after the commitment point, in progress */
 	bool		retired;
+	TimestampTz closed_until;	/* of the stream: moves before may have been folded; DT_NOBEGIN: none */
 } VsmStage;
 
 typedef struct VsmDefinitions
@@ -38,6 +41,7 @@ typedef struct VsmDefinitions
 	VsmStage  **by_id;
 	int			ntypes;
 	char	  **types;			/* bytewise */
+	bool		any_closed;		/* has a stream a closed_until? */
 	int			ngrants;
 	VsmGrant   *grants;
 } VsmDefinitions;

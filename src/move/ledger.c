@@ -22,6 +22,7 @@
 #include "counters/counters.h"
 #include "ledger_guard.h"
 #include "ledger_store.h"
+#include "marks.h"
 #include "owner.h"
 #include "prepare.h"
 
@@ -65,6 +66,7 @@ vsm_write_ledger_row(VsmLedgerRow *row, const VsmRequest *request, Relation item
 		insert_ledger_row(row->work_item_id, values, nulls);
 		vsm_leave_owner(before);
 	}
+	vsm_mark_move(row->stream_id, row->at);
 	add_to_totals(row, RelationGetRelid(items));
 
 	if (asked)
@@ -80,7 +82,8 @@ vsm_empty_ledger(Relation items)
 {
 	static SPIPlanPtr plan = NULL;
 
-	vsm_run_unrecorded(&plan, "TRUNCATE vsm.stage_transitions, vsm._merged_events, vsm.superseded_transitions, vsm._retypes", items,
+	vsm_run_unrecorded(&plan, "TRUNCATE vsm.stage_transitions, vsm._merged_events, vsm.superseded_transitions, vsm._retypes,"
+					   " vsm._spans, vsm._stage_cells, vsm._item_cells, vsm._marks", items,
 					   0, NULL, NULL);
 }
 

@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "counters/counters.h"
+#include "marks.h"
 #include "roles/access_rights.h"
 #include "trigger_guard.h"
 #include "unrecorded.h"
@@ -62,7 +63,10 @@ vsm__ledger_guard(PG_FUNCTION_ARGS)
 		(TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) && vsm_takes_rows_as_they_are(rel)))
 	{
 		if (counted && !noted)
+		{
 			vsm_count_unknown(get_relname_relid("work_items", RelationGetNamespace(rel)));
+			vsm_mark_everything();
+		}
 		return PointerGetDatum(NULL);
 	}
 

@@ -30,6 +30,7 @@
 #include "decisions.h"
 #include "item_row.h"
 #include "ledger.h"
+#include "marks.h"
 #include "stage_cache.h"
 #include "superseded.h"
 #include "trigger_guard.h"
@@ -147,6 +148,8 @@ record_update(TriggerData *trigdata)
 	vsm_read_row(&new, trigdata->tg_newtuple, desc);
 	left = vsm_row_counted_in(&old);
 	entered = vsm_row_counted_in(&new);
+	if (is_replica() && !vsm_same_column(&old, &new, ITEM_TYPE, desc))
+		vsm_mark_item(vsm_row_id(&new));
 	if (is_replica() || (!(vsm_row_has_state(&old) && vsm_row_has_state(&new)) &&
 						 !vsm_recording && vsm_takes_rows_as_they_are(items)))
 	{
@@ -160,6 +163,8 @@ record_update(TriggerData *trigdata)
 		(vsm_same_column(&old, &new, ITEM_TYPE, desc) || has_known_type(&new));
 	if (same_item && vsm_recording && !vsm_same_column(&old, &new, ITEM_TYPE, desc))
 		note_retype(items, &old, &new);
+	if (!vsm_same_column(&old, &new, ITEM_TYPE, desc))
+		vsm_mark_item(row.work_item_id);
 	if (same_item && memcmp(&before, &after, sizeof(VsmItemState)) == 0)
 		return;
 	if (!same_item || before.stage_id == after.stage_id ||

@@ -3,7 +3,7 @@
  *		Definitions of streams, stages and types, and grants on streams, cached per backend.
  *
  * A move looks up two stages and nothing else, so all definitions are read once
- * (definitions.c) and kept.  Triggers on the four tables send a relcache
+ * (definitions.c) and kept.  Triggers on their tables send a relcache
  * invalidation at commit, and to their own session at the end of the command.
  * The callback marks the cache stale, and the next look-up reads again.
  *
@@ -20,7 +20,7 @@
 #include "owner.h"
 #include "trigger_guard.h"
 
-#define DEFINITION_TABLES	(VSM_TABLE_ACCESS - VSM_TABLE_STREAMS + 1)
+#define DEFINITION_TABLES	(VSM_TABLE_FOLDS - VSM_TABLE_STREAMS + 1)
 
 uint64		vsm_definitions_generation = 0;
 
@@ -41,13 +41,13 @@ PG_FUNCTION_INFO_V1(vsm__require_current_snapshot);
  * vsm._definitions_changed() -> trigger
  *		Tells every session that streams, stages, types or access to streams have changed.
  *
- * After each statement on the four tables.  Transactional: a rollback sends
+ * After each statement on their tables.  Transactional: a rollback sends
  * nothing to others.
  */
 Datum
 vsm__definitions_changed(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = vsm_trigger_data(fcinfo, VSM_AFTER_ANY, VSM_TABLE_STREAMS, VSM_TABLE_ACCESS);
+	TriggerData *trigdata = vsm_trigger_data(fcinfo, VSM_AFTER_ANY, VSM_TABLE_STREAMS, VSM_TABLE_FOLDS);
 
 	CacheInvalidateRelcache(trigdata->tg_relation);
 	return PointerGetDatum(NULL);
@@ -139,6 +139,25 @@ vsm_grants(int *count, uint64 *generation)
 	*count = defs->ngrants;
 	*generation = last_generation;
 	return defs->grants;
+}
+
+/* Before this time, moves of a stream may have been folded; DT_NOBEGIN: none. */
+TimestampTz
+vsm_closed_until(int64 stream_id)
+{
+	VsmDefinitions *defs = current_definitions();
+
+	for (int i = 0; i < defs->nstages; i++)
+		if (defs->stages[i].stream_id == stream_id)
+			return defs->stages[i].closed_until;
+	return DT_NOBEGIN;
+}
+
+/* Is any stream folded? */
+bool
+vsm_any_closed(void)
+{
+	return current_definitions()->any_closed;
 }
 
 static VsmDefinitions *

@@ -29,6 +29,7 @@
 #include "decisions.h"
 #include "ledger.h"
 #include "ledger_guard.h"
+#include "marks.h"
 #include "owner.h"
 #include "prepare.h"
 #include "trigger_guard.h"
@@ -88,6 +89,7 @@ vsm__ledger_superseded(PG_FUNCTION_ARGS)
 		plans[changed] = plan_to_keep(changed);
 	if (vsm_run_on_ledger(plans[changed], values, NULL) != SPI_OK_INSERT)
 		elog(ERROR, "could not keep superseded rows: %s", SPI_result_code_string(SPI_result));
+	vsm_mark_superseded();
 	SPI_finish();
 	vsm_leave_owner(before);
 	return PointerGetDatum(NULL);

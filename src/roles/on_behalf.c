@@ -34,6 +34,7 @@ static Datum name_of_user(void);
 PG_FUNCTION_INFO_V1(vsm__import_begin);
 PG_FUNCTION_INFO_V1(vsm__import_apply);
 PG_FUNCTION_INFO_V1(vsm_refresh_flow_metrics);
+PG_FUNCTION_INFO_V1(vsm__fold);
 PG_FUNCTION_INFO_V1(vsm__prepare);
 PG_FUNCTION_INFO_V1(vsm__stage_id_used);
 PG_FUNCTION_INFO_V1(vsm__stream_id_used);
@@ -93,6 +94,22 @@ vsm_refresh_flow_metrics(PG_FUNCTION_ARGS)
 	require_right(VSM_TABLE_METRICS, ACL_DELETE);
 	require_stream(fcinfo, VSM_WRITER);
 	return run_as_owner(fcinfo, "SELECT vsm._refresh_flow_metrics($1, $2, $3)", 3, types, values, nulls);
+}
+
+/*
+ * vsm._fold(stream text, rebuild boolean) -> vsm.fold_result
+ *		Folding a stream, for anybody who may see it; anew only for its writers.
+ */
+Datum
+vsm__fold(PG_FUNCTION_ARGS)
+{
+	Oid			types[2] = {TEXTOID, BOOLOID};
+	Datum		values[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
+	char		nulls[3] = {PG_ARGISNULL(0) ? 'n' : ' ', PG_ARGISNULL(1) ? 'n' : ' ', '\0'};
+
+	require_right(VSM_TABLE_LEDGER, ACL_SELECT);
+	require_stream(fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1) ? VSM_WRITER : VSM_READER);
+	return run_as_owner(fcinfo, "SELECT vsm._fold_stream($1, $2)", 2, types, values, nulls);
 }
 
 /* vsm._prepare() -> void: defines the default stream, as its first item would */

@@ -1,0 +1,180 @@
+-- 77_fold: making the cells of days that are over (sql/67_cells.sql)
+
+CREATE TYPE vsm.fold_result AS (
+    stream text,
+    days_folded bigint,
+    days_waiting bigint
+);
+COMMENT ON TYPE vsm.fold_result IS 'A row of vsm.fold().';
+
+CREATE FUNCTION vsm._fold_span(of_stream_id bigint, since timestamptz, until timestamptz, rule text) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO vsm._spans (stream_id, since, until) VALUES (of_stream_id, since, until);
+
+    WITH moves AS MATERIALIZED (
+        SELECT t.work_item_id, t.id, t.from_stage_id, t.to_stage_id, t."timestamp", vsm._elapsed_us(t."timestamp", _fold_span.until) AS left_us,
+               vsm._interval_us(t.time_in_stage) AS stayed_us, coalesce(t.furthest_before, t.from_stage_id) AS before, coalesce(y.id, 0) AS type_id
+        FROM vsm.stage_transitions t
+        JOIN vsm.work_items w ON w.id = t.work_item_id
+        LEFT JOIN vsm.work_item_types y ON y.name = w.type
+        WHERE t.stream_id = of_stream_id AND t."timestamp" >= _fold_span.since AND t."timestamp" < _fold_span.until),
+    changes AS (
+        SELECT m.type_id, m.to_stage_id AS stage_id, count(*) AS entered, 0 AS "left", 0 AS reached, sum(m.left_us) AS entered_us,
+               0 AS left_us, 0 AS stayed_us, NULL::bigint[] AS visits, NULL::timestamptz[] AS repeated_at
+        FROM moves m GROUP BY 1, 2
+        UNION ALL
+        SELECT m.type_id, m.from_stage_id, 0, count(*), 0, 0, sum(m.left_us), sum(m.stayed_us), array_agg(m.stayed_us ORDER BY m.stayed_us),
+               array_agg(vsm._left_before(m.work_item_id, m.from_stage_id, m."timestamp", m.id))
+        FROM moves m WHERE m.from_stage_id IS NOT NULL GROUP BY 1, 2
+        UNION ALL
+        SELECT r.type_id, s.id, 0, 0, sum(r.n), 0, 0, 0, NULL, NULL
+        FROM (SELECT m.type_id, m.before, m.to_stage_id, count(*) AS n FROM moves m GROUP BY 1, 2, 3) r
+        CROSS JOIN LATERAL vsm._stages_reached(r.before, r.to_stage_id) s (id)
+        GROUP BY 1, 2)
+    INSERT INTO vsm._stage_cells (stream_id, since, type_id, stage_id, entered, "left", reached, entered_us, left_us, stayed_us, visits, repeated_at)
+    SELECT of_stream_id, _fold_span.since, c.type_id, c.stage_id, sum(c.entered), sum(c."left"), sum(c.reached), sum(c.entered_us), sum(c.left_us),
+           sum(c.stayed_us), max(c.visits), array_remove(max(c.repeated_at), NULL)
+    FROM changes c GROUP BY 3, 4;
+
+    WITH moves AS MATERIALIZED (
+        SELECT t.*, coalesce(y.id, 0) AS type_id, e.category AS to_category, l.category AS from_category,
+               e."order" < l."order" AS backward, vsm._elapsed_us(t."timestamp", _fold_span.until) AS left_us,
+               (e.category IN ('wait', 'active'))::integer - coalesce((l.category IN ('wait', 'active'))::integer, 0) AS change
+        FROM vsm.stage_transitions t
+        JOIN vsm.work_items w ON w.id = t.work_item_id
+        LEFT JOIN vsm.work_item_types y ON y.name = w.type
+        JOIN vsm.stages e ON e.id = t.to_stage_id
+        LEFT JOIN vsm.stages l ON l.id = t.from_stage_id
+        WHERE t.stream_id = of_stream_id AND t."timestamp" >= _fold_span.since AND t."timestamp" < _fold_span.until),
+    flow AS (
+        SELECT m.type_id, count(*) FILTER (WHERE m.from_stage_id IS NULL) AS arrivals,
+               count(*) FILTER (WHERE m.to_category = 'done' AND m.from_category IS DISTINCT FROM 'done') AS departures,
+               count(*) FILTER (WHERE m.from_category IN ('done', 'discarded') AND m.to_category <> m.from_category) AS returns,
+               count(*) FILTER (WHERE m.to_category = 'discarded' AND m.from_category IS DISTINCT FROM 'discarded') AS discarded,
+               count(*) FILTER (WHERE m.from_category = 'done' AND m.to_category <> 'done') AS reopened,
+               count(*) FILTER (WHERE m.backward) AS backward_moves,
+               coalesce(sum(m.started_change), 0) AS started_change,
+               sum(m.change * m.left_us::numeric) AS open_us, coalesce(sum(m.started_change * m.left_us::numeric), 0) AS started_us,
+               array_agg(m.work_item_id ORDER BY m.id) FILTER (WHERE m.undoes < _fold_span.since) AS undone_items,
+               array_agg(m.undoes ORDER BY m.id) FILTER (WHERE m.undoes < _fold_span.since) AS undone_at
+        FROM moves m GROUP BY 1),
+    completed AS (
+        SELECT coalesce(y.id, 0) AS type_id, count(*) AS finished,
+               array_agg(c.work_item_id ORDER BY c.completed_at, c.work_item_id, c.created_at, c.started_at) AS items,
+               array_agg(c.completed_at ORDER BY c.completed_at, c.work_item_id, c.created_at, c.started_at) AS completed_at,
+               array_agg(vsm._elapsed_us(c.created_at, c.completed_at) ORDER BY c.completed_at, c.work_item_id, c.created_at, c.started_at) AS lead_us,
+               array_agg(c.cycle_us ORDER BY c.completed_at, c.work_item_id, c.created_at, c.started_at) AS cycle_us,
+               array_agg(c.active_us ORDER BY c.completed_at, c.work_item_id, c.created_at, c.started_at) AS active_us,
+               array_agg(c.wait_us ORDER BY c.completed_at, c.work_item_id, c.created_at, c.started_at) AS wait_us
+        FROM vsm._all_completed(of_stream_id, _fold_span.since, _fold_span.until, rule, NULL, NULL, NULL) c
+        JOIN vsm.work_items w ON w.id = c.work_item_id
+        LEFT JOIN vsm.work_item_types y ON y.name = w.type
+        WHERE rule = 'episodes' OR c.undone_at IS NULL
+        GROUP BY 1)
+    INSERT INTO vsm._item_cells (stream_id, since, type_id, arrivals, departures, returns, discarded, reopened, backward_moves, started_change,
+                                 open_us, started_us, finished, items, completed_at, lead_us, cycle_us, active_us, wait_us, undone_items, undone_at)
+    SELECT of_stream_id, _fold_span.since, type_id, f.arrivals, f.departures, f.returns, f.discarded, f.reopened, f.backward_moves, f.started_change,
+           f.open_us, f.started_us, coalesce(c.finished, 0), c.items, c.completed_at, c.lead_us, c.cycle_us, c.active_us, c.wait_us,
+           CASE WHEN rule <> 'episodes' THEN f.undone_items END, CASE WHEN rule <> 'episodes' THEN f.undone_at END
+    FROM flow f LEFT JOIN completed c USING (type_id);
+END $$;
+COMMENT ON FUNCTION vsm._fold_span(bigint, timestamptz, timestamptz, text) IS 'Adds the cells of a span, from the ledger.';
+
+-- As the owner, from src/roles/on_behalf.c.  A span may be folded once every transaction has ended that may not have known
+-- closed_until: it is committed, then the next transaction id is read, and when all before that id have ended, it is settled.
+CREATE FUNCTION vsm._fold_stream(of_stream text, rebuild boolean) RETURNS vsm.fold_result
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    SET jit = off
+AS $$
+DECLARE
+    v vsm.value_streams;
+    f vsm._folds;
+    next xid8;
+    today timestamptz;
+    marked tstzmultirange;
+    result vsm.fold_result := (of_stream, 0, 0);
+    span record;
+    settled boolean;
+BEGIN
+    SELECT * INTO v FROM vsm.value_streams s WHERE s.name = of_stream;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'stream "%" not found', coalesce(of_stream, 'null')
+            USING ERRCODE = 'PT404', DETAIL = 'There is no stream of that name; names are case-sensitive.',
+                  HINT = 'The streams are in vsm.value_streams; vsm.define_stream() defines one.';
+    END IF;
+    -- held until the messages of the commit have been sent, unlike a row's lock
+    PERFORM pg_advisory_xact_lock(hashtextextended('vsm.fold', v.id));
+    today := date_trunc('day', clock_timestamp() AT TIME ZONE v.time_zone) AT TIME ZONE v.time_zone;
+    SELECT * INTO f FROM vsm._folds s WHERE s.stream_id = v.id;
+    IF NOT FOUND THEN
+        INSERT INTO vsm._folds (stream_id, closed_until, settled_until) VALUES (v.id, today, '-infinity');
+        result.days_waiting := vsm._days_waiting(v.id, '-infinity', today);
+        RETURN result;
+    END IF;
+    next := vsm._next_xid();
+    settled := pg_snapshot_xmin(pg_current_snapshot()) >= coalesce(f.bound, next);
+    IF settled THEN
+        f.settled_until := f.closed_until;
+    END IF;
+    IF f.bound IS NULL OR settled AND (f.closed_until < today OR rebuild)
+       OR EXISTS (SELECT FROM vsm._marks k WHERE k.stream_id = v.id) OR rebuild THEN
+        UPDATE vsm._folds s
+        SET bound = CASE WHEN settled AND f.closed_until < today THEN NULL ELSE coalesce(f.bound, next) END,
+            settled_until = f.settled_until, folded_at = clock_timestamp()
+        WHERE s.stream_id = v.id;
+        IF settled AND f.closed_until < today THEN
+            UPDATE vsm._folds s SET closed_until = today WHERE s.stream_id = v.id;
+        END IF;
+    END IF;
+
+    IF rebuild THEN
+        marked := tstzmultirange(tstzrange('-infinity', 'infinity'));
+        DELETE FROM vsm._marks k WHERE k.stream_id = v.id;
+    ELSE
+        WITH gone AS (DELETE FROM vsm._marks k WHERE k.stream_id = v.id RETURNING k.since, k.until)
+        SELECT range_agg(tstzrange(g.since, g.until)) INTO marked FROM gone g;
+    END IF;
+    -- waits for a definition that was changed with one of these marks, so that this session gets its message
+    LOCK TABLE vsm.work_items IN ROW EXCLUSIVE MODE;
+    SELECT * INTO v FROM vsm.value_streams s WHERE s.id = v.id;
+    IF marked IS NOT NULL THEN
+        WITH gone AS (DELETE FROM vsm._spans s WHERE s.stream_id = v.id AND tstzrange(s.since, s.until) && marked RETURNING s.since),
+        stages AS (DELETE FROM vsm._stage_cells c USING gone g WHERE c.stream_id = v.id AND c.since = g.since)
+        DELETE FROM vsm._item_cells c USING gone g WHERE c.stream_id = v.id AND c.since = g.since;
+    END IF;
+    FOR span IN SELECT * FROM vsm._spans_to_fold(v.id, v.time_zone, f.settled_until) LOOP
+        PERFORM vsm._fold_span(v.id, span.since, span.until, v.reopen_rule);
+        result.days_folded := result.days_folded + span.days;
+    END LOOP;
+    result.days_waiting := vsm._days_waiting(v.id, f.settled_until, today);
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION vsm._fold_stream(text, boolean) IS 'The owner''s part of vsm.fold(). Errors: PT404, 40001.';
+
+CREATE FUNCTION vsm._fold(stream text, rebuild boolean) RETURNS vsm.fold_result
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__fold';
+COMMENT ON FUNCTION vsm._fold(text, boolean) IS 'Folds a stream, for anybody who may see it. Errors: PT404, 42501, 40001.';
+
+CREATE FUNCTION vsm.fold(stream text DEFAULT NULL, rebuild boolean DEFAULT false)
+    RETURNS SETOF vsm.fold_result
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    name text;
+BEGIN
+    IF stream IS NOT NULL THEN
+        RETURN NEXT vsm._fold(stream, coalesce(rebuild, false));
+        RETURN;
+    END IF;
+    FOR name IN SELECT v.name FROM vsm.value_streams v ORDER BY v.id LOOP
+        RETURN NEXT vsm._fold(name, coalesce(rebuild, false));
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION vsm.fold(text, boolean) IS
+    'Sums up the moves of days that are over, so that figures need not read them; of one stream, or with null of all. Answers are the '
+    'same without. days_folded: now; days_waiting: that are over, but may not be folded while a transaction is open that began '
+    'before they were closed; the first call closes them, the next one folds. rebuild: computes all cells anew, which needs the rights '
+    'of a writer. Errors: PT404, 42501; 40001 in a transaction with an older snapshot.';
