@@ -22,3 +22,12 @@ COMMENT ON AGGREGATE vsm._summary(bigint, boolean) IS
     'Number, average and percentiles of durations in microseconds by the rule of percentile_disc; nulls do not '
     'count. exact: percentiles are found by selection, which keeps 8 bytes for each duration; else they come from a '
     'sketch, within 1 percent.';
+
+CREATE FUNCTION vsm._summary_of_step(internal, bigint[]) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__summary_of_step';
+COMMENT ON FUNCTION vsm._summary_of_step(internal, bigint[]) IS 'Adds durations. Errors: PT422.';
+CREATE AGGREGATE vsm._summary_of(us bigint[]) (
+    SFUNC = vsm._summary_of_step, STYPE = internal, SSPACE = 8192,
+    FINALFUNC = vsm._summary_row, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE vsm._summary_of(bigint[]) IS 'As vsm._summary(us, true), of all elements of one-dimensional arrays without nulls.';

@@ -88,36 +88,88 @@ END;
 COMMENT ON FUNCTION vsm._moves(bigint, timestamptz, timestamptz, text, jsonb, timestamptz) IS
     'Moves of a stream with a time in [since, bound), of items of a type and with attributes.';
 
--- What lies in the stages before an instant.  Sums suffice: what is there now, less what has entered since, plus what has
--- left since; of known moves: what had entered, less what had left.  us: how long the items have been in the stage at "at".
+-- What lies in the stages before an instant.  Sums suffice.  Of known moves and with cells: what had entered, less what had
+-- left; else what is there now, less what has entered since, plus what has left since.  us: how long the items have been in
+-- the stage at "at".
 CREATE FUNCTION vsm._stages_at(of_stream text, of_stream_id bigint, bound timestamptz, at timestamptz, of_type text, attributes jsonb,
                                known_at timestamptz)
     RETURNS TABLE (stage_id bigint, items bigint, us numeric)
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
+    WITH pieces AS MATERIALIZED (
+        SELECT p.* FROM vsm._pieces(of_stream_id, ARRAY['-infinity', bound], true) p
+        WHERE vsm._by_cells(of_stream_id, _stages_at.attributes, _stages_at.known_at)),
+    now AS MATERIALIZED (SELECT known_at IS NULL AND NOT EXISTS (SELECT FROM pieces p) AS counts),
+    moves AS (
+        SELECT m.from_stage_id, m.to_stage_id, m."timestamp", m.time_in_stage, -1 AS sign
+        FROM vsm._moves(of_stream_id, bound, 'infinity', of_type, _stages_at.attributes, NULL) m
+        WHERE (SELECT n.counts FROM now n)
+        UNION ALL
+        SELECT m.from_stage_id, m.to_stage_id, m."timestamp", m.time_in_stage, 1
+        FROM pieces p CROSS JOIN LATERAL vsm._moves(of_stream_id, p.since, p.until, of_type, NULL, NULL) m
+        WHERE NOT p.folded
+        UNION ALL
+        SELECT k.from_stage_id, k.to_stage_id, k."timestamp", k.time_in_stage, 1
+        FROM vsm._known_moves(of_stream_id, of_type, _stages_at.attributes, known_at) k
+        WHERE known_at IS NOT NULL AND k."timestamp" < bound)
     SELECT c.stage_id, sum(c.n)::bigint, sum(c.us)
     FROM (SELECT w.stage_id, count(*) AS n, sum(vsm._elapsed_us(w.stage_entered_at, _stages_at.at)) AS us
           FROM vsm.work_items w
-          WHERE known_at IS NULL AND w.stream = of_stream AND (of_type IS NULL OR w.type = of_type)
+          WHERE (SELECT n.counts FROM now n) AND w.stream = of_stream AND (of_type IS NULL OR w.type = of_type)
             AND (_stages_at.attributes IS NULL OR w.attributes @> _stages_at.attributes)
           GROUP BY 1
           UNION ALL
-          SELECT m.to_stage_id, -count(*), -sum(vsm._elapsed_us(m."timestamp", _stages_at.at))
-          FROM vsm._moves(of_stream_id, bound, 'infinity', of_type, _stages_at.attributes, NULL) m
-          WHERE known_at IS NULL GROUP BY 1
+          SELECT m.to_stage_id, sum(m.sign), sum(m.sign * vsm._elapsed_us(m."timestamp", _stages_at.at)::numeric)
+          FROM moves m GROUP BY 1
           UNION ALL
-          SELECT m.from_stage_id, count(*),
-                 sum(vsm._elapsed_us(m."timestamp", _stages_at.at) + vsm._interval_us(m.time_in_stage))
-          FROM vsm._moves(of_stream_id, bound, 'infinity', of_type, _stages_at.attributes, NULL) m
-          WHERE known_at IS NULL AND m.from_stage_id IS NOT NULL GROUP BY 1
+          SELECT m.from_stage_id, -sum(m.sign),
+                 -sum(m.sign * (vsm._elapsed_us(m."timestamp", _stages_at.at)::numeric + vsm._interval_us(m.time_in_stage)))
+          FROM moves m WHERE m.from_stage_id IS NOT NULL GROUP BY 1
           UNION ALL
-          SELECT s.stage_id, sum(s.n)::bigint, sum(s.us)
-          FROM vsm._known_moves(of_stream_id, of_type, _stages_at.attributes, known_at) k
-          CROSS JOIN LATERAL (VALUES
-              (k.to_stage_id, 1, vsm._elapsed_us(k."timestamp", _stages_at.at)),
-              (k.from_stage_id, -1, -vsm._elapsed_us(k."timestamp", _stages_at.at) - vsm._interval_us(k.time_in_stage))) s (stage_id, n, us)
-          WHERE known_at IS NOT NULL AND k."timestamp" < bound AND s.stage_id IS NOT NULL GROUP BY 1) c
+          SELECT s.stage_id, sum(s.entered - s."left"),
+                 sum(s.entered_us - s.left_us - s.stayed_us + (s.entered - s."left") * vsm._elapsed_us(p.until, _stages_at.at)::numeric)
+          FROM pieces p JOIN vsm._stage_cells s ON s.stream_id = of_stream_id AND s.since = p.since
+          WHERE p.folded AND (of_type IS NULL OR s.type_id = vsm._type_id(of_type)) GROUP BY 1) c
     GROUP BY 1;
 END;
 COMMENT ON FUNCTION vsm._stages_at(text, bigint, timestamptz, timestamptz, text, jsonb, timestamptz) IS
     'Items in each stage after the moves before bound, and the time that they have been there at "at", in microseconds.';
+
+-- A span lies between two neighbouring points, and counts at the second.  A move at a point counts there, so those at the
+-- first are taken out of a span that begins with it.
+CREATE FUNCTION vsm._stage_changes(of_stream_id bigint, points timestamptz[], of_type text, attributes jsonb, known_at timestamptz)
+    RETURNS TABLE (place integer, stage_id bigint, items numeric, reached numeric)
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    WITH pieces AS MATERIALIZED (
+        SELECT p.*
+        FROM vsm._pieces(of_stream_id, timestamptz '-infinity' || points || vsm._just_after(points[cardinality(points)]),
+                         vsm._by_cells(of_stream_id, _stage_changes.attributes, _stage_changes.known_at)) p),
+    single AS (
+        SELECT m.from_stage_id, m.to_stage_id, coalesce(m.furthest_before, m.from_stage_id) AS before,
+               width_bucket(m."timestamp" - interval '1 microsecond', points) AS place, 1 AS n
+        FROM pieces p CROSS JOIN LATERAL vsm._moves(of_stream_id, p.since, p.until, of_type, _stage_changes.attributes, _stage_changes.known_at) m
+        WHERE NOT p.folded
+        UNION ALL
+        SELECT m.from_stage_id, m.to_stage_id, coalesce(m.furthest_before, m.from_stage_id), p.place - x.earlier, x.n
+        FROM pieces p
+        CROSS JOIN LATERAL vsm._moves(of_stream_id, p.since, vsm._just_after(p.since), of_type, NULL, NULL) m
+        CROSS JOIN (VALUES (2, 1), (1, -1)) x (earlier, n)
+        WHERE p.folded AND p.since = points[p.place - 1]),
+    moves AS MATERIALIZED (
+        SELECT s.from_stage_id, s.to_stage_id, s.before, s.place, sum(s.n) AS n FROM single s GROUP BY 1, 2, 3, 4)
+    SELECT c.place, c.stage_id, sum(c.items), sum(c.reached)
+    FROM (SELECT p.place - 1 AS place, s.stage_id, s.entered - s."left" AS items, s.reached
+          FROM pieces p JOIN vsm._stage_cells s ON s.stream_id = of_stream_id AND s.since = p.since
+          WHERE p.folded AND (of_type IS NULL OR s.type_id = vsm._type_id(of_type))
+          UNION ALL
+          SELECT m.place, m.to_stage_id, m.n, 0 FROM moves m
+          UNION ALL
+          SELECT m.place, m.from_stage_id, -m.n, 0 FROM moves m WHERE m.from_stage_id IS NOT NULL
+          UNION ALL
+          SELECT m.place, r.id, 0, m.n FROM moves m CROSS JOIN LATERAL vsm._stages_reached(m.before, m.to_stage_id) r (id)) c
+    GROUP BY 1, 2;
+END;
+COMMENT ON FUNCTION vsm._stage_changes(bigint, timestamptz[], text, jsonb, timestamptz) IS
+    'What moves up to points change, from the point before each (place: from 0; before the first: everything): items in a stage, and '
+    'items that have reached it.';

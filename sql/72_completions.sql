@@ -111,6 +111,123 @@ COMMENT ON FUNCTION vsm.completions(text, timestamptz, timestamptz, text, text, 
     'reopened counts as a new item, created when it left done. known_at: as it was known then; the title of an item that has been '
     'deleted since is null. Errors: PT404, PT422.';
 
+CREATE TYPE vsm._finished AS (
+    lead vsm._duration_summary,
+    cycle vsm._duration_summary,
+    never_started bigint,
+    active_us numeric,
+    wait_us numeric
+);
+CREATE FUNCTION vsm._finished_step(internal, bigint[], timestamptz[], bigint[], bigint[], bigint[], bigint[], bigint[], timestamptz[],
+                                   timestamptz, boolean) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__finished_step';
+COMMENT ON FUNCTION vsm._finished_step(internal, bigint[], timestamptz[], bigint[], bigint[], bigint[], bigint[], bigint[], timestamptz[],
+                                       timestamptz, boolean) IS 'Adds a piece. Errors: PT422.';
+CREATE FUNCTION vsm._finished_row(internal) RETURNS vsm._finished
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__finished_row';
+COMMENT ON FUNCTION vsm._finished_row(internal) IS 'The times of what was finished.';
+CREATE AGGREGATE vsm._finished(items bigint[], completed_at timestamptz[], lead_us bigint[], cycle_us bigint[], active_us bigint[],
+                               wait_us bigint[], undone_items bigint[], undone_at timestamptz[], since timestamptz, exact boolean) (
+    SFUNC = vsm._finished_step, STYPE = internal, SSPACE = 1000000,
+    FINALFUNC = vsm._finished_row, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE vsm._finished(bigint[], timestamptz[], bigint[], bigint[], bigint[], bigint[], bigint[], timestamptz[], timestamptz,
+                                   boolean) IS
+    'Lead and cycle time, and active and wait time in microseconds, of the completions of a window from since on, given by pieces '
+    '(as vsm._item_cells has them), that no piece undoes. cycle_us: null, never started; below 0, no cycle time by the rule.';
+
+-- cycle_us: null, never started; -1, started, but no cycle time by the rule span_last.
+CREATE FUNCTION vsm._finished_lists(of_stream_id bigint, since timestamptz, bound timestamptz, rule text, of_type text)
+    RETURNS TABLE (type_id bigint, finished bigint, items bigint[], completed_at timestamptz[], lead_us bigint[], cycle_us bigint[],
+                   active_us bigint[], wait_us bigint[])
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT c.type_id, count(*), array_agg(c.work_item_id), array_agg(c.completed_at), array_agg(c.lead_us), array_agg(c.cycle_us),
+           array_agg(c.active_us), array_agg(c.wait_us)
+    FROM (SELECT coalesce(y.id, 0) AS type_id, c.work_item_id, c.completed_at, vsm._elapsed_us(c.created_at, c.completed_at) AS lead_us,
+                 CASE WHEN c.cycle_us IS NULL AND rule = 'span_last'
+                           AND EXISTS (SELECT FROM vsm.stage_transitions t
+                                       WHERE t.work_item_id = c.work_item_id AND t."timestamp" = c.completed_at AND t.item_started_at IS NOT NULL)
+                      THEN -1 ELSE c.cycle_us END AS cycle_us,
+                 c.active_us, c.wait_us
+          FROM vsm._all_completed(of_stream_id, _finished_lists.since, bound, rule, of_type, NULL, NULL) c
+          JOIN vsm.work_items w ON w.id = c.work_item_id
+          LEFT JOIN vsm.work_item_types y ON y.name = w.type
+          WHERE rule = 'episodes' OR c.undone_at IS NULL
+          ORDER BY c.completed_at, c.work_item_id, c.created_at, c.started_at) c
+    GROUP BY 1;
+END;
+COMMENT ON FUNCTION vsm._finished_lists(bigint, timestamptz, timestamptz, text, text) IS
+    'Completions in [since, bound) that no move in it undoes (by the rule episodes all), by type of item, as vsm._item_cells has them.';
+
+-- The completions of the pieces of a window, and the earlier ones that each undoes.
+CREATE FUNCTION vsm._finished_pieces(of_stream_id bigint, since timestamptz, bound timestamptz, rule text, of_type text)
+    RETURNS TABLE (folded boolean, since timestamptz, until timestamptz, finished bigint, items bigint[], completed_at timestamptz[],
+                   lead_us bigint[], cycle_us bigint[], active_us bigint[], wait_us bigint[], undone_items bigint[], undone_at timestamptz[])
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    WITH pieces AS MATERIALIZED (
+        SELECT p.* FROM vsm._pieces(of_stream_id, ARRAY[_finished_pieces.since, bound], true) p)
+    SELECT true, p.since, p.until, c.finished, c.items, c.completed_at, c.lead_us, c.cycle_us, c.active_us, c.wait_us, c.undone_items, c.undone_at
+    FROM pieces p JOIN vsm._item_cells c ON c.stream_id = of_stream_id AND c.since = p.since
+    WHERE p.folded AND (of_type IS NULL OR c.type_id = vsm._type_id(of_type))
+    UNION ALL
+    SELECT false, p.since, p.until, f.finished, f.items, f.completed_at, f.lead_us, f.cycle_us, f.active_us, f.wait_us, u.items, u.at
+    FROM pieces p
+    CROSS JOIN LATERAL (
+        SELECT array_agg(m.work_item_id) AS items, array_agg(m.undoes) AS at
+        FROM vsm._moves(of_stream_id, p.since, p.until, of_type, NULL, NULL) m
+        WHERE m.undoes < p.since AND m.undoes >= _finished_pieces.since AND rule <> 'episodes') u
+    LEFT JOIN LATERAL vsm._finished_lists(of_stream_id, p.since, p.until, rule, of_type) f ON true
+    WHERE NOT p.folded;
+END;
+COMMENT ON FUNCTION vsm._finished_pieces(bigint, timestamptz, timestamptz, text, text) IS
+    'Completions in [since, bound) by the stream''s own reopen rule, by pieces, as the aggregate vsm._finished takes them.';
+
+CREATE FUNCTION vsm._finished_in(of_stream_id bigint, since timestamptz, bound timestamptz, rule text, of_type text, exact boolean)
+    RETURNS vsm._finished
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT (f.f).*
+    FROM (SELECT vsm._finished(p.items, p.completed_at, p.lead_us, p.cycle_us, p.active_us, p.wait_us, p.undone_items, p.undone_at,
+                               _finished_in.since, exact) AS f
+          FROM vsm._finished_pieces(of_stream_id, _finished_in.since, bound, rule, of_type) p) f;
+END;
+COMMENT ON FUNCTION vsm._finished_in(bigint, timestamptz, timestamptz, text, text, boolean) IS
+    'The times of what was finished in [since, bound) by the stream''s own reopen rule, from cells.';
+
+-- A piece within one bucket counts as a whole.
+CREATE FUNCTION vsm._finished_by(of_stream_id bigint, since timestamptz, bound timestamptz, time_zone text, bucket text, rule text,
+                                 of_type text, attributes jsonb, known_at timestamptz)
+    RETURNS TABLE (b timestamp, items bigint)
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT vsm._by_cells(of_stream_id, attributes, known_at, rule) THEN
+        RETURN QUERY
+        SELECT date_trunc(bucket, c.completed_at AT TIME ZONE time_zone), count(*)
+        FROM vsm._completed(of_stream_id, since, bound, rule, of_type, attributes, known_at) c GROUP BY 1;
+        RETURN;
+    END IF;
+    RETURN QUERY
+    WITH pieces AS MATERIALIZED (
+        SELECT p.*, CASE WHEN p.folded THEN date_trunc(bucket, p.since AT TIME ZONE time_zone) END AS first,
+               CASE WHEN p.folded THEN date_trunc(bucket, (p.until - interval '1 microsecond') AT TIME ZONE time_zone) END AS last
+        FROM vsm._finished_pieces(of_stream_id, _finished_by.since, bound, rule, of_type) p)
+    SELECT n.b, sum(n.items)::bigint
+    FROM (SELECT p.first AS b, p.finished AS items FROM pieces p WHERE p.folded AND p.first = p.last
+          UNION ALL
+          SELECT date_trunc(bucket, c.at AT TIME ZONE time_zone), 1
+          FROM pieces p CROSS JOIN LATERAL unnest(p.completed_at) c (at) WHERE NOT p.folded OR p.first <> p.last
+          UNION ALL
+          SELECT date_trunc(bucket, u.at AT TIME ZONE time_zone), -1
+          FROM (SELECT DISTINCT d.item, d.at
+                FROM pieces p CROSS JOIN LATERAL unnest(p.undone_items, p.undone_at) d (item, at) WHERE d.at >= _finished_by.since) u) n
+    GROUP BY 1;
+END $$;
+COMMENT ON FUNCTION vsm._finished_by(bigint, timestamptz, timestamptz, text, text, text, text, jsonb, timestamptz) IS
+    'How many items were finished in [since, bound), by day, week or month; buckets in which none were may be left out.';
+
 CREATE TYPE vsm.throughput_bucket AS (
     bucket date,
     items bigint
@@ -148,8 +265,7 @@ BEGIN
     RETURN QUERY
     SELECT b.b::date, coalesce(n.items, 0)
     FROM generate_series(first, last, ('1 ' || bucket)::interval) b
-    LEFT JOIN (SELECT date_trunc(bucket, c.completed_at AT TIME ZONE v.time_zone) AS b, count(*) AS items
-               FROM vsm._completed(v.stream_id, since, v.bound, v.reopen_rule, type, attributes, known_at) c GROUP BY 1) n USING (b)
+    LEFT JOIN vsm._finished_by(v.stream_id, since, v.bound, v.time_zone, bucket, v.reopen_rule, type, attributes, known_at) n USING (b)
     ORDER BY 1;
 END $$;
 COMMENT ON FUNCTION vsm.throughput(text, timestamptz, timestamptz, text, text, text, jsonb, timestamptz) IS
@@ -163,14 +279,20 @@ CREATE FUNCTION vsm.flow_efficiency(stream text DEFAULT 'default',
                                     reopen_rule text DEFAULT NULL, attributes jsonb DEFAULT NULL,
                                     known_at timestamptz DEFAULT NULL)
     RETURNS numeric
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
-BEGIN ATOMIC
-    SELECT sum(c.active_us) / nullif(sum(c.active_us) + sum(c.wait_us), 0)
-    FROM vsm._window(flow_efficiency.stream, flow_efficiency.since, flow_efficiency.until, flow_efficiency.reopen_rule,
-                     flow_efficiency.type, flow_efficiency.attributes, flow_efficiency.known_at) v
-    CROSS JOIN LATERAL vsm._completed(v.stream_id, flow_efficiency.since, v.bound, v.reopen_rule, flow_efficiency.type,
-                                      flow_efficiency.attributes, flow_efficiency.known_at) c;
-END;
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+    SET jit = off
+AS $$
+DECLARE
+    v CONSTANT vsm._window := vsm._window(stream, since, until, reopen_rule, type, attributes, known_at);
+    f vsm._finished;
+BEGIN
+    IF vsm._by_cells(v.stream_id, attributes, known_at, v.reopen_rule) THEN
+        f := vsm._finished_in(v.stream_id, since, v.bound, v.reopen_rule, type, true);
+        RETURN f.active_us / nullif(f.active_us + f.wait_us, 0);
+    END IF;
+    RETURN (SELECT sum(c.active_us) / nullif(sum(c.active_us) + sum(c.wait_us), 0)
+            FROM vsm._completed(v.stream_id, since, v.bound, v.reopen_rule, type, attributes, known_at) c);
+END $$;
 COMMENT ON FUNCTION vsm.flow_efficiency(text, timestamptz, timestamptz, text, text, jsonb, timestamptz) IS
     'Active time / (active + wait time) between start and finish over the items finished in the window: a ratio of '
     'sums, 0 to 1; null when nothing was finished. Errors: PT404, PT422.';

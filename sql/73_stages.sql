@@ -33,22 +33,11 @@ BEGIN ATOMIC
                                   occupancy.known_at)),
     points AS MATERIALIZED (
         SELECT g.* FROM v CROSS JOIN LATERAL vsm._grid(v.since, v.until, occupancy.step, v.time_zone) g),
-    grid AS MATERIALIZED (SELECT array_agg(p.at ORDER BY p.place) AS points, max(p.at) AS last FROM points p),
-    -- a move counts from the first point at or after it
-    moves AS (
-        SELECT m.from_stage_id, m.to_stage_id,
-               width_bucket(m."timestamp" - interval '1 microsecond', (SELECT g.points FROM grid g)) AS place,
-               count(*) AS n
-        FROM vsm._moves((SELECT v.stream_id FROM v), '-infinity', (SELECT vsm._just_after(g.last) FROM grid g), occupancy.type,
-                        occupancy.attributes, occupancy.known_at) m
-        GROUP BY 1, 2, 3),
-    changes AS (
-        SELECT c.stage_id, c.place, sum(c.n) AS n
-        FROM (SELECT m.to_stage_id AS stage_id, m.place, m.n FROM moves m
-              UNION ALL
-              SELECT m.from_stage_id, m.place, -m.n FROM moves m) c
-        GROUP BY 1, 2)
-    SELECT p.at, s.name, sum(coalesce(c.n, 0)) OVER (PARTITION BY s.id ORDER BY p.place)::bigint
+    changes AS MATERIALIZED (
+        SELECT c.*
+        FROM v CROSS JOIN (SELECT array_agg(p.at ORDER BY p.place) AS points FROM points p) g
+        CROSS JOIN LATERAL vsm._stage_changes(v.stream_id, g.points, occupancy.type, occupancy.attributes, occupancy.known_at) c)
+    SELECT p.at, s.name, sum(coalesce(c.items, 0)) OVER (PARTITION BY s.id ORDER BY p.place)::bigint
     FROM v JOIN vsm.stages s ON s.stream = v.stream
     CROSS JOIN points p
     LEFT JOIN changes c ON c.stage_id = s.id AND c.place = p.place
@@ -71,28 +60,15 @@ BEGIN ATOMIC
                                   cumulative_flow.attributes, cumulative_flow.known_at)),
     points AS MATERIALIZED (
         SELECT g.* FROM v CROSS JOIN LATERAL vsm._grid(v.since, v.until, cumulative_flow.step, v.time_zone) g),
-    grid AS MATERIALIZED (SELECT array_agg(p.at ORDER BY p.place) AS points, max(p.at) AS last FROM points p),
-    moves AS (
-        SELECT m.to_stage_id, coalesce(m.furthest_before, m.from_stage_id) AS before,
-               width_bucket(m."timestamp" - interval '1 microsecond', (SELECT g.points FROM grid g)) AS place, count(*) AS n
-        FROM vsm._moves((SELECT v.stream_id FROM v), '-infinity', (SELECT vsm._just_after(g.last) FROM grid g),
-                        cumulative_flow.type, cumulative_flow.attributes, cumulative_flow.known_at) m
-        GROUP BY 1, 2, 3),
-    -- a move reaches the stages after the furthest before it, up to the one entered; a discarded stage only that, and once
-    reached AS (
-        SELECT s.id AS stage_id, m.place, sum(m.n) AS n
-        FROM moves m
-        JOIN vsm.stages e ON e.id = m.to_stage_id
-        LEFT JOIN vsm.stages b ON b.id = m.before AND b.category <> 'discarded'
-        JOIN v ON true
-        JOIN vsm.stages s ON s.stream = v.stream
-                         AND CASE WHEN e.category = 'discarded' THEN s.id = e.id AND m.before IS DISTINCT FROM e.id
-                                  ELSE s.category <> 'discarded' AND s."order" <= e."order" AND (b.id IS NULL OR s."order" > b."order") END
-        GROUP BY 1, 2)
-    SELECT p.at, s.name, sum(coalesce(r.n, 0)) OVER (PARTITION BY s.id ORDER BY p.place)::bigint
+    changes AS MATERIALIZED (
+        SELECT c.*
+        FROM v CROSS JOIN (SELECT array_agg(p.at ORDER BY p.place) AS points FROM points p) g
+        CROSS JOIN LATERAL vsm._stage_changes(v.stream_id, g.points, cumulative_flow.type, cumulative_flow.attributes,
+                                              cumulative_flow.known_at) c)
+    SELECT p.at, s.name, sum(coalesce(c.reached, 0)) OVER (PARTITION BY s.id ORDER BY p.place)::bigint
     FROM v JOIN vsm.stages s ON s.stream = v.stream
     CROSS JOIN points p
-    LEFT JOIN reached r ON r.stage_id = s.id AND r.place = p.place
+    LEFT JOIN changes c ON c.stage_id = s.id AND c.place = p.place
     ORDER BY p.place, s."order";
 END;
 COMMENT ON FUNCTION vsm.cumulative_flow(text, timestamptz, timestamptz, interval, text, jsonb, timestamptz) IS
@@ -112,19 +88,39 @@ BEGIN ATOMIC
     WITH v AS MATERIALIZED (
         SELECT * FROM vsm._window(time_in_stage.stream, time_in_stage.since, time_in_stage.until, NULL, time_in_stage.type,
                                   time_in_stage.attributes, time_in_stage.known_at)),
+    pieces AS MATERIALIZED (
+        SELECT p.*
+        FROM v CROSS JOIN LATERAL vsm._pieces(v.stream_id, ARRAY[time_in_stage.since, v.bound],
+                                              vsm._by_cells(v.stream_id, time_in_stage.attributes, time_in_stage.known_at)) p),
+    moves AS MATERIALIZED (
+        SELECT m.work_item_id, m.id, m.from_stage_id, m."timestamp", vsm._interval_us(m.time_in_stage) AS us
+        FROM pieces p
+        CROSS JOIN LATERAL vsm._moves((SELECT v.stream_id FROM v), p.since, p.until, time_in_stage.type, time_in_stage.attributes,
+                                      time_in_stage.known_at) m
+        WHERE NOT p.folded AND m.from_stage_id IS NOT NULL),
+    -- an item counts once: not again at a visit, if one before has ended in the window
+    ended AS (
+        SELECT m.from_stage_id AS stage_id, array_agg(m.us) AS visits, count(DISTINCT m.work_item_id) AS items, sum(m.us) AS us
+        FROM moves m WHERE NOT EXISTS (SELECT FROM pieces p WHERE p.folded) GROUP BY 1
+        UNION ALL
+        SELECT m.from_stage_id, array_agg(m.us),
+               count(*) - count(*) FILTER (WHERE vsm._left_before(m.work_item_id, m.from_stage_id, m."timestamp", m.id) >= time_in_stage.since),
+               sum(m.us)
+        FROM moves m WHERE EXISTS (SELECT FROM pieces p WHERE p.folded) GROUP BY 1
+        UNION ALL
+        SELECT c.stage_id, c.visits,
+               c."left" - (SELECT count(*) FROM unnest(c.repeated_at) r (at) WHERE r.at >= time_in_stage.since), c.stayed_us
+        FROM pieces p JOIN vsm._stage_cells c ON c.stream_id = (SELECT v.stream_id FROM v) AND c.since = p.since
+        WHERE p.folded AND c.visits IS NOT NULL AND (time_in_stage.type IS NULL OR c.type_id = vsm._type_id(time_in_stage.type))),
     closed AS (
-        SELECT m.from_stage_id AS stage_id, vsm._summary(vsm._interval_us(m.time_in_stage), true) AS visits,
-               count(DISTINCT m.work_item_id) AS items, sum(vsm._interval_us(m.time_in_stage)) AS total_us
-        FROM vsm._moves((SELECT v.stream_id FROM v), time_in_stage.since, (SELECT v.bound FROM v), time_in_stage.type,
-                        time_in_stage.attributes, time_in_stage.known_at) m
-        WHERE m.from_stage_id IS NOT NULL GROUP BY 1),
+        SELECT e.stage_id, vsm._summary_of(e.visits) AS visits, sum(e.items) AS items, sum(e.us) AS total_us FROM ended e GROUP BY 1),
     held AS MATERIALIZED (
         SELECT h.* FROM v
         CROSS JOIN LATERAL vsm._stages_at(v.stream, v.stream_id, v.bound, v.until, time_in_stage.type, time_in_stage.attributes,
                                           time_in_stage.known_at) h)
     SELECT s.name, coalesce((c.visits).n, 0),
            (c.visits).avg, (c.visits).p50, (c.visits).p70, (c.visits).p85, (c.visits).p95,
-           coalesce(c.items, 0), vsm._interval(round(c.total_us / c.items)::bigint),
+           coalesce(c.items, 0)::bigint, vsm._interval(round(c.total_us / c.items)::bigint),
            coalesce(h.items, 0), CASE WHEN h.items > 0 THEN vsm._interval(round(h.us / h.items)::bigint) END
     FROM v JOIN vsm.stages s ON s.stream = v.stream
     LEFT JOIN closed c ON c.stage_id = s.id

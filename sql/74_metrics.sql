@@ -104,10 +104,17 @@ DECLARE
     by_replay CONSTANT boolean := v.reopen_rule IN ('span_last', 'sum_started', 'episodes');
     undone record;          -- completions in the window that a move in it has ended
     events CONSTANT record := vsm._events_span(v.stream_id, known_at);
+    -- WIP of a window that has not ended is averaged up to now, which lies in no folded span unless the clock was set back
+    by_cells CONSTANT boolean := vsm._by_cells(v.stream_id, attributes, known_at)
+        AND NOT EXISTS (SELECT FROM vsm._spans s WHERE s.stream_id = v.stream_id AND s.until > clock_timestamp());
+    completed_by_cells CONSTANT boolean := by_cells AND vsm._by_cells(v.stream_id, attributes, known_at, v.reopen_rule);
     -- known moves are all read in any case
-    from_first CONSTANT boolean := known_at IS NOT NULL
+    from_first CONSTANT boolean := known_at IS NOT NULL OR by_cells
         OR isfinite(since) AND isfinite(until) AND since - events.first < events.last - until;
+    cuts CONSTANT timestamptz[] := CASE WHEN from_first THEN ARRAY['-infinity', since, v.bound] ELSE ARRAY[since, v.bound, 'infinity'] END;
     i vsm._flow_sums;
+    cells record;           -- what folded spans add
+    f vsm._finished;
     now record;             -- items in progress now
     never_started bigint;
 BEGIN
@@ -118,8 +125,36 @@ BEGIN
     FROM (SELECT vsm._flow_sums(m.work_item_id, m.id, m."timestamp", m.from_stage_id, m.to_stage_id, m.started_change, m.item_created_at,
                                 m.item_started_at, m.active_time, m.wait_time, metrics.since, v.bound, wip_until,
                                 v.reopen_rule = 'sum_active', exactly, undone.items, undone.at) AS sums
-          FROM vsm._moves(v.stream_id, CASE WHEN from_first THEN '-infinity' ELSE metrics.since END,
-                          CASE WHEN from_first THEN v.bound ELSE 'infinity' END, metrics.type, metrics.attributes, metrics.known_at) m) a;
+          FROM vsm._pieces(v.stream_id, cuts, by_cells) p
+          CROSS JOIN LATERAL vsm._moves(v.stream_id, p.since, p.until, metrics.type, metrics.attributes, metrics.known_at) m
+          WHERE NOT p.folded) a;
+    SELECT coalesce(sum(c.arrivals + c.returns - c.departures - c.discarded) FILTER (WHERE p.place = 1), 0) AS open_before,
+           coalesce(sum(c.started_change) FILTER (WHERE p.place = 1), 0) AS started_before,
+           coalesce(sum(c.arrivals) FILTER (WHERE p.place = 2), 0) AS arrivals,
+           coalesce(sum(c.departures) FILTER (WHERE p.place = 2), 0) AS departures,
+           coalesce(sum(c.returns) FILTER (WHERE p.place = 2), 0) AS returns,
+           coalesce(sum(c.discarded) FILTER (WHERE p.place = 2), 0) AS discarded,
+           coalesce(sum(c.reopened) FILTER (WHERE p.place = 2), 0) AS reopened,
+           coalesce(sum(c.backward_moves) FILTER (WHERE p.place = 2), 0) AS backward_moves,
+           coalesce(sum(c.started_change) FILTER (WHERE p.place = 2), 0) AS started_change,
+           coalesce(sum(c.open_us + (c.arrivals + c.returns - c.departures - c.discarded) * vsm._elapsed_us(p.until, wip_until)::numeric)
+                    FILTER (WHERE p.place = 2), 0) AS open_us,
+           coalesce(sum(c.started_us + c.started_change * vsm._elapsed_us(p.until, wip_until)::numeric) FILTER (WHERE p.place = 2), 0) AS started_us
+    INTO cells
+    FROM vsm._pieces(v.stream_id, cuts, by_cells) p JOIN vsm._item_cells c ON c.stream_id = v.stream_id AND c.since = p.since
+    WHERE p.folded AND (metrics.type IS NULL OR c.type_id = vsm._type_id(metrics.type));
+    i.arrivals := coalesce(i.arrivals, 0) + cells.arrivals;
+    i.departures := coalesce(i.departures, 0) + cells.departures;
+    i.returns := coalesce(i.returns, 0) + cells.returns;
+    i.discarded := coalesce(i.discarded, 0) + cells.discarded;
+    i.reopened := coalesce(i.reopened, 0) + cells.reopened;
+    i.backward_moves := coalesce(i.backward_moves, 0) + cells.backward_moves;
+    i.open_change := coalesce(i.open_change, 0) + cells.arrivals + cells.returns - cells.departures - cells.discarded;
+    i.started_change := coalesce(i.started_change, 0) + cells.started_change;
+    i.open_outside := coalesce(i.open_outside, 0) + cells.open_before;
+    i.started_outside := coalesce(i.started_outside, 0) + cells.started_before;
+    i.open_us := coalesce(i.open_us, 0) + cells.open_us;
+    i.started_us := coalesce(i.started_us, 0) + cells.started_us;
     IF metrics.known_at IS NULL THEN
         SELECT count(*) AS open, count(w.started_at) AS started INTO now
         FROM vsm.work_items w
@@ -134,13 +169,24 @@ BEGIN
         LEFT JOIN vsm.stages l ON l.id = k.from_stage_id;
     END IF;
     never_started := coalesce((i.lead).n - (i.cycle).n, 0);
-    IF by_replay THEN
+    IF completed_by_cells THEN
+        f := vsm._finished_in(v.stream_id, metrics.since, v.bound, v.reopen_rule, metrics.type, exactly);
+        i.lead := f.lead;
+        i.cycle := f.cycle;
+        i.active_us := f.active_us;
+        i.wait_us := f.wait_us;
+        never_started := coalesce(f.never_started, 0);
+    ELSIF by_replay OR by_cells THEN
         SELECT vsm._summary(vsm._elapsed_us(c.created_at, c.completed_at), exactly), vsm._summary(c.cycle_us, exactly),
                sum(c.active_us), sum(c.wait_us)
         INTO i.lead, i.cycle, i.active_us, i.wait_us
         FROM vsm._completed(v.stream_id, metrics.since, v.bound, v.reopen_rule, metrics.type, metrics.attributes, metrics.known_at) c;
-        IF v.reopen_rule = 'episodes' THEN
+        IF v.reopen_rule <> 'span_last' THEN
             never_started := coalesce((i.lead).n - (i.cycle).n, 0);
+        ELSIF by_cells THEN         -- i had the rest only
+            SELECT count(*) INTO never_started
+            FROM vsm._completed(v.stream_id, metrics.since, v.bound, 'span_first_last', metrics.type, metrics.attributes, metrics.known_at) c
+            WHERE c.cycle_us IS NULL;
         END IF;
     END IF;
 

@@ -61,18 +61,7 @@ BEGIN
                array_agg(m.undoes ORDER BY m.id) FILTER (WHERE m.undoes < _fold_span.since) AS undone_at
         FROM moves m GROUP BY 1),
     completed AS (
-        SELECT coalesce(y.id, 0) AS type_id, count(*) AS finished,
-               array_agg(c.work_item_id ORDER BY c.completed_at, c.work_item_id, c.created_at, c.started_at) AS items,
-               array_agg(c.completed_at ORDER BY c.completed_at, c.work_item_id, c.created_at, c.started_at) AS completed_at,
-               array_agg(vsm._elapsed_us(c.created_at, c.completed_at) ORDER BY c.completed_at, c.work_item_id, c.created_at, c.started_at) AS lead_us,
-               array_agg(c.cycle_us ORDER BY c.completed_at, c.work_item_id, c.created_at, c.started_at) AS cycle_us,
-               array_agg(c.active_us ORDER BY c.completed_at, c.work_item_id, c.created_at, c.started_at) AS active_us,
-               array_agg(c.wait_us ORDER BY c.completed_at, c.work_item_id, c.created_at, c.started_at) AS wait_us
-        FROM vsm._all_completed(of_stream_id, _fold_span.since, _fold_span.until, rule, NULL, NULL, NULL) c
-        JOIN vsm.work_items w ON w.id = c.work_item_id
-        LEFT JOIN vsm.work_item_types y ON y.name = w.type
-        WHERE rule = 'episodes' OR c.undone_at IS NULL
-        GROUP BY 1)
+        SELECT * FROM vsm._finished_lists(of_stream_id, _fold_span.since, _fold_span.until, rule, NULL))
     INSERT INTO vsm._item_cells (stream_id, since, type_id, arrivals, departures, returns, discarded, reopened, backward_moves, started_change,
                                  open_us, started_us, finished, items, completed_at, lead_us, cycle_us, active_us, wait_us, undone_items, undone_at)
     SELECT of_stream_id, _fold_span.since, type_id, f.arrivals, f.departures, f.returns, f.discarded, f.reopened, f.backward_moves, f.started_change,

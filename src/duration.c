@@ -11,6 +11,8 @@
 
 #include "common/int.h"
 #include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
 #include "utils/timestamp.h"
 
 #include "arguments.h"
@@ -115,4 +117,20 @@ vsm_interval_us(const Interval *interval)
 				errdetail("The microseconds of a duration must fit in a bigint."),
 				errhint("Give a duration of less than 290,000 years."));
 	return us;
+}
+
+/*
+ * A numeric; the server has no such function.  Both parts fit in 64 bits for any number of
+ * rows that a table can have.
+ */
+Datum
+vsm_numeric_of(int128 value)
+{
+	const int64 part = INT64CONST(1000000000000000000);
+	Numeric		parts = int64_to_numeric((int64) (value / part));
+	Numeric		rest = int64_to_numeric((int64) (value % part));
+	Datum		us = DirectFunctionCall2(numeric_mul, NumericGetDatum(parts),
+										 NumericGetDatum(int64_to_numeric(part)));
+
+	return DirectFunctionCall2(numeric_add, us, NumericGetDatum(rest));
 }

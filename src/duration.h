@@ -13,4 +13,6 @@ extern Interval *vsm_interval(int64 us);
 extern int64 vsm_interval_us(const Interval *interval);
 extern int64 vsm_elapsed_us(TimestampTz from, TimestampTz until);
 
+extern Datum vsm_numeric_of(int128 value);
+
 #endif							/* VSM_DURATION_H */

@@ -26,7 +26,6 @@
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/numeric.h"
 #include "utils/timestamp.h"
 
 #include "arguments.h"
@@ -170,7 +169,6 @@ static StageKind stage_kind(FlowSums *sums, int64 id);
 static void count_move(FlowSums *sums, FunctionCallInfo fcinfo, const StageKind *from, const StageKind *to);
 static void count_completion(FlowSums *sums, FunctionCallInfo fcinfo, TimestampTz completed_at);
 static bool take_undone(FlowSums *sums, int64 work_item_id, TimestampTz at, Completion *completion);
-static Datum numeric_of(int128 value);
 
 PG_FUNCTION_INFO_V1(vsm__flow_sums_step);
 PG_FUNCTION_INFO_V1(vsm__flow_sums_row);
@@ -243,12 +241,12 @@ vsm__flow_sums_row(PG_FUNCTION_ARGS)
 	values[COLUMN_STARTED_CHANGE] = Int64GetDatum(sums->started_change);
 	values[COLUMN_OPEN_OUTSIDE] = Int64GetDatum(sums->open_outside);
 	values[COLUMN_STARTED_OUTSIDE] = Int64GetDatum(sums->started_outside);
-	values[COLUMN_OPEN_US] = numeric_of(sums->open_us);
-	values[COLUMN_STARTED_US] = numeric_of(sums->started_us);
+	values[COLUMN_OPEN_US] = vsm_numeric_of(sums->open_us);
+	values[COLUMN_STARTED_US] = vsm_numeric_of(sums->started_us);
 	values[COLUMN_LEAD] = vsm_durations_summary(&sums->lead, TupleDescAttr(desc, COLUMN_LEAD)->atttypid);
 	values[COLUMN_CYCLE] = vsm_durations_summary(&sums->cycle, TupleDescAttr(desc, COLUMN_CYCLE)->atttypid);
-	values[COLUMN_ACTIVE_US] = numeric_of(sums->active_us);
-	values[COLUMN_WAIT_US] = numeric_of(sums->wait_us);
+	values[COLUMN_ACTIVE_US] = vsm_numeric_of(sums->active_us);
+	values[COLUMN_WAIT_US] = vsm_numeric_of(sums->wait_us);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
@@ -383,20 +381,4 @@ take_undone(FlowSums *sums, int64 work_item_id, TimestampTz at, Completion *comp
 	entry->seen++;
 	*completion = entry->last;
 	return entry->seen <= entry->count;
-}
-
-/*
- * The server has no such function.  Both parts fit in 64 bits for any number of
- * rows that a table can have.
- */
-static Datum
-numeric_of(int128 value)
-{
-	const int64 part = INT64CONST(1000000000000000000);
-	Numeric		parts = int64_to_numeric((int64) (value / part));
-	Numeric		rest = int64_to_numeric((int64) (value % part));
-	Datum		us = DirectFunctionCall2(numeric_mul, NumericGetDatum(parts),
-										 NumericGetDatum(int64_to_numeric(part)));
-
-	return DirectFunctionCall2(numeric_add, us, NumericGetDatum(rest));
 }

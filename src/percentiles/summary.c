@@ -10,6 +10,7 @@
 #include "summary.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
@@ -33,6 +34,7 @@ static void put_sketched_percentiles(const VsmSketch *sketch, Datum *percentiles
 static void put_exact_percentiles(VsmDurations *durations, Datum *percentiles);
 
 PG_FUNCTION_INFO_V1(vsm__summary_step);
+PG_FUNCTION_INFO_V1(vsm__summary_of_step);
 PG_FUNCTION_INFO_V1(vsm__summary_row);
 
 /* vsm._summary(us bigint, exact boolean): transition function; nulls do not count */
@@ -50,6 +52,28 @@ vsm__summary_step(PG_FUNCTION_ARGS)
 	}
 	if (!PG_ARGISNULL(1))
 		vsm_durations_add(durations, PG_GETARG_INT64(1));
+	PG_RETURN_POINTER(durations);
+}
+
+/* vsm._summary_of(us bigint[]): transition function of exact summaries; a null array does not count */
+Datum
+vsm__summary_of_step(PG_FUNCTION_ARGS)
+{
+	VsmDurations *durations = PG_ARGISNULL(0) ? NULL : (VsmDurations *) PG_GETARG_POINTER(0);
+	MemoryContext context = vsm_require_aggregate(fcinfo);
+	const int64 *us;
+	int			count;
+
+	if (durations == NULL)
+	{
+		durations = MemoryContextAlloc(context, sizeof(VsmDurations));
+		vsm_durations_init(durations, context, true);
+	}
+	if (PG_ARGISNULL(1))
+		PG_RETURN_POINTER(durations);
+	us = vsm_require_list(PG_GETARG_ARRAYTYPE_P(1), INT8OID, 0, INT_MAX, "the durations", &count);
+	for (int i = 0; i < count; i++)
+		vsm_durations_add(durations, us[i]);
 	PG_RETURN_POINTER(durations);
 }
 
