@@ -416,14 +416,6 @@ BEGIN
       AND (m.adds OR (t.undoes, t.furthest_before, t.started_change, t.item_created_at, t.item_started_at, t.active_time, t.wait_time)
                      IS DISTINCT FROM (m.undoes, m.furthest_before, m.started_change, m.item_created_at, m.item_started_at,
                                        m.active_time, m.wait_time));
-    -- other moves of an item may add something else to their day than before
-    closed_until := vsm._closed_until(of_stream_id);
-    IF closed_until > '-infinity' THEN
-        INSERT INTO vsm._marks (stream_id, since, until)
-        SELECT of_stream_id, d.day, d.day + interval '24 hours'
-        FROM (SELECT DISTINCT date_trunc('day', m.at, 'UTC') AS day FROM pg_temp.vsm_import_moves m
-              WHERE m.keep AND m.at < closed_until) d;
-    END IF;
     INSERT INTO vsm._merged_events (work_item_id, id, stage_id, "timestamp")
     SELECT m.item_id, m.id, m.stage_id, m.at
     FROM pg_temp.vsm_import_moves m WHERE NOT m.keep AND m.origin = 'ledger';
@@ -452,6 +444,14 @@ BEGIN
            m.cycle_time, m.lead_time, of_stream_id, m.undoes, m.furthest_before, m.started_change,
            m.item_created_at, m.item_started_at, m.active_time, m.wait_time
     FROM pg_temp.vsm_import_moves m WHERE m.keep AND m.origin <> 'ledger';
+    -- other moves of an item may add something else to their day than before
+    closed_until := vsm._closed_until(of_stream_id);
+    IF closed_until > '-infinity' THEN
+        INSERT INTO vsm._marks (stream_id, since, until)
+        SELECT of_stream_id, d.day, d.day + interval '24 hours'
+        FROM (SELECT DISTINCT date_trunc('day', m.at, 'UTC') AS day FROM pg_temp.vsm_import_moves m
+              WHERE m.keep AND m.at < closed_until) d;
+    END IF;
     INSERT INTO vsm._merged_events (work_item_id, id, stage_id, "timestamp")
     SELECT m.item_id, m.id, m.stage_id, m.at
     FROM pg_temp.vsm_import_moves m WHERE NOT m.keep AND m.origin = 'new';

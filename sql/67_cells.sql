@@ -100,6 +100,10 @@ CREATE FUNCTION vsm._not_replicated() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF tg_relid NOT IN ('vsm._folds'::regclass, 'vsm._spans'::regclass, 'vsm._stage_cells'::regclass, 'vsm._item_cells'::regclass,
+                        'vsm._marks'::regclass) THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'tables vsm._folds, vsm._spans, vsm._stage_cells, vsm._item_cells and vsm._marks');
+    END IF;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION vsm._not_replicated() IS 'Drops rows of cells that replication applies.';
