@@ -83,7 +83,8 @@ vsm_empty_ledger(Relation items)
 	static SPIPlanPtr plan = NULL;
 
 	vsm_run_unrecorded(&plan, "TRUNCATE vsm.stage_transitions, vsm._merged_events, vsm.superseded_transitions, vsm._retypes,"
-					   " vsm._spans, vsm._stage_cells, vsm._item_cells, vsm._marks", items,
+							  " vsm._spans, vsm._stage_cells, vsm._item_cells, vsm._marks",
+					   items,
 					   0, NULL, NULL);
 }
 

@@ -148,7 +148,8 @@ vsm_mark_everything(void)
 	AcceptInvalidationMessages();
 	if (vsm_any_closed())
 		insert_marks(&plan, "INSERT INTO vsm._marks (stream_id, since, until)"
-					 " SELECT f.stream_id, '-infinity', 'infinity' FROM vsm._folds f", 0, NULL, NULL);
+							" SELECT f.stream_id, '-infinity', 'infinity' FROM vsm._folds f",
+					 0, NULL, NULL);
 }
 
 /* Has this subtransaction marked that day last? */

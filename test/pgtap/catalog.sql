@@ -77,6 +77,7 @@ SELECT results_eq($$
            ('data_quality',          'f', 's', 'r', false, false),
            ('define_stream',         'f', 'v', 'u', false, false),
            ('flow_efficiency',       'f', 's', 'r', false, false),
+           ('fold',                  'f', 'v', 'u', false, false),
            ('forecast',              'f', 's', 'r', false, false),
            ('grant_access',          'f', 'v', 'u', false, false),
            ('histogram',             'f', 'i', 's', true,  false),
@@ -239,11 +240,15 @@ SELECT is_empty($$
 
 -- ---- Dump ----
 
+-- each server folds for itself
+CREATE TEMP VIEW cells (object) AS
+VALUES ('vsm._folds'), ('vsm._spans'), ('vsm._stage_cells'), ('vsm._item_cells'), ('vsm._marks'), ('vsm._marks_id_seq');
+
 SELECT set_eq($$
-    SELECT r.object FROM relations r WHERE r.relkind IN ('r', 'S')
+    SELECT r.object FROM relations r WHERE r.relkind IN ('r', 'S') AND r.object NOT IN (SELECT c.object FROM cells c)
     $$, $$
     SELECT t.oid::regclass::text FROM pg_extension e CROSS JOIN LATERAL unnest(e.extconfig) t (oid) WHERE e.extname = 'vsm'
-    $$, 'every table and sequence goes into a dump');
+    $$, 'every table and sequence but those of cells goes into a dump');
 SELECT is_empty($$
     SELECT t.oid::regclass FROM pg_extension e CROSS JOIN LATERAL unnest(e.extconfig, e.extcondition) t (oid, condition)
     WHERE e.extname = 'vsm' AND t.condition <> ''

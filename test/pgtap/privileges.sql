@@ -25,6 +25,7 @@ INSERT INTO calls VALUES
     ('time_in_stage',    'SELECT vsm.time_in_stage()', 'reader'),
     ('flow_efficiency',  'SELECT vsm.flow_efficiency()', 'reader'),
     ('work_item_age',    'SELECT vsm.work_item_age()', 'reader'),
+    ('fold',             'SELECT vsm.fold()', 'reader'),
     ('forecast',         'SELECT vsm.forecast(1) LIMIT 0', 'reader'),
     ('data_quality',     'SELECT vsm.data_quality()', 'reader'),
     ('completions',      'SELECT vsm.completions()', 'reader'),
