@@ -183,8 +183,8 @@ COMMENT ON FUNCTION vsm._stages_reached(bigint, bigint) IS
 
 CREATE FUNCTION vsm._days_waiting(of_stream_id bigint, settled_until timestamptz, today timestamptz) RETURNS bigint
     LANGUAGE sql STABLE PARALLEL RESTRICTED
-RETURN greatest(0, coalesce(ceil(extract(epoch FROM today - greatest(settled_until, (
-    SELECT min(t."timestamp") FROM vsm.stage_transitions t WHERE t.stream_id = of_stream_id))) / 86400), 0))::bigint;
+RETURN (SELECT greatest(0, ceil(extract(epoch FROM today - greatest(settled_until, e.first)) / 86400))::bigint
+        FROM (SELECT coalesce(min(t."timestamp"), today) AS first FROM vsm.stage_transitions t WHERE t.stream_id = of_stream_id) e);
 COMMENT ON FUNCTION vsm._days_waiting(bigint, timestamptz, timestamptz) IS 'How many days are over, and may not be folded yet.';
 
 -- Whole days of the zone, in spans of at least 256 moves, or up to the month's end; the last span waits until it has as many.
