@@ -14,17 +14,20 @@ CREATE TABLE vsm._folds (
 );
 COMMENT ON TABLE vsm._folds IS 'How far each stream may be folded.';
 
+-- A month is added up from its spans, so that a long time is read as few cells.
 CREATE TABLE vsm._spans (
     stream_id bigint,
+    month boolean,                          -- else a span of days
     since timestamptz,
     until timestamptz NOT NULL,
-    PRIMARY KEY (stream_id, since)
+    PRIMARY KEY (stream_id, month, since)
 );
-COMMENT ON TABLE vsm._spans IS 'The spans of time whose moves have been folded into cells, also those without moves.';
+COMMENT ON TABLE vsm._spans IS 'The spans of time, and months, whose moves have been folded into cells, also those without moves.';
 
 -- Times before the end of the span are counted in microseconds up to it.
 CREATE TABLE vsm._stage_cells (
     stream_id bigint,
+    month boolean,
     since timestamptz,
     type_id bigint,
     stage_id bigint,
@@ -34,14 +37,15 @@ CREATE TABLE vsm._stage_cells (
     entered_us numeric NOT NULL,            -- from each entry to the span's end
     left_us numeric NOT NULL,               -- from each exit to the span's end
     stayed_us numeric NOT NULL,             -- the visits that ended
-    visits bigint[],                        -- each of them
-    repeated_at timestamptz[],              -- of those of items that had left the stage before: when they last had
-    PRIMARY KEY (stream_id, since, type_id, stage_id)
+    visits bigint[],                        -- each of them; of a month null
+    repeated_at timestamptz[],              -- of those of items that had left the stage before: when they last had; of a month null
+    PRIMARY KEY (stream_id, month, since, type_id, stage_id)
 );
 COMMENT ON TABLE vsm._stage_cells IS 'What the moves of a span add to a stage, by type of item.';
 
 CREATE TABLE vsm._item_cells (
     stream_id bigint,
+    month boolean,
     since timestamptz,
     type_id bigint,
     arrivals bigint NOT NULL,
@@ -53,8 +57,8 @@ CREATE TABLE vsm._item_cells (
     started_change bigint NOT NULL,
     open_us numeric NOT NULL,               -- changes of WIP, each times the time from it to the span's end
     started_us numeric NOT NULL,
-    finished bigint NOT NULL,               -- completions that no move of the span undoes; by the rule episodes all
-    items bigint[],                         -- of these: the item, when, and its times, by the stream's reopen rule
+    finished bigint NOT NULL,               -- completions that no move of the span undoes; by the rule episodes all; of a month 0
+    items bigint[],                         -- of these: the item, when, and its times, by the stream's reopen rule; of a month null
     completed_at timestamptz[],
     lead_us bigint[],
     cycle_us bigint[],                      -- null: never started
@@ -62,8 +66,13 @@ CREATE TABLE vsm._item_cells (
     wait_us bigint[],
     undone_items bigint[],                  -- completions before the span that a move of it undoes
     undone_at timestamptz[],
-    PRIMARY KEY (stream_id, since, type_id)
+    PRIMARY KEY (stream_id, month, since, type_id)
 );
+-- lists of numbers shrink little, and take longer to unpack than to read
+ALTER TABLE vsm._stage_cells ALTER COLUMN visits SET STORAGE EXTERNAL, ALTER COLUMN repeated_at SET STORAGE EXTERNAL;
+ALTER TABLE vsm._item_cells ALTER COLUMN items SET STORAGE EXTERNAL, ALTER COLUMN completed_at SET STORAGE EXTERNAL,
+    ALTER COLUMN lead_us SET STORAGE EXTERNAL, ALTER COLUMN cycle_us SET STORAGE EXTERNAL,
+    ALTER COLUMN active_us SET STORAGE EXTERNAL, ALTER COLUMN wait_us SET STORAGE EXTERNAL;
 COMMENT ON TABLE vsm._item_cells IS 'What the moves of a span add to the figures of a stream, by type of item.';
 
 -- Whoever changes moves of before closed_until marks the time of all moves that this may touch.  What is marked is read from
@@ -139,26 +148,37 @@ CREATE FUNCTION vsm._type_id(name text) RETURNS bigint
 RETURN (SELECT t.id FROM vsm.work_item_types t WHERE t.name = _type_id.name);
 COMMENT ON FUNCTION vsm._type_id(text) IS 'The id of a type of work items.';
 
-CREATE FUNCTION vsm._pieces(of_stream_id bigint, cuts timestamptz[], by_cells boolean)
-    RETURNS TABLE (folded boolean, since timestamptz, until timestamptz, place integer)
+CREATE FUNCTION vsm._pieces(of_stream_id bigint, cuts timestamptz[], by_cells boolean, by_months boolean)
+    RETURNS TABLE (folded boolean, month boolean, since timestamptz, until timestamptz, place integer)
     LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 100
 BEGIN ATOMIC
-    WITH usable AS MATERIALIZED (
+    WITH months AS MATERIALIZED (
         SELECT s.since, s.until, width_bucket(s.since, cuts) AS place
         FROM vsm._spans s
-        WHERE by_cells AND s.stream_id = of_stream_id AND s.since >= cuts[1] AND s.until <= cuts[cardinality(cuts)]
+        WHERE by_cells AND by_months AND s.stream_id = of_stream_id AND s.month AND s.since >= cuts[1] AND s.until <= cuts[cardinality(cuts)]
+          AND width_bucket(s.since, cuts) = width_bucket(s.until - interval '1 microsecond', cuts)
+          AND NOT EXISTS (SELECT FROM vsm._marks k WHERE k.stream_id = of_stream_id AND k.since < s.until AND k.until > s.since)),
+    -- stretches of months that follow each other, so that only the spans outside are looked up
+    usable AS MATERIALIZED (
+        SELECT true AS month, m.* FROM months m
+        UNION ALL
+        SELECT false, s.since, s.until, width_bucket(s.since, cuts)
+        FROM (SELECT lag(e.until, 1, cuts[1]) OVER (ORDER BY e.since) AS since, e.since AS until
+              FROM (SELECT m.since, m.until FROM months m UNION ALL SELECT cuts[cardinality(cuts)], NULL) e) r
+        JOIN vsm._spans s ON s.stream_id = of_stream_id AND NOT s.month AND s.since >= r.since AND s.since < r.until AND s.until <= r.until
+        WHERE by_cells
           AND width_bucket(s.since, cuts) = width_bucket(s.until - interval '1 microsecond', cuts)
           AND NOT EXISTS (SELECT FROM vsm._marks k WHERE k.stream_id = of_stream_id AND k.since < s.until AND k.until > s.since))
-    SELECT true, u.since, u.until, u.place FROM usable u
+    SELECT true, u.month, u.since, u.until, u.place FROM usable u
     UNION ALL
-    SELECT false, g.since, g.until, NULL::integer
+    SELECT false, NULL::boolean, g.since, g.until, NULL::integer
     FROM (SELECT lag(e.until, 1, cuts[1]) OVER (ORDER BY e.since) AS since, e.since AS until
           FROM (SELECT u.since, u.until FROM usable u UNION ALL SELECT cuts[cardinality(cuts)], NULL) e) g
     WHERE g.since < g.until;
 END;
-COMMENT ON FUNCTION vsm._pieces(bigint, timestamptz[], boolean) IS
-    'Cuts the time from the first of cuts to before the last into folded spans, each between two neighbours (place: the number of the '
-    'first of these), and the stretches between spans, whose moves are to be read from the ledger.';
+COMMENT ON FUNCTION vsm._pieces(bigint, timestamptz[], boolean, boolean) IS
+    'Cuts the time from the first of cuts to before the last into folded spans or, with by_months, months, each between two neighbours '
+    '(place: the number of the first of these), and the stretches between, whose moves are to be read from the ledger.';
 
 CREATE FUNCTION vsm._left_before(of_item bigint, of_stage bigint, at timestamptz, before_id bigint) RETURNS timestamptz
     LANGUAGE sql STABLE PARALLEL RESTRICTED
@@ -187,7 +207,8 @@ RETURN (SELECT greatest(0, ceil(extract(epoch FROM today - greatest(settled_unti
         FROM (SELECT coalesce(min(t."timestamp"), today) AS first FROM vsm.stage_transitions t WHERE t.stream_id = of_stream_id) e);
 COMMENT ON FUNCTION vsm._days_waiting(bigint, timestamptz, timestamptz) IS 'How many days are over, and may not be folded yet.';
 
--- Whole days of the zone, in spans of at least 256 moves, or up to the month's end; the last span waits until it has as many.
+-- Whole days of the zone, together up to 256 moves, or one day with more; no span passes a month's end.  So a span that a
+-- window cuts costs little, or no more than the day.  The last days wait until they are as many moves, or the month is over.
 CREATE FUNCTION vsm._spans_to_fold(of_stream_id bigint, time_zone text, settled_until timestamptz)
     RETURNS TABLE (since timestamptz, until timestamptz, days bigint)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
@@ -206,7 +227,7 @@ BEGIN
         moves := 0;
         days := 0;
         FOR cut IN
-            SELECT least(d.ends, upper(stretch)) AS ends, d.ends < upper(stretch) OR upper(stretch) < settled_until AS inner_end,
+            SELECT d.g AT TIME ZONE time_zone AS begins, least(d.ends, upper(stretch)) AS ends,
                    date_trunc('month', d.ends AT TIME ZONE time_zone) = d.ends AT TIME ZONE time_zone AS ends_month, coalesce(n.moves, 0) AS moves
             FROM (SELECT (g + interval '1 day') AT TIME ZONE time_zone AS ends, g
                   FROM generate_series(date_trunc('day', lower(stretch) AT TIME ZONE time_zone),
@@ -217,10 +238,17 @@ BEGIN
                        GROUP BY 1) n ON n.day = d.g
             ORDER BY d.g
         LOOP
+            IF days > 0 AND moves + cut.moves > 256 THEN
+                until := cut.begins;
+                RETURN NEXT;
+                since := until;
+                moves := 0;
+                days := 0;
+            END IF;
             moves := moves + cut.moves;
             days := days + 1;
-            -- a stretch between spans, or up to its own end, is closed in any case
-            IF moves >= 256 OR cut.ends_month OR cut.ends = upper(stretch) AND cut.inner_end THEN
+            -- a stretch before another span is closed in any case
+            IF moves > 256 OR cut.ends_month OR cut.ends = upper(stretch) AND upper(stretch) < settled_until THEN
                 until := cut.ends;
                 RETURN NEXT;
                 since := until;

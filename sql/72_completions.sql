@@ -92,6 +92,7 @@ CREATE FUNCTION vsm.completions(stream text DEFAULT 'default',
                                 known_at timestamptz DEFAULT NULL)
     RETURNS SETOF vsm.completion
     LANGUAGE sql STABLE PARALLEL RESTRICTED
+    SET jit = off
 BEGIN ATOMIC
     SELECT c.work_item_id, coalesce(c.external_id, w.external_id), coalesce(c.title, w.title), coalesce(c.type, w.type), c.created_at, c.started_at,
            c.completed_at, vsm._interval(vsm._elapsed_us(c.created_at, c.completed_at)), vsm._interval(c.cycle_us),
@@ -167,9 +168,9 @@ CREATE FUNCTION vsm._finished_pieces(of_stream_id bigint, since timestamptz, bou
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     WITH pieces AS MATERIALIZED (
-        SELECT p.* FROM vsm._pieces(of_stream_id, ARRAY[_finished_pieces.since, bound], true) p)
+        SELECT p.* FROM vsm._pieces(of_stream_id, ARRAY[_finished_pieces.since, bound], true, false) p)
     SELECT true, p.since, p.until, c.finished, c.items, c.completed_at, c.lead_us, c.cycle_us, c.active_us, c.wait_us, c.undone_items, c.undone_at
-    FROM pieces p JOIN vsm._item_cells c ON c.stream_id = of_stream_id AND c.since = p.since
+    FROM pieces p JOIN vsm._item_cells c ON c.stream_id = of_stream_id AND c.month = p.month AND c.since = p.since
     WHERE p.folded AND (of_type IS NULL OR c.type_id = vsm._type_id(of_type))
     UNION ALL
     SELECT false, p.since, p.until, f.finished, f.items, f.completed_at, f.lead_us, f.cycle_us, f.active_us, f.wait_us, u.items, u.at
@@ -241,6 +242,7 @@ CREATE FUNCTION vsm.throughput(stream text DEFAULT 'default',
                                known_at timestamptz DEFAULT NULL)
     RETURNS SETOF vsm.throughput_bucket
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 DECLARE
     v CONSTANT vsm._window := vsm._window(stream, since, until, reopen_rule, type, attributes, known_at);

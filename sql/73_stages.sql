@@ -4,6 +4,7 @@ CREATE FUNCTION vsm.wip_at(stream text DEFAULT 'default', at timestamptz DEFAULT
                            type text DEFAULT NULL, attributes jsonb DEFAULT NULL, known_at timestamptz DEFAULT NULL)
     RETURNS TABLE (stage text, items bigint)
     LANGUAGE sql STABLE PARALLEL RESTRICTED
+    SET jit = off
 BEGIN ATOMIC
     WITH v AS MATERIALIZED (
         SELECT * FROM vsm._window(wip_at.stream, wip_at.at, wip_at.at, NULL, wip_at.type, wip_at.attributes, wip_at.known_at)),
@@ -91,7 +92,7 @@ BEGIN ATOMIC
     pieces AS MATERIALIZED (
         SELECT p.*
         FROM v CROSS JOIN LATERAL vsm._pieces(v.stream_id, ARRAY[time_in_stage.since, v.bound],
-                                              vsm._by_cells(v.stream_id, time_in_stage.attributes, time_in_stage.known_at)) p),
+                                              vsm._by_cells(v.stream_id, time_in_stage.attributes, time_in_stage.known_at), false) p),
     moves AS MATERIALIZED (
         SELECT m.work_item_id, m.id, m.from_stage_id, m."timestamp", vsm._interval_us(m.time_in_stage) AS us
         FROM pieces p
@@ -104,13 +105,15 @@ BEGIN ATOMIC
         FROM moves m WHERE NOT EXISTS (SELECT FROM pieces p WHERE p.folded) GROUP BY 1
         UNION ALL
         SELECT m.from_stage_id, array_agg(m.us),
-               count(*) - count(*) FILTER (WHERE vsm._left_before(m.work_item_id, m.from_stage_id, m."timestamp", m.id) >= time_in_stage.since),
+               count(*) - count(*) FILTER (
+                   WHERE (SELECT w.backward_moves FROM vsm.work_items w WHERE w.id = m.work_item_id) > 0      -- else it never came back
+                     AND vsm._left_before(m.work_item_id, m.from_stage_id, m."timestamp", m.id) >= time_in_stage.since),
                sum(m.us)
         FROM moves m WHERE EXISTS (SELECT FROM pieces p WHERE p.folded) GROUP BY 1
         UNION ALL
         SELECT c.stage_id, c.visits,
                c."left" - (SELECT count(*) FROM unnest(c.repeated_at) r (at) WHERE r.at >= time_in_stage.since), c.stayed_us
-        FROM pieces p JOIN vsm._stage_cells c ON c.stream_id = (SELECT v.stream_id FROM v) AND c.since = p.since
+        FROM pieces p JOIN vsm._stage_cells c ON c.stream_id = (SELECT v.stream_id FROM v) AND c.month = p.month AND c.since = p.since
         WHERE p.folded AND c.visits IS NOT NULL AND (time_in_stage.type IS NULL OR c.type_id = vsm._type_id(time_in_stage.type))),
     closed AS (
         SELECT e.stage_id, vsm._summary_of(e.visits) AS visits, sum(e.items) AS items, sum(e.us) AS total_us FROM ended e GROUP BY 1),

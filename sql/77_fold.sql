@@ -9,13 +9,16 @@ COMMENT ON TYPE vsm.fold_result IS 'A row of vsm.fold().';
 
 CREATE FUNCTION vsm._fold_span(of_stream_id bigint, since timestamptz, until timestamptz, rule text) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+    SET enable_hashjoin = off           -- a day's moves need few of the items, each by its key
+    SET enable_mergejoin = off
 AS $$
 BEGIN
-    INSERT INTO vsm._spans (stream_id, since, until) VALUES (of_stream_id, since, until);
+    INSERT INTO vsm._spans (stream_id, month, since, until) VALUES (of_stream_id, false, since, until);
 
     WITH moves AS MATERIALIZED (
         SELECT t.work_item_id, t.id, t.from_stage_id, t.to_stage_id, t."timestamp", vsm._elapsed_us(t."timestamp", _fold_span.until) AS left_us,
-               vsm._interval_us(t.time_in_stage) AS stayed_us, coalesce(t.furthest_before, t.from_stage_id) AS before, coalesce(y.id, 0) AS type_id
+               vsm._interval_us(t.time_in_stage) AS stayed_us, coalesce(t.furthest_before, t.from_stage_id) AS before, coalesce(y.id, 0) AS type_id,
+               w.backward_moves
         FROM vsm.stage_transitions t
         JOIN vsm.work_items w ON w.id = t.work_item_id
         LEFT JOIN vsm.work_item_types y ON y.name = w.type
@@ -26,17 +29,22 @@ BEGIN
         FROM moves m GROUP BY 1, 2
         UNION ALL
         SELECT m.type_id, m.from_stage_id, 0, count(*), 0, 0, sum(m.left_us), sum(m.stayed_us), array_agg(m.stayed_us ORDER BY m.stayed_us),
-               array_agg(vsm._left_before(m.work_item_id, m.from_stage_id, m."timestamp", m.id))
-        FROM moves m WHERE m.from_stage_id IS NOT NULL GROUP BY 1, 2
+               array_agg(b.at)
+        FROM moves m
+        -- when the item had last left the stage before: never, if it has always moved on
+        CROSS JOIN LATERAL (
+            SELECT max(p."timestamp") AS at FROM vsm.stage_transitions p
+            WHERE m.backward_moves > 0 AND p.work_item_id = m.work_item_id AND p.from_stage_id = m.from_stage_id AND (p."timestamp", p.id) < (m."timestamp", m.id)) b
+        WHERE m.from_stage_id IS NOT NULL GROUP BY 1, 2
         UNION ALL
         SELECT r.type_id, s.id, 0, 0, sum(r.n), 0, 0, 0, NULL, NULL
         FROM (SELECT m.type_id, m.before, m.to_stage_id, count(*) AS n FROM moves m GROUP BY 1, 2, 3) r
         CROSS JOIN LATERAL vsm._stages_reached(r.before, r.to_stage_id) s (id)
         GROUP BY 1, 2)
-    INSERT INTO vsm._stage_cells (stream_id, since, type_id, stage_id, entered, "left", reached, entered_us, left_us, stayed_us, visits, repeated_at)
-    SELECT of_stream_id, _fold_span.since, c.type_id, c.stage_id, sum(c.entered), sum(c."left"), sum(c.reached), sum(c.entered_us), sum(c.left_us),
+    INSERT INTO vsm._stage_cells (stream_id, month, since, type_id, stage_id, entered, "left", reached, entered_us, left_us, stayed_us, visits, repeated_at)
+    SELECT of_stream_id, false, _fold_span.since, c.type_id, c.stage_id, sum(c.entered), sum(c."left"), sum(c.reached), sum(c.entered_us), sum(c.left_us),
            sum(c.stayed_us), max(c.visits), array_remove(max(c.repeated_at), NULL)
-    FROM changes c GROUP BY 3, 4;
+    FROM changes c GROUP BY 4, 5;
 
     WITH moves AS MATERIALIZED (
         SELECT t.*, coalesce(y.id, 0) AS type_id, e.category AS to_category, l.category AS from_category,
@@ -62,14 +70,54 @@ BEGIN
         FROM moves m GROUP BY 1),
     completed AS (
         SELECT * FROM vsm._finished_lists(of_stream_id, _fold_span.since, _fold_span.until, rule, NULL))
-    INSERT INTO vsm._item_cells (stream_id, since, type_id, arrivals, departures, returns, discarded, reopened, backward_moves, started_change,
+    INSERT INTO vsm._item_cells (stream_id, month, since, type_id, arrivals, departures, returns, discarded, reopened, backward_moves, started_change,
                                  open_us, started_us, finished, items, completed_at, lead_us, cycle_us, active_us, wait_us, undone_items, undone_at)
-    SELECT of_stream_id, _fold_span.since, type_id, f.arrivals, f.departures, f.returns, f.discarded, f.reopened, f.backward_moves, f.started_change,
+    SELECT of_stream_id, false, _fold_span.since, type_id, f.arrivals, f.departures, f.returns, f.discarded, f.reopened, f.backward_moves, f.started_change,
            f.open_us, f.started_us, coalesce(c.finished, 0), c.items, c.completed_at, c.lead_us, c.cycle_us, c.active_us, c.wait_us,
            CASE WHEN rule <> 'episodes' THEN f.undone_items END, CASE WHEN rule <> 'episodes' THEN f.undone_at END
     FROM flow f LEFT JOIN completed c USING (type_id);
 END $$;
 COMMENT ON FUNCTION vsm._fold_span(bigint, timestamptz, timestamptz, text) IS 'Adds the cells of a span, from the ledger.';
+
+CREATE FUNCTION vsm._fold_months(of_stream_id bigint, time_zone text) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- months that their spans fill
+    INSERT INTO vsm._spans (stream_id, month, since, until)
+    SELECT of_stream_id, true, m.since, m.until
+    FROM (SELECT x.month AT TIME ZONE time_zone AS since, (x.month + interval '1 month') AT TIME ZONE time_zone AS until, x.filled
+          FROM (SELECT date_trunc('month', s.since AT TIME ZONE time_zone) AS month, sum(vsm._elapsed_us(s.since, s.until)) AS filled
+                FROM vsm._spans s WHERE s.stream_id = of_stream_id AND NOT s.month GROUP BY 1) x) m
+    WHERE m.filled = vsm._elapsed_us(m.since, m.until)
+      AND NOT EXISTS (SELECT FROM vsm._spans s WHERE s.stream_id = of_stream_id AND NOT s.month AND s.since < m.until AND s.until > m.until)
+      AND NOT EXISTS (SELECT FROM vsm._spans s WHERE s.stream_id = of_stream_id AND s.month AND s.since < m.until AND s.until > m.since);
+
+    INSERT INTO vsm._stage_cells (stream_id, month, since, type_id, stage_id, entered, "left", reached, entered_us, left_us, stayed_us)
+    SELECT of_stream_id, true, m.since, c.type_id, c.stage_id, sum(c.entered), sum(c."left"), sum(c.reached),
+           sum(c.entered_us + c.entered * vsm._elapsed_us(s.until, m.until)::numeric),
+           sum(c.left_us + c."left" * vsm._elapsed_us(s.until, m.until)::numeric), sum(c.stayed_us)
+    FROM vsm._spans m
+    JOIN vsm._spans s ON s.stream_id = of_stream_id AND NOT s.month AND s.since >= m.since AND s.until <= m.until
+    JOIN vsm._stage_cells c ON c.stream_id = of_stream_id AND NOT c.month AND c.since = s.since
+    WHERE m.stream_id = of_stream_id AND m.month
+      AND NOT EXISTS (SELECT FROM vsm._stage_cells d WHERE d.stream_id = of_stream_id AND d.month AND d.since = m.since)
+    GROUP BY m.since, c.type_id, c.stage_id;
+
+    INSERT INTO vsm._item_cells (stream_id, month, since, type_id, arrivals, departures, returns, discarded, reopened, backward_moves,
+                                 started_change, open_us, started_us, finished)
+    SELECT of_stream_id, true, m.since, c.type_id, sum(c.arrivals), sum(c.departures), sum(c.returns), sum(c.discarded), sum(c.reopened),
+           sum(c.backward_moves), sum(c.started_change),
+           sum(c.open_us + (c.arrivals + c.returns - c.departures - c.discarded) * vsm._elapsed_us(s.until, m.until)::numeric),
+           sum(c.started_us + c.started_change * vsm._elapsed_us(s.until, m.until)::numeric), 0
+    FROM vsm._spans m
+    JOIN vsm._spans s ON s.stream_id = of_stream_id AND NOT s.month AND s.since >= m.since AND s.until <= m.until
+    JOIN vsm._item_cells c ON c.stream_id = of_stream_id AND NOT c.month AND c.since = s.since
+    WHERE m.stream_id = of_stream_id AND m.month
+      AND NOT EXISTS (SELECT FROM vsm._item_cells d WHERE d.stream_id = of_stream_id AND d.month AND d.since = m.since)
+    GROUP BY m.since, c.type_id;
+END $$;
+COMMENT ON FUNCTION vsm._fold_months(bigint, text) IS 'Adds the months that spans fill, from their cells.';
 
 -- As the owner, from src/roles/on_behalf.c.  A span may be folded once every transaction has ended that may not have known
 -- closed_until: it is committed, then the next transaction id is read, and when all before that id have ended, it is settled.
@@ -130,14 +178,15 @@ BEGIN
     LOCK TABLE vsm.work_items IN ROW EXCLUSIVE MODE;
     SELECT * INTO v FROM vsm.value_streams s WHERE s.id = v.id;
     IF marked IS NOT NULL THEN
-        WITH gone AS (DELETE FROM vsm._spans s WHERE s.stream_id = v.id AND tstzrange(s.since, s.until) && marked RETURNING s.since),
-        stages AS (DELETE FROM vsm._stage_cells c USING gone g WHERE c.stream_id = v.id AND c.since = g.since)
-        DELETE FROM vsm._item_cells c USING gone g WHERE c.stream_id = v.id AND c.since = g.since;
+        WITH gone AS (DELETE FROM vsm._spans s WHERE s.stream_id = v.id AND tstzrange(s.since, s.until) && marked RETURNING s.month, s.since),
+        stages AS (DELETE FROM vsm._stage_cells c USING gone g WHERE c.stream_id = v.id AND c.month = g.month AND c.since = g.since)
+        DELETE FROM vsm._item_cells c USING gone g WHERE c.stream_id = v.id AND c.month = g.month AND c.since = g.since;
     END IF;
     FOR span IN SELECT * FROM vsm._spans_to_fold(v.id, v.time_zone, f.settled_until) LOOP
         PERFORM vsm._fold_span(v.id, span.since, span.until, v.reopen_rule);
         result.days_folded := result.days_folded + span.days;
     END LOOP;
+    PERFORM vsm._fold_months(v.id, v.time_zone);
     result.days_waiting := vsm._days_waiting(v.id, f.settled_until, today);
     RETURN result;
 END $$;
