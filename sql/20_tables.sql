@@ -47,7 +47,7 @@ COMMENT ON COLUMN vsm.stages.retired_at IS 'Since when the stage takes no new en
 CREATE SEQUENCE vsm.work_item_types_id_seq;
 CREATE TABLE vsm.work_item_types (
     name text PRIMARY KEY,
-    id bigint NOT NULL DEFAULT nextval('vsm.work_item_types_id_seq')
+    id bigint NOT NULL UNIQUE DEFAULT nextval('vsm.work_item_types_id_seq')
 );
 ALTER SEQUENCE vsm.work_item_types_id_seq OWNED BY vsm.work_item_types.id;
 COMMENT ON TABLE vsm.work_item_types IS 'Types of work items; add your own.';

@@ -466,6 +466,10 @@ BEGIN
             USING ERRCODE = 'PT422', DETAIL = 'A type is referred to by its name.',
                   HINT = 'Give it a name.';
     END IF;
+    IF tg_op = 'UPDATE' AND new.id <> old.id THEN
+        RAISE EXCEPTION 'the id of work item type "%" cannot be changed', old.name
+            USING ERRCODE = 'PT422', DETAIL = 'The id identifies a type that is renamed.', HINT = 'Leave the id as it is.';
+    END IF;
     IF tg_op = 'UPDATE' AND new.name <> old.name THEN
         PERFORM vsm._hold_items();
         UPDATE vsm.work_items w SET type = new.name WHERE w.type = old.name;

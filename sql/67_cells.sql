@@ -8,6 +8,7 @@
 CREATE TABLE vsm._folds (
     stream_id bigint PRIMARY KEY,
     closed_until timestamptz NOT NULL,      -- who records a move of before that leaves a mark
+    closed_by xid8,                         -- the transaction that closed it; others know of it once that has committed
     bound xid8,                             -- this transaction and later ones know closed_until; null: not read yet
     settled_until timestamptz NOT NULL,     -- closed_until, once all transactions before bound have ended: what may be folded
     folded_at timestamptz
@@ -104,7 +105,35 @@ CREATE TRIGGER vsm_replicated_moves AFTER INSERT OR UPDATE OR DELETE ON vsm.stag
     FOR EACH ROW EXECUTE FUNCTION vsm._ledger_replicated();
 ALTER TABLE vsm.stage_transitions ENABLE REPLICA TRIGGER vsm_replicated_moves;
 
--- Each server folds for itself.
+-- The triggers that mark for a change of definitions, and empty the cells with the ledger, do not run under replication.
+CREATE FUNCTION vsm._everything_replicated() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF tg_relid NOT IN ('vsm.stage_transitions'::regclass, 'vsm.stages'::regclass, 'vsm.value_streams'::regclass) THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'tables vsm.stage_transitions, vsm.stages and vsm.value_streams');
+    END IF;
+    INSERT INTO vsm._marks (stream_id, since, until) SELECT f.stream_id, '-infinity', 'infinity' FROM vsm._folds f;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vsm._everything_replicated() IS
+    'Marks everything: replication has changed what the cells of other moves follow from, or has emptied the ledger.';
+CREATE TRIGGER vsm_replicated_truncate AFTER TRUNCATE ON vsm.stage_transitions
+    FOR EACH STATEMENT EXECUTE FUNCTION vsm._everything_replicated();
+ALTER TABLE vsm.stage_transitions ENABLE REPLICA TRIGGER vsm_replicated_truncate;
+CREATE TRIGGER vsm_replicated AFTER INSERT OR DELETE ON vsm.stages
+    FOR EACH ROW EXECUTE FUNCTION vsm._everything_replicated();
+CREATE TRIGGER vsm_replicated_change AFTER UPDATE ON vsm.stages
+    FOR EACH ROW WHEN ((new.category, new."order") IS DISTINCT FROM (old.category, old."order"))
+    EXECUTE FUNCTION vsm._everything_replicated();
+ALTER TABLE vsm.stages ENABLE REPLICA TRIGGER vsm_replicated, ENABLE REPLICA TRIGGER vsm_replicated_change;
+CREATE TRIGGER vsm_replicated_change AFTER UPDATE ON vsm.value_streams
+    FOR EACH ROW WHEN ((new.reopen_rule, new.commitment_stage) IS DISTINCT FROM (old.reopen_rule, old.commitment_stage))
+    EXECUTE FUNCTION vsm._everything_replicated();
+ALTER TABLE vsm.value_streams ENABLE REPLICA TRIGGER vsm_replicated_change;
+
+-- Each server folds for itself.  Rows that replication applies fire these triggers at depth 1; marks that are made for moves
+-- that it applies, deeper.
 CREATE FUNCTION vsm._not_replicated() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -113,7 +142,12 @@ BEGIN
                         'vsm._marks'::regclass) THEN
         PERFORM vsm._refuse_other_table(tg_relid, 'tables vsm._folds, vsm._spans, vsm._stage_cells, vsm._item_cells and vsm._marks');
     END IF;
-    RETURN NULL;
+    IF pg_trigger_depth() = 1 THEN
+        RETURN NULL;
+    ELSIF tg_op = 'DELETE' THEN
+        RETURN old;
+    END IF;
+    RETURN new;
 END $$;
 COMMENT ON FUNCTION vsm._not_replicated() IS 'Drops rows of cells that replication applies.';
 CREATE TRIGGER not_replicated BEFORE INSERT OR UPDATE OR DELETE ON vsm._folds FOR EACH ROW EXECUTE FUNCTION vsm._not_replicated();

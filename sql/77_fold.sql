@@ -7,6 +7,17 @@ CREATE TYPE vsm.fold_result AS (
 );
 COMMENT ON TYPE vsm.fold_result IS 'A row of vsm.fold().';
 
+-- Not while a dump is restored, or a subscription copies the tables: what comes later leaves no marks.
+CREATE FUNCTION vsm._is_whole(of_stream_id bigint, since timestamptz, until timestamptz) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+RETURN NOT EXISTS (SELECT FROM vsm.stage_transitions t
+                   LEFT JOIN vsm.work_items w ON w.id = t.work_item_id
+                   LEFT JOIN vsm.work_item_types y ON y.name = w.type
+                   LEFT JOIN vsm.stages e ON e.id = t.to_stage_id
+                   WHERE t.stream_id = of_stream_id AND t."timestamp" >= _is_whole.since AND t."timestamp" < _is_whole.until
+                     AND (y.name IS NULL OR e.id IS NULL));
+COMMENT ON FUNCTION vsm._is_whole(bigint, timestamptz, timestamptz) IS 'Are the items of all moves of a span there, their types and stages?';
+
 CREATE FUNCTION vsm._fold_span(of_stream_id bigint, since timestamptz, until timestamptz, rule text) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
     SET enable_hashjoin = off           -- a day's moves need few of the items, each by its key
@@ -129,13 +140,15 @@ AS $$
 DECLARE
     v vsm.value_streams;
     f vsm._folds;
-    next xid8;
     today timestamptz;
     marked tstzmultirange;
     result vsm.fold_result := (of_stream, 0, 0);
     span record;
     settled boolean;
+    changed boolean := false;
 BEGIN
+    -- Waits for those who change definitions, so that this session gets their message.  Before any other lock, as theirs is.
+    LOCK TABLE vsm.work_items IN ROW EXCLUSIVE MODE;
     SELECT * INTO v FROM vsm.value_streams s WHERE s.name = of_stream;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'stream "%" not found', coalesce(of_stream, 'null')
@@ -147,42 +160,47 @@ BEGIN
     today := date_trunc('day', clock_timestamp() AT TIME ZONE v.time_zone) AT TIME ZONE v.time_zone;
     SELECT * INTO f FROM vsm._folds s WHERE s.stream_id = v.id;
     IF NOT FOUND THEN
-        INSERT INTO vsm._folds (stream_id, closed_until, settled_until) VALUES (v.id, today, '-infinity');
+        INSERT INTO vsm._folds (stream_id, closed_until, closed_by, settled_until) VALUES (v.id, today, pg_current_xact_id(), '-infinity')
+        ON CONFLICT (stream_id) DO NOTHING;     -- an error in a transaction with an older snapshot
         result.days_waiting := vsm._days_waiting(v.id, '-infinity', today);
         RETURN result;
     END IF;
-    next := vsm._next_xid();
-    settled := pg_snapshot_xmin(pg_current_snapshot()) >= coalesce(f.bound, next);
+    -- not in the transaction that closed it: until it commits, others begin that do not know closed_until
+    IF f.bound IS NULL AND f.closed_by IS DISTINCT FROM pg_current_xact_id_if_assigned() THEN
+        f.bound := vsm._next_xid();
+        changed := true;
+    END IF;
+    settled := coalesce(pg_snapshot_xmin(pg_current_snapshot()) >= f.bound, false);
     IF settled THEN
         f.settled_until := f.closed_until;
     END IF;
-    IF f.bound IS NULL OR settled AND (f.closed_until < today OR rebuild)
-       OR EXISTS (SELECT FROM vsm._marks k WHERE k.stream_id = v.id) OR rebuild THEN
-        UPDATE vsm._folds s
-        SET bound = CASE WHEN settled AND f.closed_until < today THEN NULL ELSE coalesce(f.bound, next) END,
-            settled_until = f.settled_until, folded_at = clock_timestamp()
-        WHERE s.stream_id = v.id;
-        IF settled AND f.closed_until < today THEN
-            UPDATE vsm._folds s SET closed_until = today WHERE s.stream_id = v.id;
-        END IF;
-    END IF;
 
+    WITH gone AS (DELETE FROM vsm._marks k WHERE k.stream_id = v.id RETURNING k.since, k.until)
+    SELECT range_agg(tstzrange(g.since, g.until)) INTO marked FROM gone g;
     IF rebuild THEN
         marked := tstzmultirange(tstzrange('-infinity', 'infinity'));
-        DELETE FROM vsm._marks k WHERE k.stream_id = v.id;
-    ELSE
-        WITH gone AS (DELETE FROM vsm._marks k WHERE k.stream_id = v.id RETURNING k.since, k.until)
-        SELECT range_agg(tstzrange(g.since, g.until)) INTO marked FROM gone g;
     END IF;
-    -- waits for a definition that was changed with one of these marks, so that this session gets its message
-    LOCK TABLE vsm.work_items IN ROW EXCLUSIVE MODE;
+    -- with one of these marks, the reopen rule may have changed
     SELECT * INTO v FROM vsm.value_streams s WHERE s.id = v.id;
+    -- Whoever folds changes this row: an older snapshot, which does not see what others have folded, gets an error.
+    IF changed OR marked IS NOT NULL OR settled AND f.closed_until < today THEN
+        UPDATE vsm._folds s SET bound = f.bound, settled_until = f.settled_until, folded_at = clock_timestamp() WHERE s.stream_id = v.id;
+        changed := true;
+    END IF;
+    IF settled AND f.closed_until < today THEN
+        UPDATE vsm._folds s SET closed_until = today, closed_by = pg_current_xact_id(), bound = NULL WHERE s.stream_id = v.id;
+    END IF;
     IF marked IS NOT NULL THEN
         WITH gone AS (DELETE FROM vsm._spans s WHERE s.stream_id = v.id AND tstzrange(s.since, s.until) && marked RETURNING s.month, s.since),
         stages AS (DELETE FROM vsm._stage_cells c USING gone g WHERE c.stream_id = v.id AND c.month = g.month AND c.since = g.since)
         DELETE FROM vsm._item_cells c USING gone g WHERE c.stream_id = v.id AND c.month = g.month AND c.since = g.since;
     END IF;
     FOR span IN SELECT * FROM vsm._spans_to_fold(v.id, v.time_zone, f.settled_until) LOOP
+        CONTINUE WHEN NOT vsm._is_whole(v.id, span.since, span.until);
+        IF NOT changed THEN
+            UPDATE vsm._folds s SET settled_until = f.settled_until, folded_at = clock_timestamp() WHERE s.stream_id = v.id;
+            changed := true;
+        END IF;
         PERFORM vsm._fold_span(v.id, span.since, span.until, v.reopen_rule);
         result.days_folded := result.days_folded + span.days;
     END LOOP;
@@ -215,4 +233,4 @@ COMMENT ON FUNCTION vsm.fold(text, boolean) IS
     'Sums up the moves of days that are over, so that figures need not read them; of one stream, or with null of all. Answers are the '
     'same without. days_folded: now; days_waiting: that are over, but may not be folded while a transaction is open that began '
     'before they were closed; the first call closes them, the next one folds. rebuild: computes all cells anew, which needs the rights '
-    'of a writer. Errors: PT404, 42501; 40001 in a transaction with an older snapshot.';
+    'of a writer. Errors: PT404, 42501; 40001 in a transaction with an older snapshot, 25006 where nothing can be written.';

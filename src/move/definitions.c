@@ -1,6 +1,6 @@
 /*
  * definitions.c
- *		Reading the definitions of streams, stages and types, and grants on streams.
+ *		Reading the definitions of streams, stages and types, grants on streams, and how far streams are closed.
  *
  * They are read with the latest snapshot rather than the transaction's, so that a
  * REPEATABLE READ transaction also sees that a stage was retired or deleted since
@@ -19,6 +19,7 @@
 
 static void read_stages(VsmDefinitions *defs);
 static void read_types(VsmDefinitions *defs);
+static void read_folds(VsmDefinitions *defs);
 static void read_grants(VsmDefinitions *defs);
 static SPITupleTable *run_latest(const char *query);
 static VsmCategory category_of(const char *name);
@@ -43,6 +44,7 @@ vsm_read_definitions(Oid owner)
 		elog(ERROR, "SPI_connect failed");
 	read_stages(defs);
 	read_types(defs);
+	read_folds(defs);
 	read_grants(defs);
 	SPI_finish();
 	vsm_leave_owner(before);
@@ -54,8 +56,8 @@ vsm_read_definitions(Oid owner)
 static void
 read_stages(VsmDefinitions *defs)
 {
-	SPITupleTable *table = run_latest("SELECT id, stream, name, category, started, retired_at IS NOT NULL, \"order\", wip_limit, stream_id, closed_until"
-									  " FROM vsm._stages LEFT JOIN vsm._folds USING (stream_id) ORDER BY stream COLLATE \"C\", \"order\", id");
+	SPITupleTable *table = run_latest("SELECT id, stream, name, category, started, retired_at IS NOT NULL, \"order\", wip_limit, stream_id"
+									  " FROM vsm._stages ORDER BY stream COLLATE \"C\", \"order\", id");
 	MemoryContext caller;
 
 	defs->nstages = (int) table->numvals;
@@ -82,10 +84,6 @@ read_stages(VsmDefinitions *defs)
 		if (isnull)
 			s->wip_limit = 0;
 		s->stream_id = DatumGetInt64(SPI_getbinval(row, desc, 9, &isnull));
-		s->closed_until = DatumGetTimestampTz(SPI_getbinval(row, desc, 10, &isnull));
-		if (isnull)
-			s->closed_until = DT_NOBEGIN;
-		defs->any_closed |= !isnull;
 		defs->by_id[i] = s;
 	}
 	qsort(defs->by_id, defs->nstages, sizeof(VsmStage *), compare_ids);
@@ -108,6 +106,22 @@ read_types(VsmDefinitions *defs)
 		defs->types[i] = TextDatumGetCString(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull));
 	}
 	MemoryContextSwitchTo(caller);
+}
+
+static void
+read_folds(VsmDefinitions *defs)
+{
+	SPITupleTable *table = run_latest("SELECT stream_id, closed_until FROM vsm._folds ORDER BY stream_id");
+
+	defs->nfolds = (int) table->numvals;
+	defs->folds = MemoryContextAllocZero(defs->context, sizeof(VsmFold) * Max(defs->nfolds, 1));
+	for (int i = 0; i < defs->nfolds; i++)
+	{
+		bool		isnull;
+
+		defs->folds[i].stream_id = DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull));
+		defs->folds[i].closed_until = DatumGetTimestampTz(SPI_getbinval(table->vals[i], table->tupdesc, 2, &isnull));
+	}
 }
 
 static void

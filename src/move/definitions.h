@@ -1,6 +1,6 @@
 /*
  * definitions.h
- *		All streams, stages, types and grants on streams, as read from the tables.
+ *		All streams, stages, types and grants on streams, and how far streams are closed, as read from the tables.
  */
 #ifndef VSM_DEFINITIONS_H
 #define VSM_DEFINITIONS_H
@@ -30,8 +30,14 @@ typedef struct VsmStage
 	int32		wip_limit;		/* 0: none */
 	bool		started;		/* at or after the commitment point, in progress */
 	bool		retired;
-	TimestampTz closed_until;	/* of the stream: moves before may have been folded; DT_NOBEGIN: none */
 } VsmStage;
+
+/* Moves of a stream from before may have been folded. */
+typedef struct VsmFold
+{
+	int64		stream_id;
+	TimestampTz closed_until;
+} VsmFold;
 
 typedef struct VsmDefinitions
 {
@@ -41,7 +47,8 @@ typedef struct VsmDefinitions
 	VsmStage  **by_id;
 	int			ntypes;
 	char	  **types;			/* bytewise */
-	bool		any_closed;		/* has a stream a closed_until? */
+	int			nfolds;
+	VsmFold    *folds;			/* by stream id; its stages may be missing while a dump is restored */
 	int			ngrants;
 	VsmGrant   *grants;
 } VsmDefinitions;

@@ -58,6 +58,7 @@ vsm_write_ledger_row(VsmLedgerRow *row, const VsmRequest *request, Relation item
 	row->reason = asked ? asked->reason : NULL;
 	strlcpy(row->actor, GetUserNameFromId(GetOuterUserId(), false), NAMEDATALEN);
 
+	vsm_mark_move(row->stream_id, row->at);
 	vsm_ledger_row_values(row, values, nulls);
 	if (!vsm_store_ledger_row(values, nulls))
 	{
@@ -66,7 +67,6 @@ vsm_write_ledger_row(VsmLedgerRow *row, const VsmRequest *request, Relation item
 		insert_ledger_row(row->work_item_id, values, nulls);
 		vsm_leave_owner(before);
 	}
-	vsm_mark_move(row->stream_id, row->at);
 	add_to_totals(row, RelationGetRelid(items));
 
 	if (asked)
@@ -86,6 +86,7 @@ vsm_empty_ledger(Relation items)
 							  " vsm._spans, vsm._stage_cells, vsm._item_cells, vsm._marks",
 					   items,
 					   0, NULL, NULL);
+	vsm_forget_marks();
 }
 
 /* Run a query as the owner, with vsm.recording = off until it ends. */

@@ -9,6 +9,8 @@
  * closed_until is read after the transaction has its id, and after messages of
  * others have been received.  Folding waits for the transactions that had an id
  * when closed_until was committed, so it cannot overlook one that did not know it.
+ *
+ * A mark precedes the row that it is for, so that a trigger on the row sees both.
  */
 #include "marks.h"
 
@@ -27,6 +29,15 @@
 #include "prepare.h"
 #include "stage_cache.h"
 #include "trigger_guard.h"
+
+/* What this subtransaction has marked last. */
+static struct
+{
+	int64		stream_id;
+	TimestampTz day;
+	TransactionId xid;
+	SubTransactionId subid;
+}			last_marked;
 
 static bool is_marked(int64 stream_id, TimestampTz day);
 static void insert_marks(SPIPlanPtr *plan, const char *query, int nargs, Oid *types, Datum *values);
@@ -77,7 +88,7 @@ vsm__ledger_replicated(PG_FUNCTION_ARGS)
 
 /*
  * vsm_mark_move
- *		A move at that time, the item's last, has been recorded: mark its day.
+ *		A move at that time, the item's last, is about to be recorded: mark its day.
  */
 void
 vsm_mark_move(int64 stream_id, TimestampTz at)
@@ -152,25 +163,26 @@ vsm_mark_everything(void)
 					 0, NULL, NULL);
 }
 
+/* Marks may have been deleted: those of this transaction must not be relied on. */
+void
+vsm_forget_marks(void)
+{
+	last_marked.xid = InvalidTransactionId;
+}
+
 /* Has this subtransaction marked that day last? */
 static bool
 is_marked(int64 stream_id, TimestampTz day)
 {
-	static struct
-	{
-		int64		stream_id;
-		TimestampTz day;
-		TransactionId xid;
-		SubTransactionId subid;
-	}			last;
+	TransactionId xid = GetTopTransactionId();
+	SubTransactionId subid = GetCurrentSubTransactionId();
 
-	if (last.stream_id == stream_id && last.day == day && last.xid == GetTopTransactionId() &&
-		last.subid == GetCurrentSubTransactionId())
+	if (last_marked.stream_id == stream_id && last_marked.day == day && last_marked.xid == xid && last_marked.subid == subid)
 		return true;
-	last.stream_id = stream_id;
-	last.day = day;
-	last.xid = GetTopTransactionId();
-	last.subid = GetCurrentSubTransactionId();
+	last_marked.stream_id = stream_id;
+	last_marked.day = day;
+	last_marked.xid = xid;
+	last_marked.subid = subid;
 	return false;
 }
 

@@ -13,5 +13,6 @@ extern void vsm_mark_move(int64 stream_id, TimestampTz at);
 extern void vsm_mark_item(int64 work_item_id);
 extern void vsm_mark_superseded(void);
 extern void vsm_mark_everything(void);
+extern void vsm_forget_marks(void);
 
 #endif							/* VSM_MARKS_H */

@@ -87,6 +87,8 @@ vsm__work_items_truncated(PG_FUNCTION_ARGS)
 	vsm_require_recording_right(items);
 	if (vsm_recording)
 		vsm_empty_ledger(items);
+	else
+		vsm_mark_everything();	/* the ledger's rows have lost their items */
 	return PointerGetDatum(NULL);
 }
 
@@ -165,6 +167,11 @@ record_update(TriggerData *trigdata)
 		note_retype(items, &old, &new);
 	if (!vsm_same_column(&old, &new, ITEM_TYPE, desc))
 		vsm_mark_item(row.work_item_id);
+	if (vsm_row_id(&old) != row.work_item_id)
+	{
+		vsm_mark_item(vsm_row_id(&old));
+		vsm_mark_item(row.work_item_id);
+	}
 	if (same_item && memcmp(&before, &after, sizeof(VsmItemState)) == 0)
 		return;
 	if (!same_item || before.stage_id == after.stage_id ||

@@ -32,6 +32,7 @@ static VsmDefinitions *current_definitions(void);
 static void definitions_changed(Datum arg, Oid relid);
 static int	compare_id_key(const void *key, const void *stage);
 static int	compare_type_key(const void *key, const void *type);
+static int	compare_fold_key(const void *key, const void *fold);
 static const VsmStage *first_of_stream(VsmDefinitions *defs, const char *stream);
 
 PG_FUNCTION_INFO_V1(vsm__definitions_changed);
@@ -146,18 +147,16 @@ TimestampTz
 vsm_closed_until(int64 stream_id)
 {
 	VsmDefinitions *defs = current_definitions();
+	VsmFold    *found = bsearch(&stream_id, defs->folds, defs->nfolds, sizeof(VsmFold), compare_fold_key);
 
-	for (int i = 0; i < defs->nstages; i++)
-		if (defs->stages[i].stream_id == stream_id)
-			return defs->stages[i].closed_until;
-	return DT_NOBEGIN;
+	return found ? found->closed_until : DT_NOBEGIN;
 }
 
 /* Is any stream folded? */
 bool
 vsm_any_closed(void)
 {
-	return current_definitions()->any_closed;
+	return current_definitions()->nfolds > 0;
 }
 
 static VsmDefinitions *
@@ -218,6 +217,15 @@ static int
 compare_type_key(const void *key, const void *type)
 {
 	return strcmp((const char *) key, *(char *const *) type);
+}
+
+static int
+compare_fold_key(const void *key, const void *fold)
+{
+	int64		left = *(const int64 *) key;
+	int64		right = ((const VsmFold *) fold)->stream_id;
+
+	return (left > right) - (left < right);
 }
 
 /* The first stage row of a stream, retired or not, by binary search. */

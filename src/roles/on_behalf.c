@@ -21,6 +21,7 @@
 #include "utils/timestamp.h"
 
 #include "errors.h"
+#include "move/marks.h"
 #include "owner.h"
 #include "stream_access.h"
 #include "trigger_guard.h"
@@ -99,6 +100,8 @@ vsm_refresh_flow_metrics(PG_FUNCTION_ARGS)
 /*
  * vsm._fold(stream text, rebuild boolean) -> vsm.fold_result
  *		Folding a stream, for anybody who may see it; anew only for its writers.
+ *
+ * It deletes marks, of this transaction too.
  */
 Datum
 vsm__fold(PG_FUNCTION_ARGS)
@@ -107,8 +110,11 @@ vsm__fold(PG_FUNCTION_ARGS)
 	Datum		values[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
 	char		nulls[3] = {PG_ARGISNULL(0) ? 'n' : ' ', PG_ARGISNULL(1) ? 'n' : ' ', '\0'};
 
+	PreventCommandIfReadOnly("vsm.fold()");
+	PreventCommandDuringRecovery("vsm.fold()");
 	require_right(VSM_TABLE_LEDGER, ACL_SELECT);
 	require_stream(fcinfo, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1) ? VSM_WRITER : VSM_READER);
+	vsm_forget_marks();
 	return run_as_owner(fcinfo, "SELECT vsm._fold_stream($1, $2)", 2, types, values, nulls);
 }
 
