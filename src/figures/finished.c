@@ -43,11 +43,16 @@ enum
 };
 #define LISTS ARG_UNDONE_ITEMS
 
+typedef struct List64
+{
+	const int64 *next;
+	const bits8 *there;			/* which elements are not null, of which next has those only; NULL: all */
+} List64;
+
 typedef struct Piece
 {
 	int			count;
-	const int64 *list[LISTS];	/* by argument; timestamps as their microseconds */
-	const bool *never_started;
+	List64		list[LISTS];	/* by argument; timestamps as their microseconds */
 } Piece;
 
 typedef struct UndoneKey
@@ -81,6 +86,15 @@ typedef struct Finished
 	undone_hash *undone;
 } Finished;
 
+typedef struct Sums
+{
+	VsmDurations lead;
+	VsmDurations cycle;
+	int64		never_started;
+	int128		active_us;
+	int128		wait_us;
+} Sums;
+
 /* Columns of vsm._finished. */
 enum
 {
@@ -103,7 +117,8 @@ static const char *const names[ARGS] = {
 	[ARG_UNDONE_AT] = "the times of undone completions",
 };
 
-static const int64 *read_list(FunctionCallInfo fcinfo, int argument, int count, const bool **nulls);
+static List64 read_list(FunctionCallInfo fcinfo, int argument, int count);
+static void count_piece(Piece *piece, undone_hash *undone, Sums *sums);
 static int	length_of(FunctionCallInfo fcinfo, int argument);
 static void note_undone(Finished *finished, FunctionCallInfo fcinfo);
 
@@ -133,8 +148,7 @@ vsm__finished_step(PG_FUNCTION_ARGS)
 
 		piece->count = length_of(fcinfo, ARG_ITEMS);
 		for (int argument = ARG_ITEMS; argument < LISTS; argument++)
-			piece->list[argument] = read_list(fcinfo, argument, piece->count,
-											  argument == ARG_CYCLE_US ? &piece->never_started : NULL);
+			piece->list[argument] = read_list(fcinfo, argument, piece->count);
 		finished->pieces = lappend(finished->pieces, piece);
 	}
 	note_undone(finished, fcinfo);
@@ -147,11 +161,7 @@ Datum
 vsm__finished_row(PG_FUNCTION_ARGS)
 {
 	Finished   *finished = PG_ARGISNULL(0) ? NULL : (Finished *) PG_GETARG_POINTER(0);
-	VsmDurations lead;
-	VsmDurations cycle;
-	int64		never_started = 0;
-	int128		active_us = 0;
-	int128		wait_us = 0;
+	Sums		sums = {0};
 	TupleDesc	desc;
 	Datum		values[COLUMNS];
 	bool		nulls[COLUMNS] = {0};
@@ -161,70 +171,87 @@ vsm__finished_row(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != COLUMNS)
 		elog(ERROR, "return type must be vsm._finished");
-	vsm_durations_init(&lead, CurrentMemoryContext, finished->exact);
-	vsm_durations_init(&cycle, CurrentMemoryContext, finished->exact);
+	vsm_durations_init(&sums.lead, CurrentMemoryContext, finished->exact);
+	vsm_durations_init(&sums.cycle, CurrentMemoryContext, finished->exact);
 	foreach(cell, finished->pieces)
 	{
-		const Piece *piece = lfirst(cell);
+		Piece		piece = *(const Piece *) lfirst(cell);	/* a copy, as a final function may be called again */
 
 		CHECK_FOR_INTERRUPTS();
-		for (int i = 0; i < piece->count; i++)
-		{
-			UndoneKey	key = {piece->list[ARG_ITEMS][i], piece->list[ARG_COMPLETED_AT][i]};
-
-			if (finished->undone->members > 0 && undone_lookup(finished->undone, key) != NULL)
-				continue;
-			active_us += piece->list[ARG_ACTIVE_US][i];
-			wait_us += piece->list[ARG_WAIT_US][i];
-			vsm_durations_add(&lead, piece->list[ARG_LEAD_US][i]);
-			if (piece->never_started && piece->never_started[i])
-				never_started++;
-			else if (piece->list[ARG_CYCLE_US][i] >= 0)
-				vsm_durations_add(&cycle, piece->list[ARG_CYCLE_US][i]);
-		}
+		count_piece(&piece, finished->undone, &sums);
 	}
-	values[COLUMN_LEAD] = vsm_durations_summary(&lead, TupleDescAttr(desc, COLUMN_LEAD)->atttypid);
-	values[COLUMN_CYCLE] = vsm_durations_summary(&cycle, TupleDescAttr(desc, COLUMN_CYCLE)->atttypid);
-	values[COLUMN_NEVER_STARTED] = Int64GetDatum(never_started);
-	values[COLUMN_ACTIVE_US] = vsm_numeric_of(active_us);
-	values[COLUMN_WAIT_US] = vsm_numeric_of(wait_us);
+	values[COLUMN_LEAD] = vsm_durations_summary(&sums.lead, TupleDescAttr(desc, COLUMN_LEAD)->atttypid);
+	values[COLUMN_CYCLE] = vsm_durations_summary(&sums.cycle, TupleDescAttr(desc, COLUMN_CYCLE)->atttypid);
+	values[COLUMN_NEVER_STARTED] = Int64GetDatum(sums.never_started);
+	values[COLUMN_ACTIVE_US] = vsm_numeric_of(sums.active_us);
+	values[COLUMN_WAIT_US] = vsm_numeric_of(sums.wait_us);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
-/* A list in the current context.  nulls: where the marks of null elements go; NULL: they are refused. */
-static const int64 *
-read_list(FunctionCallInfo fcinfo, int argument, int count, const bool **nulls)
+/* Counts the completions of a piece that are not undone, and uses its lists up. */
+static void
+count_piece(Piece *piece, undone_hash *undone, Sums *sums)
 {
-	Oid			type = argument == ARG_COMPLETED_AT || argument == ARG_UNDONE_AT ? TIMESTAMPTZOID : INT8OID;
-	Datum	   *elements = NULL;
-	bool	   *null_elements;
-	int			length = 0;
+	for (int i = 0; i < piece->count; i++)
+	{
+		UndoneKey	key = {*piece->list[ARG_ITEMS].next++, *piece->list[ARG_COMPLETED_AT].next++};
+		int64		lead_us = *piece->list[ARG_LEAD_US].next++;
+		int64		active_us = *piece->list[ARG_ACTIVE_US].next++;
+		int64		wait_us = *piece->list[ARG_WAIT_US].next++;
+		bool		started = piece->list[ARG_CYCLE_US].there == NULL || (piece->list[ARG_CYCLE_US].there[i / 8] & (1 << i % 8));
+		int64		cycle_us = started ? *piece->list[ARG_CYCLE_US].next++ : 0;
 
-	if (!PG_ARGISNULL(argument))
-		deconstruct_array(PG_GETARG_ARRAYTYPE_P(argument), type, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
-						  &elements, &null_elements, &length);
+		if (undone->members > 0 && undone_lookup(undone, key) != NULL)
+			continue;
+		sums->active_us += active_us;
+		sums->wait_us += wait_us;
+		vsm_durations_add(&sums->lead, lead_us);
+		if (!started)
+			sums->never_started++;
+		else if (cycle_us >= 0)
+			vsm_durations_add(&sums->cycle, cycle_us);
+	}
+}
+
+/* A list of so many elements, copied to the current context. */
+static List64
+read_list(FunctionCallInfo fcinfo, int argument, int count)
+{
+	List64		list = {0};
+	int			length = length_of(fcinfo, argument);
+	ArrayType  *array;
+
 	if (length != count)
 		ereport(ERROR,
 				errcode(VSM_UNPROCESSABLE),
 				errmsg("the lists of a piece differ in length"),
 				errdetail("There are %d items, and of %s %d.", count, names[argument], length),
 				errhint("Give one element for each item."));
-	if (nulls)
-		*nulls = null_elements;
-	else
-		for (int i = 0; i < length; i++)
-			if (null_elements[i])
-				vsm_refuse_null(argument, names[argument]);
-	StaticAssertStmt(sizeof(Datum) == sizeof(int64), "a list is an array of Datum");
-	return (const int64 *) elements;
+	array = PG_GETARG_ARRAYTYPE_P_COPY(argument);
+	if (argument == ARG_CYCLE_US)
+		list.there = ARR_NULLBITMAP(array);
+	else if (array_contains_nulls(array))
+		vsm_refuse_null(argument, names[argument]);
+	list.next = (const int64 *) ARR_DATA_PTR(array);
+	return list;
 }
 
+/* Of a list that is not unpacked yet; lists of one dimension only. */
 static int
 length_of(FunctionCallInfo fcinfo, int argument)
 {
-	const ArrayType *array = PG_ARGISNULL(argument) ? NULL : PG_GETARG_ARRAYTYPE_P(argument);
+	ArrayType  *head;
 
-	return array ? ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) : 0;
+	if (PG_ARGISNULL(argument))
+		return 0;
+	head = (ArrayType *) PG_DETOAST_DATUM_SLICE(PG_GETARG_DATUM(argument), 0, ARR_OVERHEAD_NONULLS(1) - VARHDRSZ);
+	if (ARR_NDIM(head) > 1)
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("%s must be a list", names[argument]),
+				errdetail("The array has %d dimensions.", ARR_NDIM(head)),
+				errhint("Give an array of one dimension."));
+	return ARR_NDIM(head) == 0 ? 0 : ARR_DIMS(head)[0];
 }
 
 /* Completions before the window are none of its own. */
@@ -232,19 +259,19 @@ static void
 note_undone(Finished *finished, FunctionCallInfo fcinfo)
 {
 	int			count = length_of(fcinfo, ARG_UNDONE_ITEMS);
-	const int64 *items;
-	const int64 *at;
+	List64		items;
+	List64		at;
 
 	if (count == 0)
 		return;
-	items = read_list(fcinfo, ARG_UNDONE_ITEMS, count, NULL);
-	at = read_list(fcinfo, ARG_UNDONE_AT, count, NULL);
+	items = read_list(fcinfo, ARG_UNDONE_ITEMS, count);
+	at = read_list(fcinfo, ARG_UNDONE_AT, count);
 	for (int i = 0; i < count; i++)
 	{
-		UndoneKey	key = {items[i], at[i]};
+		UndoneKey	key = {items.next[i], at.next[i]};
 		bool		there;
 
-		if (at[i] >= PG_GETARG_TIMESTAMPTZ(ARG_SINCE))
+		if (at.next[i] >= PG_GETARG_TIMESTAMPTZ(ARG_SINCE))
 			(void) undone_insert(finished->undone, key, &there);
 	}
 }
