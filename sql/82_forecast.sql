@@ -70,6 +70,7 @@ CREATE FUNCTION vsm.forecast(items integer DEFAULT NULL, until date DEFAULT NULL
                              attributes jsonb DEFAULT NULL)
     RETURNS SETOF vsm.forecast_line
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 4 SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 DECLARE
     v CONSTANT vsm._window := vsm._window(stream, '-infinity', at, NULL, type, attributes);
