@@ -82,6 +82,8 @@ CREATE TABLE vsm.work_items (
 ALTER SEQUENCE vsm.work_items_id_seq OWNED BY vsm.work_items.id;
 -- No index has a column that every move changes, so moves are heap-only updates.
 CREATE INDEX work_items_open ON vsm.work_items (stream, id) WHERE completed_at IS NULL AND discarded_at IS NULL;
+CREATE INDEX work_items_discarded ON vsm.work_items (stream, id) WHERE discarded_at IS NOT NULL;
+CREATE INDEX work_items_type ON vsm.work_items (stream, type, id);
 COMMENT ON TABLE vsm.work_items IS
     'Work items and where they are. INSERT, UPDATE of stage_id and DELETE by any client keep the ledger; '
     'the columns from created_at on are computed.';
@@ -134,7 +136,9 @@ CREATE TABLE vsm.stage_transitions (
 ALTER SEQUENCE vsm.stage_transitions_id_seq OWNED BY vsm.stage_transitions.id;
 -- one stream never reads another's moves
 CREATE INDEX stage_transitions_timestamp ON vsm.stage_transitions (stream_id, "timestamp");
-CREATE INDEX stage_transitions_undoes ON vsm.stage_transitions (stream_id, undoes) WHERE undoes IS NOT NULL;
+-- completions, and the moves that end one: what was finished is counted in the index
+CREATE INDEX stage_transitions_completions ON vsm.stage_transitions (stream_id, "timestamp") INCLUDE (undoes)
+    WHERE item_created_at IS NOT NULL OR undoes IS NOT NULL;
 COMMENT ON TABLE vsm.stage_transitions IS
     'The ledger: one row per move, append-only. An item''s order is ("timestamp", id).';
 COMMENT ON COLUMN vsm.stage_transitions.from_stage_id IS 'The stage left; null in the item''s first row.';

@@ -19,7 +19,8 @@ BEGIN ATOMIC
     leaving AS (
         SELECT l.work_item_id, l.undoes, array_agg(l.at ORDER BY l.at, l.id) AS at, array_agg(l.id ORDER BY l.at, l.id) AS id
         FROM (SELECT t.work_item_id, t.undoes, t."timestamp" AS at, t.id FROM vsm.stage_transitions t
-              WHERE known_at IS NULL AND t.stream_id = of_stream_id AND t.undoes >= _all_completed.since AND t."timestamp" < bound
+              WHERE known_at IS NULL AND t.stream_id = of_stream_id AND t.undoes >= _all_completed.since
+                AND t."timestamp" >= _all_completed.since AND t."timestamp" < bound
               UNION ALL
               SELECT k.work_item_id, k.undoes, k."timestamp", k.id FROM known k WHERE k.undoes >= _all_completed.since) l
         GROUP BY 1, 2)

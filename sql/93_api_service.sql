@@ -79,8 +79,26 @@ END $$;
 COMMENT ON FUNCTION vsm._metric_histograms() IS
     'Samples of the histograms of vsm.flow_histograms: cycle_time in hours and lead_time by stream, time_in_stage by stream and stage.';
 
+-- What vsm.throughput() gives of today, for all streams in one statement: the completions, less those that have been undone,
+-- which the moves out of done tell by their times.  By the rule episodes every completion counts.
+CREATE FUNCTION vsm._metric_throughput(at timestamptz) RETURNS text[]
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT format('{%s} %s', vsm._label('stream', v.name), (
+                   SELECT count(*) FILTER (WHERE t.undoes IS NULL)
+                          - count(*) FILTER (WHERE t.undoes >= date_trunc('day', at, v.time_zone) AND v.reopen_rule <> 'episodes')
+                   FROM vsm.stage_transitions t
+                   WHERE t.stream_id = v.id AND t."timestamp" >= date_trunc('day', at, v.time_zone) AND t."timestamp" < at
+                     AND (t.item_created_at IS NOT NULL OR t.undoes IS NOT NULL)))      -- as the index says it
+        FROM vsm.value_streams v ORDER BY v.name COLLATE "C");
+END $$;
+COMMENT ON FUNCTION vsm._metric_throughput(timestamptz) IS
+    'Samples of what was finished on the day of that instant and before it, by stream, from the index of completions.';
+
 CREATE FUNCTION vsm_api.prometheus() RETURNS vsm_api."text/plain"
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
 DECLARE
     created text[];
@@ -111,12 +129,9 @@ BEGIN
         || vsm._metric_family('vsm_stage_cycle_time_seconds', 'histogram', 'Time in each stage, by visits that have ended.',
                               histograms.time_in_stage)
         || vsm._metric_family('vsm_lead_time_seconds', 'histogram', 'Time from creation to finish.', histograms.lead_time)
-        || vsm._metric_family('vsm_throughput_per_day', 'gauge', 'Work items finished today, a day of the time zone of the stream.', ARRAY(
-               SELECT format('{%s} %s', vsm._label('stream', v.name), (
-                          SELECT sum(b.items)
-                          FROM vsm.throughput(v.name, date_trunc('day', clock_timestamp(), v.time_zone), clock_timestamp()) b))
-               FROM vsm.value_streams v ORDER BY v.name COLLATE "C"));
+        || vsm._metric_family('vsm_throughput_per_day', 'gauge', 'Work items finished today, a day of the time zone of the stream.',
+                              vsm._metric_throughput(clock_timestamp()));
 END $$;
 COMMENT ON FUNCTION vsm_api.prometheus() IS
-    'The totals, histograms and work in progress for Prometheus, in its text format 0.0.4. Where the server has counters it '
-    'reads no ledger row but those of today. It grows with streams, stages and types, and with the moves of today. Errors: none.';
+    'The totals, histograms and work in progress for Prometheus, in its text format 0.0.4. It grows with streams, stages and '
+    'types. Where the server has counters, it reads only today''s completions, from an index. Errors: none.';

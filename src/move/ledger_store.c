@@ -130,7 +130,7 @@ has_other_triggers(const TriggerDesc *triggers)
 static bool
 has_other_expressions(Relation ledger)
 {
-	Oid			ours = get_relname_relid("stage_transitions_undoes", RelationGetNamespace(ledger));
+	Oid			ours = get_relname_relid("stage_transitions_completions", RelationGetNamespace(ledger));
 	List	   *indexes = RelationGetIndexList(ledger);
 	ListCell   *cell;
 	bool		found = false;

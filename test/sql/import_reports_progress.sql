@@ -5,3 +5,5 @@ CREATE TABLE events AS SELECT * FROM vsm.simulate(15000, 90, 1, '2026-01-01 00:0
 CREATE TABLE few AS SELECT * FROM events WHERE case_id LIKE 'SIM-0000%';
 SELECT * FROM vsm.import_events('few');
 SELECT * FROM vsm.import_events('events');
+-- So does a look at the data of a stream as long.
+SELECT finding, items FROM vsm.data_quality() WHERE items > 0 AND finding <> 'silent';
