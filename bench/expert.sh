@@ -6,12 +6,12 @@
 #	expert_tables					schema expert with what vsm holds, indexed, analysed and vacuumed
 #	expert_statement FIGURE STREAM SINCE UNTIL	one statement for it; figures of an instant are of UNTIL
 #	expert_differences FIGURE STREAM SINCE UNTIL	SQL: the rows of the answers that differ; none if vsm's are the same
-#	vsm_statement FIGURE STREAM SINCE UNTIL		what it is compared with
+#	vsm_statement FIGURE STREAM SINCE UNTIL [ITEMS]	what it is compared with; ITEMS to forecast, by default 100
 #
 # The tables are lean.  An item has what a move must know or changes: where the item is and since when, its first start,
 # the furthest stage.  A move has its item, time and stages, and when the item had entered the stage that it left.  There
 # are no sums of days: those are what the figures are compared with.  The indexes answer by themselves, without the
-# tables, wherever a figure reads many rows.  Streams are named by literals, so that the planner knows how large they are.
+# tables, wherever a figure reads many rows.  Streams and stages are literals, so that the planner knows how large they are.
 #
 # What is in progress at an instant is found from the items: one that has not moved since is where it is now; for the
 # others that existed, the latest move until then says where they were.  That reads an index of the items once, and was
@@ -51,9 +51,13 @@ expert_tables()
 
 expert_statement()
 {
-	local figure=${1/metrics_approx/metrics} stream_id zone
-	IFS='|' read -r stream_id zone < <(sql -c "SELECT id, time_zone FROM vsm.value_streams WHERE name = '$2'")
-	"expert_$figure" "$stream_id" | sed "s/:stream_id/$stream_id/g; s,:zone,'$zone',g; s/:since/timestamptz '$3'/g; s/:until/timestamptz '$4'/g"
+	local figure=${1/metrics_approx/metrics} stream_id zone done active open
+	IFS='|' read -r stream_id zone done active open < <(sql -c "
+		SELECT s.stream_id, v.time_zone, string_agg(s.id::text, ', ') FILTER (WHERE s.done), string_agg(s.id::text, ', ') FILTER (WHERE s.category = 'active'),
+		       string_agg(s.id::text, ', ') FILTER (WHERE s.open)
+		FROM expert.stages s JOIN vsm.value_streams v ON v.id = s.stream_id WHERE v.name = '$2' GROUP BY 1, 2")
+	"expert_$figure" "$stream_id" | sed "s/:stream_id/$stream_id/g; s,:zone,'$zone',g; s/:done/$done/g; s/:active/$active/g; s/:open/$open/g
+		s/:since/timestamptz '$3'/g; s/:until/timestamptz '$4'/g"
 }
 
 vsm_statement()
@@ -61,7 +65,7 @@ vsm_statement()
 	case $1 in
 		wip_at) echo "SELECT * FROM vsm.wip_at('$2', '$4')" ;;
 		work_item_age) echo "SELECT * FROM vsm.work_item_age('$2', at => '$4')" ;;
-		forecast) echo "SELECT confidence, done_on FROM vsm.forecast(100, stream => '$2', at => '$4', trials => 10000)" ;;
+		forecast) echo "SELECT confidence, done_on FROM vsm.forecast(${5:-100}, stream => '$2', at => '$4', trials => 10000)" ;;
 		flow_efficiency) echo "SELECT vsm.flow_efficiency('$2', '$3', '$4') AS flow_efficiency" ;;
 		metrics_approx) echo "SELECT * FROM vsm.metrics('$2', '$3', '$4', exact => false)" ;;
 		*) echo "SELECT * FROM vsm.$1('$2', '$3', '$4')" ;;
@@ -74,6 +78,7 @@ expert_differences()
 	local columns='*' seconds='round((extract(epoch FROM %s))::numeric, 3)' column ours theirs
 	ours=$(vsm_statement "$@") theirs=$(expert_statement "$@")
 	case $1 in
+		forecast) within_a_day "$ours" "$theirs" "$4"; return ;;
 		flow_efficiency) columns='round(flow_efficiency::numeric, 9)' ;;
 		time_in_stage)
 			columns='stage, visits, p50, p70, p85, p95, items, open_visits'
@@ -103,6 +108,16 @@ expert_differences()
 		SELECT 'vsm: ' || o FROM (TABLE ours EXCEPT ALL TABLE theirs) o
 		UNION ALL
 		SELECT 'statement: ' || t FROM (TABLE theirs EXCEPT ALL TABLE ours) t)
+	SQL
+}
+
+# Both draw at random: a day, and one more for each twenty.
+within_a_day()					# OURS THEIRS AT
+{
+	cat <<-SQL
+		(SELECT format('at %s %%, done on %s, and %s by the statement', confidence, o.done_on, t.done_on)
+		FROM ($1) o FULL JOIN ($2) t USING (confidence)
+		WHERE (abs(o.done_on - t.done_on) <= 1 + (t.done_on - timestamptz '$3'::date) / 20) IS NOT TRUE)
 	SQL
 }
 
@@ -144,32 +159,38 @@ expert_wip_at()
 # Where they were at :since, and what entered and left the stages on each day after it.
 expert_occupancy()
 {
-	cat <<-'SQL'
-		WITH point AS MATERIALIZED (
-		    SELECT p.p AS day, p.p AT TIME ZONE :zone AS at
-		    FROM generate_series(:since AT TIME ZONE :zone, :until AT TIME ZONE :zone, '1 day') p),
+	cat <<-SQL
+		WITH point AS MATERIALIZED ($(expert_points)),
 		moved AS MATERIALIZED (
-		    SELECT m.from_stage_id, m.to_stage_id, m.day + interval '1 day' AS day, count(*) AS items
-		    FROM (SELECT m.from_stage_id, m.to_stage_id,
-		                 date_bin('1 day', (m.at - interval '1 us') AT TIME ZONE :zone, :since AT TIME ZONE :zone) AS day
-		          FROM expert.moves m WHERE m.stream_id = :stream_id AND m.at > :since AND m.at <= :until) m
-		    GROUP BY 1, 2, 3),
+		    SELECT p.n, m.*
+		    FROM point p
+		    CROSS JOIN LATERAL (SELECT m.from_stage_id, m.to_stage_id, count(*) AS items FROM expert.moves m
+		                        WHERE m.stream_id = :stream_id AND m.at > p.after AND m.at <= p.at GROUP BY 1, 2) m),
 		change AS (
-		    SELECT i.stage_id, :since AT TIME ZONE :zone AS day, count(*) AS items FROM expert.items i
+		    SELECT i.stage_id, 1 AS n, count(*) AS items FROM expert.items i
 		    WHERE i.stream_id = :stream_id AND i.entered_at <= :since GROUP BY 1
 		    UNION ALL
-		    SELECT l.to_stage_id, :since AT TIME ZONE :zone, count(*) FROM expert.items i
+		    SELECT l.to_stage_id, 1, count(*) FROM expert.items i
 		    CROSS JOIN LATERAL (SELECT m.to_stage_id FROM expert.moves m WHERE m.item_id = i.id AND m.at <= :since
 		                        ORDER BY m.at DESC, m.id DESC LIMIT 1) l
 		    WHERE i.stream_id = :stream_id AND i.entered_at > :since AND i.created_at <= :since GROUP BY 1
 		    UNION ALL
-		    SELECT m.to_stage_id, m.day, m.items FROM moved m
+		    SELECT m.to_stage_id, m.n, m.items FROM moved m
 		    UNION ALL
-		    SELECT m.from_stage_id, m.day, -m.items FROM moved m)
-		SELECT p.at, s.name AS stage, (sum(coalesce(c.items, 0)) OVER (PARTITION BY s.id ORDER BY p.day))::bigint AS items
+		    SELECT m.from_stage_id, m.n, -m.items FROM moved m)
+		SELECT p.at, s.name AS stage, (sum(coalesce(c.items, 0)) OVER (PARTITION BY s.id ORDER BY p.n))::bigint AS items
 		FROM expert.stages s CROSS JOIN point p
-		LEFT JOIN (SELECT c.stage_id, c.day, sum(c.items) AS items FROM change c GROUP BY 1, 2) c ON c.stage_id = s.id AND c.day = p.day
-		WHERE s.stream_id = :stream_id ORDER BY p.day, s.place
+		LEFT JOIN (SELECT c.stage_id, c.n, sum(c.items) AS items FROM change c GROUP BY 1, 2) c ON c.stage_id = s.id AND c.n = p.n
+		WHERE s.stream_id = :stream_id ORDER BY p.n, s.place
+	SQL
+}
+
+# The first point is :since itself, and counts what was before; a move counts for the point that it does not pass.
+expert_points()
+{
+	cat <<-'SQL'
+		SELECT p.n, p.at AT TIME ZONE :zone AS at, lag(p.at AT TIME ZONE :zone) OVER (ORDER BY p.n) AS after
+		FROM generate_series(:since AT TIME ZONE :zone, :until AT TIME ZONE :zone, '1 day') WITH ORDINALITY p (at, n)
 	SQL
 }
 
@@ -179,50 +200,50 @@ expert_cumulative_flow()			# STREAM_ID
 	local places filters='' values='' place
 	places=$(sql -c "SELECT place FROM expert.stages WHERE stream_id = $1 AND NOT discarded ORDER BY place") || exit
 	for place in $places; do
-		filters+=", min(m.at) FILTER (WHERE s.place >= $place) AS at_$place"
-		values+=", ($place, f.at_$place)"
+		filters+=", min(p.n) FILTER (WHERE s.place >= $place) AS n_$place"
+		values+=", ($place, f.n_$place)"
 	done
 	cat <<-SQL
-		WITH point AS MATERIALIZED (
-		    SELECT p.p AS day, p.p AT TIME ZONE :zone AS at
-		    FROM generate_series(:since AT TIME ZONE :zone, :until AT TIME ZONE :zone, '1 day') p),
+		WITH point AS MATERIALIZED ($(expert_points)),
+		stage AS MATERIALIZED (SELECT s.* FROM expert.stages s WHERE s.stream_id = :stream_id),
 		held AS MATERIALIZED (
 		    SELECT i.id, l.place FROM expert.items i
-		    CROSS JOIN LATERAL (SELECT max(s.place) AS place FROM expert.moves m JOIN expert.stages s ON s.id = m.to_stage_id
+		    CROSS JOIN LATERAL (SELECT max(s.place) AS place FROM expert.moves m JOIN stage s ON s.id = m.to_stage_id
 		                        WHERE m.item_id = i.id AND m.at <= :since AND NOT s.discarded) l
 		    WHERE i.stream_id = :stream_id AND i.entered_at > :since AND i.created_at <= :since),
 		first AS (
 		    SELECT m.item_id$filters
-		    FROM expert.moves m JOIN expert.stages s ON s.id = m.to_stage_id AND NOT s.discarded
-		    WHERE m.stream_id = :stream_id AND m.at > :since AND m.at <= :until GROUP BY 1),
+		    FROM point p
+		    CROSS JOIN LATERAL (SELECT m.item_id, m.to_stage_id FROM expert.moves m
+		                        WHERE m.stream_id = :stream_id AND m.at > p.after AND m.at <= p.at OFFSET 0) m
+		    JOIN stage s ON s.id = m.to_stage_id AND NOT s.discarded
+		    GROUP BY 1),
 		reached AS (
-		    SELECT s.id AS stage_id, :since AT TIME ZONE :zone AS day, c.items
-		    FROM expert.stages s
+		    SELECT s.id AS stage_id, 1 AS n, c.items
+		    FROM stage s
 		    JOIN (SELECT i.furthest AS place, count(*) AS items FROM expert.items i
 		          WHERE i.stream_id = :stream_id AND i.entered_at <= :since GROUP BY 1
 		          UNION ALL
 		          SELECT h.place, count(*) FROM held h GROUP BY 1) c ON c.place >= s.place
-		    WHERE s.stream_id = :stream_id AND NOT s.discarded
+		    WHERE NOT s.discarded
 		    UNION ALL
-		    SELECT s.id, c.day + interval '1 day', c.items
-		    FROM (SELECT r.place, date_bin('1 day', (r.at - interval '1 us') AT TIME ZONE :zone, :since AT TIME ZONE :zone) AS day,
-		                 count(*) AS items
+		    SELECT s.id, c.n, c.items
+		    FROM (SELECT r.place, r.n, count(*) AS items
 		          FROM first f LEFT JOIN held h ON h.id = f.item_id
-		          CROSS JOIN LATERAL (VALUES ${values#, }) r (place, at)
-		          WHERE r.at IS NOT NULL AND (h.place IS NULL OR r.place > h.place) GROUP BY 1, 2) c
-		    JOIN expert.stages s ON s.stream_id = :stream_id AND s.place = c.place
+		          CROSS JOIN LATERAL (VALUES ${values#, }) r (place, n)
+		          WHERE r.n IS NOT NULL AND (h.place IS NULL OR r.place > h.place) GROUP BY 1, 2) c
+		    JOIN stage s ON s.place = c.place
 		    UNION ALL
-		    SELECT d.to_stage_id, CASE WHEN d.at <= :since THEN :since AT TIME ZONE :zone
-		                               ELSE date_bin('1 day', (d.at - interval '1 us') AT TIME ZONE :zone, :since AT TIME ZONE :zone)
-		                                    + interval '1 day' END, count(*)
+		    SELECT d.to_stage_id, p.n, count(*)
 		    FROM (SELECT m.to_stage_id, min(m.at) AS at
-		          FROM expert.moves m JOIN expert.stages s ON s.id = m.to_stage_id AND s.discarded
-		          WHERE s.stream_id = :stream_id AND m.at <= :until GROUP BY m.to_stage_id, m.item_id) d
+		          FROM expert.moves m JOIN stage s ON s.id = m.to_stage_id AND s.discarded
+		          WHERE m.at <= :until GROUP BY m.to_stage_id, m.item_id) d
+		    JOIN point p ON d.at <= p.at AND (p.after IS NULL OR d.at > p.after)
 		    GROUP BY 1, 2)
-		SELECT p.at, s.name AS stage, (sum(coalesce(r.items, 0)) OVER (PARTITION BY s.id ORDER BY p.day))::bigint AS items
-		FROM expert.stages s CROSS JOIN point p
-		LEFT JOIN (SELECT r.stage_id, r.day, sum(r.items) AS items FROM reached r GROUP BY 1, 2) r ON r.stage_id = s.id AND r.day = p.day
-		WHERE s.stream_id = :stream_id ORDER BY p.day, s.place
+		SELECT p.at, s.name AS stage, (sum(coalesce(r.items, 0)) OVER (PARTITION BY s.id ORDER BY p.n))::bigint AS items
+		FROM stage s CROSS JOIN point p
+		LEFT JOIN (SELECT r.stage_id, r.n, sum(r.items) AS items FROM reached r GROUP BY 1, 2) r ON r.stage_id = s.id AND r.n = p.n
+		ORDER BY p.n, s.place
 	SQL
 }
 
@@ -250,7 +271,7 @@ expert_metrics()
 		    WHERE i.created_at < :since),
 		-- open, started: +1 when the move makes the item open, or open and started; -1 when it ends that
 		moved AS (
-		    SELECT i.id, i.created_at, i.started_at,
+		    SELECT i.id, max(i.created_at) AS created_at, max(i.started_at) AS started_at,
 		           count(*) FILTER (WHERE f.id IS NULL) AS arrivals,
 		           count(*) FILTER (WHERE s.done AND f.done IS NOT TRUE) AS departures,
 		           count(*) FILTER (WHERE f.done AND NOT s.done) AS reopened,
@@ -271,7 +292,7 @@ expert_metrics()
 		    JOIN stage s ON s.id = m.to_stage_id
 		    LEFT JOIN stage f ON f.id = m.from_stage_id
 		    WHERE m.stream_id = :stream_id AND m.at >= :since AND m.at < :until
-		    GROUP BY i.id, i.created_at, i.started_at),
+		    GROUP BY i.id),
 		-- an item counts at its latest completion, if it is finished when the window ends
 		finished AS (
 		    SELECT m.*, date_part('epoch', m.finished_at - m.created_at) AS lead,
@@ -317,21 +338,25 @@ expert_finished()
 	cat <<-'SQL'
 		SELECT m.item_id, m.at
 		FROM expert.moves m
-		LEFT JOIN (SELECT l.item_id, max(l.at) AS at
-		           FROM expert.moves l JOIN expert.stages f ON f.id = l.from_stage_id AND f.done AND f.stream_id = :stream_id
-		           WHERE l.at >= :since AND l.at < :until GROUP BY 1) l ON l.item_id = m.item_id
-		JOIN expert.stages s ON s.id = m.to_stage_id AND s.done AND s.stream_id = :stream_id
-		WHERE m.at >= :since AND m.at < :until AND (l.at IS NULL OR m.at > l.at)
+		LEFT JOIN (SELECT l.item_id, max(l.at) AS at FROM expert.moves l
+		           WHERE l.from_stage_id IN (:done) AND l.at >= :since AND l.at < :until GROUP BY 1) l ON l.item_id = m.item_id
+		WHERE m.to_stage_id IN (:done) AND m.at >= :since AND m.at < :until AND (l.at IS NULL OR m.at > l.at)
 	SQL
 }
 
+# Entries into done on each day, less those that an exit in the window ended.
 expert_throughput()
 {
-	cat <<-SQL
-		SELECT d.d::date AS bucket, coalesce(c.items, 0) AS items
-		FROM generate_series(date_trunc('day', :since AT TIME ZONE :zone), (:until - interval '1 us') AT TIME ZONE :zone, '1 day') d
-		LEFT JOIN (SELECT (f.at AT TIME ZONE :zone)::date AS day, count(*) AS items
-		           FROM ($(expert_finished)) f GROUP BY 1) c ON c.day = d.d::date
+	cat <<-'SQL'
+		SELECT d.day::date AS bucket, (c.items - u.items)::bigint AS items
+		FROM (SELECT d.day, greatest(d.day AT TIME ZONE :zone, :since) AS since,
+		             least((d.day + interval '1 day') AT TIME ZONE :zone, :until) AS until
+		      FROM generate_series(date_trunc('day', :since AT TIME ZONE :zone), (:until - interval '1 us') AT TIME ZONE :zone, '1 day') d (day)) d
+		CROSS JOIN LATERAL (SELECT count(*) AS items FROM expert.moves m
+		                    WHERE m.to_stage_id IN (:done) AND m.at >= d.since AND m.at < d.until) c
+		CROSS JOIN LATERAL (SELECT count(*) AS items FROM expert.moves m
+		                    WHERE m.from_stage_id IN (:done) AND m.at >= d.since AND m.at < :until
+		                      AND m.from_at >= d.since AND m.from_at < d.until) u
 		ORDER BY 1
 	SQL
 }
@@ -343,16 +368,17 @@ expert_flow_efficiency()
 		WITH finished AS MATERIALIZED (
 		    SELECT i.id, i.created_at, i.started_at FROM ($(expert_finished)) f JOIN expert.items i ON i.id = f.item_id),
 		visit AS (
-		    SELECT s.category, sum(date_part('epoch', m.at - m.from_at)) AS time
-		    FROM finished f JOIN expert.moves m ON m.item_id = f.id JOIN expert.stages s ON s.id = m.from_stage_id
-		    WHERE m.stream_id = :stream_id AND m.at >= :since AND m.at < :until AND m.from_at >= f.started_at AND s.open GROUP BY 1
+		    SELECT sum(date_part('epoch', m.at - m.from_at)) FILTER (WHERE m.from_stage_id IN (:active)) AS active,
+		           sum(date_part('epoch', m.at - m.from_at)) AS time
+		    FROM finished f JOIN expert.moves m ON m.item_id = f.id
+		    WHERE m.stream_id = :stream_id AND m.at >= :since AND m.at < :until AND m.from_at >= f.started_at AND m.from_stage_id IN (:open)
 		    UNION ALL
-		    SELECT s.category, sum(date_part('epoch', m.at - m.from_at))
+		    SELECT sum(date_part('epoch', m.at - m.from_at)) FILTER (WHERE m.from_stage_id IN (:active)),
+		           sum(date_part('epoch', m.at - m.from_at))
 		    FROM finished f
 		    CROSS JOIN LATERAL (SELECT m.at, m.from_at, m.from_stage_id FROM expert.moves m WHERE m.item_id = f.id AND m.at < :since OFFSET 0) m
-		    JOIN expert.stages s ON s.id = m.from_stage_id
-		    WHERE f.created_at < :since AND m.from_at >= f.started_at AND s.open GROUP BY 1)
-		SELECT sum(v.time) FILTER (WHERE v.category = 'active') / nullif(sum(v.time), 0) AS flow_efficiency FROM visit v
+		    WHERE f.created_at < :since AND m.from_at >= f.started_at AND m.from_stage_id IN (:open))
+		SELECT sum(v.active) / nullif(sum(v.time), 0) AS flow_efficiency FROM visit v
 	SQL
 }
 
@@ -403,7 +429,7 @@ expert_work_item_age()
 		                          ORDER BY m.at DESC, m.id DESC LIMIT 1) l
 		      WHERE i.stream_id = :stream_id AND i.entered_at > :until AND i.created_at <= :until) h
 		JOIN expert.stages s ON s.id = h.stage_id AND s.open
-		JOIN expert.items i ON i.id = h.id
+		CROSS JOIN LATERAL (SELECT i.* FROM expert.items i WHERE i.id = h.id OFFSET 0) i
 		ORDER BY CASE WHEN i.started_at <= :until THEN i.started_at END NULLS LAST, i.created_at, i.id
 	SQL
 }
@@ -411,24 +437,19 @@ expert_work_item_age()
 # 10,000 trials draw as many days as three times the items would take at the average rate, and five.
 expert_forecast()
 {
+	local today="date_trunc('day', :until AT TIME ZONE :zone)"
 	cat <<-SQL
-		WITH today AS MATERIALIZED (SELECT date_trunc('day', :until AT TIME ZONE :zone) AS day),
-		sample AS MATERIALIZED (
-		    SELECT array_agg(coalesce(c.items, 0)) AS items, count(*)::integer AS days, avg(coalesce(c.items, 0)) AS mean
-		    FROM today t
-		    CROSS JOIN LATERAL generate_series(t.day - interval '90 days', t.day - interval '1 day', '1 day') d
-		    LEFT JOIN (SELECT (f.at AT TIME ZONE :zone)::date AS day, count(*) AS items
-		               FROM ($(expert_finished | sed "s/:since/(SELECT (day - interval '90 days') AT TIME ZONE :zone FROM today)/g;
-		                                              s/:until/(SELECT day AT TIME ZONE :zone FROM today)/g")) f GROUP BY 1) c ON c.day = d.d::date),
+		WITH sample AS MATERIALIZED (
+		    SELECT array_agg(t.items) AS items, count(*)::integer AS days, avg(t.items) AS mean
+		    FROM ($(expert_throughput | sed "s/:since/(($today - interval '90 days') AT TIME ZONE :zone)/g; s/:until/($today AT TIME ZONE :zone)/g")) t),
 		trial AS (
 		    SELECT d.trial, min(d.day) AS days
 		    FROM (SELECT t.trial, k.day, sum(s.items[1 + floor(random() * s.days)::integer]) OVER (PARTITION BY t.trial ORDER BY k.day) AS items
 		          FROM sample s CROSS JOIN generate_series(1, 10000) t (trial)
 		          CROSS JOIN LATERAL generate_series(1, ceil(300 / s.mean)::integer + 5) k (day)) d
 		    WHERE d.items >= 100 GROUP BY 1)
-		SELECT (c.confidence * 100)::integer AS confidence, (t.day::date + c.days::integer) AS done_on
-		FROM today t
-		CROSS JOIN (SELECT percentile_disc('{0.5,0.7,0.85,0.95}'::float8[]) WITHIN GROUP (ORDER BY days) AS days FROM trial) p
+		SELECT (c.confidence * 100)::integer AS confidence, ($today::date + c.days::integer) AS done_on
+		FROM (SELECT percentile_disc('{0.5,0.7,0.85,0.95}'::float8[]) WITHIN GROUP (ORDER BY days) AS days FROM trial) p
 		CROSS JOIN LATERAL unnest('{0.5,0.7,0.85,0.95}'::float8[], p.days) c (confidence, days)
 		ORDER BY 1
 	SQL
