@@ -289,8 +289,8 @@ expert_metrics()
 		           max(m.at) FILTER (WHERE f.done AND NOT s.done) AS left_done
 		    FROM expert.moves m
 		    JOIN item i ON i.id = m.item_id
-		    JOIN stage s ON s.id = m.to_stage_id
-		    LEFT JOIN stage f ON f.id = m.from_stage_id
+		    JOIN expert.stages s ON s.id = m.to_stage_id
+		    LEFT JOIN expert.stages f ON f.id = m.from_stage_id
 		    WHERE m.stream_id = :stream_id AND m.at >= :since AND m.at < :until
 		    GROUP BY i.id),
 		-- an item counts at its latest completion, if it is finished when the window ends
