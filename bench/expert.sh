@@ -51,12 +51,12 @@ expert_tables()
 
 expert_statement()
 {
-	local figure=${1/metrics_approx/metrics} stream_id zone done active open
-	IFS='|' read -r stream_id zone done active open < <(sql -c "
+	local figure=${1/metrics_approx/metrics} stream_id zone finished active open
+	IFS='|' read -r stream_id zone finished active open < <(sql -c "
 		SELECT s.stream_id, v.time_zone, string_agg(s.id::text, ', ') FILTER (WHERE s.done), string_agg(s.id::text, ', ') FILTER (WHERE s.category = 'active'),
 		       string_agg(s.id::text, ', ') FILTER (WHERE s.open)
 		FROM expert.stages s JOIN vsm.value_streams v ON v.id = s.stream_id WHERE v.name = '$2' GROUP BY 1, 2")
-	"expert_$figure" "$stream_id" | sed "s/:stream_id/$stream_id/g; s,:zone,'$zone',g; s/:done/$done/g; s/:active/$active/g; s/:open/$open/g
+	"expert_$figure" "$stream_id" | sed "s/:stream_id/$stream_id/g; s,:zone,'$zone',g; s/:done/$finished/g; s/:active/$active/g; s/:open/$open/g
 		s/:since/timestamptz '$3'/g; s/:until/timestamptz '$4'/g"
 }
 
