@@ -18,6 +18,7 @@
 #	say TEXT ...				progress, on stderr
 #	sql COMMAND ... | sql <file		psql that stops at errors, prints bare values
 #	rate OPTION ...			pgbench -M prepared, prints transactions per second
+#	seconds_each OPTION ...			likewise, prints the seconds that a transaction takes
 #	seconds_of COMMAND ...			runs it, prints how long it took
 #	median NUMBER ...			and ratio A B: A / B
 #	reached RATIO TARGET			the last word of a row of results
@@ -238,6 +239,12 @@ rate()
 	pgbench -n -M prepared "$@" >"$result" 2>>"$bench_files/log" &&
 		awk '/^number of failed transactions: [1-9]/ { exit 1 } /^tps/ { print $3 }' "$result" ||
 		{ cat "$result" >&2; tail -n 5 "$bench_files/log" >&2; exit 1; }
+}
+
+seconds_each()
+{
+	local tps
+	tps=$(rate "$@") && awk -v tps="$tps" 'BEGIN { printf "%.9f\n", 1 / tps }'
 }
 
 seconds_of()
