@@ -31,11 +31,25 @@
 #define VSM_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
 
-/* Enter a row that was inserted into the indexes of its table. */
+/* What table_tuple_update() tells about index entries; zero: none is needed. */
 #if PG_VERSION_NUM >= 160000
-#define VSM_INSERT_INDEX_TUPLES(target, slot, estate) ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL, false)
+#define VsmUpdateIndexes TU_UpdateIndexes
 #else
-#define VSM_INSERT_INDEX_TUPLES(target, slot, estate) ExecInsertIndexTuples(target, slot, estate, false, false, NULL, NIL)
+#define VsmUpdateIndexes bool
+#endif
+
+/* PostgreSQL 18 can count what an index scan does. */
+#if PG_VERSION_NUM >= 180000
+#define VSM_INDEX_BEGINSCAN(table, index, snapshot, nkeys) index_beginscan(table, index, snapshot, NULL, nkeys, 0)
+#else
+#define VSM_INDEX_BEGINSCAN(table, index, snapshot, nkeys) index_beginscan(table, index, snapshot, nkeys, 0)
+#endif
+
+/* PostgreSQL 18 has columns that are generated when they are read. */
+#if PG_VERSION_NUM >= 180000
+#define VSM_HAS_GENERATED(constraints) ((constraints)->has_generated_stored || (constraints)->has_generated_virtual)
+#else
+#define VSM_HAS_GENERATED(constraints) ((constraints)->has_generated_stored)
 #endif
 
 /* Did this transaction give the relation other storage? */

@@ -76,7 +76,6 @@ static const struct
 /* Invalid: not looked up since the relation changed. */
 static Oid	known[VSM_RELATIONS];
 
-static bool is_table(Relation rel, VsmRelation table);
 static void remember_relation(VsmRelation relation, Oid relid);
 static void check_item_columns(TupleDesc desc);
 static bool is_called_in_time(TriggerEvent event, VsmTriggerTime time);
@@ -125,7 +124,7 @@ vsm_trigger_data(FunctionCallInfo fcinfo, VsmTriggerTime time, VsmRelation first
 				errdetail("It is made for %s.", made_for(time, first, last)),
 				errhint("Change the table itself; its triggers call the function."));
 	for (VsmRelation table = first; table <= last; table++)
-		if (is_table(trigdata->tg_relation, table))
+		if (vsm_is_table(trigdata->tg_relation, table))
 		{
 			if (is_called_in_time(trigdata->tg_event, time))
 				return trigdata;
@@ -161,8 +160,9 @@ vsm__refuse_other_table(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-static bool
-is_table(Relation rel, VsmRelation table)
+/* Is this the table of that name in schema vsm?  An error if the columns of vsm.work_items are not as they were made. */
+bool
+vsm_is_table(Relation rel, VsmRelation table)
 {
 	if (RelationGetRelid(rel) == known[table])
 		return true;

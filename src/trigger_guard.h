@@ -38,6 +38,7 @@ typedef enum VsmTriggerTime
 } VsmTriggerTime;
 
 extern Oid	vsm_relation(VsmRelation relation);
+extern bool vsm_is_table(Relation rel, VsmRelation table);
 extern TriggerData *vsm_trigger_data(FunctionCallInfo fcinfo, VsmTriggerTime time, VsmRelation first, VsmRelation last);
 
 #endif							/* VSM_TRIGGER_GUARD_H */

@@ -71,24 +71,41 @@ Datum
 vsm__require_room(PG_FUNCTION_ARGS)
 {
 	int64		entered = PG_GETARG_INT64(2);
+
+	if (entered != PG_GETARG_INT64(1) && !TransactionIdIsValid(PG_GETARG_TRANSACTIONID(0)))
+		vsm_limit_require_room(entered);
+	PG_RETURN_INT64(entered);
+}
+
+/*
+ * vsm_limit_require_room
+ *		The same for an item that nobody has locked and that is in another stage.
+ */
+void
+vsm_limit_require_room(int64 entered)
+{
 	bool		visible = vsm_may_see_stage(entered);	/* first: it may read the definitions again */
 	const VsmStage *known = vsm_stage(entered);
 	VsmStage	stage;
 	Relation	items;
 	VsmWip		held;
 
-	if (known == NULL || known->wip_limit == 0 || known->retired || entered == PG_GETARG_INT64(1) ||
-		TransactionIdIsValid(PG_GETARG_TRANSACTIONID(0)) || vsm_wip_limit_action != VSM_LIMIT_REJECT ||
+	if (known == NULL || known->wip_limit == 0 || known->retired || vsm_wip_limit_action != VSM_LIMIT_REJECT ||
 		!visible || !vsm_request_gives_stage_only())
-		PG_RETURN_INT64(entered);
-
+		return;
 	stage = *known;
 	stage.name = pstrdup(stage.name);
 	items = vsm_open_table("work_items");
 	if (looks_full(items, &stage, &held))
 		report_full(ERROR, &stage, held);
 	table_close(items, NoLock);
-	PG_RETURN_INT64(entered);
+}
+
+/* May an entry into the stage be refused for want of room? */
+bool
+vsm_limit_refuses(const VsmStage *stage)
+{
+	return stage->wip_limit != 0 && vsm_wip_limit_action == VSM_LIMIT_REJECT;
 }
 
 /*

@@ -24,6 +24,8 @@ struct VsmNoted;
 
 extern int	vsm_wip_limit_action;
 
+extern void vsm_limit_require_room(int64 entered);
+extern bool vsm_limit_refuses(const VsmStage *stage);
 extern int32 vsm_limit_reserve_place(Relation items, const VsmStage *entered, bool stored);
 extern void vsm_limit_reserve_stored(const struct VsmKey *key, struct VsmNoted *note);
 

@@ -21,22 +21,27 @@ static const int state_columns[] = {
 	ITEM_REOPENED, ITEM_BACKWARD_MOVES, ITEM_DISCARDED
 };
 
+static void make_row(ItemRow *row, HeapTuple tuple, TupleDesc desc);
+static void set_value(ItemRow *row, int column, Datum value);
+static void set_time(ItemRow *row, int column, TimestampTz time);
 static TimestampTz time_or_none(const ItemRow *row, int column);
 static void require_not_null(const ItemRow *row, int column);
 
-/* The row points into itself and to the tuple, so it must not be copied. */
+/* The row points into itself and to the tuple, so it is copied by vsm_copy_row() only. */
 void
 vsm_read_row(ItemRow *row, HeapTuple tuple, TupleDesc desc)
 {
-	row->tuple = tuple;
-	row->values = row->own_values;
-	row->nulls = row->own_nulls;
-	if (desc->natts > ITEM_COLUMNS)
-	{
-		row->values = palloc(sizeof(Datum) * (desc->natts + 1));
-		row->nulls = palloc(sizeof(bool) * (desc->natts + 1));
-	}
+	make_row(row, tuple, desc);
 	heap_deform_tuple(tuple, desc, row->values + 1, row->nulls + 1);
+}
+
+/* Another row with these values, which may be changed; they are those of the same tuple. */
+void
+vsm_copy_row(ItemRow *copy, const ItemRow *row, TupleDesc desc)
+{
+	make_row(copy, row->tuple, desc);
+	memcpy(copy->values, row->values, sizeof(Datum) * (desc->natts + 1));
+	memcpy(copy->nulls, row->nulls, sizeof(bool) * (desc->natts + 1));
 }
 
 int64
@@ -92,6 +97,8 @@ vsm_same_column(const ItemRow *old, const ItemRow *new, int column, TupleDesc de
 
 	if (old->nulls[column] || new->nulls[column])
 		return old->nulls[column] == new->nulls[column];
+	if (old->values[column] == new->values[column])
+		return true;
 	return datum_image_eq(old->values[column], new->values[column],
 						  attribute->attbyval, attribute->attlen);
 }
@@ -108,35 +115,59 @@ vsm_row_text(const ItemRow *row, int column)
 	return TextDatumGetCString(row->values[column]);
 }
 
+/* The row with that state, which becomes its tuple and values. */
 HeapTuple
 vsm_row_with_state(ItemRow *row, const VsmItemState *state, TimestampTz now, TupleDesc desc)
 {
-	static int	columns[] = {
-		ITEM_CREATED_AT, ITEM_UPDATED_AT, ITEM_STAGE_ID, ITEM_STAGE_ENTERED_AT, ITEM_STARTED_AT,
-		ITEM_COMPLETED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME, ITEM_REOPENED, ITEM_BACKWARD_MOVES,
-		ITEM_DISCARDED_AT, ITEM_DISCARDED, ITEM_FURTHEST_STAGE_ID
-	};
-	Datum		values[lengthof(columns)];
-	bool		nulls[lengthof(columns)] = {0};
+	HeapTuple	old = row->tuple;
 
-	values[0] = TimestampTzGetDatum(state->created_at);
-	values[1] = TimestampTzGetDatum(now);
-	values[2] = Int64GetDatum(state->stage_id);
-	values[3] = TimestampTzGetDatum(state->stage_entered_at);
-	values[4] = TimestampTzGetDatum(state->started_at);
-	nulls[4] = state->started_at == DT_NOBEGIN;
-	values[5] = TimestampTzGetDatum(state->completed_at);
-	nulls[5] = state->completed_at == DT_NOBEGIN;
-	values[6] = IntervalPGetDatum(vsm_interval(state->active_us));
-	values[7] = IntervalPGetDatum(vsm_interval(state->wait_us));
-	values[8] = Int32GetDatum(state->reopened);
-	values[9] = Int32GetDatum(state->backward_moves);
-	values[10] = TimestampTzGetDatum(state->discarded_at);
-	nulls[10] = state->discarded_at == DT_NOBEGIN;
-	values[11] = Int32GetDatum(state->discarded);
-	values[12] = Int64GetDatum(state->furthest_stage_id);
-	nulls[12] = state->furthest_stage_id == 0;
-	return heap_modify_tuple_by_cols(row->tuple, desc, lengthof(columns), columns, values, nulls);
+	set_value(row, ITEM_CREATED_AT, TimestampTzGetDatum(state->created_at));
+	set_value(row, ITEM_UPDATED_AT, TimestampTzGetDatum(now));
+	set_value(row, ITEM_STAGE_ID, Int64GetDatum(state->stage_id));
+	set_value(row, ITEM_STAGE_ENTERED_AT, TimestampTzGetDatum(state->stage_entered_at));
+	set_time(row, ITEM_STARTED_AT, state->started_at);
+	set_time(row, ITEM_COMPLETED_AT, state->completed_at);
+	set_value(row, ITEM_ACTIVE_TIME, IntervalPGetDatum(vsm_interval(state->active_us)));
+	set_value(row, ITEM_WAIT_TIME, IntervalPGetDatum(vsm_interval(state->wait_us)));
+	set_value(row, ITEM_REOPENED, Int32GetDatum(state->reopened));
+	set_value(row, ITEM_BACKWARD_MOVES, Int32GetDatum(state->backward_moves));
+	set_time(row, ITEM_DISCARDED_AT, state->discarded_at);
+	set_value(row, ITEM_DISCARDED, Int32GetDatum(state->discarded));
+	set_value(row, ITEM_FURTHEST_STAGE_ID, Int64GetDatum(state->furthest_stage_id));
+	row->nulls[ITEM_FURTHEST_STAGE_ID] = state->furthest_stage_id == 0;
+
+	row->tuple = heap_form_tuple(desc, row->values + 1, row->nulls + 1);
+	row->tuple->t_data->t_ctid = old->t_data->t_ctid;
+	row->tuple->t_self = old->t_self;
+	row->tuple->t_tableOid = old->t_tableOid;
+	return row->tuple;
+}
+
+/* A row without values. */
+static void
+make_row(ItemRow *row, HeapTuple tuple, TupleDesc desc)
+{
+	row->tuple = tuple;
+	row->values = row->own_values;
+	row->nulls = row->own_nulls;
+	if (desc->natts <= ITEM_COLUMNS)
+		return;
+	row->values = palloc0(sizeof(Datum) * (desc->natts + 1));
+	row->nulls = palloc0(sizeof(bool) * (desc->natts + 1));
+}
+
+static void
+set_value(ItemRow *row, int column, Datum value)
+{
+	row->values[column] = value;
+	row->nulls[column] = false;
+}
+
+static void
+set_time(ItemRow *row, int column, TimestampTz time)
+{
+	row->values[column] = TimestampTzGetDatum(time);
+	row->nulls[column] = time == DT_NOBEGIN;
 }
 
 static TimestampTz

@@ -24,6 +24,7 @@ typedef struct ItemRow
 } ItemRow;
 
 extern void vsm_read_row(ItemRow *row, HeapTuple tuple, TupleDesc desc);
+extern void vsm_copy_row(ItemRow *copy, const ItemRow *row, TupleDesc desc);
 extern int64 vsm_row_id(const ItemRow *row);
 extern int64 vsm_row_counted_in(const ItemRow *row);
 extern bool vsm_row_has_state(const ItemRow *row);

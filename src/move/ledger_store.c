@@ -12,6 +12,7 @@
 #include "ledger_store.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -19,15 +20,13 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
-#include "executor/executor.h"
-#include "nodes/execnodes.h"
+#include "executor/tuptable.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 
-#include "compat.h"
 #include "ledger_row.h"
+#include "row_store.h"
 #include "trigger_guard.h"
 
 /* The ledger, if it is plain; invalid: not known since a relation changed. */
@@ -36,8 +35,8 @@ static Oid	plain_ledger = InvalidOid;
 static bool is_plain(Relation ledger);
 static bool has_our_shape(Relation ledger);
 static bool has_other_triggers(const TriggerDesc *triggers);
-static bool has_other_expressions(Relation ledger);
-static void insert_row(Relation ledger, ResultRelInfo *target, EState *estate, Datum *values, bool *nulls);
+static bool has_other_indexes(Relation ledger);
+static void insert_row(Relation ledger, Datum *values, bool *nulls);
 static void relation_changed(Datum arg, Oid relid);
 
 /*
@@ -51,21 +50,13 @@ bool
 vsm_store_ledger_row(Datum *values, bool *nulls)
 {
 	Relation	ledger = table_open(vsm_relation(VSM_TABLE_LEDGER), RowExclusiveLock);
-	EState	   *estate;
-	ResultRelInfo *target;
 
 	if (!is_plain(ledger))
 	{
 		table_close(ledger, NoLock);
 		return false;
 	}
-	estate = CreateExecutorState();
-	target = makeNode(ResultRelInfo);
-	InitResultRelInfo(target, ledger, 0, NULL, 0);
-	ExecOpenIndices(target, false);
-	insert_row(ledger, target, estate, values, nulls);
-	ExecCloseIndices(target);
-	FreeExecutorState(estate);
+	insert_row(ledger, values, nulls);
 	table_close(ledger, NoLock);
 	CommandCounterIncrement();
 	return true;
@@ -82,7 +73,7 @@ is_plain(Relation ledger)
 	if (!registered)
 		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 	registered = true;
-	if (!has_our_shape(ledger) || has_other_triggers(ledger->trigdesc) || has_other_expressions(ledger))
+	if (!has_our_shape(ledger) || has_other_triggers(ledger->trigdesc) || has_other_indexes(ledger))
 		return false;
 	plain_ledger = RelationGetRelid(ledger);
 	return true;
@@ -126,11 +117,10 @@ has_other_triggers(const TriggerDesc *triggers)
 	return false;
 }
 
-/* Is there an index that evaluates something, other than our one with a predicate? */
+/* Is there an index that a row cannot be entered into without the executor? */
 static bool
-has_other_expressions(Relation ledger)
+has_other_indexes(Relation ledger)
 {
-	Oid			ours = get_relname_relid("stage_transitions_completions", RelationGetNamespace(ledger));
 	List	   *indexes = RelationGetIndexList(ledger);
 	ListCell   *cell;
 	bool		found = false;
@@ -139,9 +129,7 @@ has_other_expressions(Relation ledger)
 	{
 		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
 
-		if (RelationGetIndexExpressions(index) != NIL ||
-			(RelationGetIndexPredicate(index) != NIL && RelationGetRelid(index) != ours))
-			found = true;
+		found |= !vsm_plain_index(index);
 		index_close(index, AccessShareLock);
 	}
 	list_free(indexes);
@@ -149,18 +137,14 @@ has_other_expressions(Relation ledger)
 }
 
 static void
-insert_row(Relation ledger, ResultRelInfo *target, EState *estate, Datum *values, bool *nulls)
+insert_row(Relation ledger, Datum *values, bool *nulls)
 {
-	TupleTableSlot *slot = table_slot_create(ledger, NULL);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(ledger), &TTSOpsHeapTuple);
 
-	memcpy(slot->tts_values, values, sizeof(Datum) * LEDGER_COLUMNS);
-	memcpy(slot->tts_isnull, nulls, sizeof(bool) * LEDGER_COLUMNS);
-	ExecStoreVirtualTuple(slot);
-	if (ledger->rd_att->constr)
-		ExecConstraints(target, slot, estate);
+	ExecStoreHeapTuple(heap_form_tuple(RelationGetDescr(ledger), values, nulls), slot, true);
+	vsm_require_values(ledger, slot, nulls);
 	table_tuple_insert(ledger, slot, GetCurrentCommandId(true), 0, NULL);
-	if (target->ri_NumIndices > 0)
-		(void) VSM_INSERT_INDEX_TUPLES(target, slot, estate);
+	vsm_enter_into_indexes(ledger, slot, nulls, 0);
 	ExecDropSingleTupleTableSlot(slot);
 }
 

@@ -31,6 +31,7 @@
 #include "item_row.h"
 #include "ledger.h"
 #include "marks.h"
+#include "recording.h"
 #include "stage_cache.h"
 #include "superseded.h"
 #include "trigger_guard.h"
@@ -48,8 +49,8 @@ static bool has_known_type(const ItemRow *row);
 static void set_effect(VsmLedgerRow *row, const VsmItemState *before, const VsmItemState *after);
 static int32 keep_place(Relation items, int64 stage_id);
 static bool is_replica(void);
-static void refuse_other_row(const TriggerData *trigdata, int64 work_item_id);
-static const char *later_triggers(const TriggerData *trigdata);
+static void refuse_other_row(Relation items, int64 work_item_id);
+static const char *later_triggers(Relation items);
 static bool is_gone(Relation items, HeapTuple stored);
 static void record_stored_row(VsmLedgerRow *row, const ItemRow *item, const VsmRequest *request, Relation items);
 static void note_retype(Relation items, const ItemRow *before, const ItemRow *after);
@@ -114,12 +115,12 @@ record_insert(TriggerData *trigdata)
 	if (!vsm_take_decision(VSM_DECIDED_INSERT, row.work_item_id, &state, &decision))
 	{
 		if (!vsm_takes_rows_as_they_are(items))
-			refuse_other_row(trigdata, row.work_item_id);
+			refuse_other_row(items, row.work_item_id);
 		vsm_wip_count_move(items, 0, counted);
 		return;
 	}
 	if (!fits_definitions(&stored))
-		refuse_other_row(trigdata, row.work_item_id);
+		refuse_other_row(items, row.work_item_id);
 	row.id = decision.ledger_id;
 	row.wip_breach = keep_place(items, counted);
 	vsm_wip_count_move(items, 0, counted);
@@ -135,10 +136,20 @@ static void
 record_update(TriggerData *trigdata)
 {
 	Relation	items = trigdata->tg_relation;
-	TupleDesc	desc = RelationGetDescr(items);
-	VsmLedgerRow row = {.cycle_us = -1, .lead_us = -1};
 	ItemRow		old;
 	ItemRow		new;
+
+	vsm_read_row(&old, trigdata->tg_trigtuple, RelationGetDescr(items));
+	vsm_read_row(&new, trigdata->tg_newtuple, RelationGetDescr(items));
+	vsm_record_change(items, &old, &new);
+}
+
+/* A changed item, of which new is stored: record it if it has moved. */
+void
+vsm_record_change(Relation items, const ItemRow *old, const ItemRow *new)
+{
+	TupleDesc	desc = RelationGetDescr(items);
+	VsmLedgerRow row = {.cycle_us = -1, .lead_us = -1};
 	VsmItemState before;
 	VsmItemState after;
 	VsmDecision decision;
@@ -146,30 +157,28 @@ record_update(TriggerData *trigdata)
 	int64		left;
 	int64		entered;
 
-	vsm_read_row(&old, trigdata->tg_trigtuple, desc);
-	vsm_read_row(&new, trigdata->tg_newtuple, desc);
-	left = vsm_row_counted_in(&old);
-	entered = vsm_row_counted_in(&new);
-	if (is_replica() && !vsm_same_column(&old, &new, ITEM_TYPE, desc))
-		vsm_mark_item(vsm_row_id(&new));
-	if (is_replica() || (!(vsm_row_has_state(&old) && vsm_row_has_state(&new)) &&
+	left = vsm_row_counted_in(old);
+	entered = vsm_row_counted_in(new);
+	if (is_replica() && !vsm_same_column(old, new, ITEM_TYPE, desc))
+		vsm_mark_item(vsm_row_id(new));
+	if (is_replica() || (!(vsm_row_has_state(old) && vsm_row_has_state(new)) &&
 						 !vsm_recording && vsm_takes_rows_as_they_are(items)))
 	{
 		vsm_wip_count_move(items, left, entered);
 		return;
 	}
-	vsm_row_state(&before, &old);
-	vsm_row_state(&after, &new);
-	row.work_item_id = vsm_row_id(&new);
-	same_item = row.work_item_id == vsm_row_id(&old) && vsm_same_column(&old, &new, ITEM_STREAM, desc) &&
-		(vsm_same_column(&old, &new, ITEM_TYPE, desc) || has_known_type(&new));
-	if (same_item && vsm_recording && !vsm_same_column(&old, &new, ITEM_TYPE, desc))
-		note_retype(items, &old, &new);
-	if (!vsm_same_column(&old, &new, ITEM_TYPE, desc))
+	vsm_row_state(&before, old);
+	vsm_row_state(&after, new);
+	row.work_item_id = vsm_row_id(new);
+	same_item = row.work_item_id == vsm_row_id(old) && vsm_same_column(old, new, ITEM_STREAM, desc) &&
+		(vsm_same_column(old, new, ITEM_TYPE, desc) || has_known_type(new));
+	if (same_item && vsm_recording && !vsm_same_column(old, new, ITEM_TYPE, desc))
+		note_retype(items, old, new);
+	if (!vsm_same_column(old, new, ITEM_TYPE, desc))
 		vsm_mark_item(row.work_item_id);
-	if (vsm_row_id(&old) != row.work_item_id)
+	if (vsm_row_id(old) != row.work_item_id)
 	{
-		vsm_mark_item(vsm_row_id(&old));
+		vsm_mark_item(vsm_row_id(old));
 		vsm_mark_item(row.work_item_id);
 	}
 	if (same_item && memcmp(&before, &after, sizeof(VsmItemState)) == 0)
@@ -180,7 +189,7 @@ record_update(TriggerData *trigdata)
 		/* vsm.recording may have been set since the row was stored */
 		vsm_require_recording_right(items);
 		if (vsm_recording)
-			refuse_other_row(trigdata, row.work_item_id);
+			refuse_other_row(items, row.work_item_id);
 		vsm_wip_count_move(items, left, entered);
 		return;
 	}
@@ -194,7 +203,7 @@ record_update(TriggerData *trigdata)
 	row.at = after.stage_entered_at;
 	row.time_in_stage_us = row.at - before.stage_entered_at;
 	set_effect(&row, &before, &after);
-	record_stored_row(&row, &new, decision.request, items);
+	record_stored_row(&row, new, decision.request, items);
 }
 
 /* Is the item in a stage of its stream, and of a defined type, as when it was decided upon? */
@@ -287,9 +296,9 @@ forget_deleted_item(TriggerData *trigdata)
  *		The stored row is not what the BEFORE trigger decided.
  */
 static void
-refuse_other_row(const TriggerData *trigdata, int64 work_item_id)
+refuse_other_row(Relation items, int64 work_item_id)
 {
-	const char *later = later_triggers(trigdata);
+	const char *later = later_triggers(items);
 
 	ereport(ERROR,
 			errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
@@ -298,14 +307,14 @@ refuse_other_row(const TriggerData *trigdata, int64 work_item_id)
 				  : errdetail("Trigger \"%s\" has not decided what is stored; it may be disabled.", BEFORE_TRIGGER),
 			later ? errhint("Give the trigger a name that sorts before \"%s\".", BEFORE_TRIGGER)
 				  : errhint("Enable the trigger; to write rows as they are, without recording, set vsm.recording = off."),
-			errtable(trigdata->tg_relation));
+			errtable(items));
 }
 
 /* Names of the BEFORE row triggers that fire after ours, or NULL. */
 static const char *
-later_triggers(const TriggerData *trigdata)
+later_triggers(Relation items)
 {
-	const TriggerDesc *triggers = trigdata->tg_relation->trigdesc;
+	const TriggerDesc *triggers = items->trigdesc;
 	StringInfoData names;
 
 	initStringInfo(&names);

@@ -1,104 +1,30 @@
 /*
  * request.c
- *		vsm.transition(): a move asked for by a function call.
+ *		A move asked for by vsm.transition(), until it is recorded.
  *
- * The move is made by an UPDATE of stage_id.  What an UPDATE cannot say (time,
- * reason, expected stage) waits in a VsmRequest, a variable of the call.  The
- * BEFORE trigger claims it for the first change of the item's row, and the ledger
- * row that is recorded becomes its answer.
+ * What an UPDATE cannot say (time, reason, expected stage) waits in a VsmRequest,
+ * a variable of the call.  The decision claims it for the first change of the
+ * item's row, and the ledger row that is recorded becomes its answer.
  */
 #include "request.h"
-
-#include "access/htup_details.h"
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
-#include "fmgr.h"
-#include "funcapi.h"
-#include "utils/builtins.h"
-#include "utils/timestamp.h"
-
-#include "errors.h"
-#include "prepare.h"
-#include "roles/stream_access.h"
-#include "stage_cache.h"
-#include "trigger_guard.h"
 
 /* The request of the innermost vsm.transition() that runs; NULL: none. */
 static VsmRequest *running = NULL;
 
-static void run_request(const VsmRequest *request, text *to_stage);
-static void explain_no_move(int64 work_item_id);
-static Datum transition_row(FunctionCallInfo fcinfo, const VsmLedgerRow *row);
-static Datum latest_transition(int64 work_item_id);
-
-PG_FUNCTION_INFO_V1(vsm_transition);
-PG_FUNCTION_INFO_V1(vsm__stage_id);
-
-/*
- * vsm.transition(work_item_id, to_stage, at, reason, expected_from) -> vsm.stage_transitions
- *		Move an item; returns the ledger row.
- *
- * to_stage is a name in the item's stream.  Moving an item to the stage it is
- * in records nothing and returns its latest transition.  PT404: no such item
- * or stage; PT409: not in expected_from; PT422: time or stage refused.
- */
-Datum
-vsm_transition(PG_FUNCTION_ARGS)
+/* From here on the request waits; returns the one that did so before, for vsm_request_end(). */
+VsmRequest *
+vsm_request_begin(VsmRequest *request)
 {
 	VsmRequest *outer = running;
-	VsmRequest	request = {0};
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		ereport(ERROR,
-				errcode(VSM_UNPROCESSABLE),
-				errmsg("a transition needs a work item and a stage"),
-				errdetail("The %s is null.", PG_ARGISNULL(0) ? "work item's id" : "stage's name"),
-				errhint("Call vsm.transition(work_item_id, to_stage)."));
-	request.work_item_id = PG_GETARG_INT64(0);
-	request.has_at = !PG_ARGISNULL(2);
-	if (request.has_at)
-		request.at = PG_GETARG_TIMESTAMPTZ(2);
-	if (!PG_ARGISNULL(3))
-		request.reason = text_to_cstring(PG_GETARG_TEXT_PP(3));
-	if (!PG_ARGISNULL(4))
-		request.expected_from = text_to_cstring(PG_GETARG_TEXT_PP(4));
-
-	PG_TRY();
-	{
-		running = &request;
-		run_request(&request, PG_GETARG_TEXT_PP(1));
-	}
-	PG_FINALLY();
-	{
-		running = outer;
-	}
-	PG_END_TRY();
-
-	if (request.recorded)
-		return transition_row(fcinfo, &request.row);
-	return latest_transition(request.work_item_id);
+	running = request;
+	return outer;
 }
 
-/*
- * vsm._stage_id(stream text, stage text) -> bigint
- *		The id of a stage by its exact name; PT404 when there is none.
- */
-Datum
-vsm__stage_id(PG_FUNCTION_ARGS)
+void
+vsm_request_end(VsmRequest *outer)
 {
-	char	   *stream = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	const VsmStage *stage;
-
-	vsm_require_reading(vsm_relation(VSM_TABLE_STAGES));
-	stage = vsm_may(VSM_READER, stream) ? vsm_stage_named(stream, name) : NULL;
-	if (stage == NULL)
-		ereport(ERROR,
-				errcode(VSM_NOT_FOUND),
-				errmsg("stage \"%s\" not found", name),
-				errdetail("Stream \"%s\" has no stage of that name; names are case-sensitive.", stream),
-				errhint("The stages are in vsm.stages; vsm.define_stream(), or an INSERT of stream, name and category into vsm.stages, adds one."));
-	PG_RETURN_INT64(stage->id);
+	running = outer;
 }
 
 /*
@@ -136,107 +62,4 @@ bool
 vsm_request_gives_stage_only(void)
 {
 	return running && !running->has_at && running->expected_from == NULL;
-}
-
-/* The UPDATE; the triggers fill in the request's answers. */
-static void
-run_request(const VsmRequest *request, text *to_stage)
-{
-	static SPIPlanPtr plan = NULL;
-	Datum		values[2] = {Int64GetDatum(request->work_item_id), PointerGetDatum(to_stage)};
-	int			result;
-
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	if (plan == NULL)
-	{
-		Oid			types[2] = {INT8OID, TEXTOID};
-
-		plan = vsm_prepare("UPDATE vsm.work_items SET stage_id = vsm._require_room(xmax, stage_id, vsm._stage_id(stream, $2))"
-						   " WHERE id OPERATOR(pg_catalog.=) $1",
-						   2, types);
-	}
-	/* a rule may have replaced the statement, so the result code tells nothing else */
-	result = SPI_execute_plan(plan, values, NULL, false, 0);
-	if (result < 0)
-		elog(ERROR, "could not run the move: %s", SPI_result_code_string(result));
-	SPI_finish();
-
-	if (!request->recorded && !request->stays)
-		explain_no_move(request->work_item_id);
-}
-
-/* The error when nothing was recorded: there is no such item, or something cancelled the UPDATE. */
-static void
-explain_no_move(int64 work_item_id)
-{
-	Datum		argument = Int64GetDatum(work_item_id);
-	Oid			types[1] = {INT8OID};
-	bool		exists;
-	char	   *stream = NULL;
-
-	if (SPI_connect() != SPI_OK_CONNECT ||
-		SPI_execute_with_args("SELECT stream FROM vsm.work_items WHERE id OPERATOR(pg_catalog.=) $1", 1, types, &argument, NULL, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not look for work item " INT64_FORMAT, work_item_id);
-	exists = SPI_processed > 0;
-	if (exists)
-		stream = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	if (stream)
-		vsm_require_access(VSM_WRITER, stream);
-	SPI_finish();
-
-	if (exists)
-		ereport(ERROR,
-				errcode(VSM_CONFLICT),
-				errmsg("work item " INT64_FORMAT " was not moved", work_item_id),
-				errdetail("A trigger, rule or policy on vsm.work_items kept the row as it was."),
-				errhint("Look at the triggers, rules and policies that were added to the table."));
-	ereport(ERROR,
-			errcode(VSM_NOT_FOUND),
-			errmsg("work item " INT64_FORMAT " not found", work_item_id),
-			errdetail("No work item has that id."),
-			errhint("vsm.create_work_item() creates one; vsm.work_items has the ids."));
-}
-
-static Datum
-transition_row(FunctionCallInfo fcinfo, const VsmLedgerRow *row)
-{
-	TupleDesc	desc;
-	Datum		values[LEDGER_COLUMNS];
-	bool		nulls[LEDGER_COLUMNS];
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != LEDGER_COLUMNS)
-		elog(ERROR, "return type must be vsm.stage_transitions");
-	vsm_ledger_row_values(row, values, nulls);
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
-}
-
-/* The ledger row that put the item where it is. */
-static Datum
-latest_transition(int64 work_item_id)
-{
-	static SPIPlanPtr plan = NULL;
-	Datum		argument = Int64GetDatum(work_item_id);
-	Datum		row;
-	bool		isnull;
-
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	if (plan == NULL)
-	{
-		Oid			types[1] = {INT8OID};
-
-		plan = vsm_prepare("SELECT vsm._latest_transition($1)", 1, types);
-	}
-	if (SPI_execute_plan(plan, &argument, NULL, false, 1) != SPI_OK_SELECT || SPI_processed != 1)
-		elog(ERROR, "could not read the latest transition of work item " INT64_FORMAT, work_item_id);
-	row = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-	if (isnull)
-		ereport(ERROR,
-				errcode(VSM_NOT_FOUND),
-				errmsg("the ledger has no transition of work item " INT64_FORMAT, work_item_id),
-				errhint("Restore vsm.stage_transitions; vsm.data_quality() lists such items."));
-	row = SPI_datumTransfer(row, false, -1);
-	SPI_finish();
-	return row;
 }

@@ -25,6 +25,8 @@ typedef struct VsmRequest
 	VsmLedgerRow row;			/* that was recorded */
 } VsmRequest;
 
+extern VsmRequest *vsm_request_begin(VsmRequest *request);
+extern void vsm_request_end(VsmRequest *outer);
 extern bool vsm_request_gives_stage_only(void);
 extern VsmRequest *vsm_request_claim(int64 work_item_id);
 extern VsmRequest *vsm_request_to_answer(const VsmRequest *decided_for, int64 work_item_id);

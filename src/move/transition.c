@@ -35,6 +35,7 @@
 #include "request.h"
 #include "roles/stream_access.h"
 #include "stage_cache.h"
+#include "transition.h"
 #include "trigger_guard.h"
 #include "unrecorded.h"
 #include "vsm.h"
@@ -104,7 +105,6 @@ place_item(TriggerData *trigdata)
 	return vsm_row_with_state(&row, &state, now, desc);
 }
 
-/* A changed item: check the columns that users may change, then move it if its stage differs. */
 static HeapTuple
 change_item(TriggerData *trigdata)
 {
@@ -112,8 +112,6 @@ change_item(TriggerData *trigdata)
 	TupleDesc	desc = RelationGetDescr(rel);
 	ItemRow		old;
 	ItemRow		new;
-	VsmRequest *request;
-	VsmItemState state;
 
 	vsm_require_recording_right(rel);
 	if (!vsm_recording)
@@ -121,17 +119,34 @@ change_item(TriggerData *trigdata)
 
 	vsm_read_row(&old, trigdata->tg_trigtuple, desc);
 	vsm_read_row(&new, trigdata->tg_newtuple, desc);
-	vsm_refuse_computed_changes(&old, &new, rel);
-	vsm_check_item_texts(&new, &old, desc);
-	if (!new.nulls[ITEM_TYPE] && !vsm_same_column(&old, &new, ITEM_TYPE, desc))
-		vsm_check_item_type(vsm_row_text(&new, ITEM_TYPE));
+	return vsm_decide_change(rel, &old, &new);
+}
 
-	request = vsm_request_claim(vsm_row_id(&old));
-	if (request || !vsm_same_column(&old, &new, ITEM_STAGE_ID, desc))
-		return move_item(rel, request, &old, &new);
+/*
+ * vsm_decide_change
+ *		The row to be stored for a changed item; NULL, which cancels the UPDATE, if it stays where it is.
+ *
+ * Checks the columns that users may change, then moves the item if its stage
+ * differs.  new gets the values of the row that is returned.
+ */
+HeapTuple
+vsm_decide_change(Relation rel, ItemRow *old, ItemRow *new)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	VsmRequest *request;
+	VsmItemState state;
 
-	vsm_row_state(&state, &new);
-	return vsm_row_with_state(&new, &state, GetCurrentTimestamp(), desc);
+	vsm_refuse_computed_changes(old, new, rel);
+	vsm_check_item_texts(new, old, desc);
+	if (!new->nulls[ITEM_TYPE] && !vsm_same_column(old, new, ITEM_TYPE, desc))
+		vsm_check_item_type(vsm_row_text(new, ITEM_TYPE));
+
+	request = vsm_request_claim(vsm_row_id(old));
+	if (request || !vsm_same_column(old, new, ITEM_STAGE_ID, desc))
+		return move_item(rel, request, old, new);
+
+	vsm_row_state(&state, new);
+	return vsm_row_with_state(new, &state, GetCurrentTimestamp(), desc);
 }
 
 /* A deleted item: the AFTER trigger deletes its ledger rows up to this decision. */

@@ -54,7 +54,7 @@ typedef struct Access
 	int			count;			/* of the grants on single streams */
 	const VsmGrant **grants;
 	int			ntables;
-	TableRights tables[KEPT_TABLES];	/* those asked about, of a role that is not limited */
+	TableRights tables[KEPT_TABLES];	/* those asked about */
 } Access;
 
 static MemoryContext access_context = NULL;
@@ -71,6 +71,7 @@ static Access *look_up_access(Oid role);
 static bool may_on_table(FunctionCallInfo fcinfo, VsmLevel level, AclMode right);
 static AclMode right_to_write(FunctionCallInfo fcinfo);
 static bool has_right(Access *access, Oid table, AclMode right);
+static AclMode rights_on_table(Access *access, Oid table);
 static bool watch_table(Oid table);
 static void refuse_borrowed_right(Oid table);
 static void forget_accesses(void);
@@ -178,18 +179,23 @@ right_to_write(FunctionCallInfo fcinfo)
 static bool
 has_right(Access *access, Oid table, AclMode right)
 {
+	return access->exempt || (rights_on_table(access, table) & right) != 0;
+}
+
+/* Which of SELECT, INSERT, UPDATE and DELETE the role has on the whole table. */
+static AclMode
+rights_on_table(Access *access, Oid table)
+{
 	AclMode		has;
 
-	if (access->exempt)
-		return true;
 	for (int i = 0; i < access->ntables; i++)
 		if (access->tables[i].table == table)
-			return (access->tables[i].rights & right) != 0;
+			return access->tables[i].rights;
 	has = pg_class_aclmask(table, access->role, ACL_SELECT | ACL_WRITE, ACLMASK_ALL);
 	/* not kept if rights changed during the look-up, or if there is no place */
 	if (!roles_changed && access->ntables < KEPT_TABLES && watch_table(table))
 		access->tables[access->ntables++] = (TableRights){.table = table, .rights = has};
-	return (has & right) != 0;
+	return has;
 }
 
 /* Have relation_changed() look at this table; false if there is no place for it. */
@@ -217,6 +223,18 @@ refuse_borrowed_right(Oid table)
 			errmsg("permission denied for table %s", name ? name : "of vsm"),
 			errdetail("Role \"%s\" has no such right of its own on the whole table; rights on columns, and those of a view's owner, do not count.", user),
 			errhint("Ask for vsm.grant_access(role, level, stream), or let the owner of the table own the view."));
+}
+
+/*
+ * vsm_has_rights_on
+ *		Has the current user these rights on the whole table, of SELECT, INSERT, UPDATE and DELETE?
+ *
+ * By GRANT alone: row policies are another question, and so are rights on columns.
+ */
+bool
+vsm_has_rights_on(Oid table, AclMode rights)
+{
+	return (rights_on_table(access_of_user(), table) & rights) == rights;
 }
 
 /*
@@ -272,6 +290,26 @@ vsm_told_stage(int64 stage_id)
 {
 	vsm_require_reading(vsm_relation(VSM_TABLE_STAGES));
 	return vsm_visible_stage(stage_id);
+}
+
+/*
+ * vsm_require_stage
+ *		The stage of that stream and name; PT404 when there is none that the user may see.
+ */
+const VsmStage *
+vsm_require_stage(const char *stream, const char *name)
+{
+	const VsmStage *stage;
+
+	vsm_require_reading(vsm_relation(VSM_TABLE_STAGES));
+	stage = vsm_may(VSM_READER, stream) ? vsm_stage_named(stream, name) : NULL;
+	if (stage == NULL)
+		ereport(ERROR,
+				errcode(VSM_NOT_FOUND),
+				errmsg("stage \"%s\" not found", name),
+				errdetail("Stream \"%s\" has no stage of that name; names are case-sensitive.", stream),
+				errhint("The stages are in vsm.stages; vsm.define_stream(), or an INSERT of stream, name and category into vsm.stages, adds one."));
+	return stage;
 }
 
 /*

@@ -1,0 +1,160 @@
+/*
+ * row_store.c
+ *		What storing a row without the executor needs beside the table.
+ *
+ * ExecInsertIndexTuples() enters a row into any index, and spends half of its time
+ * on setting up what a B-tree over columns does not need.  The caller has checked,
+ * once until the table changes, that all indexes are plain.
+ */
+#include "row_store.h"
+
+#include "access/genam.h"
+#include "catalog/index.h"
+#include "catalog/pg_am.h"
+#include "executor/executor.h"
+#include "nodes/execnodes.h"
+#include "nodes/primnodes.h"
+#include "utils/rel.h"
+
+static bool asks_for_nulls(const Node *condition);
+static bool is_met(const Node *condition, const bool *nulls);
+static void enter_into_index(Relation table, TupleTableSlot *row, Relation index, const bool *nulls, AttrNumber changed);
+static bool has_column(const IndexInfo *info, AttrNumber column);
+
+/*
+ * vsm_plain_index
+ *		Is this a B-tree over columns, whose uniqueness is checked at once?
+ *
+ * It may have a predicate that asks which columns are null.
+ */
+bool
+vsm_plain_index(Relation index)
+{
+	Form_pg_index form = index->rd_index;
+
+	return index->rd_rel->relam == BTREE_AM_OID && form->indimmediate && !form->indisexclusion &&
+		RelationGetIndexExpressions(index) == NIL && asks_for_nulls((Node *) RelationGetIndexPredicate(index));
+}
+
+/* Is the condition, or the list of conditions, about nulls only? */
+static bool
+asks_for_nulls(const Node *condition)
+{
+	const List *parts;
+	ListCell   *cell;
+
+	if (condition && IsA(condition, NullTest))
+	{
+		const NullTest *test = (const NullTest *) condition;
+
+		return !test->argisrow && IsA(test->arg, Var) && ((const Var *) test->arg)->varattno > 0;
+	}
+	if (condition && IsA(condition, BoolExpr) && ((const BoolExpr *) condition)->boolop != NOT_EXPR)
+		parts = ((const BoolExpr *) condition)->args;
+	else if (condition == NULL || IsA(condition, List))
+		parts = (const List *) condition;
+	else
+		return false;
+	foreach(cell, parts)
+		if (!asks_for_nulls(lfirst(cell)))
+			return false;
+	return true;
+}
+
+/* Does a row with these nulls meet the condition, or all of the list? */
+static bool
+is_met(const Node *condition, const bool *nulls)
+{
+	bool		any = condition && IsA(condition, BoolExpr) && ((const BoolExpr *) condition)->boolop == OR_EXPR;
+	const List *parts;
+	ListCell   *cell;
+
+	if (condition && IsA(condition, NullTest))
+	{
+		const NullTest *test = (const NullTest *) condition;
+
+		return nulls[((const Var *) test->arg)->varattno - 1] == (test->nulltesttype == IS_NULL);
+	}
+	parts = condition && IsA(condition, BoolExpr) ? ((const BoolExpr *) condition)->args : (const List *) condition;
+	foreach(cell, parts)
+		if (is_met(lfirst(cell), nulls) == any)
+			return any;
+	return !any;
+}
+
+/*
+ * vsm_require_values
+ *		Raise the error of a null in a column that is NOT NULL.
+ *
+ * The executor looks into the row's memory column by column, the caller knows.
+ */
+void
+vsm_require_values(Relation table, TupleTableSlot *row, const bool *nulls)
+{
+	TupleDesc	desc = RelationGetDescr(table);
+	ResultRelInfo *target;
+	EState	   *estate;
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (!nulls[i] || !TupleDescAttr(desc, i)->attnotnull)
+			continue;
+		estate = CreateExecutorState();
+		target = makeNode(ResultRelInfo);
+		InitResultRelInfo(target, table, 0, NULL, 0);
+		ExecConstraints(target, row, estate);
+		FreeExecutorState(estate);
+		return;
+	}
+}
+
+/*
+ * vsm_enter_into_indexes
+ *		What ExecInsertIndexTuples() does, with the same locks.
+ *
+ * nulls: which columns of the row are null.
+ * changed: the column that an UPDATE changes; 0: the row is new.
+ */
+void
+vsm_enter_into_indexes(Relation table, TupleTableSlot *row, const bool *nulls, AttrNumber changed)
+{
+	List	   *indexes = RelationGetIndexList(table);
+	ListCell   *cell;
+
+	foreach(cell, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(cell), RowExclusiveLock);
+
+		if (index->rd_index->indisready)
+			enter_into_index(table, row, index, nulls, changed);
+		index_close(index, RowExclusiveLock);
+	}
+	list_free(indexes);
+}
+
+static void
+enter_into_index(Relation table, TupleTableSlot *row, Relation index, const bool *nulls, AttrNumber changed)
+{
+	IndexInfo  *info = BuildIndexInfo(index);
+	Datum		keys[INDEX_MAX_KEYS];
+	bool		null_keys[INDEX_MAX_KEYS];
+
+	if (is_met((Node *) info->ii_Predicate, nulls))
+	{
+		FormIndexDatum(info, row, NULL, keys, null_keys);
+		(void) index_insert(index, keys, null_keys, &row->tts_tid, table,
+							info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
+							changed != 0 && !has_column(info, changed), info);
+	}
+	pfree(info);
+}
+
+/* Among the columns that order the index? */
+static bool
+has_column(const IndexInfo *info, AttrNumber column)
+{
+	for (int i = 0; i < info->ii_NumIndexKeyAttrs; i++)
+		if (info->ii_IndexAttrNumbers[i] == column)
+			return true;
+	return false;
+}
