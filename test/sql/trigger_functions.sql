@@ -147,8 +147,8 @@ EXCEPTION WHEN OTHERS THEN
     RETURN NEXT;
 END $$;
 SELECT c.change, s.statement, r.*
-FROM (VALUES ('RENAME reopened TO again'), ('ALTER backward_moves TYPE text'), ('ALTER backward_moves TYPE bigint'), ('DROP backward_moves'),
-             ('DROP backward_moves, ADD backward_moves integer NOT NULL DEFAULT 0')) c (change)
+FROM (VALUES ('RENAME reopened TO again'), ('ALTER discarded TYPE text'), ('ALTER discarded TYPE bigint'), ('DROP discarded'),
+             ('DROP discarded, ADD discarded integer NOT NULL DEFAULT 0')) c (change)
 CROSS JOIN (VALUES ('INSERT INTO vsm.work_items (title) VALUES (''x'')'), ('UPDATE vsm.work_items SET stage_id = 2'), ('DELETE FROM vsm.work_items'),
                    ('TRUNCATE vsm.work_items')) s (statement)
 CROSS JOIN LATERAL public.changed(c.change, s.statement) r ORDER BY c.change COLLATE "C", s.statement COLLATE "C";
