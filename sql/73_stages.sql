@@ -92,7 +92,7 @@ BEGIN ATOMIC
     pieces AS MATERIALIZED (
         SELECT p.*
         FROM v CROSS JOIN LATERAL vsm._pieces(v.stream_id, ARRAY[time_in_stage.since, v.bound],
-                                              vsm._by_cells(v.stream_id, time_in_stage.attributes, time_in_stage.known_at), false) p),
+                                              vsm._by_cells(v.stream_id, time_in_stage.attributes, time_in_stage.known_at), 'd') p),
     moves AS MATERIALIZED (
         SELECT m.work_item_id, m.id, m.from_stage_id, m."timestamp", vsm._interval_us(m.time_in_stage) AS us
         FROM pieces p
@@ -113,7 +113,7 @@ BEGIN ATOMIC
         UNION ALL
         SELECT c.stage_id, c.visits,
                c."left" - (SELECT count(*) FROM unnest(c.repeated_at) r (at) WHERE r.at >= time_in_stage.since), c.stayed_us
-        FROM pieces p JOIN vsm._stage_cells c ON c.stream_id = (SELECT v.stream_id FROM v) AND c.month = p.month AND c.since = p.since
+        FROM pieces p JOIN vsm._stage_cells c ON c.stream_id = (SELECT v.stream_id FROM v) AND c.unit = p.unit AND c.since = p.since
         WHERE p.folded AND c.visits IS NOT NULL AND (time_in_stage.type IS NULL OR c.type_id = vsm._type_id(time_in_stage.type))),
     closed AS (
         SELECT e.stage_id, vsm._summary_of(e.visits) AS visits, sum(e.items) AS items, sum(e.us) AS total_us FROM ended e GROUP BY 1),
@@ -147,19 +147,51 @@ CREATE TYPE vsm.aged_item AS (
 );
 COMMENT ON TYPE vsm.aged_item IS 'A row of vsm.work_item_age().';
 
+CREATE FUNCTION vsm._in_progress_step(internal, bigint[], bigint[]) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__in_progress_step';
+COMMENT ON FUNCTION vsm._in_progress_step(internal, bigint[], bigint[]) IS 'Adds a piece. Errors: PT422.';
+CREATE FUNCTION vsm._in_progress_list(internal) RETURNS bigint[]
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__in_progress_list';
+COMMENT ON FUNCTION vsm._in_progress_list(internal) IS 'The items that are in progress.';
+CREATE AGGREGATE vsm._in_progress(opened bigint[], closed bigint[]) (
+    SFUNC = vsm._in_progress_step, STYPE = internal, SSPACE = 1000000,
+    FINALFUNC = vsm._in_progress_list, PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE vsm._in_progress(bigint[], bigint[]) IS
+    'The items that have been opened more often than closed, in the order of their ids.';
+
 -- Where the items that are in progress at an instant were.  An item that has not moved since is where it is now; for one
--- that has, the first move since tells which stage it left, and when it had come there.
+-- that has, the first move since tells which stage it left, and when it had come there.  Where cells go beyond the instant,
+-- they have the items, and each one's last move before says where it was.
 CREATE FUNCTION vsm._open_items_at(of_stream text, of_stream_id bigint, at timestamptz, of_type text, attributes jsonb,
                                    known_at timestamptz)
     RETURNS TABLE (work_item_id bigint, external_id text, type text, title text, stage_id bigint, created_at timestamptz, started_at timestamptz,
                    stage_entered_at timestamptz)
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
+    WITH pieces AS MATERIALIZED (
+        SELECT p.* FROM vsm._pieces(of_stream_id, ARRAY['-infinity', vsm._just_after(_open_items_at.at)], true, 'md') p
+        WHERE known_at IS NULL AND EXISTS (SELECT FROM vsm._spans s WHERE s.stream_id = of_stream_id AND s.unit = 'd' AND s.since > _open_items_at.at)),
+    in_progress AS MATERIALIZED (
+        SELECT unnest(o.items) AS id
+        FROM (SELECT vsm._in_progress(x.opened, x.closed) AS items
+              FROM (SELECT c.opened, c.closed
+                    FROM pieces p JOIN vsm._item_cells c ON c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since
+                    WHERE p.folded AND (of_type IS NULL OR c.type_id = vsm._type_id(of_type))
+                    UNION ALL
+                    SELECT array_agg(m.work_item_id) FILTER (WHERE e.open AND NOT coalesce(l.open, false)),
+                           array_agg(m.work_item_id) FILTER (WHERE l.open AND NOT e.open)
+                    FROM pieces p
+                    CROSS JOIN LATERAL vsm._moves(of_stream_id, p.since, p.until, of_type, NULL, NULL) m
+                    JOIN (SELECT s.id, s.category IN ('wait', 'active') AS open FROM vsm.stages s) e ON e.id = m.to_stage_id
+                    LEFT JOIN (SELECT s.id, s.category IN ('wait', 'active') AS open FROM vsm.stages s) l ON l.id = m.from_stage_id
+                    WHERE NOT p.folded) x) o),
+    now AS MATERIALIZED (SELECT known_at IS NULL AND NOT EXISTS (SELECT FROM pieces p) AS counts)
     SELECT o.work_item_id, o.external_id, o.type, o.title, o.stage_id, o.created_at,
            CASE WHEN o.started_at <= _open_items_at.at THEN o.started_at END, o.stage_entered_at
     FROM (SELECT w.id AS work_item_id, w.external_id, w.type, w.title, w.stage_id, w.created_at, w.started_at, w.stage_entered_at
           FROM vsm.work_items w
-          WHERE known_at IS NULL AND w.stream = of_stream AND w.completed_at IS NULL AND w.discarded_at IS NULL
+          WHERE (SELECT n.counts FROM now n) AND w.stream = of_stream AND w.completed_at IS NULL AND w.discarded_at IS NULL
             AND w.stage_entered_at <= _open_items_at.at
             AND (of_type IS NULL OR w.type = of_type)
             AND (_open_items_at.attributes IS NULL OR w.attributes @> _open_items_at.attributes)
@@ -169,9 +201,18 @@ BEGIN ATOMIC
           FROM (SELECT DISTINCT ON (n.work_item_id) n.*
                 FROM vsm._moves(of_stream_id, vsm._just_after(_open_items_at.at), 'infinity', of_type,
                                 _open_items_at.attributes, NULL) n
-                WHERE known_at IS NULL ORDER BY n.work_item_id, n."timestamp", n.id) m
+                WHERE (SELECT n.counts FROM now n) ORDER BY n.work_item_id, n."timestamp", n.id) m
           JOIN vsm.work_items w ON w.id = m.work_item_id
           WHERE m.from_stage_id IS NOT NULL
+          UNION ALL
+          SELECT w.id, w.external_id, w.type, w.title, m.to_stage_id, w.created_at, w.started_at, m."timestamp"
+          FROM in_progress i
+          CROSS JOIN LATERAL (
+              SELECT w.* FROM vsm.work_items w
+              WHERE w.id = i.id AND (_open_items_at.attributes IS NULL OR w.attributes @> _open_items_at.attributes) OFFSET 0) w
+          CROSS JOIN LATERAL (
+              SELECT t.to_stage_id, t."timestamp" FROM vsm.stage_transitions t
+              WHERE t.work_item_id = i.id AND t."timestamp" <= _open_items_at.at ORDER BY t."timestamp" DESC, t.id DESC LIMIT 1) m
           UNION ALL
           SELECT k.work_item_id, k.external_id, k.type, k.title, (k.state).stage_id, (k.state).created_at, (k.state).started_at,
                  (k.state).stage_entered_at

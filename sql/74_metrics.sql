@@ -120,12 +120,13 @@ DECLARE
 BEGIN
     SELECT array_agg(m.work_item_id) AS items, array_agg(m.undoes) AS at INTO undone
     FROM vsm._moves(v.stream_id, metrics.since, v.bound, metrics.type, metrics.attributes, metrics.known_at) m
-    WHERE m.undoes >= metrics.since;
+    WHERE m.undoes >= metrics.since
+      AND NOT by_cells AND (NOT by_replay OR v.reopen_rule = 'span_last');      -- else completions are counted below
     SELECT (a.sums).* INTO i
     FROM (SELECT vsm._flow_sums(m.work_item_id, m.id, m."timestamp", m.from_stage_id, m.to_stage_id, m.started_change, m.item_created_at,
                                 m.item_started_at, m.active_time, m.wait_time, metrics.since, v.bound, wip_until,
                                 v.reopen_rule = 'sum_active', exactly, undone.items, undone.at) AS sums
-          FROM vsm._pieces(v.stream_id, cuts, by_cells, true) p
+          FROM vsm._pieces(v.stream_id, cuts, by_cells, vsm._units(metrics.type)) p
           CROSS JOIN LATERAL vsm._moves(v.stream_id, p.since, p.until, metrics.type, metrics.attributes, metrics.known_at) m
           WHERE NOT p.folded) a;
     SELECT coalesce(sum(c.arrivals + c.returns - c.departures - c.discarded) FILTER (WHERE p.place = 1), 0) AS open_before,
@@ -141,7 +142,7 @@ BEGIN
                     FILTER (WHERE p.place = 2), 0) AS open_us,
            coalesce(sum(c.started_us + c.started_change * vsm._elapsed_us(p.until, wip_until)::numeric) FILTER (WHERE p.place = 2), 0) AS started_us
     INTO cells
-    FROM vsm._pieces(v.stream_id, cuts, by_cells, true) p JOIN vsm._item_cells c ON c.stream_id = v.stream_id AND c.month = p.month AND c.since = p.since
+    FROM vsm._pieces(v.stream_id, cuts, by_cells, vsm._units(metrics.type)) p JOIN vsm._item_cells c ON c.stream_id = v.stream_id AND c.unit = p.unit AND c.since = p.since
     WHERE p.folded AND (metrics.type IS NULL OR c.type_id = vsm._type_id(metrics.type));
     i.arrivals := coalesce(i.arrivals, 0) + cells.arrivals;
     i.departures := coalesce(i.departures, 0) + cells.departures;
