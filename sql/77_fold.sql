@@ -18,29 +18,25 @@ RETURN NOT EXISTS (SELECT FROM vsm.stage_transitions t
                      AND (y.name IS NULL OR e.id IS NULL));
 COMMENT ON FUNCTION vsm._is_whole(bigint, timestamptz, timestamptz) IS 'Are the items of all moves of a span there, their types and stages?';
 
-CREATE FUNCTION vsm._fold_span(of_stream_id bigint, since timestamptz, until timestamptz, rule text) RETURNS void
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
-    SET enable_hashjoin = off           -- a day's moves need few of the items, each by its key
-    SET enable_mergejoin = off
-AS $$
-BEGIN
-    INSERT INTO vsm._spans (stream_id, month, since, until) VALUES (of_stream_id, false, since, until);
-
+-- Rows to be stored, or compared with those that are: vsm.cells_check().
+CREATE FUNCTION vsm._stage_cells_of(of_stream_id bigint, since timestamptz, until timestamptz) RETURNS SETOF vsm._stage_cells
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
     WITH moves AS MATERIALIZED (
-        SELECT t.work_item_id, t.id, t.from_stage_id, t.to_stage_id, t."timestamp", vsm._elapsed_us(t."timestamp", _fold_span.until) AS left_us,
+        SELECT t.work_item_id, t.id, t.from_stage_id, t.to_stage_id, t."timestamp", vsm._elapsed_us(t."timestamp", _stage_cells_of.until) AS left_us,
                vsm._interval_us(t.time_in_stage) AS stayed_us, coalesce(t.furthest_before, t.from_stage_id) AS before, coalesce(y.id, 0) AS type_id,
                w.backward_moves
         FROM vsm.stage_transitions t
         JOIN vsm.work_items w ON w.id = t.work_item_id
         LEFT JOIN vsm.work_item_types y ON y.name = w.type
-        WHERE t.stream_id = of_stream_id AND t."timestamp" >= _fold_span.since AND t."timestamp" < _fold_span.until),
+        WHERE t.stream_id = of_stream_id AND t."timestamp" >= _stage_cells_of.since AND t."timestamp" < _stage_cells_of.until),
     changes AS (
         SELECT m.type_id, m.to_stage_id AS stage_id, count(*) AS entered, 0 AS "left", 0 AS reached, sum(m.left_us) AS entered_us,
                0 AS left_us, 0 AS stayed_us, NULL::bigint[] AS visits, NULL::timestamptz[] AS repeated_at
         FROM moves m GROUP BY 1, 2
         UNION ALL
         SELECT m.type_id, m.from_stage_id, 0, count(*), 0, 0, sum(m.left_us), sum(m.stayed_us), array_agg(m.stayed_us ORDER BY m.stayed_us),
-               array_agg(b.at)
+               array_agg(b.at ORDER BY b.at)
         FROM moves m
         -- when the item had last left the stage before: never, if it has always moved on
         CROSS JOIN LATERAL (
@@ -52,21 +48,25 @@ BEGIN
         FROM (SELECT m.type_id, m.before, m.to_stage_id, count(*) AS n FROM moves m GROUP BY 1, 2, 3) r
         CROSS JOIN LATERAL vsm._stages_reached(r.before, r.to_stage_id) s (id)
         GROUP BY 1, 2)
-    INSERT INTO vsm._stage_cells (stream_id, month, since, type_id, stage_id, entered, "left", reached, entered_us, left_us, stayed_us, visits, repeated_at)
-    SELECT of_stream_id, false, _fold_span.since, c.type_id, c.stage_id, sum(c.entered), sum(c."left"), sum(c.reached), sum(c.entered_us), sum(c.left_us),
-           sum(c.stayed_us), max(c.visits), array_remove(max(c.repeated_at), NULL)
-    FROM changes c GROUP BY 4, 5;
+    SELECT of_stream_id, false, _stage_cells_of.since, c.type_id, c.stage_id, sum(c.entered)::bigint, sum(c."left")::bigint, sum(c.reached)::bigint,
+           sum(c.entered_us), sum(c.left_us), sum(c.stayed_us), max(c.visits), array_remove(max(c.repeated_at), NULL)
+    FROM changes c GROUP BY c.type_id, c.stage_id;
+END;
+COMMENT ON FUNCTION vsm._stage_cells_of(bigint, timestamptz, timestamptz) IS 'What the ledger''s moves of a span add to stages.';
 
+CREATE FUNCTION vsm._item_cells_of(of_stream_id bigint, since timestamptz, until timestamptz, rule text) RETURNS SETOF vsm._item_cells
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
     WITH moves AS MATERIALIZED (
         SELECT t.*, coalesce(y.id, 0) AS type_id, e.category AS to_category, l.category AS from_category,
-               e."order" < l."order" AS backward, vsm._elapsed_us(t."timestamp", _fold_span.until) AS left_us,
+               e."order" < l."order" AS backward, vsm._elapsed_us(t."timestamp", _item_cells_of.until) AS left_us,
                (e.category IN ('wait', 'active'))::integer - coalesce((l.category IN ('wait', 'active'))::integer, 0) AS change
         FROM vsm.stage_transitions t
         JOIN vsm.work_items w ON w.id = t.work_item_id
         LEFT JOIN vsm.work_item_types y ON y.name = w.type
         JOIN vsm.stages e ON e.id = t.to_stage_id
         LEFT JOIN vsm.stages l ON l.id = t.from_stage_id
-        WHERE t.stream_id = of_stream_id AND t."timestamp" >= _fold_span.since AND t."timestamp" < _fold_span.until),
+        WHERE t.stream_id = of_stream_id AND t."timestamp" >= _item_cells_of.since AND t."timestamp" < _item_cells_of.until),
     flow AS (
         SELECT m.type_id, count(*) FILTER (WHERE m.from_stage_id IS NULL) AS arrivals,
                count(*) FILTER (WHERE m.to_category = 'done' AND m.from_category IS DISTINCT FROM 'done') AS departures,
@@ -76,57 +76,80 @@ BEGIN
                count(*) FILTER (WHERE m.backward) AS backward_moves,
                coalesce(sum(m.started_change), 0) AS started_change,
                sum(m.change * m.left_us::numeric) AS open_us, coalesce(sum(m.started_change * m.left_us::numeric), 0) AS started_us,
-               array_agg(m.work_item_id ORDER BY m.id) FILTER (WHERE m.undoes < _fold_span.since) AS undone_items,
-               array_agg(m.undoes ORDER BY m.id) FILTER (WHERE m.undoes < _fold_span.since) AS undone_at
+               array_agg(m.work_item_id ORDER BY m.id) FILTER (WHERE m.undoes < _item_cells_of.since) AS undone_items,
+               array_agg(m.undoes ORDER BY m.id) FILTER (WHERE m.undoes < _item_cells_of.since) AS undone_at
         FROM moves m GROUP BY 1),
     completed AS (
-        SELECT * FROM vsm._finished_lists(of_stream_id, _fold_span.since, _fold_span.until, rule, NULL))
-    INSERT INTO vsm._item_cells (stream_id, month, since, type_id, arrivals, departures, returns, discarded, reopened, backward_moves, started_change,
-                                 open_us, started_us, finished, items, completed_at, lead_us, cycle_us, active_us, wait_us, undone_items, undone_at)
-    SELECT of_stream_id, false, _fold_span.since, type_id, f.arrivals, f.departures, f.returns, f.discarded, f.reopened, f.backward_moves, f.started_change,
-           f.open_us, f.started_us, coalesce(c.finished, 0), c.items, c.completed_at, c.lead_us, c.cycle_us, c.active_us, c.wait_us,
+        SELECT * FROM vsm._finished_lists(of_stream_id, _item_cells_of.since, _item_cells_of.until, rule, NULL))
+    SELECT of_stream_id, false, _item_cells_of.since, type_id, f.arrivals, f.departures, f.returns, f.discarded, f.reopened, f.backward_moves,
+           f.started_change, f.open_us, f.started_us, coalesce(c.finished, 0), c.items, c.completed_at, c.lead_us, c.cycle_us, c.active_us, c.wait_us,
            CASE WHEN rule <> 'episodes' THEN f.undone_items END, CASE WHEN rule <> 'episodes' THEN f.undone_at END
     FROM flow f LEFT JOIN completed c USING (type_id);
+END;
+COMMENT ON FUNCTION vsm._item_cells_of(bigint, timestamptz, timestamptz, text) IS 'What the ledger''s moves of a span add to the figures of a stream.';
+
+CREATE FUNCTION vsm._fold_span(of_stream_id bigint, since timestamptz, until timestamptz, rule text) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+    SET enable_hashjoin = off           -- a day's moves need few of the items, each by its key
+    SET enable_mergejoin = off
+AS $$
+BEGIN
+    INSERT INTO vsm._spans (stream_id, month, since, until) VALUES (of_stream_id, false, since, until);
+    INSERT INTO vsm._stage_cells SELECT c.* FROM vsm._stage_cells_of(of_stream_id, since, until) c;
+    INSERT INTO vsm._item_cells SELECT c.* FROM vsm._item_cells_of(of_stream_id, since, until, rule) c;
 END $$;
 COMMENT ON FUNCTION vsm._fold_span(bigint, timestamptz, timestamptz, text) IS 'Adds the cells of a span, from the ledger.';
+
+CREATE FUNCTION vsm._month_stage_cells_of(of_stream_id bigint, since timestamptz, until timestamptz) RETURNS SETOF vsm._stage_cells
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT of_stream_id, true, _month_stage_cells_of.since, c.type_id, c.stage_id, sum(c.entered)::bigint, sum(c."left")::bigint, sum(c.reached)::bigint,
+           sum(c.entered_us + c.entered * vsm._elapsed_us(s.until, _month_stage_cells_of.until)::numeric),
+           sum(c.left_us + c."left" * vsm._elapsed_us(s.until, _month_stage_cells_of.until)::numeric), sum(c.stayed_us),
+           NULL::bigint[], NULL::timestamptz[]
+    FROM vsm._spans s
+    JOIN vsm._stage_cells c ON c.stream_id = of_stream_id AND NOT c.month AND c.since = s.since
+    WHERE s.stream_id = of_stream_id AND NOT s.month AND s.since >= _month_stage_cells_of.since AND s.until <= _month_stage_cells_of.until
+    GROUP BY c.type_id, c.stage_id;
+END;
+COMMENT ON FUNCTION vsm._month_stage_cells_of(bigint, timestamptz, timestamptz) IS 'What the cells of a month''s spans add up to, by stage.';
+
+CREATE FUNCTION vsm._month_item_cells_of(of_stream_id bigint, since timestamptz, until timestamptz) RETURNS SETOF vsm._item_cells
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT of_stream_id, true, _month_item_cells_of.since, c.type_id, sum(c.arrivals)::bigint, sum(c.departures)::bigint, sum(c.returns)::bigint,
+           sum(c.discarded)::bigint, sum(c.reopened)::bigint, sum(c.backward_moves)::bigint, sum(c.started_change)::bigint,
+           sum(c.open_us + (c.arrivals + c.returns - c.departures - c.discarded) * vsm._elapsed_us(s.until, _month_item_cells_of.until)::numeric),
+           sum(c.started_us + c.started_change * vsm._elapsed_us(s.until, _month_item_cells_of.until)::numeric), 0::bigint,
+           NULL::bigint[], NULL::timestamptz[], NULL::bigint[], NULL::bigint[], NULL::bigint[], NULL::bigint[], NULL::bigint[], NULL::timestamptz[]
+    FROM vsm._spans s
+    JOIN vsm._item_cells c ON c.stream_id = of_stream_id AND NOT c.month AND c.since = s.since
+    WHERE s.stream_id = of_stream_id AND NOT s.month AND s.since >= _month_item_cells_of.since AND s.until <= _month_item_cells_of.until
+    GROUP BY c.type_id;
+END;
+COMMENT ON FUNCTION vsm._month_item_cells_of(bigint, timestamptz, timestamptz) IS 'What the cells of a month''s spans add up to.';
 
 CREATE FUNCTION vsm._fold_months(of_stream_id bigint, time_zone text) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    filled record;
 BEGIN
     -- months that their spans fill
-    INSERT INTO vsm._spans (stream_id, month, since, until)
-    SELECT of_stream_id, true, m.since, m.until
-    FROM (SELECT x.month AT TIME ZONE time_zone AS since, (x.month + interval '1 month') AT TIME ZONE time_zone AS until, x.filled
-          FROM (SELECT date_trunc('month', s.since AT TIME ZONE time_zone) AS month, sum(vsm._elapsed_us(s.since, s.until)) AS filled
-                FROM vsm._spans s WHERE s.stream_id = of_stream_id AND NOT s.month GROUP BY 1) x) m
-    WHERE m.filled = vsm._elapsed_us(m.since, m.until)
-      AND NOT EXISTS (SELECT FROM vsm._spans s WHERE s.stream_id = of_stream_id AND NOT s.month AND s.since < m.until AND s.until > m.until)
-      AND NOT EXISTS (SELECT FROM vsm._spans s WHERE s.stream_id = of_stream_id AND s.month AND s.since < m.until AND s.until > m.since);
-
-    INSERT INTO vsm._stage_cells (stream_id, month, since, type_id, stage_id, entered, "left", reached, entered_us, left_us, stayed_us)
-    SELECT of_stream_id, true, m.since, c.type_id, c.stage_id, sum(c.entered), sum(c."left"), sum(c.reached),
-           sum(c.entered_us + c.entered * vsm._elapsed_us(s.until, m.until)::numeric),
-           sum(c.left_us + c."left" * vsm._elapsed_us(s.until, m.until)::numeric), sum(c.stayed_us)
-    FROM vsm._spans m
-    JOIN vsm._spans s ON s.stream_id = of_stream_id AND NOT s.month AND s.since >= m.since AND s.until <= m.until
-    JOIN vsm._stage_cells c ON c.stream_id = of_stream_id AND NOT c.month AND c.since = s.since
-    WHERE m.stream_id = of_stream_id AND m.month
-      AND NOT EXISTS (SELECT FROM vsm._stage_cells d WHERE d.stream_id = of_stream_id AND d.month AND d.since = m.since)
-    GROUP BY m.since, c.type_id, c.stage_id;
-
-    INSERT INTO vsm._item_cells (stream_id, month, since, type_id, arrivals, departures, returns, discarded, reopened, backward_moves,
-                                 started_change, open_us, started_us, finished)
-    SELECT of_stream_id, true, m.since, c.type_id, sum(c.arrivals), sum(c.departures), sum(c.returns), sum(c.discarded), sum(c.reopened),
-           sum(c.backward_moves), sum(c.started_change),
-           sum(c.open_us + (c.arrivals + c.returns - c.departures - c.discarded) * vsm._elapsed_us(s.until, m.until)::numeric),
-           sum(c.started_us + c.started_change * vsm._elapsed_us(s.until, m.until)::numeric), 0
-    FROM vsm._spans m
-    JOIN vsm._spans s ON s.stream_id = of_stream_id AND NOT s.month AND s.since >= m.since AND s.until <= m.until
-    JOIN vsm._item_cells c ON c.stream_id = of_stream_id AND NOT c.month AND c.since = s.since
-    WHERE m.stream_id = of_stream_id AND m.month
-      AND NOT EXISTS (SELECT FROM vsm._item_cells d WHERE d.stream_id = of_stream_id AND d.month AND d.since = m.since)
-    GROUP BY m.since, c.type_id;
+    FOR filled IN
+        INSERT INTO vsm._spans (stream_id, month, since, until)
+        SELECT of_stream_id, true, m.since, m.until
+        FROM (SELECT x.month AT TIME ZONE time_zone AS since, (x.month + interval '1 month') AT TIME ZONE time_zone AS until, x.filled
+              FROM (SELECT date_trunc('month', s.since AT TIME ZONE time_zone) AS month, sum(vsm._elapsed_us(s.since, s.until)) AS filled
+                    FROM vsm._spans s WHERE s.stream_id = of_stream_id AND NOT s.month GROUP BY 1) x) m
+        WHERE m.filled = vsm._elapsed_us(m.since, m.until)
+          AND NOT EXISTS (SELECT FROM vsm._spans s WHERE s.stream_id = of_stream_id AND NOT s.month AND s.since < m.until AND s.until > m.until)
+          AND NOT EXISTS (SELECT FROM vsm._spans s WHERE s.stream_id = of_stream_id AND s.month AND s.since < m.until AND s.until > m.since)
+        RETURNING *
+    LOOP
+        INSERT INTO vsm._stage_cells SELECT c.* FROM vsm._month_stage_cells_of(of_stream_id, filled.since, filled.until) c;
+        INSERT INTO vsm._item_cells SELECT c.* FROM vsm._month_item_cells_of(of_stream_id, filled.since, filled.until) c;
+    END LOOP;
 END $$;
 COMMENT ON FUNCTION vsm._fold_months(bigint, text) IS 'Adds the months that spans fill, from their cells.';
 
