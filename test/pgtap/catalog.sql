@@ -70,6 +70,7 @@ SELECT results_eq($$
     VALUES ('approx_percentile',     'f', 'i', 's', true,  false),
            ('approx_percentile_rank','f', 'i', 's', true,  false),
            ('approx_percentiles',    'f', 'i', 's', true,  false),
+           ('cells_check',           'f', 's', 'r', false, false),
            ('completions',           'f', 's', 'r', false, false),
            ('create_work_item',      'f', 'v', 'u', false, false),
            ('cumulative_flow',       'f', 's', 'r', false, false),

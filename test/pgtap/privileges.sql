@@ -26,6 +26,7 @@ INSERT INTO calls VALUES
     ('flow_efficiency',  'SELECT vsm.flow_efficiency()', 'reader'),
     ('work_item_age',    'SELECT vsm.work_item_age()', 'reader'),
     ('fold',             'SELECT vsm.fold()', 'reader'),
+    ('cells_check',      'SELECT vsm.cells_check()', 'reader'),
     ('forecast',         'SELECT vsm.forecast(1) LIMIT 0', 'reader'),
     ('data_quality',     'SELECT vsm.data_quality()', 'reader'),
     ('completions',      'SELECT vsm.completions()', 'reader'),
