@@ -129,7 +129,7 @@ BEGIN ATOMIC
           SELECT s.stage_id, sum(s.entered - s."left"),
                  sum(s.entered_us - s.left_us - s.stayed_us + (s.entered - s."left") * vsm._elapsed_us(p.until, _stages_at.at)::numeric)
           FROM pieces p JOIN vsm._stage_cells s ON s.stream_id = of_stream_id AND s.unit = p.unit AND s.since = p.since
-          WHERE p.folded AND (of_type IS NULL OR s.type_id = vsm._type_id(of_type)) GROUP BY 1) c
+          WHERE p.folded AND (of_type IS NULL OR s.type_id = (SELECT vsm._type_id(of_type))) GROUP BY 1) c
     GROUP BY 1;
 END;
 COMMENT ON FUNCTION vsm._stages_at(text, bigint, timestamptz, timestamptz, text, jsonb, timestamptz) IS
@@ -161,7 +161,7 @@ BEGIN ATOMIC
     SELECT c.place, c.stage_id, sum(c.items), sum(c.reached)
     FROM (SELECT p.place - 1 AS place, s.stage_id, s.entered - s."left" AS items, s.reached
           FROM pieces p JOIN vsm._stage_cells s ON s.stream_id = of_stream_id AND s.unit = p.unit AND s.since = p.since
-          WHERE p.folded AND (of_type IS NULL OR s.type_id = vsm._type_id(of_type))
+          WHERE p.folded AND (of_type IS NULL OR s.type_id = (SELECT vsm._type_id(of_type)))
           UNION ALL
           SELECT m.place, m.to_stage_id, m.n, 0 FROM moves m
           UNION ALL

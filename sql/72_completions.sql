@@ -122,6 +122,7 @@ CREATE TYPE vsm._finished AS (
 );
 CREATE TYPE vsm._finished_sums AS (
     finished bigint,
+    cycles bigint,
     never_started bigint,
     lead_us numeric,
     cycle_us numeric,
@@ -163,15 +164,13 @@ COMMENT ON AGGREGATE vsm._finished_sums(bigint, numeric, numeric, numeric, numer
                                         bigint[], bigint[], bigint[], bigint[], timestamptz, boolean) IS
     'The same as sums and sketches, which can be added up further; exact is false.';
 
--- cycle_us: null, never started; -1, started, but no cycle time by the rule span_last.
-CREATE FUNCTION vsm._cycle_kept(cycle_us bigint, rule text, of_item bigint, completed_at timestamptz) RETURNS bigint
+CREATE FUNCTION vsm._had_started(of_item bigint, completed_at timestamptz) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL RESTRICTED
-RETURN CASE WHEN cycle_us IS NULL AND rule = 'span_last'
-                 AND EXISTS (SELECT FROM vsm.stage_transitions t
-                             WHERE t.work_item_id = of_item AND t."timestamp" = _cycle_kept.completed_at AND t.item_started_at IS NOT NULL)
-            THEN -1 ELSE cycle_us END;
-COMMENT ON FUNCTION vsm._cycle_kept(bigint, text, bigint, timestamptz) IS 'The cycle time of a completion as cells keep it.';
+RETURN EXISTS (SELECT FROM vsm.stage_transitions t
+               WHERE t.work_item_id = of_item AND t."timestamp" = _had_started.completed_at AND t.item_started_at IS NOT NULL);
+COMMENT ON FUNCTION vsm._had_started(bigint, timestamptz) IS 'Had an item ever started when it was finished?';
 
+-- cycle_us: null, never started; -1, started, but no cycle time by the rule span_last.
 CREATE FUNCTION vsm._finished_lists(of_stream_id bigint, since timestamptz, bound timestamptz, rule text, of_type text)
     RETURNS TABLE (type_id bigint, finished bigint, never_started bigint, active_us numeric, wait_us numeric, completed_at timestamptz[],
                    leads bigint[], cycles bigint[])
@@ -180,7 +179,8 @@ BEGIN ATOMIC
     SELECT c.type_id, count(*), count(*) - count(c.cycle_us), sum(c.active_us), sum(c.wait_us), array_agg(c.completed_at), array_agg(c.lead_us),
            array_agg(c.cycle_us) FILTER (WHERE c.cycle_us >= 0)
     FROM (SELECT coalesce(y.id, 0) AS type_id, c.completed_at, vsm._elapsed_us(c.created_at, c.completed_at) AS lead_us,
-                 vsm._cycle_kept(c.cycle_us, rule, c.work_item_id, c.completed_at) AS cycle_us, c.active_us, c.wait_us
+                 CASE WHEN c.cycle_us IS NULL AND rule = 'span_last' AND vsm._had_started(c.work_item_id, c.completed_at) THEN -1 ELSE c.cycle_us END AS cycle_us,
+                 c.active_us, c.wait_us
           FROM vsm._all_completed(of_stream_id, _finished_lists.since, bound, rule, of_type, NULL, NULL) c
           CROSS JOIN LATERAL (SELECT w.type FROM vsm.work_items w WHERE w.id = c.work_item_id OFFSET 0) w    -- few of the items, each by its key
           LEFT JOIN vsm.work_item_types y ON y.name = w.type
@@ -224,7 +224,8 @@ BEGIN ATOMIC
         WHERE c.completed_at < _undone_lists.since AND c.undone_at >= _undone_lists.since)
     SELECT u.type_id, array_agg(u.completed_at), array_agg(u.lead_us), array_agg(u.cycle_us), array_agg(u.active_us), array_agg(u.wait_us)
     FROM (SELECT coalesce(y.id, 0) AS type_id, u.completed_at, vsm._elapsed_us(u.created_at, u.completed_at) AS lead_us,
-                 vsm._cycle_kept(u.cycle_us, rule, u.work_item_id, u.completed_at) AS cycle_us, u.active_us, u.wait_us
+                 CASE WHEN u.cycle_us IS NULL AND rule = 'span_last' AND vsm._had_started(u.work_item_id, u.completed_at) THEN -1 ELSE u.cycle_us END AS cycle_us,
+                 u.active_us, u.wait_us
           FROM undone u
           CROSS JOIN LATERAL (SELECT w.type FROM vsm.work_items w WHERE w.id = u.work_item_id OFFSET 0) w    -- few of the items, each by its key
           LEFT JOIN vsm.work_item_types y ON y.name = w.type
@@ -248,7 +249,7 @@ BEGIN ATOMIC
     SELECT true, p.since, p.until, c.finished, c.never_started, c.lead_us, c.cycle_us, c.active_us, c.wait_us, c.lead_sketch, c.cycle_sketch,
            c.completed_at, c.leads, c.cycles, c.undone_at, c.undone_leads, c.undone_cycles, c.undone_active, c.undone_wait
     FROM pieces p JOIN vsm._item_cells c ON c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since
-    WHERE p.folded AND (of_type IS NULL OR c.type_id = vsm._type_id(of_type))
+    WHERE p.folded AND (of_type IS NULL OR c.type_id = (SELECT vsm._type_id(of_type)))
     UNION ALL
     SELECT false, p.since, p.until, f.finished, f.never_started, NULL, NULL, f.active_us, f.wait_us, NULL, NULL,
            f.completed_at, f.leads, f.cycles, NULL, NULL, NULL, NULL, NULL

@@ -114,7 +114,7 @@ BEGIN ATOMIC
         SELECT c.stage_id, c.visits,
                c."left" - (SELECT count(*) FROM unnest(c.repeated_at) r (at) WHERE r.at >= time_in_stage.since), c.stayed_us
         FROM pieces p JOIN vsm._stage_cells c ON c.stream_id = (SELECT v.stream_id FROM v) AND c.unit = p.unit AND c.since = p.since
-        WHERE p.folded AND c.visits IS NOT NULL AND (time_in_stage.type IS NULL OR c.type_id = vsm._type_id(time_in_stage.type))),
+        WHERE p.folded AND c.visits IS NOT NULL AND (time_in_stage.type IS NULL OR c.type_id = (SELECT vsm._type_id(time_in_stage.type)))),
     closed AS (
         SELECT e.stage_id, vsm._summary_of(e.visits) AS visits, sum(e.items) AS items, sum(e.us) AS total_us FROM ended e GROUP BY 1),
     held AS MATERIALIZED (
@@ -162,7 +162,7 @@ COMMENT ON AGGREGATE vsm._in_progress(bigint[], bigint[]) IS
 
 -- Where the items that are in progress at an instant were.  An item that has not moved since is where it is now; for one
 -- that has, the first move since tells which stage it left, and when it had come there.  Where cells go beyond the instant,
--- they have the items, and each one's last move before says where it was.
+-- they have the items; then it is the one move of each that left a stage after the instant, and had come there before.
 CREATE FUNCTION vsm._open_items_at(of_stream text, of_stream_id bigint, at timestamptz, of_type text, attributes jsonb,
                                    known_at timestamptz)
     RETURNS TABLE (work_item_id bigint, external_id text, type text, title text, stage_id bigint, created_at timestamptz, started_at timestamptz,
@@ -177,7 +177,7 @@ BEGIN ATOMIC
         FROM (SELECT vsm._in_progress(x.opened, x.closed) AS items
               FROM (SELECT c.opened, c.closed
                     FROM pieces p JOIN vsm._item_cells c ON c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since
-                    WHERE p.folded AND (of_type IS NULL OR c.type_id = vsm._type_id(of_type))
+                    WHERE p.folded AND (of_type IS NULL OR c.type_id = (SELECT vsm._type_id(of_type)))
                     UNION ALL
                     SELECT array_agg(m.work_item_id) FILTER (WHERE e.open AND NOT coalesce(l.open, false)),
                            array_agg(m.work_item_id) FILTER (WHERE l.open AND NOT e.open)
@@ -205,14 +205,17 @@ BEGIN ATOMIC
           JOIN vsm.work_items w ON w.id = m.work_item_id
           WHERE m.from_stage_id IS NOT NULL
           UNION ALL
-          SELECT w.id, w.external_id, w.type, w.title, m.to_stage_id, w.created_at, w.started_at, m."timestamp"
+          SELECT w.id, w.external_id, w.type, w.title, coalesce(m.from_stage_id, w.stage_id), w.created_at, w.started_at, coalesce(m.entered_at, w.stage_entered_at)
           FROM in_progress i
           CROSS JOIN LATERAL (
               SELECT w.* FROM vsm.work_items w
               WHERE w.id = i.id AND (_open_items_at.attributes IS NULL OR w.attributes @> _open_items_at.attributes) OFFSET 0) w
-          CROSS JOIN LATERAL (
-              SELECT t.to_stage_id, t."timestamp" FROM vsm.stage_transitions t
-              WHERE t.work_item_id = i.id AND t."timestamp" <= _open_items_at.at ORDER BY t."timestamp" DESC, t.id DESC LIMIT 1) m
+          LEFT JOIN LATERAL (
+              SELECT t.from_stage_id, vsm._entered_at(t."timestamp", t.time_in_stage) AS entered_at
+              FROM vsm.stage_transitions t
+              WHERE w.stage_entered_at > _open_items_at.at AND t.work_item_id = i.id AND t."timestamp" > _open_items_at.at
+                AND vsm._entered_at(t."timestamp", t.time_in_stage) <= _open_items_at.at
+              LIMIT 1) m ON true
           UNION ALL
           SELECT k.work_item_id, k.external_id, k.type, k.title, (k.state).stage_id, (k.state).created_at, (k.state).started_at,
                  (k.state).stage_entered_at

@@ -106,7 +106,7 @@ DECLARE
     events CONSTANT record := vsm._events_span(v.stream_id, known_at);
     -- WIP of a window that has not ended is averaged up to now, which lies in no folded span unless the clock was set back
     by_cells CONSTANT boolean := vsm._by_cells(v.stream_id, attributes, known_at)
-        AND NOT EXISTS (SELECT FROM vsm._spans s WHERE s.stream_id = v.stream_id AND s.until > clock_timestamp());
+        AND (SELECT s.until FROM vsm._spans s WHERE s.stream_id = v.stream_id AND s.unit = 'd' ORDER BY s.since DESC LIMIT 1) <= clock_timestamp();
     completed_by_cells CONSTANT boolean := by_cells AND vsm._by_cells(v.stream_id, attributes, known_at, v.reopen_rule);
     -- known moves are all read in any case
     from_first CONSTANT boolean := known_at IS NOT NULL OR by_cells
@@ -143,7 +143,7 @@ BEGIN
            coalesce(sum(c.started_us + c.started_change * vsm._elapsed_us(p.until, wip_until)::numeric) FILTER (WHERE p.place = 2), 0) AS started_us
     INTO cells
     FROM vsm._pieces(v.stream_id, cuts, by_cells, vsm._units(metrics.type)) p JOIN vsm._item_cells c ON c.stream_id = v.stream_id AND c.unit = p.unit AND c.since = p.since
-    WHERE p.folded AND (metrics.type IS NULL OR c.type_id = vsm._type_id(metrics.type));
+    WHERE p.folded AND (metrics.type IS NULL OR c.type_id = (SELECT vsm._type_id(metrics.type)));
     i.arrivals := coalesce(i.arrivals, 0) + cells.arrivals;
     i.departures := coalesce(i.departures, 0) + cells.departures;
     i.returns := coalesce(i.returns, 0) + cells.returns;

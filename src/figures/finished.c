@@ -78,6 +78,7 @@ enum
 enum
 {
 	SUMS_FINISHED,
+	SUMS_CYCLES,
 	SUMS_NEVER_STARTED,
 	SUMS_LEAD_US,
 	SUMS_CYCLE_US,
@@ -162,6 +163,7 @@ vsm__finished_sums_row(PG_FUNCTION_ARGS)
 	if (finished == NULL)
 		PG_RETURN_NULL();
 	values[SUMS_FINISHED] = Int64GetDatum(finished->lead.counted.count);
+	values[SUMS_CYCLES] = Int64GetDatum(finished->cycle.counted.count);
 	values[SUMS_NEVER_STARTED] = Int64GetDatum(finished->never_started);
 	values[SUMS_LEAD_US] = vsm_numeric_of(finished->lead.counted.sum);
 	values[SUMS_CYCLE_US] = vsm_numeric_of(finished->cycle.counted.sum);
