@@ -182,18 +182,38 @@ ALTER TABLE vsm._folds ENABLE ALWAYS TRIGGER definitions_changed;
 -- May this answer come from cells?  They hold the figures of all items by their type, by the stream's own rule, as they are
 -- known now.
 CREATE FUNCTION vsm._by_cells(of_stream_id bigint, attributes jsonb, known_at timestamptz, rule text DEFAULT NULL) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
-BEGIN ATOMIC
-    SELECT _by_cells.attributes IS NULL AND _by_cells.known_at IS NULL
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN attributes IS NULL AND known_at IS NULL
        AND (rule IS NULL OR rule = (SELECT v.reopen_rule FROM vsm.value_streams v WHERE v.id = of_stream_id))
        AND EXISTS (SELECT FROM vsm._spans s WHERE s.stream_id = of_stream_id AND s.unit = 'd');
-END;
+END $$;
 COMMENT ON FUNCTION vsm._by_cells(bigint, jsonb, timestamptz, text) IS
     'Has a stream cells that an answer can come from, with these arguments? rule: of those figures that depend on it.';
 
+CREATE FUNCTION vsm._cells_beyond(of_stream_id bigint, at timestamptz, known_at timestamptz) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN known_at IS NULL AND EXISTS (SELECT FROM vsm._spans s WHERE s.stream_id = of_stream_id AND s.unit = 'd' AND s.since > at);
+END $$;
+COMMENT ON FUNCTION vsm._cells_beyond(bigint, timestamptz, timestamptz) IS
+    'Has a stream cells of after an instant, so that it is better to sum up from the first move than back from now?';
+
+-- Adding up cells takes less time than planning it.  Statements that read long stretches of the ledger are planned for their
+-- windows; with a filter, for which each move's item is looked up, the plan for any window is as good.
+CREATE FUNCTION vsm._plan_for_values() RETURNS void
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__plan_for_values';
+COMMENT ON FUNCTION vsm._plan_for_values() IS
+    'Has the statements of the calling function planned for the values of their parameters, up to its end.';
+
 CREATE FUNCTION vsm._type_id(name text) RETURNS bigint
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
-RETURN (SELECT t.id FROM vsm.work_item_types t WHERE t.name = _type_id.name);
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT t.id FROM vsm.work_item_types t WHERE t.name = _type_id.name);
+END $$;
 COMMENT ON FUNCTION vsm._type_id(text) IS 'The id of a type of work items.';
 
 CREATE FUNCTION vsm._units(of_type text) RETURNS text
@@ -255,9 +275,12 @@ COMMENT ON FUNCTION vsm._pieces(bigint, timestamptz[], boolean, text) IS
     'number of the first of these), and the stretches between, whose moves are to be read from the ledger.';
 
 CREATE FUNCTION vsm._left_before(of_item bigint, of_stage bigint, at timestamptz, before_id bigint) RETURNS timestamptz
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
-RETURN (SELECT max(p."timestamp") FROM vsm.stage_transitions p
-        WHERE p.work_item_id = of_item AND p.from_stage_id = of_stage AND (p."timestamp", p.id) < (_left_before.at, before_id));
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT max(p."timestamp") FROM vsm.stage_transitions p
+            WHERE p.work_item_id = of_item AND p.from_stage_id = of_stage AND (p."timestamp", p.id) < (_left_before.at, before_id));
+END $$;
 COMMENT ON FUNCTION vsm._left_before(bigint, bigint, timestamptz, bigint) IS 'When an item had last left a stage before it left it by a move; null: never.';
 
 -- A move reaches the stages after the furthest before it, up to the one entered; a discarded stage only that, and once.

@@ -165,9 +165,12 @@ COMMENT ON AGGREGATE vsm._finished_sums(bigint, numeric, numeric, numeric, numer
     'The same as sums and sketches, which can be added up further; exact is false.';
 
 CREATE FUNCTION vsm._had_started(of_item bigint, completed_at timestamptz) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
-RETURN EXISTS (SELECT FROM vsm.stage_transitions t
-               WHERE t.work_item_id = of_item AND t."timestamp" = _had_started.completed_at AND t.item_started_at IS NOT NULL);
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM vsm.stage_transitions t
+                   WHERE t.work_item_id = of_item AND t."timestamp" = _had_started.completed_at AND t.item_started_at IS NOT NULL);
+END $$;
 COMMENT ON FUNCTION vsm._had_started(bigint, timestamptz) IS 'Had an item ever started when it was finished?';
 
 -- cycle_us: null, never started; -1, started, but no cycle time by the rule span_last.
@@ -264,9 +267,10 @@ END;
 COMMENT ON FUNCTION vsm._finished_pieces(bigint, timestamptz, timestamptz, text, text, text) IS
     'Completions in [since, bound) by the stream''s own reopen rule, by pieces, as the aggregate vsm._finished takes them.';
 
+-- A set of one row, so that it becomes part of a prepared statement.
 CREATE FUNCTION vsm._finished_in(of_stream_id bigint, since timestamptz, bound timestamptz, rule text, of_type text, exact boolean)
-    RETURNS vsm._finished
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    RETURNS SETOF vsm._finished
+    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 1
 BEGIN ATOMIC
     SELECT (f.f).*
     FROM (SELECT vsm._finished(p.never_started, p.lead_us, p.cycle_us, p.active_us, p.wait_us, p.lead_sketch, p.cycle_sketch, p.leads, p.cycles,
@@ -281,9 +285,13 @@ CREATE FUNCTION vsm._finished_by(of_stream_id bigint, since timestamptz, bound t
                                  of_type text, attributes jsonb, known_at timestamptz)
     RETURNS TABLE (b timestamp, items bigint)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan    -- planning would take longer than adding up cells
 AS $$
 BEGIN
     IF NOT vsm._by_cells(of_stream_id, attributes, known_at, rule) THEN
+        IF of_type IS NULL THEN
+            PERFORM vsm._plan_for_values();
+        END IF;
         RETURN QUERY
         SELECT date_trunc(bucket, c.completed_at AT TIME ZONE time_zone), count(*)
         FROM vsm._completed(of_stream_id, since, bound, rule, of_type, attributes, known_at) c GROUP BY 1;
@@ -361,14 +369,18 @@ CREATE FUNCTION vsm.flow_efficiency(stream text DEFAULT 'default',
     RETURNS numeric
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     SET jit = off
+    SET plan_cache_mode = force_generic_plan    -- planning would take longer than adding up cells
 AS $$
 DECLARE
     v CONSTANT vsm._window := vsm._window(stream, since, until, reopen_rule, type, attributes, known_at);
     f vsm._finished;
 BEGIN
     IF vsm._by_cells(v.stream_id, attributes, known_at, v.reopen_rule) THEN
-        f := vsm._finished_in(v.stream_id, since, v.bound, v.reopen_rule, type, false);    -- a ratio of sums is exact in any case
-        RETURN f.active_us / nullif(f.active_us + f.wait_us, 0);
+        SELECT x.* INTO f FROM vsm._finished_in(v.stream_id, flow_efficiency.since, v.bound, v.reopen_rule, flow_efficiency.type, false) x;
+        RETURN f.active_us / nullif(f.active_us + f.wait_us, 0);       -- exact: sums, not percentiles
+    END IF;
+    IF type IS NULL THEN
+        PERFORM vsm._plan_for_values();
     END IF;
     RETURN (SELECT sum(c.active_us) / nullif(sum(c.active_us) + sum(c.wait_us), 0)
             FROM vsm._completed(v.stream_id, since, v.bound, v.reopen_rule, type, attributes, known_at) c);

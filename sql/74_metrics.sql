@@ -94,6 +94,7 @@ CREATE FUNCTION vsm.metrics(stream text DEFAULT 'default',
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1
     SET search_path = pg_catalog, pg_temp
     SET jit = off
+    SET plan_cache_mode = force_generic_plan    -- planning would take longer than adding up cells
 AS $$
 DECLARE
     v CONSTANT vsm._window := vsm._window(stream, since, until, reopen_rule, type, attributes, known_at);
@@ -118,6 +119,9 @@ DECLARE
     now record;             -- items in progress now
     never_started bigint;
 BEGIN
+    IF type IS NULL AND NOT completed_by_cells THEN
+        PERFORM vsm._plan_for_values();
+    END IF;
     SELECT array_agg(m.work_item_id) AS items, array_agg(m.undoes) AS at INTO undone
     FROM vsm._moves(v.stream_id, metrics.since, v.bound, metrics.type, metrics.attributes, metrics.known_at) m
     WHERE m.undoes >= metrics.since
@@ -171,7 +175,7 @@ BEGIN
     END IF;
     never_started := coalesce((i.lead).n - (i.cycle).n, 0);
     IF completed_by_cells THEN
-        f := vsm._finished_in(v.stream_id, metrics.since, v.bound, v.reopen_rule, metrics.type, exactly);
+        SELECT x.* INTO f FROM vsm._finished_in(v.stream_id, metrics.since, v.bound, v.reopen_rule, metrics.type, exactly) x;
         i.lead := f.lead;
         i.cycle := f.cycle;
         i.active_us := f.active_us;
