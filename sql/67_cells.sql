@@ -201,12 +201,13 @@ END $$;
 COMMENT ON FUNCTION vsm._cells_beyond(bigint, timestamptz, timestamptz) IS
     'Has a stream cells of after an instant, so that it is better to sum up from the first move than back from now?';
 
--- Adding up cells takes less time than planning it.  Statements that read long stretches of the ledger are planned for their
--- windows; with a filter, for which each move's item is looked up, the plan for any window is as good.
-CREATE FUNCTION vsm._plan_for_values() RETURNS void
-    LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__plan_for_values';
-COMMENT ON FUNCTION vsm._plan_for_values() IS
-    'Has the statements of the calling function planned for the values of their parameters, up to its end.';
+-- Adding up cells takes less time than planning it, or than starting workers.  Statements that read long stretches of the
+-- ledger are planned for their windows; with a filter, for which each move's item is looked up, the plan for any is as good.
+CREATE FUNCTION vsm._plan(by_cells boolean, filtered boolean DEFAULT false) RETURNS void
+    LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__plan';
+COMMENT ON FUNCTION vsm._plan(boolean, boolean) IS
+    'How the statements of the calling function are planned, up to its end, if it has settings of its own: once for all values, and '
+    'by_cells without workers; else for the values of their parameters.';
 
 CREATE FUNCTION vsm._type_id(name text) RETURNS bigint
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
@@ -225,21 +226,27 @@ COMMENT ON FUNCTION vsm._units(text) IS 'Of which units the cells of a type have
 -- gaps that are left.
 CREATE FUNCTION vsm._pieces(of_stream_id bigint, cuts timestamptz[], by_cells boolean, units text)
     RETURNS TABLE (folded boolean, unit "char", since timestamptz, until timestamptz, place integer)
-    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 100
-BEGIN ATOMIC
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 100 SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+    ends CONSTANT timestamptz := cuts[cardinality(cuts)];
+BEGIN
+    RETURN QUERY
     WITH marked AS MATERIALIZED (
         SELECT k.since, k.until FROM vsm._marks k WHERE by_cells AND k.stream_id = of_stream_id),
     months AS MATERIALIZED (
         SELECT s.unit, s.since, s.until
         FROM vsm._spans s
         WHERE by_cells AND units LIKE '%m%' AND s.stream_id = of_stream_id AND s.unit = 'm'
-          AND s.since >= cuts[1] AND s.since < cuts[cardinality(cuts)] AND s.until <= cuts[cardinality(cuts)]
+          AND s.since >= cuts[1] AND s.since < ends AND s.until <= ends
           AND width_bucket(s.since, cuts) = width_bucket(s.until - interval '1 microsecond', cuts)
           AND NOT EXISTS (SELECT FROM marked k WHERE k.since < s.until AND k.until > s.since)),
     days AS MATERIALIZED (
         SELECT s.unit, s.since, s.until
         FROM (SELECT lag(e.until, 1, cuts[1]) OVER (ORDER BY e.since) AS since, e.since AS until
-              FROM (SELECT m.since, m.until FROM months m UNION ALL SELECT cuts[cardinality(cuts)], NULL) e) g
+              FROM (SELECT m.since, m.until FROM months m UNION ALL SELECT ends, NULL) e) g
         CROSS JOIN LATERAL (
             SELECT s.unit, s.since, s.until
             FROM vsm._spans s
@@ -252,7 +259,7 @@ BEGIN ATOMIC
         SELECT s.unit, s.since, s.until
         FROM (SELECT lag(e.until, 1, cuts[1]) OVER (ORDER BY e.since) AS since, e.since AS until
               FROM (SELECT m.since, m.until FROM months m UNION ALL SELECT d.since, d.until FROM days d
-                    UNION ALL SELECT cuts[cardinality(cuts)], NULL) e) g
+                    UNION ALL SELECT ends, NULL) e) g
         CROSS JOIN LATERAL (
             SELECT s.unit, s.since, s.until
             FROM vsm._spans s
@@ -267,9 +274,9 @@ BEGIN ATOMIC
     UNION ALL
     SELECT false, NULL::"char", g.since, g.until, NULL::integer
     FROM (SELECT lag(e.until, 1, cuts[1]) OVER (ORDER BY e.since) AS since, e.since AS until
-          FROM (SELECT u.since, u.until FROM usable u UNION ALL SELECT cuts[cardinality(cuts)], NULL) e) g
+          FROM (SELECT u.since, u.until FROM usable u UNION ALL SELECT ends, NULL) e) g
     WHERE g.since < g.until;
-END;
+END $$;
 COMMENT ON FUNCTION vsm._pieces(bigint, timestamptz[], boolean, text) IS
     'Cuts the time from the first of cuts to before the last into folded spans of the units, each between two neighbours (place: the '
     'number of the first of these), and the stretches between, whose moves are to be read from the ledger.';

@@ -285,13 +285,12 @@ CREATE FUNCTION vsm._finished_by(of_stream_id bigint, since timestamptz, bound t
                                  of_type text, attributes jsonb, known_at timestamptz)
     RETURNS TABLE (b timestamp, items bigint)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan    -- planning would take longer than adding up cells
 AS $$
+DECLARE
+    by_cells CONSTANT boolean := vsm._by_cells(of_stream_id, attributes, known_at, rule);
 BEGIN
-    IF NOT vsm._by_cells(of_stream_id, attributes, known_at, rule) THEN
-        IF of_type IS NULL THEN
-            PERFORM vsm._plan_for_values();
-        END IF;
+    PERFORM vsm._plan(by_cells, of_type IS NOT NULL);
+    IF NOT by_cells THEN
         RETURN QUERY
         SELECT date_trunc(bucket, c.completed_at AT TIME ZONE time_zone), count(*)
         FROM vsm._completed(of_stream_id, since, bound, rule, of_type, attributes, known_at) c GROUP BY 1;
@@ -369,18 +368,16 @@ CREATE FUNCTION vsm.flow_efficiency(stream text DEFAULT 'default',
     RETURNS numeric
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     SET jit = off
-    SET plan_cache_mode = force_generic_plan    -- planning would take longer than adding up cells
 AS $$
 DECLARE
     v CONSTANT vsm._window := vsm._window(stream, since, until, reopen_rule, type, attributes, known_at);
     f vsm._finished;
+    by_cells CONSTANT boolean := vsm._by_cells(v.stream_id, attributes, known_at, v.reopen_rule);
 BEGIN
-    IF vsm._by_cells(v.stream_id, attributes, known_at, v.reopen_rule) THEN
+    PERFORM vsm._plan(by_cells, type IS NOT NULL);
+    IF by_cells THEN
         SELECT x.* INTO f FROM vsm._finished_in(v.stream_id, flow_efficiency.since, v.bound, v.reopen_rule, flow_efficiency.type, false) x;
         RETURN f.active_us / nullif(f.active_us + f.wait_us, 0);       -- exact: sums, not percentiles
-    END IF;
-    IF type IS NULL THEN
-        PERFORM vsm._plan_for_values();
     END IF;
     RETURN (SELECT sum(c.active_us) / nullif(sum(c.active_us) + sum(c.wait_us), 0)
             FROM vsm._completed(v.stream_id, since, v.bound, v.reopen_rule, type, attributes, known_at) c);

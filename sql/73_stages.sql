@@ -5,14 +5,11 @@ CREATE FUNCTION vsm.wip_at(stream text DEFAULT 'default', at timestamptz DEFAULT
     RETURNS TABLE (stage text, items bigint)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     SET jit = off
-    SET plan_cache_mode = force_generic_plan    -- planning would take longer than adding up cells
 AS $$
 DECLARE
     v CONSTANT vsm._window := vsm._window(stream, at, at, NULL, type, attributes, known_at);
 BEGIN
-    IF type IS NULL AND NOT vsm._by_cells(v.stream_id, attributes, known_at) THEN
-        PERFORM vsm._plan_for_values();
-    END IF;
+    PERFORM vsm._plan(vsm._by_cells(v.stream_id, attributes, known_at), type IS NOT NULL);
     RETURN QUERY
     SELECT s.name, coalesce(h.items, 0)
     FROM vsm.stages s
@@ -32,14 +29,11 @@ CREATE FUNCTION vsm.occupancy(stream text DEFAULT 'default',
     RETURNS TABLE (at timestamptz, stage text, items bigint)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     SET jit = off
-    SET plan_cache_mode = force_generic_plan    -- planning would take longer than adding up cells
 AS $$
 DECLARE
     v CONSTANT vsm._window := vsm._window(stream, since, until, NULL, type, attributes, known_at);
 BEGIN
-    IF type IS NULL AND NOT vsm._by_cells(v.stream_id, attributes, known_at) THEN
-        PERFORM vsm._plan_for_values();
-    END IF;
+    PERFORM vsm._plan(vsm._by_cells(v.stream_id, attributes, known_at), type IS NOT NULL);
     RETURN QUERY
     WITH points AS MATERIALIZED (
         SELECT g.* FROM vsm._grid(v.since, v.until, occupancy.step, v.time_zone) g),
@@ -65,14 +59,11 @@ CREATE FUNCTION vsm.cumulative_flow(stream text DEFAULT 'default',
     RETURNS TABLE (at timestamptz, stage text, items bigint)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     SET jit = off
-    SET plan_cache_mode = force_generic_plan    -- planning would take longer than adding up cells
 AS $$
 DECLARE
     v CONSTANT vsm._window := vsm._window(stream, since, until, NULL, type, attributes, known_at);
 BEGIN
-    IF type IS NULL AND NOT vsm._by_cells(v.stream_id, attributes, known_at) THEN
-        PERFORM vsm._plan_for_values();
-    END IF;
+    PERFORM vsm._plan(vsm._by_cells(v.stream_id, attributes, known_at), type IS NOT NULL);
     RETURN QUERY
     WITH points AS MATERIALIZED (
         SELECT g.* FROM vsm._grid(v.since, v.until, cumulative_flow.step, v.time_zone) g),
@@ -101,14 +92,11 @@ CREATE FUNCTION vsm.time_in_stage(stream text DEFAULT 'default',
                    items bigint, avg_per_item interval, open_visits bigint, open_avg interval)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     SET jit = off
-    SET plan_cache_mode = force_generic_plan    -- planning would take longer than adding up cells
 AS $$
 DECLARE
     v CONSTANT vsm._window := vsm._window(stream, since, until, NULL, type, attributes, known_at);
 BEGIN
-    IF type IS NULL AND NOT vsm._by_cells(v.stream_id, attributes, known_at) THEN
-        PERFORM vsm._plan_for_values();
-    END IF;
+    PERFORM vsm._plan(vsm._by_cells(v.stream_id, attributes, known_at), type IS NOT NULL);
     RETURN QUERY
     WITH pieces AS MATERIALIZED (
         SELECT p.*
@@ -255,14 +243,11 @@ CREATE FUNCTION vsm.work_item_age(stream text DEFAULT 'default', type text DEFAU
     RETURNS SETOF vsm.aged_item
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     SET jit = off
-    SET plan_cache_mode = force_generic_plan    -- planning would take longer than adding up cells
 AS $$
 DECLARE
     v CONSTANT vsm._window := vsm._window(stream, at, at, NULL, type, attributes, known_at);
 BEGIN
-    IF NOT vsm._cells_beyond(v.stream_id, at, known_at) THEN
-        PERFORM vsm._plan_for_values();
-    END IF;
+    PERFORM vsm._plan(vsm._cells_beyond(v.stream_id, at, known_at));
     RETURN QUERY
     SELECT o.work_item_id, o.external_id, o.title, o.type, s.name,
            vsm._interval(vsm._elapsed_us(o.started_at, v.until)),

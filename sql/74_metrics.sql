@@ -94,7 +94,6 @@ CREATE FUNCTION vsm.metrics(stream text DEFAULT 'default',
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1
     SET search_path = pg_catalog, pg_temp
     SET jit = off
-    SET plan_cache_mode = force_generic_plan    -- planning would take longer than adding up cells
 AS $$
 DECLARE
     v CONSTANT vsm._window := vsm._window(stream, since, until, reopen_rule, type, attributes, known_at);
@@ -119,9 +118,7 @@ DECLARE
     now record;             -- items in progress now
     never_started bigint;
 BEGIN
-    IF type IS NULL AND NOT completed_by_cells THEN
-        PERFORM vsm._plan_for_values();
-    END IF;
+    PERFORM vsm._plan(completed_by_cells, type IS NOT NULL);
     SELECT array_agg(m.work_item_id) AS items, array_agg(m.undoes) AS at INTO undone
     FROM vsm._moves(v.stream_id, metrics.since, v.bound, metrics.type, metrics.attributes, metrics.known_at) m
     WHERE m.undoes >= metrics.since

@@ -7,7 +7,9 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
-PG_FUNCTION_INFO_V1(vsm__plan_for_values);
+static void set(const char *name, const char *value);
+
+PG_FUNCTION_INFO_V1(vsm__plan);
 
 /* A plan that outlives the SPI connection that is open. */
 SPIPlanPtr
@@ -21,15 +23,25 @@ vsm_prepare(const char *statement, int nargs, Oid *types)
 }
 
 /*
- * vsm._plan_for_values() -> void
- *		Plans the statements of the calling function for the values of their parameters.
+ * vsm._plan(by_cells boolean, filtered boolean) -> void
+ *		How the statements of the calling function are planned.
  *
- * The function has a setting of plan_cache_mode, which is restored at its end.  As
- * that one, and unlike set_config(), this is also allowed beside parallel workers.
+ * The function has settings, so these end with it.  As its own, and unlike
+ * set_config(), they are also allowed beside parallel workers.
  */
 Datum
-vsm__plan_for_values(PG_FUNCTION_ARGS)
+vsm__plan(PG_FUNCTION_ARGS)
 {
-	(void) set_config_option("plan_cache_mode", "force_custom_plan", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	bool		by_cells = PG_GETARG_BOOL(0);
+
+	set("plan_cache_mode", by_cells || PG_GETARG_BOOL(1) ? "force_generic_plan" : "force_custom_plan");
+	if (by_cells)
+		set("max_parallel_workers_per_gather", "0");
 	PG_RETURN_VOID();
+}
+
+static void
+set(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
