@@ -212,7 +212,7 @@ BEGIN ATOMIC
         FROM leaving l
         CROSS JOIN LATERAL (
             -- of several completions at one instant, the last
-            SELECT t.* FROM vsm.stage_transitions t
+            SELECT t."timestamp", t.item_created_at, t.item_started_at, t.active_time, t.wait_time FROM vsm.stage_transitions t
             WHERE t.work_item_id = l.work_item_id AND t."timestamp" = l.undoes AND t.item_created_at IS NOT NULL
               AND (t."timestamp", t.id) < (l.at, l.id)
             ORDER BY t.id DESC LIMIT 1) f

@@ -217,8 +217,8 @@ BEGIN ATOMIC
           SELECT w.id, w.external_id, w.type, w.title, coalesce(m.from_stage_id, w.stage_id), w.created_at, w.started_at, coalesce(m.entered_at, w.stage_entered_at)
           FROM in_progress i
           CROSS JOIN LATERAL (
-              SELECT w.* FROM vsm.work_items w
-              WHERE w.id = i.id AND (_open_items_at.attributes IS NULL OR w.attributes @> _open_items_at.attributes) OFFSET 0) w
+              SELECT w.id, w.external_id, w.type, w.title, w.stage_id, w.created_at, w.started_at, w.stage_entered_at
+              FROM vsm.work_items w WHERE w.id = i.id AND (_open_items_at.attributes IS NULL OR w.attributes @> _open_items_at.attributes) OFFSET 0) w
           LEFT JOIN LATERAL (
               SELECT t.from_stage_id, vsm._entered_at(t."timestamp", t.time_in_stage) AS entered_at
               FROM vsm.stage_transitions t
