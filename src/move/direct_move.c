@@ -12,11 +12,12 @@
  *		the new row, and index entries if it is not HOT		store_row
  *		the triggers' record								vsm_record_change
  *
- * The caller's rights are those that the UPDATE needs: SELECT and UPDATE on the
- * whole table, and what the row policies ask.  Whatever is not plain goes to the
- * UPDATE, which then decides, waits or raises the error: a role without these
+ * The caller's rights are those that the UPDATE needs: USAGE of the schema, SELECT
+ * and UPDATE on the whole table, and what the row policies ask.  Whatever is not
+ * plain goes to the UPDATE, which then decides, waits or raises the error: a role without these
  * rights, an item that is not found or not visible, one that stays where it is,
- * and a row that another transaction has locked or changed.
+ * and a row that another transaction has locked or changed.  So does every move if
+ * the ledger is not plain (ledger_store.c): its triggers may change the item.
  *
  * The row is not locked before the decision.  It was not locked when it was read,
  * so the decision is the one that would be made under a lock taken then; if
@@ -38,6 +39,7 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
+#include "rewrite/rowsecurity.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -49,6 +51,7 @@
 #include "counters/wip_limit.h"
 #include "decisions.h"
 #include "item_row.h"
+#include "ledger_store.h"
 #include "plain_items.h"
 #include "recording.h"
 #include "roles/stream_access.h"
@@ -80,7 +83,7 @@ vsm_move_directly(VsmRequest *request, const text *to_stage)
 	TupleTableSlot *found;
 	bool		moved;
 
-	if (!is_ordinary(items) || !vsm_plain_items(items, &by_id))
+	if (!is_ordinary(items) || !vsm_plain_items(items, &by_id) || !vsm_ledger_is_plain())
 	{
 		table_close(items, NoLock);
 		return false;
@@ -104,7 +107,8 @@ is_ordinary(Relation items)
 {
 	return vsm_recording && row_security && SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA &&
 		!XactReadOnly && !IsInParallelMode() && ExecutorCheckPerms_hook == NULL &&
-		vsm_has_rights_on(RelationGetRelid(items), ACL_SELECT | ACL_UPDATE);
+		row_security_policy_hook_permissive == NULL && row_security_policy_hook_restrictive == NULL &&
+		vsm_may_enter_schema() && vsm_has_rights_on(RelationGetRelid(items), ACL_SELECT | ACL_UPDATE);
 }
 
 static bool
