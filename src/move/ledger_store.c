@@ -112,9 +112,10 @@ has_our_shape(Relation ledger)
 
 /*
  * has_other_triggers
- *		Are there triggers on INSERT other than ours, which have nothing to do for a row that is stored here?
+ *		Are there triggers on INSERT other than vsm_guard, which has nothing to do for a row that is stored here?
  *
- * Only the superuser can create functions in schema vsm.
+ * Those that fire under replication only do not: no move is recorded then.  Only
+ * the superuser can create functions in schema vsm.
  */
 static bool
 has_other_triggers(TriggerDesc *of_table)
@@ -127,10 +128,10 @@ has_other_triggers(TriggerDesc *of_table)
 	{
 		const Trigger *trigger = &triggers->triggers[i];
 
-		if (!TRIGGER_FOR_INSERT(trigger->tgtype))
+		if (!TRIGGER_FOR_INSERT(trigger->tgtype) ||
+			trigger->tgenabled == TRIGGER_FIRES_ON_REPLICA || trigger->tgenabled == TRIGGER_DISABLED)
 			continue;
-		if (get_func_namespace(trigger->tgfoid) != schema ||
-			(strcmp(trigger->tgname, "vsm_guard") != 0 && strcmp(trigger->tgname, "vsm_replicated") != 0))
+		if (strcmp(trigger->tgname, "vsm_guard") != 0 || get_func_namespace(trigger->tgfoid) != schema)
 			return true;
 	}
 	return false;

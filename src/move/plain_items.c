@@ -110,7 +110,8 @@ has_other_constraints(TupleDesc desc)
  * has_other_triggers
  *		Are there triggers on UPDATE other than our two, or are these disabled?
  *
- * Those of foreign keys that refer to the table do nothing while the columns of
+ * Those that fire under replication only do not matter, since the UPDATE is used
+ * then.  Those of foreign keys that refer to the table do nothing while the columns of
  * its unique indexes stay as they are.  Only the superuser can create functions in
  * schema vsm.
  */
@@ -125,11 +126,11 @@ has_other_triggers(TriggerDesc *of_table)
 	for (int i = 0; triggers && i < triggers->numtriggers; i++)
 	{
 		const Trigger *trigger = &triggers->triggers[i];
-		bool		enabled = trigger->tgenabled == TRIGGER_FIRES_ON_ORIGIN || trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
-		bool		ours = enabled && TRIGGER_FOR_ROW(trigger->tgtype) && trigger->tgnattr == 0 && trigger->tgqual == NULL &&
+		bool		ours = TRIGGER_FOR_ROW(trigger->tgtype) && trigger->tgnattr == 0 && trigger->tgqual == NULL &&
 			trigger->tgoldtable == NULL && trigger->tgnewtable == NULL && !trigger->tgdeferrable;
 
 		if (!TRIGGER_FOR_UPDATE(trigger->tgtype) ||
+			trigger->tgenabled == TRIGGER_FIRES_ON_REPLICA || trigger->tgenabled == TRIGGER_DISABLED ||
 			(trigger->tgisinternal && RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_PK))
 			continue;
 		if (ours && TRIGGER_FOR_BEFORE(trigger->tgtype) && !decides && is_our_function(trigger->tgfoid, "_work_item_before"))
