@@ -40,6 +40,7 @@
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "rewrite/rowsecurity.h"
+#include "storage/procarray.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -62,6 +63,7 @@
 
 static bool is_ordinary(Relation items);
 static bool find_item(Relation items, Oid by_id, int64 work_item_id, TupleTableSlot *found);
+static bool is_free(HeapTupleHeader row);
 static bool move_found(Relation items, VsmRequest *request, const char *to_stage, TupleTableSlot *found);
 static const VsmStage *other_stage(const ItemRow *item, const char *to_stage);
 static bool lock_row(Relation items, TupleTableSlot *found);
@@ -127,6 +129,24 @@ find_item(Relation items, Oid by_id, int64 work_item_id, TupleTableSlot *found)
 	return there;
 }
 
+/*
+ * is_free
+ *		Has nobody else a lock on the row, and is it the latest version, as far as can be seen?
+ *
+ * An UPDATE leaves its lock in the new version, for ever: the BEFORE trigger's.
+ */
+static bool
+is_free(HeapTupleHeader row)
+{
+	TransactionId locker = HeapTupleHeaderGetRawXmax(row);
+
+	if (row->t_infomask & HEAP_XMAX_INVALID)
+		return true;
+	if ((row->t_infomask & HEAP_XMAX_IS_MULTI) || !HEAP_XMAX_IS_LOCKED_ONLY(row->t_infomask))
+		return false;
+	return TransactionIdIsCurrentTransactionId(locker) || !TransactionIdIsInProgress(locker);
+}
+
 static bool
 move_found(Relation items, VsmRequest *request, const char *to_stage, TupleTableSlot *found)
 {
@@ -140,7 +160,7 @@ move_found(Relation items, VsmRequest *request, const char *to_stage, TupleTable
 	bool		stored;
 	TupleTableSlot *slot;
 
-	if (!(tuple->t_data->t_infomask & HEAP_XMAX_INVALID))
+	if (!is_free(tuple->t_data))
 		return false;
 	vsm_read_row(&old, tuple, desc);
 	entered = other_stage(&old, to_stage);
