@@ -273,3 +273,114 @@ SELECT is_empty($$SELECT c.name, c.role, f.outcome FROM see.cases c JOIN see.fou
 SELECT is_empty($$SELECT c.name, c.role, f.outcome FROM see.cases c JOIN see.found f USING (n) WHERE f.at = 'gone' AND f.outcome <> 'moved'$$, 'and end well');
 SELECT is_empty($$SELECT c.name, f.way, f.outcome FROM see.cases c JOIN see.found f USING (n) WHERE f.at = 'heap'$$, 'amcheck has nothing to say of the tables');
 SELECT cmp_ok((SELECT count(*) FROM see.found WHERE at = 'checked'), '>', (SELECT 7 * count(*) FROM see.cases), 'nor of the indexes');
+
+------------------------------------------------------------------------------------------------------------------------
+-- indexes that are being created meanwhile
+------------------------------------------------------------------------------------------------------------------------
+
+-- CREATE INDEX CONCURRENTLY waits first for who writes to the table, then for who has an old snapshot.
+CREATE FUNCTION see.connect(name text) RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM dblink_connect(name, format('dbname=%L user=%L host=%L port=%L', current_database(), current_user, split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port')));
+    RETURN (SELECT pid FROM dblink(name, 'SELECT pg_backend_pid()') d (pid integer));
+END $$;
+CREATE FUNCTION see.wait(reached text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    found boolean;
+BEGIN
+    FOR n IN 1 .. 30000 LOOP
+        EXECUTE 'SELECT ' || reached INTO found;
+        IF found THEN
+            RETURN reached;
+        END IF;
+        PERFORM pg_sleep(0.002);
+    END LOOP;
+    RETURN 'never: ' || reached;
+END $$;
+CREATE FUNCTION see.move_all(to_stage text) RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(t.to_stage_id::text, ' ') FROM (SELECT id FROM vsm.work_items WHERE title <> 'held') w, LATERAL vsm.transition(w.id, to_stage) t
+$$;
+SELECT see.connect('holder') AS holder, see.connect('reader') AS reader, see.connect('builder') AS builder \gset
+
+-- Leaves the items where they were; the index is dropped.
+CREATE PROCEDURE see.build(definition text, OUT states text, OUT result text) LANGUAGE plpgsql AS $$
+BEGIN
+    states := '';
+    PERFORM dblink_exec('reader', 'BEGIN ISOLATION LEVEL REPEATABLE READ'), dblink_exec('holder', 'BEGIN');
+    PERFORM FROM dblink('reader', 'SELECT count(*) FROM see.types') d (n bigint);
+    PERFORM dblink_exec('holder', 'UPDATE vsm.work_items SET title = title WHERE title = ''held''');
+    PERFORM dblink_send_query('builder', definition);
+    states := states || see.wait('count(*) = 1 FROM pg_index WHERE indexrelid = to_regclass(''vsm.u'') AND NOT indisready');
+    COMMIT;
+    PERFORM see.move_all('Done');
+    COMMIT;
+    PERFORM dblink_exec('holder', 'COMMIT');
+    states := states || see.wait('count(*) = 1 FROM pg_index WHERE indexrelid = to_regclass(''vsm.u'') AND indisready AND NOT indisvalid');
+    COMMIT;
+    PERFORM see.move_all('Build');
+    COMMIT;
+    PERFORM dblink_exec('reader', 'COMMIT');
+    BEGIN
+        result := (SELECT d.line FROM dblink_get_result('builder') d (line text));
+    EXCEPTION WHEN unique_violation THEN
+        result := sqlerrm;
+    END;
+    PERFORM FROM dblink_get_result('builder') d (line text);
+    COMMIT;
+    PERFORM see.move_all('Inbox');
+    COMMIT;
+END $$;
+INSERT INTO vsm.work_items (title) VALUES ('held'), ('one'), ('two'), ('three');
+CREATE TABLE see.built (definition text, way text, result text, states text);
+CREATE PROCEDURE see.build_all() LANGUAGE plpgsql AS $$
+DECLARE
+    d text;
+    result text;
+    states text;
+BEGIN
+    FOREACH d IN ARRAY '{"INDEX CONCURRENTLY u ON vsm.work_items (stage_id)","INDEX CONCURRENTLY u ON vsm.work_items (stage_id, id) WHERE completed_at IS NULL","INDEX CONCURRENTLY u ON vsm.work_items ((stage_id + 1))",
+                        "UNIQUE INDEX CONCURRENTLY u ON vsm.work_items (id) INCLUDE (stage_id)","UNIQUE INDEX CONCURRENTLY u ON vsm.work_items (stage_id, id)"}'::text[] LOOP
+        CALL see.build('CREATE ' || d, states, result);
+        INSERT INTO see.built VALUES (d, 'amcheck', concat(result, bt_index_check('vsm.u', true)), states);
+        COMMIT;
+        DROP INDEX vsm.u;
+        COMMIT;
+    END LOOP;
+END $$;
+CALL see.build_all();
+SELECT is(result, 'CREATE INDEX', 'built while items move: ' || definition) FROM see.built;
+SELECT is((SELECT count(*) FROM see.built WHERE states NOT LIKE '%never%'), 5::bigint, 'and moves met each state of the index');
+-- one that could not be finished stays, and takes entries
+\set VERBOSITY sqlstate
+SELECT dblink_exec('builder', 'CREATE UNIQUE INDEX CONCURRENTLY u ON vsm.work_items (type)', false) AS failed \gset
+\set VERBOSITY default
+SELECT is((SELECT i.indisvalid FROM pg_index i WHERE i.indexrelid = 'vsm.u'::regclass), false, 'an invalid index');
+SELECT lives_ok($$SELECT see.move_all('Done')$$, 'items move all the same');
+DROP INDEX vsm.u;
+SELECT count(dblink_disconnect(c)) AS disconnected FROM unnest('{holder,reader,builder}'::text[]) c \gset
+
+------------------------------------------------------------------------------------------------------------------------
+-- what the server counts
+------------------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE see.counted (n serial, calls bigint, updated bigint, hot bigint, inserted bigint, scans bigint);
+CREATE FUNCTION see.count() RETURNS void LANGUAGE sql AS $$
+    INSERT INTO see.counted (calls, updated, hot, inserted, scans)
+    SELECT coalesce(pg_stat_get_function_calls('vsm._work_item_before'::regproc), 0), pg_stat_get_tuples_updated('vsm.work_items'::regclass), pg_stat_get_tuples_hot_updated('vsm.work_items'::regclass),
+           pg_stat_get_tuples_inserted('vsm.stage_transitions'::regclass), pg_stat_get_numscans('vsm.work_items_pkey'::regclass)
+$$;
+DELETE FROM vsm.work_items;
+INSERT INTO vsm.work_items (title) SELECT 'counted' FROM generate_series(1, 10);
+VACUUM vsm.work_items;
+SELECT pg_stat_force_next_flush() IS NULL AS flushed \gset
+SELECT see.count() IS NULL AS counted \gset
+SELECT see.move_all('Build') IS NULL AS moved \gset
+SELECT pg_stat_force_next_flush() IS NULL AS flushed \gset
+SELECT see.count() IS NULL AS counted \gset
+SELECT is(ROW (b.calls - a.calls, b.updated - a.updated, b.hot - a.hot, b.inserted - a.inserted, b.scans - a.scans), ROW (0::bigint, 10::bigint, 10::bigint, 10::bigint, 10::bigint),
+          'ten direct moves are ten updates, all of them HOT, ten rows of the ledger and ten scans of the primary key')
+FROM see.counted a, see.counted b WHERE b.n = a.n + 1;
+
+DROP OWNED BY see_writer, see_granted;
+DROP ROLE see_writer, see_granted;
+SELECT * FROM finish();
