@@ -235,7 +235,7 @@ store_row(Relation items, TupleTableSlot *found, const ItemRow *new, TupleTableS
 						   locked, &failure, &mode, &update_indexes) != TM_Ok)
 		return false;
 	if (update_indexes)
-		vsm_enter_into_indexes(items, slot, new->nulls + 1, ITEM_STAGE_ID);
+		vsm_enter_into_indexes(items, &slot->tts_tid, new->values + 1, new->nulls + 1, ITEM_STAGE_ID);
 	return true;
 }
 

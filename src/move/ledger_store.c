@@ -164,7 +164,7 @@ insert_row(Relation ledger, Datum *values, bool *nulls)
 	ExecStoreHeapTuple(heap_form_tuple(RelationGetDescr(ledger), values, nulls), slot, true);
 	vsm_require_values(ledger, slot, nulls);
 	table_tuple_insert(ledger, slot, GetCurrentCommandId(true), 0, NULL);
-	vsm_enter_into_indexes(ledger, slot, nulls, 0);
+	vsm_enter_into_indexes(ledger, &slot->tts_tid, values, nulls, 0);
 	ExecDropSingleTupleTableSlot(slot);
 }
 

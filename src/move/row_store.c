@@ -9,7 +9,6 @@
 #include "row_store.h"
 
 #include "access/genam.h"
-#include "catalog/index.h"
 #include "catalog/pg_am.h"
 #include "executor/executor.h"
 #include "nodes/execnodes.h"
@@ -18,8 +17,8 @@
 
 static bool asks_for_nulls(const Node *condition);
 static bool is_met(const Node *condition, const bool *nulls);
-static void enter_into_index(Relation table, TupleTableSlot *row, Relation index, const bool *nulls, AttrNumber changed);
-static bool has_column(const IndexInfo *info, AttrNumber column);
+static void enter_into_index(Relation table, ItemPointer place, Relation index, const Datum *values, const bool *nulls, AttrNumber changed);
+static bool has_column(const FormData_pg_index *form, AttrNumber column);
 
 /*
  * vsm_plain_index
@@ -112,11 +111,12 @@ vsm_require_values(Relation table, TupleTableSlot *row, const bool *nulls)
  * vsm_enter_into_indexes
  *		What ExecInsertIndexTuples() does, with the same locks.
  *
- * nulls: which columns of the row are null.
+ * place: where the row was stored.
+ * values, nulls: of its columns, in their order.
  * changed: the column that an UPDATE changes; 0: the row is new.
  */
 void
-vsm_enter_into_indexes(Relation table, TupleTableSlot *row, const bool *nulls, AttrNumber changed)
+vsm_enter_into_indexes(Relation table, ItemPointer place, const Datum *values, const bool *nulls, AttrNumber changed)
 {
 	List	   *indexes = RelationGetIndexList(table);
 	ListCell   *cell;
@@ -125,36 +125,36 @@ vsm_enter_into_indexes(Relation table, TupleTableSlot *row, const bool *nulls, A
 	{
 		Relation	index = index_open(lfirst_oid(cell), RowExclusiveLock);
 
-		if (index->rd_index->indisready)
-			enter_into_index(table, row, index, nulls, changed);
+		if (index->rd_index->indisready && is_met((Node *) RelationGetIndexPredicate(index), nulls))
+			enter_into_index(table, place, index, values, nulls, changed);
 		index_close(index, RowExclusiveLock);
 	}
 	list_free(indexes);
 }
 
 static void
-enter_into_index(Relation table, TupleTableSlot *row, Relation index, const bool *nulls, AttrNumber changed)
+enter_into_index(Relation table, ItemPointer place, Relation index, const Datum *values, const bool *nulls, AttrNumber changed)
 {
-	IndexInfo  *info = BuildIndexInfo(index);
+	const FormData_pg_index *form = index->rd_index;
+	IndexInfo	unused = {.type = T_IndexInfo};	/* a B-tree asks the relation */
 	Datum		keys[INDEX_MAX_KEYS];
 	bool		null_keys[INDEX_MAX_KEYS];
 
-	if (is_met((Node *) info->ii_Predicate, nulls))
+	for (int i = 0; i < form->indnatts; i++)
 	{
-		FormIndexDatum(info, row, NULL, keys, null_keys);
-		(void) index_insert(index, keys, null_keys, &row->tts_tid, table,
-							info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
-							changed != 0 && !has_column(info, changed), info);
+		keys[i] = values[form->indkey.values[i] - 1];
+		null_keys[i] = nulls[form->indkey.values[i] - 1];
 	}
-	pfree(info);
+	(void) index_insert(index, keys, null_keys, place, table, form->indisunique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
+						changed != 0 && !has_column(form, changed), &unused);
 }
 
 /* Among the columns that order the index? */
 static bool
-has_column(const IndexInfo *info, AttrNumber column)
+has_column(const FormData_pg_index *form, AttrNumber column)
 {
-	for (int i = 0; i < info->ii_NumIndexKeyAttrs; i++)
-		if (info->ii_IndexAttrNumbers[i] == column)
+	for (int i = 0; i < form->indnkeyatts; i++)
+		if (form->indkey.values[i] == column)
 			return true;
 	return false;
 }
