@@ -12,11 +12,14 @@
 #include "catalog/pg_am.h"
 #include "executor/executor.h"
 #include "nodes/execnodes.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/primnodes.h"
 #include "utils/rel.h"
 
-static bool asks_for_nulls(const Node *condition);
-static bool is_met(const Node *condition, const bool *nulls);
+static bool asks_for_nulls(const List *conditions);
+static bool is_null_test(const Node *condition);
+static bool is_met(const List *conditions, const bool *nulls);
+static bool is_true_of(const NullTest *test, const bool *nulls);
 static void enter_into_index(Relation table, ItemPointer place, Relation index, const Datum *values, const bool *nulls, AttrNumber changed);
 static bool has_column(const FormData_pg_index *form, AttrNumber column);
 
@@ -32,53 +35,61 @@ vsm_plain_index(Relation index)
 	Form_pg_index form = index->rd_index;
 
 	return index->rd_rel->relam == BTREE_AM_OID && form->indimmediate && !form->indisexclusion &&
-		RelationGetIndexExpressions(index) == NIL && asks_for_nulls((Node *) RelationGetIndexPredicate(index));
+		RelationGetIndexExpressions(index) == NIL && asks_for_nulls(RelationGetIndexPredicate(index));
 }
 
-/* Is the condition, or the list of conditions, about nulls only? */
+/* Are all conditions "column IS [NOT] NULL", or several such with OR? */
 static bool
-asks_for_nulls(const Node *condition)
+asks_for_nulls(const List *conditions)
 {
-	const List *parts;
 	ListCell   *cell;
+	ListCell   *part;
 
-	if (condition && IsA(condition, NullTest))
+	foreach(cell, conditions)
 	{
-		const NullTest *test = (const NullTest *) condition;
-
-		return !test->argisrow && IsA(test->arg, Var) && ((const Var *) test->arg)->varattno > 0;
-	}
-	if (condition && IsA(condition, BoolExpr) && ((const BoolExpr *) condition)->boolop != NOT_EXPR)
-		parts = ((const BoolExpr *) condition)->args;
-	else if (condition == NULL || IsA(condition, List))
-		parts = (const List *) condition;
-	else
-		return false;
-	foreach(cell, parts)
-		if (!asks_for_nulls(lfirst(cell)))
+		if (is_null_test(lfirst(cell)))
+			continue;
+		if (!is_orclause(lfirst(cell)))
 			return false;
+		foreach(part, ((const BoolExpr *) lfirst(cell))->args)
+			if (!is_null_test(lfirst(part)))
+				return false;
+	}
 	return true;
 }
 
-/* Does a row with these nulls meet the condition, or all of the list? */
 static bool
-is_met(const Node *condition, const bool *nulls)
+is_null_test(const Node *condition)
 {
-	bool		any = condition && IsA(condition, BoolExpr) && ((const BoolExpr *) condition)->boolop == OR_EXPR;
-	const List *parts;
+	const NullTest *test = (const NullTest *) condition;
+
+	return IsA(condition, NullTest) && !test->argisrow && IsA(test->arg, Var) && ((const Var *) test->arg)->varattno > 0;
+}
+
+/* Does a row with these nulls meet all conditions? */
+static bool
+is_met(const List *conditions, const bool *nulls)
+{
 	ListCell   *cell;
+	ListCell   *part;
+	bool		met;
 
-	if (condition && IsA(condition, NullTest))
+	foreach(cell, conditions)
 	{
-		const NullTest *test = (const NullTest *) condition;
-
-		return nulls[((const Var *) test->arg)->varattno - 1] == (test->nulltesttype == IS_NULL);
+		met = is_null_test(lfirst(cell)) && is_true_of(lfirst(cell), nulls);
+		if (is_orclause(lfirst(cell)))
+			foreach(part, ((const BoolExpr *) lfirst(cell))->args)
+				met |= is_true_of(lfirst(part), nulls);
+		if (!met)
+			return false;
 	}
-	parts = condition && IsA(condition, BoolExpr) ? ((const BoolExpr *) condition)->args : (const List *) condition;
-	foreach(cell, parts)
-		if (is_met(lfirst(cell), nulls) == any)
-			return any;
-	return !any;
+	return true;
+}
+
+static bool
+is_true_of(const NullTest *test, const bool *nulls)
+{
+	return nulls[((const Var *) test->arg)->varattno - 1] == (test->nulltesttype == IS_NULL);
 }
 
 /*
@@ -125,7 +136,7 @@ vsm_enter_into_indexes(Relation table, ItemPointer place, const Datum *values, c
 	{
 		Relation	index = index_open(lfirst_oid(cell), RowExclusiveLock);
 
-		if (index->rd_index->indisready && is_met((Node *) RelationGetIndexPredicate(index), nulls))
+		if (index->rd_index->indisready && is_met(RelationGetIndexPredicate(index), nulls))
 			enter_into_index(table, place, index, values, nulls, changed);
 		index_close(index, RowExclusiveLock);
 	}

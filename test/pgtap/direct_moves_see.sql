@@ -137,7 +137,8 @@ FROM (VALUES ('INDEX (stage_id)', 'direct'), ('INDEX (stage_entered_at DESC NULL
              ('UNIQUE INDEX (id) INCLUDE (stage_id)', 'direct'), ('UNIQUE INDEX (stage_id, id)', 'statement'), ('UNIQUE INDEX (id, external_id) NULLS NOT DISTINCT', 'direct'),
              ('UNIQUE INDEX (stage_entered_at, id) NULLS NOT DISTINCT', 'statement'), ('INDEX (stage_id) WHERE completed_at IS NULL', 'direct'),
              ('INDEX (id) WHERE started_at IS NOT NULL OR discarded_at IS NOT NULL', 'direct'), ('INDEX (id) WHERE NOT (started_at IS NOT NULL)', NULL),
-             ('INDEX (id) WHERE (started_at IS NULL AND completed_at IS NULL) OR (started_at IS NOT NULL AND completed_at IS NULL)', 'direct'), ('INDEX (id) WHERE stage_id > 1', 'statement'),
+             ('INDEX (id) WHERE (started_at IS NULL AND completed_at IS NULL) OR (started_at IS NOT NULL AND completed_at IS NULL)', NULL),
+             ('INDEX (id) WHERE (started_at IS NULL OR completed_at IS NULL) AND (discarded_at IS NOT NULL OR stage_id IS NOT NULL) AND title IS NOT NULL', 'direct'), ('INDEX (id) WHERE stage_id > 1', 'statement'),
              ('INDEX (stage_id) WHERE title <> ''x''', 'statement'), ('INDEX (lower(title))', 'statement'), ('INDEX ((stage_id + 1))', 'statement'), ('INDEX USING gin (attributes)', 'statement'),
              ('INDEX USING hash (stage_id)', 'statement'), ('INDEX USING brin (stage_entered_at)', 'statement'), ('INDEX USING gist (tstzrange(created_at, stage_entered_at))', 'statement')) i (definition, way);
 -- Policies matter to a role that is not the owner.
