@@ -23,7 +23,8 @@
  * so the decision is the one that would be made under a lock taken then; if
  * somebody comes between, storing fails, the decision is forgotten and the UPDATE
  * decides anew.  Only a place in a limited stage is not given back so easily: there
- * the row is locked first.
+ * the row is locked first.  So it is if this transaction has locked it already, with
+ * a lock that may be weaker: a lock of its own stops an update that does not wait.
  */
 #include "direct_move.h"
 
@@ -64,6 +65,7 @@
 static bool is_ordinary(Relation items);
 static bool find_item(Relation items, Oid by_id, int64 work_item_id, TupleTableSlot *found);
 static bool is_free(HeapTupleHeader row);
+static bool is_locked_by_us(HeapTupleHeader row);
 static bool move_found(Relation items, VsmRequest *request, const char *to_stage, TupleTableSlot *found);
 static const VsmStage *other_stage(const ItemRow *item, const char *to_stage);
 static bool lock_row(Relation items, TupleTableSlot *found);
@@ -147,6 +149,13 @@ is_free(HeapTupleHeader row)
 	return TransactionIdIsCurrentTransactionId(locker) || !TransactionIdIsInProgress(locker);
 }
 
+/* Has this transaction locked the free row? */
+static bool
+is_locked_by_us(HeapTupleHeader row)
+{
+	return !(row->t_infomask & HEAP_XMAX_INVALID) && TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmax(row));
+}
+
 static bool
 move_found(Relation items, VsmRequest *request, const char *to_stage, TupleTableSlot *found)
 {
@@ -156,7 +165,7 @@ move_found(Relation items, VsmRequest *request, const char *to_stage, TupleTable
 	ItemRow		new;
 	const VsmStage *entered;
 	int64		entered_id;
-	bool		limited;
+	bool		locked;
 	bool		stored;
 	TupleTableSlot *slot;
 
@@ -167,8 +176,8 @@ move_found(Relation items, VsmRequest *request, const char *to_stage, TupleTable
 	if (entered == NULL)
 		return false;
 	entered_id = entered->id;
-	limited = vsm_limit_refuses(entered);
-	if (limited)
+	locked = vsm_limit_refuses(entered) || is_locked_by_us(tuple->t_data);
+	if (locked)
 	{
 		vsm_limit_require_room(entered_id);
 		if (!lock_row(items, found))
@@ -180,7 +189,7 @@ move_found(Relation items, VsmRequest *request, const char *to_stage, TupleTable
 	if (vsm_decide_change(items, &old, &new) == NULL)
 		elog(ERROR, "work item " INT64_FORMAT " stays in its stage", request->work_item_id);
 	slot = MakeSingleTupleTableSlot(desc, &TTSOpsHeapTuple);
-	stored = store_row(items, found, &new, slot, limited);
+	stored = store_row(items, found, &new, slot, locked);
 	if (stored)
 		vsm_record_change(items, &old, &new);
 	else
@@ -220,7 +229,8 @@ lock_row(Relation items, TupleTableSlot *found)
  *		Store the row in the place of the one that was found.
  *
  * slot gets the row and owns its tuple; if it did not, the table would store a
- * copy.  False: what was found is not the latest version, or somebody has locked it.
+ * copy.  locked: by this transaction, so there is nobody to wait for.  False: what was
+ * found is not the latest version, or somebody has locked it.
  */
 static bool
 store_row(Relation items, TupleTableSlot *found, const ItemRow *new, TupleTableSlot *slot, bool locked)

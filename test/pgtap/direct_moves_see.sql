@@ -382,6 +382,28 @@ SELECT is(ROW (b.calls - a.calls, b.updated - a.updated, b.hot - a.hot, b.insert
           'ten direct moves are ten updates, all of them HOT, ten rows of the ledger and ten scans of the primary key')
 FROM see.counted a, see.counted b WHERE b.n = a.n + 1;
 
+-- A lock of the transaction itself, and one that is gone, need no statement; the decision is made once and draws one id.
+CREATE FUNCTION see.move_locked(lock text, to_stage text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    calls CONSTANT bigint := coalesce(pg_stat_get_xact_function_calls('vsm._work_item_before'::regproc), 0);
+    id CONSTANT bigint := (SELECT min(w.id) FROM vsm.work_items w);
+    ledger_id CONSTANT bigint := (SELECT last_value FROM vsm.stage_transitions_id_seq);
+BEGIN
+    IF lock IS NOT NULL THEN
+        EXECUTE format('SELECT FROM vsm.work_items WHERE id = %s FOR %s', id, lock);
+    END IF;
+    RETURN concat_ws(' ', (vsm.transition(id, to_stage)).id - ledger_id, coalesce(pg_stat_get_xact_function_calls('vsm._work_item_before'::regproc), 0) - calls);
+END $$;
+SELECT is(see.move_locked(l.lock, l.stage), '1 0', 'direct after FOR ' || l.lock)
+FROM (VALUES ('UPDATE', 'Inbox'), ('NO KEY UPDATE', 'Done'), ('SHARE', 'Build'), ('KEY SHARE', 'Inbox')) l (lock, stage);
+SELECT is(see.move_locked(NULL, 'Done'), '1 0', 'and in the next transaction');
+BEGIN;
+SAVEPOINT s;
+SELECT see.move_locked('UPDATE', 'Inbox') AS moved \gset
+ROLLBACK TO s;
+SELECT is(see.move_locked(NULL, 'Done'), '1 0', 'and after a lock that was rolled back');
+COMMIT;
+
 DROP OWNED BY see_writer, see_granted;
 DROP ROLE see_writer, see_granted;
 SELECT * FROM finish();
