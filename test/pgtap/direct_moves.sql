@@ -20,6 +20,7 @@ SELECT extract(epoch FROM clock_timestamp())::bigint % 1000000 AS seed \gset
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
+SET lock_timeout = '30s';
 CREATE EXTENSION dblink;
 CREATE EXTENSION amcheck;
 CREATE SCHEMA twin;
@@ -124,7 +125,7 @@ BEGIN
     ELSIF dice < 0.1 THEN
         RETURN format('SELECT twin.shown(twin.inside(%s, %L))', item, stage);
     ELSIF dice < 0.15 THEN
-        RETURN format('SELECT string_agg(twin.shown(vsm.transition(i, %L)), ''; '') FROM unnest(ARRAY[%s, %s]) i', stage, item, item + 3);
+        RETURN format('SELECT string_agg(twin.shown(vsm.transition(i, %L)), ''; '') FROM unnest(ARRAY[%s, %s]) i', stage, item, item);
     ELSIF dice < 0.2 THEN
         RETURN format('DO $do$ BEGIN PERFORM vsm.transition(%s, %L); RAISE division_by_zero; EXCEPTION WHEN division_by_zero OR SQLSTATE ''PT409'' THEN PERFORM vsm.transition(%1$s, %2$L); END $do$', item, stage);
     END IF;
@@ -316,6 +317,9 @@ BEGIN
                                   AND NOT EXISTS (SELECT FROM twin.answers a WHERE a.way = live.way AND a.round = s.round AND a.session = s.session AND a.n = s.n));
             PERFORM twin.go_on(way, r.round, s) FROM generate_series(1, 3) s;
         END LOOP;
+        IF EXISTS (SELECT FROM twin.busy) THEN
+            RAISE EXCEPTION 'sessions wait for each other in round %', r.round;
+        END IF;
         IF r.round % 10 = 4 THEN
             INSERT INTO twin.pictures SELECT live.way, r.round, p.* FROM twin.picture() p;
         END IF;

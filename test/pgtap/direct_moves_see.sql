@@ -401,7 +401,7 @@ BEGIN;
 SAVEPOINT s;
 SELECT see.move_locked('UPDATE', 'Inbox') AS moved \gset
 ROLLBACK TO s;
-SELECT is(see.move_locked(NULL, 'Done'), '1 0', 'and after a lock that was rolled back');
+SELECT is(see.move_locked(NULL, 'Build'), '1 0', 'and after a lock that was rolled back');
 COMMIT;
 
 DROP OWNED BY see_writer, see_granted;
