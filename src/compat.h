@@ -38,6 +38,13 @@
 #define VsmUpdateIndexes bool
 #endif
 
+/* PostgreSQL 16 checks the rights on all kinds of objects by one function. */
+#if PG_VERSION_NUM >= 160000
+#define VSM_HAS_USAGE_OF_SCHEMA(schema, role) (object_aclcheck(NamespaceRelationId, schema, role, ACL_USAGE) == ACLCHECK_OK)
+#else
+#define VSM_HAS_USAGE_OF_SCHEMA(schema, role) (pg_namespace_aclcheck(schema, role, ACL_USAGE) == ACLCHECK_OK)
+#endif
+
 /* PostgreSQL 18 can count what an index scan does. */
 #if PG_VERSION_NUM >= 180000
 #define VSM_INDEX_BEGINSCAN(table, index, snapshot, nkeys) index_beginscan(table, index, snapshot, NULL, nkeys, 0)

@@ -12,17 +12,19 @@
  *		the new row, and index entries if it is not HOT		store_row
  *		the triggers' record								vsm_record_change
  *
- * The caller's rights are those that the UPDATE needs: SELECT and UPDATE on the
- * whole table, and what the row policies ask.  Whatever is not plain goes to the
- * UPDATE, which then decides, waits or raises the error: a role without these
+ * The caller's rights are those that the UPDATE needs: USAGE of the schema, SELECT
+ * and UPDATE on the whole table, and what the row policies ask.  Whatever is not
+ * plain goes to the UPDATE, which then decides, waits or raises the error: a role without these
  * rights, an item that is not found or not visible, one that stays where it is,
- * and a row that another transaction has locked or changed.
+ * and a row that another transaction has locked or changed.  So does every move if
+ * the ledger is not plain (ledger_store.c): its triggers may change the item.
  *
  * The row is not locked before the decision.  It was not locked when it was read,
  * so the decision is the one that would be made under a lock taken then; if
  * somebody comes between, storing fails, the decision is forgotten and the UPDATE
  * decides anew.  Only a place in a limited stage is not given back so easily: there
- * the row is locked first.
+ * the row is locked first.  So it is if this transaction has locked it already, with
+ * a lock that may be weaker: a lock of its own stops an update that does not wait.
  */
 #include "direct_move.h"
 
@@ -38,6 +40,8 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
+#include "rewrite/rowsecurity.h"
+#include "storage/procarray.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -49,6 +53,7 @@
 #include "counters/wip_limit.h"
 #include "decisions.h"
 #include "item_row.h"
+#include "ledger_store.h"
 #include "plain_items.h"
 #include "recording.h"
 #include "roles/stream_access.h"
@@ -59,6 +64,8 @@
 
 static bool is_ordinary(Relation items);
 static bool find_item(Relation items, Oid by_id, int64 work_item_id, TupleTableSlot *found);
+static bool is_free(HeapTupleHeader row);
+static bool is_locked_by_us(HeapTupleHeader row);
 static bool move_found(Relation items, VsmRequest *request, const char *to_stage, TupleTableSlot *found);
 static const VsmStage *other_stage(const ItemRow *item, const char *to_stage);
 static bool lock_row(Relation items, TupleTableSlot *found);
@@ -80,7 +87,7 @@ vsm_move_directly(VsmRequest *request, const text *to_stage)
 	TupleTableSlot *found;
 	bool		moved;
 
-	if (!is_ordinary(items) || !vsm_plain_items(items, &by_id))
+	if (!is_ordinary(items) || !vsm_plain_items(items, &by_id) || !vsm_ledger_is_plain())
 	{
 		table_close(items, NoLock);
 		return false;
@@ -104,7 +111,8 @@ is_ordinary(Relation items)
 {
 	return vsm_recording && row_security && SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA &&
 		!XactReadOnly && !IsInParallelMode() && ExecutorCheckPerms_hook == NULL &&
-		vsm_has_rights_on(RelationGetRelid(items), ACL_SELECT | ACL_UPDATE);
+		row_security_policy_hook_permissive == NULL && row_security_policy_hook_restrictive == NULL &&
+		vsm_may_enter_schema() && vsm_has_rights_on(RelationGetRelid(items), ACL_SELECT | ACL_UPDATE);
 }
 
 static bool
@@ -123,6 +131,31 @@ find_item(Relation items, Oid by_id, int64 work_item_id, TupleTableSlot *found)
 	return there;
 }
 
+/*
+ * is_free
+ *		Has nobody else a lock on the row, and is it the latest version, as far as can be seen?
+ *
+ * An UPDATE leaves its lock in the new version, for ever: the BEFORE trigger's.
+ */
+static bool
+is_free(HeapTupleHeader row)
+{
+	TransactionId locker = HeapTupleHeaderGetRawXmax(row);
+
+	if (row->t_infomask & HEAP_XMAX_INVALID)
+		return true;
+	if ((row->t_infomask & HEAP_XMAX_IS_MULTI) || !HEAP_XMAX_IS_LOCKED_ONLY(row->t_infomask))
+		return false;
+	return TransactionIdIsCurrentTransactionId(locker) || !TransactionIdIsInProgress(locker);
+}
+
+/* Has this transaction locked the free row? */
+static bool
+is_locked_by_us(HeapTupleHeader row)
+{
+	return !(row->t_infomask & HEAP_XMAX_INVALID) && TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmax(row));
+}
+
 static bool
 move_found(Relation items, VsmRequest *request, const char *to_stage, TupleTableSlot *found)
 {
@@ -132,19 +165,19 @@ move_found(Relation items, VsmRequest *request, const char *to_stage, TupleTable
 	ItemRow		new;
 	const VsmStage *entered;
 	int64		entered_id;
-	bool		limited;
+	bool		locked;
 	bool		stored;
 	TupleTableSlot *slot;
 
-	if (!(tuple->t_data->t_infomask & HEAP_XMAX_INVALID))
+	if (!is_free(tuple->t_data))
 		return false;
 	vsm_read_row(&old, tuple, desc);
 	entered = other_stage(&old, to_stage);
 	if (entered == NULL)
 		return false;
 	entered_id = entered->id;
-	limited = vsm_limit_refuses(entered);
-	if (limited)
+	locked = vsm_limit_refuses(entered) || is_locked_by_us(tuple->t_data);
+	if (locked)
 	{
 		vsm_limit_require_room(entered_id);
 		if (!lock_row(items, found))
@@ -156,7 +189,7 @@ move_found(Relation items, VsmRequest *request, const char *to_stage, TupleTable
 	if (vsm_decide_change(items, &old, &new) == NULL)
 		elog(ERROR, "work item " INT64_FORMAT " stays in its stage", request->work_item_id);
 	slot = MakeSingleTupleTableSlot(desc, &TTSOpsHeapTuple);
-	stored = store_row(items, found, &new, slot, limited);
+	stored = store_row(items, found, &new, slot, locked);
 	if (stored)
 		vsm_record_change(items, &old, &new);
 	else
@@ -196,7 +229,8 @@ lock_row(Relation items, TupleTableSlot *found)
  *		Store the row in the place of the one that was found.
  *
  * slot gets the row and owns its tuple; if it did not, the table would store a
- * copy.  False: what was found is not the latest version, or somebody has locked it.
+ * copy.  locked: by this transaction, so there is nobody to wait for.  False: what was
+ * found is not the latest version, or somebody has locked it.
  */
 static bool
 store_row(Relation items, TupleTableSlot *found, const ItemRow *new, TupleTableSlot *slot, bool locked)
@@ -211,7 +245,7 @@ store_row(Relation items, TupleTableSlot *found, const ItemRow *new, TupleTableS
 						   locked, &failure, &mode, &update_indexes) != TM_Ok)
 		return false;
 	if (update_indexes)
-		vsm_enter_into_indexes(items, slot, new->nulls + 1, ITEM_STAGE_ID);
+		vsm_enter_into_indexes(items, &slot->tts_tid, new->values + 1, new->nulls + 1, ITEM_STAGE_ID);
 	return true;
 }
 

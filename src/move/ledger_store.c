@@ -29,12 +29,18 @@
 #include "row_store.h"
 #include "trigger_guard.h"
 
-/* The ledger, if it is plain; invalid: not known since a relation changed. */
-static Oid	plain_ledger = InvalidOid;
+/* Is the ledger plain?  Kept until it changes; an answer during which it has changed is used once. */
+static struct
+{
+	Oid			ledger;
+	bool		known;
+	bool		changed;		/* the ledger, since it was looked at */
+	bool		plain;
+}			answer;
 
 static bool is_plain(Relation ledger);
 static bool has_our_shape(Relation ledger);
-static bool has_other_triggers(const TriggerDesc *triggers);
+static bool has_other_triggers(TriggerDesc *of_table);
 static bool has_other_indexes(Relation ledger);
 static void insert_row(Relation ledger, Datum *values, bool *nulls);
 static void relation_changed(Datum arg, Oid relid);
@@ -62,21 +68,32 @@ vsm_store_ledger_row(Datum *values, bool *nulls)
 	return true;
 }
 
-/* The answer is kept until the table changes. */
+/* Will vsm_store_ledger_row() store the rows of this transaction, whose lock keeps the table as it is? */
+bool
+vsm_ledger_is_plain(void)
+{
+	Relation	ledger = table_open(vsm_relation(VSM_TABLE_LEDGER), RowExclusiveLock);
+	bool		plain = is_plain(ledger);
+
+	table_close(ledger, NoLock);
+	return plain;
+}
+
 static bool
 is_plain(Relation ledger)
 {
 	static bool registered = false;
 
-	if (RelationGetRelid(ledger) == plain_ledger)
-		return true;
 	if (!registered)
 		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 	registered = true;
-	if (!has_our_shape(ledger) || has_other_triggers(ledger->trigdesc) || has_other_indexes(ledger))
-		return false;
-	plain_ledger = RelationGetRelid(ledger);
-	return true;
+	if (answer.known && !answer.changed && RelationGetRelid(ledger) == answer.ledger)
+		return answer.plain;
+	answer.ledger = RelationGetRelid(ledger);
+	answer.known = answer.changed = false;
+	answer.plain = has_our_shape(ledger) && !has_other_triggers(ledger->trigdesc) && !has_other_indexes(ledger);
+	answer.known = true;
+	return answer.plain;
 }
 
 static bool
@@ -95,23 +112,26 @@ has_our_shape(Relation ledger)
 
 /*
  * has_other_triggers
- *		Are there triggers on INSERT other than ours, which have nothing to do for a row that is stored here?
+ *		Are there triggers on INSERT other than vsm_guard, which has nothing to do for a row that is stored here?
  *
- * Only the superuser can create functions in schema vsm.
+ * Those that fire under replication only do not: no move is recorded then.  Only
+ * the superuser can create functions in schema vsm.
  */
 static bool
-has_other_triggers(const TriggerDesc *triggers)
+has_other_triggers(TriggerDesc *of_table)
 {
+	/* a look-up may have the table's cache entry built anew */
+	const TriggerDesc *triggers = CopyTriggerDesc(of_table);
 	Oid			schema = get_namespace_oid("vsm", false);
 
 	for (int i = 0; triggers && i < triggers->numtriggers; i++)
 	{
 		const Trigger *trigger = &triggers->triggers[i];
 
-		if (!TRIGGER_FOR_INSERT(trigger->tgtype))
+		if (!TRIGGER_FOR_INSERT(trigger->tgtype) ||
+			trigger->tgenabled == TRIGGER_FIRES_ON_REPLICA || trigger->tgenabled == TRIGGER_DISABLED)
 			continue;
-		if (get_func_namespace(trigger->tgfoid) != schema ||
-			(strcmp(trigger->tgname, "vsm_guard") != 0 && strcmp(trigger->tgname, "vsm_replicated") != 0))
+		if (strcmp(trigger->tgname, "vsm_guard") != 0 || get_func_namespace(trigger->tgfoid) != schema)
 			return true;
 	}
 	return false;
@@ -144,7 +164,7 @@ insert_row(Relation ledger, Datum *values, bool *nulls)
 	ExecStoreHeapTuple(heap_form_tuple(RelationGetDescr(ledger), values, nulls), slot, true);
 	vsm_require_values(ledger, slot, nulls);
 	table_tuple_insert(ledger, slot, GetCurrentCommandId(true), 0, NULL);
-	vsm_enter_into_indexes(ledger, slot, nulls, 0);
+	vsm_enter_into_indexes(ledger, &slot->tts_tid, values, nulls, 0);
 	ExecDropSingleTupleTableSlot(slot);
 }
 
@@ -152,6 +172,6 @@ insert_row(Relation ledger, Datum *values, bool *nulls)
 static void
 relation_changed(Datum arg, Oid relid)
 {
-	if (relid == InvalidOid || relid == plain_ledger)
-		plain_ledger = InvalidOid;
+	if (relid == InvalidOid || relid == answer.ledger)
+		answer.changed = true;
 }

@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+extern bool vsm_ledger_is_plain(void);
 extern bool vsm_store_ledger_row(Datum *values, bool *nulls);
 
 #endif							/* VSM_LEDGER_STORE_H */

@@ -8,6 +8,10 @@
  * row policies, children, indexes that evaluate something or that a move changes,
  * another access method.  Columns may have been added, and foreign keys to the
  * table, which look at nothing that a move changes.
+ *
+ * The answer is kept until the table changes, whether it is yes or no.  The lock of
+ * an UPDATE holds back most changes, but not a new index, child or publication: an
+ * answer during which the table has changed is used once and not kept.
  */
 #include "plain_items.h"
 
@@ -18,11 +22,13 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "nodes/primnodes.h"
 #include "rewrite/rowsecurity.h"
 #include "utils/acl.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -32,17 +38,24 @@
 #include "row_store.h"
 #include "trigger_guard.h"
 
-/* The table that the answer is about; invalid: not known since a relation changed. */
-static Oid	plain_table = InvalidOid;
-static Oid	primary_key = InvalidOid;	/* of it */
+static struct
+{
+	Oid			table;			/* that the answer is about */
+	bool		known;
+	bool		changed;		/* the table, since it was looked at */
+	bool		plain;
+	Oid			primary_key;
+}			answer;
 
+static void look_at(Relation items);
 static bool is_plain(Relation items, Oid *by_id);
 static bool has_other_constraints(TupleDesc desc);
-static bool has_other_triggers(const TriggerDesc *triggers);
+static bool has_other_triggers(TriggerDesc *of_table);
 static bool is_our_function(Oid function, const char *name);
 static bool has_our_policies(Relation items);
 static bool is_for_everybody(const RowSecurityPolicy *policy);
-static bool is_our_call(const Expr *qual, const char *function, Oid table);
+static bool is_our_call(const Expr *qual, const char *function, Oid table, const char *command);
+static bool is_true(const Expr *qual);
 static bool has_plain_indexes(Relation items, Oid *by_id);
 static bool is_primary_key(Relation index);
 static bool has_changed_column(const FormData_pg_index *index);
@@ -50,7 +63,7 @@ static void relation_changed(Datum arg, Oid relid);
 
 /*
  * vsm_plain_items
- *		Is the table plain, and which index is its primary key?  The answer is kept until the table changes.
+ *		Is the table plain, and which index is its primary key?
  */
 bool
 vsm_plain_items(Relation items, Oid *by_id)
@@ -60,14 +73,19 @@ vsm_plain_items(Relation items, Oid *by_id)
 	if (!registered)
 		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 	registered = true;
-	if (RelationGetRelid(items) != plain_table)
-	{
-		if (!is_plain(items, &primary_key))
-			return false;
-		plain_table = RelationGetRelid(items);
-	}
-	*by_id = primary_key;
-	return true;
+	if (!answer.known || answer.changed || RelationGetRelid(items) != answer.table)
+		look_at(items);
+	*by_id = answer.primary_key;
+	return answer.plain;
+}
+
+static void
+look_at(Relation items)
+{
+	answer.table = RelationGetRelid(items);
+	answer.known = answer.changed = false;
+	answer.plain = is_plain(items, &answer.primary_key);
+	answer.known = true;
 }
 
 static bool
@@ -92,24 +110,28 @@ has_other_constraints(TupleDesc desc)
  * has_other_triggers
  *		Are there triggers on UPDATE other than our two, or are these disabled?
  *
- * Those of foreign keys that refer to the table do nothing while the columns of
+ * Those that fire under replication only do not matter, since the UPDATE is used
+ * then.  Those of foreign keys that refer to the table do nothing while the columns of
  * its unique indexes stay as they are.  Only the superuser can create functions in
  * schema vsm.
  */
 static bool
-has_other_triggers(const TriggerDesc *triggers)
+has_other_triggers(TriggerDesc *of_table)
 {
+	/* a look-up may have the table's cache entry built anew */
+	const TriggerDesc *triggers = CopyTriggerDesc(of_table);
 	bool		decides = false;
 	bool		records = false;
 
 	for (int i = 0; triggers && i < triggers->numtriggers; i++)
 	{
 		const Trigger *trigger = &triggers->triggers[i];
-		bool		enabled = trigger->tgenabled == TRIGGER_FIRES_ON_ORIGIN || trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
-		bool		ours = enabled && TRIGGER_FOR_ROW(trigger->tgtype) && trigger->tgnattr == 0 && trigger->tgqual == NULL &&
+		bool		ours = TRIGGER_FOR_ROW(trigger->tgtype) && trigger->tgnattr == 0 && trigger->tgqual == NULL &&
 			trigger->tgoldtable == NULL && trigger->tgnewtable == NULL && !trigger->tgdeferrable;
 
-		if (!TRIGGER_FOR_UPDATE(trigger->tgtype) || RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_PK)
+		if (!TRIGGER_FOR_UPDATE(trigger->tgtype) ||
+			trigger->tgenabled == TRIGGER_FIRES_ON_REPLICA || trigger->tgenabled == TRIGGER_DISABLED ||
+			(trigger->tgisinternal && RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_PK))
 			continue;
 		if (ours && TRIGGER_FOR_BEFORE(trigger->tgtype) && !decides && is_our_function(trigger->tgfoid, "_work_item_before"))
 			decides = true;
@@ -140,8 +162,7 @@ has_our_policies(Relation items)
 	bool		changed = false;
 	ListCell   *cell;
 
-	if (!items->rd_rel->relrowsecurity || items->rd_rsdesc == NULL ||
-		row_security_policy_hook_permissive || row_security_policy_hook_restrictive)
+	if (!items->rd_rel->relrowsecurity || items->rd_rsdesc == NULL)
 		return false;
 	foreach(cell, items->rd_rsdesc->policies)
 	{
@@ -151,10 +172,10 @@ has_our_policies(Relation items)
 			continue;
 		if (!policy->permissive || !is_for_everybody(policy))
 			return false;
-		if (policy->polcmd == ACL_SELECT_CHR && !seen && is_our_call(policy->qual, "_may_see", RelationGetRelid(items)))
+		if (policy->polcmd == ACL_SELECT_CHR && !seen && is_our_call(policy->qual, "_may_see", RelationGetRelid(items), NULL))
 			seen = true;
-		else if (policy->polcmd == ACL_UPDATE_CHR && !changed && is_our_call(policy->qual, "_may_write", RelationGetRelid(items)) &&
-				 policy->with_check_qual && IsA(policy->with_check_qual, Const))
+		else if (policy->polcmd == ACL_UPDATE_CHR && !changed && is_our_call(policy->qual, "_may_write", RelationGetRelid(items), "UPDATE") &&
+				 is_true(policy->with_check_qual))
 			changed = true;
 		else
 			return false;
@@ -168,21 +189,36 @@ is_for_everybody(const RowSecurityPolicy *policy)
 	return ARR_DIMS(policy->roles)[0] == 1 && ((Oid *) ARR_DATA_PTR(policy->roles))[0] == ACL_ID_PUBLIC;
 }
 
-/* Is it vsm.function(stream, 'vsm.work_items', ...)? */
+/* Is it vsm.function(stream, 'vsm.work_items'), or with a command vsm.function(stream, 'vsm.work_items', command)? */
 static bool
-is_our_call(const Expr *qual, const char *function, Oid table)
+is_our_call(const Expr *qual, const char *function, Oid table, const char *command)
 {
 	const FuncExpr *call = (const FuncExpr *) qual;
 	const Var  *stream;
 	const Const *on_table;
+	const Const *named;
 
-	if (qual == NULL || !IsA(qual, FuncExpr) || list_length(call->args) < 2 ||
+	if (qual == NULL || !IsA(qual, FuncExpr) || list_length(call->args) != (command ? 3 : 2) ||
 		!IsA(linitial(call->args), Var) || !IsA(lsecond(call->args), Const))
 		return false;
 	stream = linitial(call->args);
 	on_table = lsecond(call->args);
-	return stream->varattno == ITEM_STREAM && !on_table->constisnull && DatumGetObjectId(on_table->constvalue) == table &&
-		is_our_function(call->funcid, function);
+	if (stream->varattno != ITEM_STREAM || on_table->constisnull || DatumGetObjectId(on_table->constvalue) != table ||
+		!is_our_function(call->funcid, function))
+		return false;
+	if (command == NULL)
+		return true;
+	named = lthird(call->args);
+	return IsA(named, Const) && named->consttype == TEXTOID && !named->constisnull &&
+		strcmp(TextDatumGetCString(named->constvalue), command) == 0;
+}
+
+static bool
+is_true(const Expr *qual)
+{
+	const Const *value = (const Const *) qual;
+
+	return qual && IsA(qual, Const) && !value->constisnull && DatumGetBool(value->constvalue);
 }
 
 /*
@@ -235,6 +271,6 @@ has_changed_column(const FormData_pg_index *index)
 static void
 relation_changed(Datum arg, Oid relid)
 {
-	if (relid == InvalidOid || relid == plain_table)
-		plain_table = InvalidOid;
+	if (relid == InvalidOid || relid == answer.table)
+		answer.changed = true;
 }

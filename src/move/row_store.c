@@ -9,17 +9,19 @@
 #include "row_store.h"
 
 #include "access/genam.h"
-#include "catalog/index.h"
 #include "catalog/pg_am.h"
 #include "executor/executor.h"
 #include "nodes/execnodes.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/primnodes.h"
 #include "utils/rel.h"
 
-static bool asks_for_nulls(const Node *condition);
-static bool is_met(const Node *condition, const bool *nulls);
-static void enter_into_index(Relation table, TupleTableSlot *row, Relation index, const bool *nulls, AttrNumber changed);
-static bool has_column(const IndexInfo *info, AttrNumber column);
+static bool asks_for_nulls(const List *conditions);
+static bool is_null_test(const Node *condition);
+static bool is_met(const List *conditions, const bool *nulls);
+static bool is_true_of(const NullTest *test, const bool *nulls);
+static void enter_into_index(Relation table, ItemPointer place, Relation index, const Datum *values, const bool *nulls, AttrNumber changed);
+static bool has_column(const FormData_pg_index *form, AttrNumber column);
 
 /*
  * vsm_plain_index
@@ -33,53 +35,61 @@ vsm_plain_index(Relation index)
 	Form_pg_index form = index->rd_index;
 
 	return index->rd_rel->relam == BTREE_AM_OID && form->indimmediate && !form->indisexclusion &&
-		RelationGetIndexExpressions(index) == NIL && asks_for_nulls((Node *) RelationGetIndexPredicate(index));
+		RelationGetIndexExpressions(index) == NIL && asks_for_nulls(RelationGetIndexPredicate(index));
 }
 
-/* Is the condition, or the list of conditions, about nulls only? */
+/* Are all conditions "column IS [NOT] NULL", or several such with OR? */
 static bool
-asks_for_nulls(const Node *condition)
+asks_for_nulls(const List *conditions)
 {
-	const List *parts;
 	ListCell   *cell;
+	ListCell   *part;
 
-	if (condition && IsA(condition, NullTest))
+	foreach(cell, conditions)
 	{
-		const NullTest *test = (const NullTest *) condition;
-
-		return !test->argisrow && IsA(test->arg, Var) && ((const Var *) test->arg)->varattno > 0;
-	}
-	if (condition && IsA(condition, BoolExpr) && ((const BoolExpr *) condition)->boolop != NOT_EXPR)
-		parts = ((const BoolExpr *) condition)->args;
-	else if (condition == NULL || IsA(condition, List))
-		parts = (const List *) condition;
-	else
-		return false;
-	foreach(cell, parts)
-		if (!asks_for_nulls(lfirst(cell)))
+		if (is_null_test(lfirst(cell)))
+			continue;
+		if (!is_orclause(lfirst(cell)))
 			return false;
+		foreach(part, ((const BoolExpr *) lfirst(cell))->args)
+			if (!is_null_test(lfirst(part)))
+				return false;
+	}
 	return true;
 }
 
-/* Does a row with these nulls meet the condition, or all of the list? */
 static bool
-is_met(const Node *condition, const bool *nulls)
+is_null_test(const Node *condition)
 {
-	bool		any = condition && IsA(condition, BoolExpr) && ((const BoolExpr *) condition)->boolop == OR_EXPR;
-	const List *parts;
+	const NullTest *test = (const NullTest *) condition;
+
+	return IsA(condition, NullTest) && !test->argisrow && IsA(test->arg, Var) && ((const Var *) test->arg)->varattno > 0;
+}
+
+/* Does a row with these nulls meet all conditions? */
+static bool
+is_met(const List *conditions, const bool *nulls)
+{
 	ListCell   *cell;
+	ListCell   *part;
+	bool		met;
 
-	if (condition && IsA(condition, NullTest))
+	foreach(cell, conditions)
 	{
-		const NullTest *test = (const NullTest *) condition;
-
-		return nulls[((const Var *) test->arg)->varattno - 1] == (test->nulltesttype == IS_NULL);
+		met = is_null_test(lfirst(cell)) && is_true_of(lfirst(cell), nulls);
+		if (is_orclause(lfirst(cell)))
+			foreach(part, ((const BoolExpr *) lfirst(cell))->args)
+				met |= is_true_of(lfirst(part), nulls);
+		if (!met)
+			return false;
 	}
-	parts = condition && IsA(condition, BoolExpr) ? ((const BoolExpr *) condition)->args : (const List *) condition;
-	foreach(cell, parts)
-		if (is_met(lfirst(cell), nulls) == any)
-			return any;
-	return !any;
+	return true;
+}
+
+static bool
+is_true_of(const NullTest *test, const bool *nulls)
+{
+	return nulls[((const Var *) test->arg)->varattno - 1] == (test->nulltesttype == IS_NULL);
 }
 
 /*
@@ -112,11 +122,12 @@ vsm_require_values(Relation table, TupleTableSlot *row, const bool *nulls)
  * vsm_enter_into_indexes
  *		What ExecInsertIndexTuples() does, with the same locks.
  *
- * nulls: which columns of the row are null.
+ * place: where the row was stored.
+ * values, nulls: of its columns, in their order.
  * changed: the column that an UPDATE changes; 0: the row is new.
  */
 void
-vsm_enter_into_indexes(Relation table, TupleTableSlot *row, const bool *nulls, AttrNumber changed)
+vsm_enter_into_indexes(Relation table, ItemPointer place, const Datum *values, const bool *nulls, AttrNumber changed)
 {
 	List	   *indexes = RelationGetIndexList(table);
 	ListCell   *cell;
@@ -125,36 +136,36 @@ vsm_enter_into_indexes(Relation table, TupleTableSlot *row, const bool *nulls, A
 	{
 		Relation	index = index_open(lfirst_oid(cell), RowExclusiveLock);
 
-		if (index->rd_index->indisready)
-			enter_into_index(table, row, index, nulls, changed);
+		if (index->rd_index->indisready && is_met(RelationGetIndexPredicate(index), nulls))
+			enter_into_index(table, place, index, values, nulls, changed);
 		index_close(index, RowExclusiveLock);
 	}
 	list_free(indexes);
 }
 
 static void
-enter_into_index(Relation table, TupleTableSlot *row, Relation index, const bool *nulls, AttrNumber changed)
+enter_into_index(Relation table, ItemPointer place, Relation index, const Datum *values, const bool *nulls, AttrNumber changed)
 {
-	IndexInfo  *info = BuildIndexInfo(index);
+	const FormData_pg_index *form = index->rd_index;
+	IndexInfo	unused = {.type = T_IndexInfo};	/* a B-tree asks the relation */
 	Datum		keys[INDEX_MAX_KEYS];
 	bool		null_keys[INDEX_MAX_KEYS];
 
-	if (is_met((Node *) info->ii_Predicate, nulls))
+	for (int i = 0; i < form->indnatts; i++)
 	{
-		FormIndexDatum(info, row, NULL, keys, null_keys);
-		(void) index_insert(index, keys, null_keys, &row->tts_tid, table,
-							info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
-							changed != 0 && !has_column(info, changed), info);
+		keys[i] = values[form->indkey.values[i] - 1];
+		null_keys[i] = nulls[form->indkey.values[i] - 1];
 	}
-	pfree(info);
+	(void) index_insert(index, keys, null_keys, place, table, form->indisunique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
+						changed != 0 && !has_column(form, changed), &unused);
 }
 
 /* Among the columns that order the index? */
 static bool
-has_column(const IndexInfo *info, AttrNumber column)
+has_column(const FormData_pg_index *form, AttrNumber column)
 {
-	for (int i = 0; i < info->ii_NumIndexKeyAttrs; i++)
-		if (info->ii_IndexAttrNumbers[i] == column)
+	for (int i = 0; i < form->indnkeyatts; i++)
+		if (form->indkey.values[i] == column)
 			return true;
 	return false;
 }

@@ -27,9 +27,12 @@
 
 static void run_request(VsmRequest *request, text *to_stage);
 static void run_update(const VsmRequest *request, text *to_stage);
+static void forget_update(void);
 static void explain_no_move(int64 work_item_id);
 static Datum transition_row(FunctionCallInfo fcinfo, const VsmLedgerRow *row);
 static Datum latest_transition(int64 work_item_id);
+
+static SPIPlanPtr update_plan = NULL;
 
 PG_FUNCTION_INFO_V1(vsm_transition);
 PG_FUNCTION_INFO_V1(vsm__stage_id);
@@ -94,33 +97,48 @@ run_request(VsmRequest *request, text *to_stage)
 {
 	if (!vsm_move_directly(request, to_stage))
 		run_update(request, to_stage);
-	if (!request->recorded && !request->stays)
-		explain_no_move(request->work_item_id);
+	if (request->recorded || request->stays)
+		return;
+	forget_update();
+	explain_no_move(request->work_item_id);
 }
 
 /* The triggers fill in the request's answers. */
 static void
 run_update(const VsmRequest *request, text *to_stage)
 {
-	static SPIPlanPtr plan = NULL;
 	Datum		values[2] = {Int64GetDatum(request->work_item_id), PointerGetDatum(to_stage)};
 	int			result;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (plan == NULL)
+	if (update_plan == NULL)
 	{
 		Oid			types[2] = {INT8OID, TEXTOID};
 
-		plan = vsm_prepare("UPDATE vsm.work_items SET stage_id = vsm._require_room(xmax, stage_id, vsm._stage_id(stream, $2))"
+		update_plan = vsm_prepare("UPDATE vsm.work_items SET stage_id = vsm._require_room(xmax, stage_id, vsm._stage_id(stream, $2))"
 						   " WHERE id OPERATOR(pg_catalog.=) $1",
 						   2, types);
 	}
 	/* a rule may have replaced the statement, so the result code tells nothing else */
-	result = SPI_execute_plan(plan, values, NULL, false, 0);
+	result = SPI_execute_plan(update_plan, values, NULL, false, 0);
 	if (result < 0)
 		elog(ERROR, "could not run the move: %s", SPI_result_code_string(result));
 	SPI_finish();
+}
+
+/*
+ * forget_update
+ *		Have the UPDATE planned anew.
+ *
+ * If a rule replaces it by nothing, its plan depends on no relation, so the server
+ * would keep the plan when the rule is gone.
+ */
+static void
+forget_update(void)
+{
+	if (update_plan && SPI_freeplan(update_plan) == 0)
+		update_plan = NULL;
 }
 
 /* The error when nothing was recorded: there is no such item, or something cancelled the UPDATE. */

@@ -21,6 +21,8 @@
 #include "stream_access.h"
 
 #include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -31,6 +33,7 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
+#include "compat.h"
 #include "errors.h"
 #include "owner.h"
 #include "trigger_guard.h"
@@ -42,7 +45,7 @@ typedef struct TableRights
 	AclMode		rights;
 } TableRights;
 
-#define KEPT_TABLES 12			/* nine tables have policies; others are not kept */
+#define KEPT_TABLES 16			/* 13 tables have policies; others are not kept */
 #define ACL_WRITE (ACL_INSERT | ACL_UPDATE | ACL_DELETE)
 
 typedef struct Access
@@ -50,6 +53,7 @@ typedef struct Access
 	Oid			role;			/* key */
 	bool		limited;
 	bool		exempt;			/* from row security */
+	bool		enters;			/* has USAGE of schema vsm */
 	VsmLevel	all;			/* on every stream */
 	int			count;			/* of the grants on single streams */
 	const VsmGrant **grants;
@@ -223,6 +227,13 @@ refuse_borrowed_right(Oid table)
 			errmsg("permission denied for table %s", name ? name : "of vsm"),
 			errdetail("Role \"%s\" has no such right of its own on the whole table; rights on columns, and those of a view's owner, do not count.", user),
 			errhint("Ask for vsm.grant_access(role, level, stream), or let the owner of the table own the view."));
+}
+
+/* Has the current user the right to name an object of schema vsm? */
+bool
+vsm_may_enter_schema(void)
+{
+	return access_of_user()->enters;
 }
 
 /*
@@ -410,6 +421,7 @@ forget_accesses(void)
 		access_context = AllocSetContextCreate(CacheMemoryContext, "vsm stream access", ALLOCSET_SMALL_SIZES);
 		CacheRegisterSyscacheCallback(AUTHOID, memberships_changed, (Datum) 0);
 		CacheRegisterSyscacheCallback(AUTHMEMMEMROLE, memberships_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(NAMESPACEOID, memberships_changed, (Datum) 0);
 		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 	}
 	MemoryContextReset(access_context);
@@ -424,6 +436,7 @@ static void
 compute_access(Access *access, const VsmGrant *grants, int count)
 {
 	access->exempt = passes_row_security(access->role);
+	access->enters = VSM_HAS_USAGE_OF_SCHEMA(get_namespace_oid("vsm", false), access->role);
 	if (access->exempt)
 		access->all = VSM_ADMIN;
 	if (count == 0 || access->exempt)

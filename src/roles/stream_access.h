@@ -12,6 +12,7 @@
 #include "move/stage_cache.h"
 #include "stream_grant.h"
 
+extern bool vsm_may_enter_schema(void);
 extern bool vsm_has_rights_on(Oid table, AclMode rights);
 extern bool vsm_may(VsmLevel level, const char *stream);
 extern bool vsm_may_see_stage(int64 stage_id);
