@@ -18,6 +18,9 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+use lib $FindBin::RealBin;
+use Cells;
+
 my $seconds = $ENV{VSM_CELLS_SECONDS} // 20;
 my $seed = $ENV{VSM_CELLS_SEED} // time % 1_000_000;
 my $movers = 4;
@@ -36,7 +39,7 @@ $node->append_conf('postgresql.conf', q{
 });
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION vsm');
-$node->safe_psql('postgres', oracle());
+$node->safe_psql('postgres', oracle() . set_back_function());
 sql(temporary() . "SELECT oracle.begin($_, " . rand() . ')') for 1 .. 3;
 settle();
 
@@ -79,18 +82,10 @@ sub sql
 	return $node->safe_psql('postgres', $query);
 }
 
-# What happens and what is asked; each session has its own log of events, and compares by marks, which never wait.
-sub oracle
+# As if a stream had not been folded for some days.
+sub set_back_function
 {
-	my ($text) = slurp_file("$FindBin::RealBin/../pgtap/cells.sql") =~ /^(CREATE SCHEMA oracle;.*?)^\\o \/dev\/null/ms;
-	$text =~ s/^SELECT (?:no_plan|diag)\(.*\n//mg;
-	$text =~ s/SELECT lives_ok\(\$\$\s*(.*?)\$\$, 'three streams'\);/$1;/s;
-	$text =~ s/^CREATE TABLE oracle\.(?:log|done).*\n//mg;
-	$text =~ s/oracle\.(log|done)\b/pg_temp.$1/g;
-	my $marks = q{INSERT INTO vsm._marks (stream_id, since, until) SELECT v.id, '-infinity', 'infinity' FROM vsm.value_streams v;};
-	$text =~ s/DELETE FROM vsm\._spans;/$marks/ or die 'how does oracle.compare() leave out the cells?';
-	return "SET check_function_bodies = off; SET client_min_messages = warning;\n" . temporary() . $text . q{
-		-- as if the stream had not been folded for some days
+	return q{
 		CREATE FUNCTION oracle.set_back(place integer, days integer) RETURNS void LANGUAGE plpgsql AS $$
 		DECLARE
 			v vsm.value_streams;
@@ -104,14 +99,6 @@ sub oracle
 			stages AS (DELETE FROM vsm._stage_cells c USING gone g WHERE c.stream_id = v.id AND (c.month, c.since) = (g.month, g.since))
 			DELETE FROM vsm._item_cells c USING gone g WHERE c.stream_id = v.id AND (c.month, c.since) = (g.month, g.since);
 		END $$;
-	};
-}
-
-sub temporary
-{
-	return q{
-		CREATE TEMP TABLE log (case_id text, stage text, entered_at timestamptz, type text);
-		CREATE TEMP TABLE done (step text CONSTRAINT done_pkey PRIMARY KEY, n integer NOT NULL);
 	};
 }
 
