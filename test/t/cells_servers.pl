@@ -34,11 +34,11 @@ $node->append_conf('postgresql.conf', q{
 $node->start;
 live_in('postgres');
 
-#crashes();
-#standby();
-#restored();
-#replicated();
-#clock_set_back();
+crashes();
+standby();
+restored();
+replicated();
+clock_set_back();
 past_the_triggers();
 
 $node->stop;
@@ -78,7 +78,7 @@ sub same
 	for my $when ('', ', folded')
 	{
 		settle($db, $on) if $when;
-		sql($db, join('', map { sprintf q{SELECT oracle.compare(%d, '%s', %s);}, $_, $what, rand() } 1 .. 3), $on) for 1 .. 2;
+		sql($db, join('', map { sprintf q{SELECT oracle.compare(%d, '%s', %s);}, $_, $what, rand() } 1 .. 3), $on);
 		is(sql($db, q{SELECT c.after, d.figure, c.question FROM oracle.differences d JOIN oracle.compared c USING (n) LIMIT 3}, $on), '', "$what$when: figures are the same without cells");
 		is(sql($db, 'SELECT d.stream, d.month, d.since, d.figure FROM vsm.cells_check() d LIMIT 3', $on), '', "$what$when: cells are what the ledger gives");
 		sql($db, 'TRUNCATE oracle.differences', $on);
@@ -267,7 +267,8 @@ sub past_the_triggers
 			my ($status, $out, $errors) = $node->psql($db, "$how; $statements", on_error_stop => 1);
 			is($errors, '', "$how, $what: it works");
 			unlink "$dir/ledger";
-			same($db, "$how, $what");
+			# not true: as replication leaves an item whose moves it has brought already
+			$what =~ /^no / ? settle($db) : same($db, "$how, $what");
 		}
 	}
 	return;
