@@ -15,22 +15,23 @@ CREATE TABLE vsm._folds (
 );
 COMMENT ON TABLE vsm._folds IS 'How far each stream may be folded.';
 
--- A month is added up from its spans, so that a long time is read as few cells.
+-- Moves are summed up by spans of days.  Those of a busy day are also summed up by its hours, of all types together, so that a
+-- window that cuts the day reads few moves; and the days of a month by the month, so that a long time is few cells.
 CREATE TABLE vsm._spans (
     stream_id bigint,
-    month boolean,                          -- else a span of days
+    unit "char",                            -- d: days; h: an hour of a day; m: a month
     since timestamptz,
     until timestamptz NOT NULL,
-    PRIMARY KEY (stream_id, month, since)
+    PRIMARY KEY (stream_id, unit, since)
 );
-COMMENT ON TABLE vsm._spans IS 'The spans of time, and months, whose moves have been folded into cells, also those without moves.';
+COMMENT ON TABLE vsm._spans IS 'The spans of time whose moves have been folded into cells, also those without moves.';
 
--- Times before the end of the span are counted in microseconds up to it.
+-- Times before the end of the span are counted in microseconds up to it.  Lists are those of days, where nothing else is said.
 CREATE TABLE vsm._stage_cells (
     stream_id bigint,
-    month boolean,
+    unit "char",
     since timestamptz,
-    type_id bigint,
+    type_id bigint,                         -- of an hour 0
     stage_id bigint,
     entered bigint NOT NULL,
     "left" bigint NOT NULL,
@@ -38,17 +39,17 @@ CREATE TABLE vsm._stage_cells (
     entered_us numeric NOT NULL,            -- from each entry to the span's end
     left_us numeric NOT NULL,               -- from each exit to the span's end
     stayed_us numeric NOT NULL,             -- the visits that ended
-    visits bigint[],                        -- each of them; of a month null
-    repeated_at timestamptz[],              -- of those of items that had left the stage before: when they last had; of a month null
-    PRIMARY KEY (stream_id, month, since, type_id, stage_id)
+    visits bigint[],                        -- each of them
+    repeated_at timestamptz[],              -- of those of items that had left the stage before: when they last had
+    PRIMARY KEY (stream_id, unit, since, type_id, stage_id)
 );
 COMMENT ON TABLE vsm._stage_cells IS 'What the moves of a span add to a stage, by type of item.';
 
 CREATE TABLE vsm._item_cells (
     stream_id bigint,
-    month boolean,
+    unit "char",
     since timestamptz,
-    type_id bigint,
+    type_id bigint,                         -- of an hour 0
     arrivals bigint NOT NULL,
     departures bigint NOT NULL,
     returns bigint NOT NULL,
@@ -58,23 +59,36 @@ CREATE TABLE vsm._item_cells (
     started_change bigint NOT NULL,
     open_us numeric NOT NULL,               -- changes of WIP, each times the time from it to the span's end
     started_us numeric NOT NULL,
-    finished bigint NOT NULL,               -- completions that no move of the span undoes; by the rule episodes all; of a month 0
-    items bigint[],                         -- of these: the item, when, and its times, by the stream's reopen rule; of a month null
+    -- completions by the stream's reopen rule that no move of the span undoes (by the rule episodes all); of an hour none
+    finished bigint NOT NULL,
+    never_started bigint NOT NULL,
+    lead_us numeric NOT NULL,
+    cycle_us numeric NOT NULL,
+    active_us numeric NOT NULL,
+    wait_us numeric NOT NULL,
+    lead_sketch vsm.sketch,                 -- null for few completions of days, whose lists are as short
+    cycle_sketch vsm.sketch,
     completed_at timestamptz[],
-    lead_us bigint[],
-    cycle_us bigint[],                      -- null: never started
-    active_us bigint[],
-    wait_us bigint[],
-    undone_items bigint[],                  -- completions before the span that a move of it undoes
+    leads bigint[],
+    cycles bigint[],                        -- without those that never started, or have no cycle time by the rule
+    -- completions before the span that a move of it undoes, as they were counted; of a month too
     undone_at timestamptz[],
-    PRIMARY KEY (stream_id, month, since, type_id)
+    undone_leads bigint[],
+    undone_cycles bigint[],                 -- null: never started; below 0: started, but no cycle time by the rule
+    undone_active bigint[],
+    undone_wait bigint[],
+    -- items that were not in progress before the span, and were after it, and the other way; of a month too
+    opened bigint[],
+    closed bigint[],
+    PRIMARY KEY (stream_id, unit, since, type_id)
 );
+COMMENT ON TABLE vsm._item_cells IS 'What the moves of a span add to the figures of a stream, by type of item.';
+
 -- lists of numbers shrink little, and take longer to unpack than to read
 ALTER TABLE vsm._stage_cells ALTER COLUMN visits SET STORAGE EXTERNAL, ALTER COLUMN repeated_at SET STORAGE EXTERNAL;
-ALTER TABLE vsm._item_cells ALTER COLUMN items SET STORAGE EXTERNAL, ALTER COLUMN completed_at SET STORAGE EXTERNAL,
-    ALTER COLUMN lead_us SET STORAGE EXTERNAL, ALTER COLUMN cycle_us SET STORAGE EXTERNAL,
-    ALTER COLUMN active_us SET STORAGE EXTERNAL, ALTER COLUMN wait_us SET STORAGE EXTERNAL;
-COMMENT ON TABLE vsm._item_cells IS 'What the moves of a span add to the figures of a stream, by type of item.';
+ALTER TABLE vsm._item_cells ALTER COLUMN lead_sketch SET STORAGE EXTERNAL, ALTER COLUMN cycle_sketch SET STORAGE EXTERNAL,
+    ALTER COLUMN completed_at SET STORAGE EXTERNAL, ALTER COLUMN leads SET STORAGE EXTERNAL, ALTER COLUMN cycles SET STORAGE EXTERNAL,
+    ALTER COLUMN opened SET STORAGE EXTERNAL, ALTER COLUMN closed SET STORAGE EXTERNAL;
 
 -- Whoever changes moves of before closed_until marks the time of all moves that this may touch.  What is marked is read from
 -- the ledger until it is folded anew.  Marks are never updated, so that those who mark do not wait for each other.
@@ -172,56 +186,112 @@ ALTER TABLE vsm._folds ENABLE ALWAYS TRIGGER definitions_changed;
 -- May this answer come from cells?  They hold the figures of all items by their type, by the stream's own rule, as they are
 -- known now.
 CREATE FUNCTION vsm._by_cells(of_stream_id bigint, attributes jsonb, known_at timestamptz, rule text DEFAULT NULL) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
-BEGIN ATOMIC
-    SELECT _by_cells.attributes IS NULL AND _by_cells.known_at IS NULL
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN attributes IS NULL AND known_at IS NULL
        AND (rule IS NULL OR rule = (SELECT v.reopen_rule FROM vsm.value_streams v WHERE v.id = of_stream_id))
-       AND EXISTS (SELECT FROM vsm._spans s WHERE s.stream_id = of_stream_id);
-END;
+       AND EXISTS (SELECT FROM vsm._spans s WHERE s.stream_id = of_stream_id AND s.unit = 'd');
+END $$;
 COMMENT ON FUNCTION vsm._by_cells(bigint, jsonb, timestamptz, text) IS
     'Has a stream cells that an answer can come from, with these arguments? rule: of those figures that depend on it.';
 
+CREATE FUNCTION vsm._cells_beyond(of_stream_id bigint, at timestamptz, known_at timestamptz) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN known_at IS NULL AND EXISTS (SELECT FROM vsm._spans s WHERE s.stream_id = of_stream_id AND s.unit = 'd' AND s.since > at);
+END $$;
+COMMENT ON FUNCTION vsm._cells_beyond(bigint, timestamptz, timestamptz) IS
+    'Has a stream cells of after an instant, so that it is better to sum up from the first move than back from now?';
+
+-- Adding up cells takes less time than planning it, or than starting workers.  Statements that read long stretches of the
+-- ledger are planned for their windows; with a filter, for which each move's item is looked up, the plan for any is as good.
+CREATE FUNCTION vsm._plan(by_cells boolean, filtered boolean DEFAULT false) RETURNS void
+    LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__plan';
+COMMENT ON FUNCTION vsm._plan(boolean, boolean) IS
+    'How the statements of the calling function are planned, up to its end, if it has settings of its own: once for all values, and '
+    'by_cells without workers; else for the values of their parameters.';
+
 CREATE FUNCTION vsm._type_id(name text) RETURNS bigint
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
-RETURN (SELECT t.id FROM vsm.work_item_types t WHERE t.name = _type_id.name);
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT t.id FROM vsm.work_item_types t WHERE t.name = _type_id.name);
+END $$;
 COMMENT ON FUNCTION vsm._type_id(text) IS 'The id of a type of work items.';
 
-CREATE FUNCTION vsm._pieces(of_stream_id bigint, cuts timestamptz[], by_cells boolean, by_months boolean)
-    RETURNS TABLE (folded boolean, month boolean, since timestamptz, until timestamptz, place integer)
-    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 100
-BEGIN ATOMIC
-    WITH months AS MATERIALIZED (
-        SELECT s.since, s.until, width_bucket(s.since, cuts) AS place
+CREATE FUNCTION vsm._units(of_type text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN of_type IS NULL THEN 'mdh' ELSE 'md' END;
+COMMENT ON FUNCTION vsm._units(text) IS 'Of which units the cells of a type have sums.';
+
+-- The longest spans that lie between two cuts, and are not marked: months, days in the gaps between these, and hours in the
+-- gaps that are left.
+CREATE FUNCTION vsm._pieces(of_stream_id bigint, cuts timestamptz[], by_cells boolean, units text)
+    RETURNS TABLE (folded boolean, unit "char", since timestamptz, until timestamptz, place integer)
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 100 SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+    ends CONSTANT timestamptz := cuts[cardinality(cuts)];
+BEGIN
+    RETURN QUERY
+    WITH marked AS MATERIALIZED (
+        SELECT k.since, k.until FROM vsm._marks k WHERE by_cells AND k.stream_id = of_stream_id),
+    months AS MATERIALIZED (
+        SELECT s.unit, s.since, s.until
         FROM vsm._spans s
-        WHERE by_cells AND by_months AND s.stream_id = of_stream_id AND s.month AND s.since >= cuts[1] AND s.until <= cuts[cardinality(cuts)]
+        WHERE by_cells AND units LIKE '%m%' AND s.stream_id = of_stream_id AND s.unit = 'm'
+          AND s.since >= cuts[1] AND s.since < ends AND s.until <= ends
           AND width_bucket(s.since, cuts) = width_bucket(s.until - interval '1 microsecond', cuts)
-          AND NOT EXISTS (SELECT FROM vsm._marks k WHERE k.stream_id = of_stream_id AND k.since < s.until AND k.until > s.since)),
-    -- stretches of months that follow each other, so that only the spans outside are looked up
-    usable AS MATERIALIZED (
-        SELECT true AS month, m.* FROM months m
-        UNION ALL
-        SELECT false, s.since, s.until, width_bucket(s.since, cuts)
+          AND NOT EXISTS (SELECT FROM marked k WHERE k.since < s.until AND k.until > s.since)),
+    days AS MATERIALIZED (
+        SELECT s.unit, s.since, s.until
         FROM (SELECT lag(e.until, 1, cuts[1]) OVER (ORDER BY e.since) AS since, e.since AS until
-              FROM (SELECT m.since, m.until FROM months m UNION ALL SELECT cuts[cardinality(cuts)], NULL) e) r
-        JOIN vsm._spans s ON s.stream_id = of_stream_id AND NOT s.month AND s.since >= r.since AND s.since < r.until AND s.until <= r.until
-        WHERE by_cells
-          AND width_bucket(s.since, cuts) = width_bucket(s.until - interval '1 microsecond', cuts)
-          AND NOT EXISTS (SELECT FROM vsm._marks k WHERE k.stream_id = of_stream_id AND k.since < s.until AND k.until > s.since))
-    SELECT true, u.month, u.since, u.until, u.place FROM usable u
+              FROM (SELECT m.since, m.until FROM months m UNION ALL SELECT ends, NULL) e) g
+        CROSS JOIN LATERAL (
+            SELECT s.unit, s.since, s.until
+            FROM vsm._spans s
+            WHERE by_cells AND units LIKE '%d%' AND s.stream_id = of_stream_id AND s.unit = 'd'
+              AND s.since >= g.since AND s.since < g.until AND s.until <= g.until
+            OFFSET 0) s     -- a look-up for each gap
+        WHERE width_bucket(s.since, cuts) = width_bucket(s.until - interval '1 microsecond', cuts)
+          AND NOT EXISTS (SELECT FROM marked k WHERE k.since < s.until AND k.until > s.since)),
+    hours AS MATERIALIZED (
+        SELECT s.unit, s.since, s.until
+        FROM (SELECT lag(e.until, 1, cuts[1]) OVER (ORDER BY e.since) AS since, e.since AS until
+              FROM (SELECT m.since, m.until FROM months m UNION ALL SELECT d.since, d.until FROM days d
+                    UNION ALL SELECT ends, NULL) e) g
+        CROSS JOIN LATERAL (
+            SELECT s.unit, s.since, s.until
+            FROM vsm._spans s
+            WHERE by_cells AND units LIKE '%h%' AND g.since < g.until AND s.stream_id = of_stream_id AND s.unit = 'h'
+              AND s.since >= g.since AND s.since < g.until AND s.until <= g.until
+            OFFSET 0) s
+        WHERE width_bucket(s.since, cuts) = width_bucket(s.until - interval '1 microsecond', cuts)
+          AND NOT EXISTS (SELECT FROM marked k WHERE k.since < s.until AND k.until > s.since)),
+    usable AS MATERIALIZED (
+        SELECT m.* FROM months m UNION ALL SELECT d.* FROM days d UNION ALL SELECT h.* FROM hours h)
+    SELECT true, u.unit, u.since, u.until, width_bucket(u.since, cuts) FROM usable u
     UNION ALL
-    SELECT false, NULL::boolean, g.since, g.until, NULL::integer
+    SELECT false, NULL::"char", g.since, g.until, NULL::integer
     FROM (SELECT lag(e.until, 1, cuts[1]) OVER (ORDER BY e.since) AS since, e.since AS until
-          FROM (SELECT u.since, u.until FROM usable u UNION ALL SELECT cuts[cardinality(cuts)], NULL) e) g
+          FROM (SELECT u.since, u.until FROM usable u UNION ALL SELECT ends, NULL) e) g
     WHERE g.since < g.until;
-END;
-COMMENT ON FUNCTION vsm._pieces(bigint, timestamptz[], boolean, boolean) IS
-    'Cuts the time from the first of cuts to before the last into folded spans or, with by_months, months, each between two neighbours '
-    '(place: the number of the first of these), and the stretches between, whose moves are to be read from the ledger.';
+END $$;
+COMMENT ON FUNCTION vsm._pieces(bigint, timestamptz[], boolean, text) IS
+    'Cuts the time from the first of cuts to before the last into folded spans of the units, each between two neighbours (place: the '
+    'number of the first of these), and the stretches between, whose moves are to be read from the ledger.';
 
 CREATE FUNCTION vsm._left_before(of_item bigint, of_stage bigint, at timestamptz, before_id bigint) RETURNS timestamptz
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
-RETURN (SELECT max(p."timestamp") FROM vsm.stage_transitions p
-        WHERE p.work_item_id = of_item AND p.from_stage_id = of_stage AND (p."timestamp", p.id) < (_left_before.at, before_id));
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT max(p."timestamp") FROM vsm.stage_transitions p
+            WHERE p.work_item_id = of_item AND p.from_stage_id = of_stage AND (p."timestamp", p.id) < (_left_before.at, before_id));
+END $$;
 COMMENT ON FUNCTION vsm._left_before(bigint, bigint, timestamptz, bigint) IS 'When an item had last left a stage before it left it by a move; null: never.';
 
 -- A move reaches the stages after the furthest before it, up to the one entered; a discarded stage only that, and once.
@@ -248,7 +318,7 @@ COMMENT ON FUNCTION vsm._days_waiting(bigint, timestamptz, timestamptz) IS 'How 
 -- Whole days of the zone, together up to 256 moves, or one day with more; no span passes a month's end.  So a span that a
 -- window cuts costs little, or no more than the day.  The last days wait until they are as many moves, or the month is over.
 CREATE FUNCTION vsm._spans_to_fold(of_stream_id bigint, time_zone text, settled_until timestamptz)
-    RETURNS TABLE (since timestamptz, until timestamptz, days bigint)
+    RETURNS TABLE (since timestamptz, until timestamptz, days bigint, busy boolean)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -258,7 +328,7 @@ DECLARE
 BEGIN
     FOR stretch IN
         SELECT unnest(tstzmultirange(tstzrange(date_trunc('day', e.first AT TIME ZONE time_zone) AT TIME ZONE time_zone, settled_until))
-                      - (SELECT coalesce(range_agg(tstzrange(s.since, s.until)), '{}') FROM vsm._spans s WHERE s.stream_id = of_stream_id))
+                      - (SELECT coalesce(range_agg(tstzrange(s.since, s.until)), '{}') FROM vsm._spans s WHERE s.stream_id = of_stream_id AND s.unit = 'd'))
         FROM vsm._events_span(of_stream_id, NULL) e WHERE e.first < settled_until
     LOOP
         since := lower(stretch);
@@ -278,6 +348,7 @@ BEGIN
         LOOP
             IF days > 0 AND moves + cut.moves > 256 THEN
                 until := cut.begins;
+                busy := false;
                 RETURN NEXT;
                 since := until;
                 moves := 0;
@@ -288,6 +359,7 @@ BEGIN
             -- a stretch before another span is closed in any case
             IF moves > 256 OR cut.ends_month OR cut.ends = upper(stretch) AND upper(stretch) < settled_until THEN
                 until := cut.ends;
+                busy := moves > 256;
                 RETURN NEXT;
                 since := until;
                 moves := 0;
@@ -296,4 +368,5 @@ BEGIN
         END LOOP;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION vsm._spans_to_fold(bigint, text, timestamptz) IS 'The spans that are settled and not folded.';
+COMMENT ON FUNCTION vsm._spans_to_fold(bigint, text, timestamptz) IS
+    'The spans of days that are settled and not folded. busy: a day that is to be folded by hours too.';

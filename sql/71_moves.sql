@@ -97,7 +97,7 @@ CREATE FUNCTION vsm._stages_at(of_stream text, of_stream_id bigint, bound timest
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     WITH pieces AS MATERIALIZED (
-        SELECT p.* FROM vsm._pieces(of_stream_id, ARRAY['-infinity', bound], true, true) p
+        SELECT p.* FROM vsm._pieces(of_stream_id, ARRAY['-infinity', bound], true, vsm._units(of_type)) p
         WHERE vsm._by_cells(of_stream_id, _stages_at.attributes, _stages_at.known_at)),
     now AS MATERIALIZED (SELECT known_at IS NULL AND NOT EXISTS (SELECT FROM pieces p) AS counts),
     moves AS (
@@ -128,8 +128,8 @@ BEGIN ATOMIC
           UNION ALL
           SELECT s.stage_id, sum(s.entered - s."left"),
                  sum(s.entered_us - s.left_us - s.stayed_us + (s.entered - s."left") * vsm._elapsed_us(p.until, _stages_at.at)::numeric)
-          FROM pieces p JOIN vsm._stage_cells s ON s.stream_id = of_stream_id AND s.month = p.month AND s.since = p.since
-          WHERE p.folded AND (of_type IS NULL OR s.type_id = vsm._type_id(of_type)) GROUP BY 1) c
+          FROM pieces p JOIN vsm._stage_cells s ON s.stream_id = of_stream_id AND s.unit = p.unit AND s.since = p.since
+          WHERE p.folded AND (of_type IS NULL OR s.type_id = (SELECT vsm._type_id(of_type))) GROUP BY 1) c
     GROUP BY 1;
 END;
 COMMENT ON FUNCTION vsm._stages_at(text, bigint, timestamptz, timestamptz, text, jsonb, timestamptz) IS
@@ -144,7 +144,7 @@ BEGIN ATOMIC
     WITH pieces AS MATERIALIZED (
         SELECT p.*
         FROM vsm._pieces(of_stream_id, timestamptz '-infinity' || points || vsm._just_after(points[cardinality(points)]),
-                         vsm._by_cells(of_stream_id, _stage_changes.attributes, _stage_changes.known_at), true) p),
+                         vsm._by_cells(of_stream_id, _stage_changes.attributes, _stage_changes.known_at), vsm._units(of_type)) p),
     single AS (
         SELECT m.from_stage_id, m.to_stage_id, coalesce(m.furthest_before, m.from_stage_id) AS before,
                width_bucket(m."timestamp" - interval '1 microsecond', points) AS place, 1 AS n
@@ -160,8 +160,8 @@ BEGIN ATOMIC
         SELECT s.from_stage_id, s.to_stage_id, s.before, s.place, sum(s.n) AS n FROM single s GROUP BY 1, 2, 3, 4)
     SELECT c.place, c.stage_id, sum(c.items), sum(c.reached)
     FROM (SELECT p.place - 1 AS place, s.stage_id, s.entered - s."left" AS items, s.reached
-          FROM pieces p JOIN vsm._stage_cells s ON s.stream_id = of_stream_id AND s.month = p.month AND s.since = p.since
-          WHERE p.folded AND (of_type IS NULL OR s.type_id = vsm._type_id(of_type))
+          FROM pieces p JOIN vsm._stage_cells s ON s.stream_id = of_stream_id AND s.unit = p.unit AND s.since = p.since
+          WHERE p.folded AND (of_type IS NULL OR s.type_id = (SELECT vsm._type_id(of_type)))
           UNION ALL
           SELECT m.place, m.to_stage_id, m.n, 0 FROM moves m
           UNION ALL

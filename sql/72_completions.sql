@@ -120,40 +120,72 @@ CREATE TYPE vsm._finished AS (
     active_us numeric,
     wait_us numeric
 );
-CREATE FUNCTION vsm._finished_step(internal, bigint[], timestamptz[], bigint[], bigint[], bigint[], bigint[], bigint[], timestamptz[],
-                                   timestamptz, boolean) RETURNS internal
+CREATE TYPE vsm._finished_sums AS (
+    finished bigint,
+    cycles bigint,
+    never_started bigint,
+    lead_us numeric,
+    cycle_us numeric,
+    active_us numeric,
+    wait_us numeric,
+    lead_sketch vsm.sketch,
+    cycle_sketch vsm.sketch
+);
+CREATE FUNCTION vsm._finished_step(internal, bigint, numeric, numeric, numeric, numeric, vsm.sketch, vsm.sketch, bigint[], bigint[],
+                                   timestamptz[], bigint[], bigint[], bigint[], bigint[], timestamptz, boolean) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__finished_step';
-COMMENT ON FUNCTION vsm._finished_step(internal, bigint[], timestamptz[], bigint[], bigint[], bigint[], bigint[], bigint[], timestamptz[],
-                                       timestamptz, boolean) IS 'Adds a piece. Errors: PT422.';
+COMMENT ON FUNCTION vsm._finished_step(internal, bigint, numeric, numeric, numeric, numeric, vsm.sketch, vsm.sketch, bigint[], bigint[],
+                                       timestamptz[], bigint[], bigint[], bigint[], bigint[], timestamptz, boolean) IS 'Adds a piece. Errors: PT422.';
 CREATE FUNCTION vsm._finished_row(internal) RETURNS vsm._finished
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__finished_row';
-COMMENT ON FUNCTION vsm._finished_row(internal) IS 'The times of what was finished.';
-CREATE AGGREGATE vsm._finished(items bigint[], completed_at timestamptz[], lead_us bigint[], cycle_us bigint[], active_us bigint[],
-                               wait_us bigint[], undone_items bigint[], undone_at timestamptz[], since timestamptz, exact boolean) (
+COMMENT ON FUNCTION vsm._finished_row(internal) IS 'The times of what was finished. Errors: XX001.';
+CREATE FUNCTION vsm._finished_sums_row(internal) RETURNS vsm._finished_sums
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__finished_sums_row';
+COMMENT ON FUNCTION vsm._finished_sums_row(internal) IS 'The sums over what was finished. Errors: XX001.';
+CREATE AGGREGATE vsm._finished(never_started bigint, lead_us numeric, cycle_us numeric, active_us numeric, wait_us numeric,
+                               lead_sketch vsm.sketch, cycle_sketch vsm.sketch, leads bigint[], cycles bigint[],
+                               undone_at timestamptz[], undone_leads bigint[], undone_cycles bigint[], undone_active bigint[],
+                               undone_wait bigint[], since timestamptz, exact boolean) (
     SFUNC = vsm._finished_step, STYPE = internal, SSPACE = 1000000,
     FINALFUNC = vsm._finished_row, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
 );
-COMMENT ON AGGREGATE vsm._finished(bigint[], timestamptz[], bigint[], bigint[], bigint[], bigint[], bigint[], timestamptz[], timestamptz,
-                                   boolean) IS
-    'Lead and cycle time, and active and wait time in microseconds, of the completions of a window from since on, given by pieces '
-    '(as vsm._item_cells has them), that no piece undoes. cycle_us: null, never started; below 0, no cycle time by the rule.';
+COMMENT ON AGGREGATE vsm._finished(bigint, numeric, numeric, numeric, numeric, vsm.sketch, vsm.sketch, bigint[], bigint[], timestamptz[],
+                                   bigint[], bigint[], bigint[], bigint[], timestamptz, boolean) IS
+    'Lead and cycle time, and active and wait time in microseconds, of the completions of a window from since on, given by pieces as '
+    'vsm._item_cells has them, without those that a piece undoes. exact: from the lists; else from the sketches, where there are any.';
+CREATE AGGREGATE vsm._finished_sums(never_started bigint, lead_us numeric, cycle_us numeric, active_us numeric, wait_us numeric,
+                                    lead_sketch vsm.sketch, cycle_sketch vsm.sketch, leads bigint[], cycles bigint[],
+                                    undone_at timestamptz[], undone_leads bigint[], undone_cycles bigint[], undone_active bigint[],
+                                    undone_wait bigint[], since timestamptz, exact boolean) (
+    SFUNC = vsm._finished_step, STYPE = internal, SSPACE = 100000,
+    FINALFUNC = vsm._finished_sums_row, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE vsm._finished_sums(bigint, numeric, numeric, numeric, numeric, vsm.sketch, vsm.sketch, bigint[], bigint[], timestamptz[],
+                                        bigint[], bigint[], bigint[], bigint[], timestamptz, boolean) IS
+    'The same as sums and sketches, which can be added up further; exact is false.';
+
+CREATE FUNCTION vsm._had_started(of_item bigint, completed_at timestamptz) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM vsm.stage_transitions t
+                   WHERE t.work_item_id = of_item AND t."timestamp" = _had_started.completed_at AND t.item_started_at IS NOT NULL);
+END $$;
+COMMENT ON FUNCTION vsm._had_started(bigint, timestamptz) IS 'Had an item ever started when it was finished?';
 
 -- cycle_us: null, never started; -1, started, but no cycle time by the rule span_last.
 CREATE FUNCTION vsm._finished_lists(of_stream_id bigint, since timestamptz, bound timestamptz, rule text, of_type text)
-    RETURNS TABLE (type_id bigint, finished bigint, items bigint[], completed_at timestamptz[], lead_us bigint[], cycle_us bigint[],
-                   active_us bigint[], wait_us bigint[])
+    RETURNS TABLE (type_id bigint, finished bigint, never_started bigint, active_us numeric, wait_us numeric, completed_at timestamptz[],
+                   leads bigint[], cycles bigint[])
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-    SELECT c.type_id, count(*), array_agg(c.work_item_id), array_agg(c.completed_at), array_agg(c.lead_us), array_agg(c.cycle_us),
-           array_agg(c.active_us), array_agg(c.wait_us)
-    FROM (SELECT coalesce(y.id, 0) AS type_id, c.work_item_id, c.completed_at, vsm._elapsed_us(c.created_at, c.completed_at) AS lead_us,
-                 CASE WHEN c.cycle_us IS NULL AND rule = 'span_last'
-                           AND EXISTS (SELECT FROM vsm.stage_transitions t
-                                       WHERE t.work_item_id = c.work_item_id AND t."timestamp" = c.completed_at AND t.item_started_at IS NOT NULL)
-                      THEN -1 ELSE c.cycle_us END AS cycle_us,
+    SELECT c.type_id, count(*), count(*) - count(c.cycle_us), sum(c.active_us), sum(c.wait_us), array_agg(c.completed_at), array_agg(c.lead_us),
+           array_agg(c.cycle_us) FILTER (WHERE c.cycle_us >= 0)
+    FROM (SELECT coalesce(y.id, 0) AS type_id, c.completed_at, vsm._elapsed_us(c.created_at, c.completed_at) AS lead_us,
+                 CASE WHEN c.cycle_us IS NULL AND rule = 'span_last' AND vsm._had_started(c.work_item_id, c.completed_at) THEN -1 ELSE c.cycle_us END AS cycle_us,
                  c.active_us, c.wait_us
           FROM vsm._all_completed(of_stream_id, _finished_lists.since, bound, rule, of_type, NULL, NULL) c
-          JOIN vsm.work_items w ON w.id = c.work_item_id
+          CROSS JOIN LATERAL (SELECT w.type FROM vsm.work_items w WHERE w.id = c.work_item_id OFFSET 0) w    -- few of the items, each by its key
           LEFT JOIN vsm.work_item_types y ON y.name = w.type
           WHERE rule = 'episodes' OR c.undone_at IS NULL
           ORDER BY c.completed_at, c.work_item_id, c.created_at, c.started_at) c
@@ -162,41 +194,91 @@ END;
 COMMENT ON FUNCTION vsm._finished_lists(bigint, timestamptz, timestamptz, text, text) IS
     'Completions in [since, bound) that no move in it undoes (by the rule episodes all), by type of item, as vsm._item_cells has them.';
 
+CREATE FUNCTION vsm._undone_lists(of_stream_id bigint, since timestamptz, bound timestamptz, rule text, of_type text)
+    RETURNS TABLE (type_id bigint, undone_at timestamptz[], undone_leads bigint[], undone_cycles bigint[], undone_active bigint[],
+                   undone_wait bigint[])
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    WITH leaving AS MATERIALIZED (
+        SELECT t.work_item_id, t."timestamp" AS at, t.id, t.undoes
+        FROM vsm.stage_transitions t
+        WHERE t.stream_id = of_stream_id AND t."timestamp" >= _undone_lists.since AND t."timestamp" < bound
+          AND t.undoes < _undone_lists.since AND rule <> 'episodes'),
+    undone AS (
+        SELECT l.work_item_id, f."timestamp" AS completed_at, f.item_created_at AS created_at,
+               CASE WHEN rule = 'span_first_last' THEN vsm._elapsed_us(f.item_started_at, f."timestamp")
+                    WHEN f.item_started_at IS NOT NULL THEN vsm._interval_us(f.active_time) + vsm._interval_us(f.wait_time) END AS cycle_us,
+               vsm._interval_us(f.active_time) AS active_us, vsm._interval_us(f.wait_time) AS wait_us
+        FROM leaving l
+        CROSS JOIN LATERAL (
+            -- of several completions at one instant, the last
+            SELECT t.* FROM vsm.stage_transitions t
+            WHERE t.work_item_id = l.work_item_id AND t."timestamp" = l.undoes AND t.item_created_at IS NOT NULL
+              AND (t."timestamp", t.id) < (l.at, l.id)
+            ORDER BY t.id DESC LIMIT 1) f
+        WHERE rule IN ('span_first_last', 'sum_active')
+        UNION ALL
+        SELECT m.work_item_id, c.completed_at, c.created_at, c.cycle_us, c.active_us, c.wait_us
+        FROM (SELECT t.work_item_id, vsm._completions(t.to_stage_id, t."timestamp", t.id, rule) AS completions
+              FROM (SELECT DISTINCT l.work_item_id FROM leaving l) i JOIN vsm.stage_transitions t ON t.work_item_id = i.work_item_id
+              WHERE t."timestamp" < bound AND rule IN ('span_last', 'sum_started')
+              GROUP BY 1) m
+        CROSS JOIN LATERAL unnest(m.completions) c
+        WHERE c.completed_at < _undone_lists.since AND c.undone_at >= _undone_lists.since)
+    SELECT u.type_id, array_agg(u.completed_at), array_agg(u.lead_us), array_agg(u.cycle_us), array_agg(u.active_us), array_agg(u.wait_us)
+    FROM (SELECT coalesce(y.id, 0) AS type_id, u.completed_at, vsm._elapsed_us(u.created_at, u.completed_at) AS lead_us,
+                 CASE WHEN u.cycle_us IS NULL AND rule = 'span_last' AND vsm._had_started(u.work_item_id, u.completed_at) THEN -1 ELSE u.cycle_us END AS cycle_us,
+                 u.active_us, u.wait_us
+          FROM undone u
+          CROSS JOIN LATERAL (SELECT w.type FROM vsm.work_items w WHERE w.id = u.work_item_id OFFSET 0) w    -- few of the items, each by its key
+          LEFT JOIN vsm.work_item_types y ON y.name = w.type
+          WHERE of_type IS NULL OR w.type = of_type
+          ORDER BY u.completed_at, u.work_item_id) u
+    GROUP BY 1;
+END;
+COMMENT ON FUNCTION vsm._undone_lists(bigint, timestamptz, timestamptz, text, text) IS
+    'Completions before since that a move in [since, bound) undoes, by type of item, as vsm._item_cells has them; by the rule episodes none.';
+
 -- The completions of the pieces of a window, and the earlier ones that each undoes.
-CREATE FUNCTION vsm._finished_pieces(of_stream_id bigint, since timestamptz, bound timestamptz, rule text, of_type text)
-    RETURNS TABLE (folded boolean, since timestamptz, until timestamptz, finished bigint, items bigint[], completed_at timestamptz[],
-                   lead_us bigint[], cycle_us bigint[], active_us bigint[], wait_us bigint[], undone_items bigint[], undone_at timestamptz[])
+CREATE FUNCTION vsm._finished_pieces(of_stream_id bigint, since timestamptz, bound timestamptz, rule text, of_type text, units text)
+    RETURNS TABLE (folded boolean, since timestamptz, until timestamptz, finished bigint, never_started bigint, lead_us numeric, cycle_us numeric,
+                   active_us numeric, wait_us numeric, lead_sketch vsm.sketch, cycle_sketch vsm.sketch, completed_at timestamptz[],
+                   leads bigint[], cycles bigint[], undone_at timestamptz[], undone_leads bigint[], undone_cycles bigint[],
+                   undone_active bigint[], undone_wait bigint[])
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     WITH pieces AS MATERIALIZED (
-        SELECT p.* FROM vsm._pieces(of_stream_id, ARRAY[_finished_pieces.since, bound], true, false) p)
-    SELECT true, p.since, p.until, c.finished, c.items, c.completed_at, c.lead_us, c.cycle_us, c.active_us, c.wait_us, c.undone_items, c.undone_at
-    FROM pieces p JOIN vsm._item_cells c ON c.stream_id = of_stream_id AND c.month = p.month AND c.since = p.since
-    WHERE p.folded AND (of_type IS NULL OR c.type_id = vsm._type_id(of_type))
+        SELECT p.* FROM vsm._pieces(of_stream_id, ARRAY[_finished_pieces.since, bound], true, units) p)
+    SELECT true, p.since, p.until, c.finished, c.never_started, c.lead_us, c.cycle_us, c.active_us, c.wait_us, c.lead_sketch, c.cycle_sketch,
+           c.completed_at, c.leads, c.cycles, c.undone_at, c.undone_leads, c.undone_cycles, c.undone_active, c.undone_wait
+    FROM pieces p JOIN vsm._item_cells c ON c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since
+    WHERE p.folded AND (of_type IS NULL OR c.type_id = (SELECT vsm._type_id(of_type)))
     UNION ALL
-    SELECT false, p.since, p.until, f.finished, f.items, f.completed_at, f.lead_us, f.cycle_us, f.active_us, f.wait_us, u.items, u.at
-    FROM pieces p
-    CROSS JOIN LATERAL (
-        SELECT array_agg(m.work_item_id) AS items, array_agg(m.undoes) AS at
-        FROM vsm._moves(of_stream_id, p.since, p.until, of_type, NULL, NULL) m
-        WHERE m.undoes < p.since AND m.undoes >= _finished_pieces.since AND rule <> 'episodes') u
-    LEFT JOIN LATERAL vsm._finished_lists(of_stream_id, p.since, p.until, rule, of_type) f ON true
+    SELECT false, p.since, p.until, f.finished, f.never_started, NULL, NULL, f.active_us, f.wait_us, NULL, NULL,
+           f.completed_at, f.leads, f.cycles, NULL, NULL, NULL, NULL, NULL
+    FROM pieces p CROSS JOIN LATERAL vsm._finished_lists(of_stream_id, p.since, p.until, rule, of_type) f
+    WHERE NOT p.folded
+    UNION ALL
+    SELECT false, p.since, p.until, 0, 0, NULL, NULL, 0, 0, NULL, NULL,
+           NULL, NULL, NULL, u.undone_at, u.undone_leads, u.undone_cycles, u.undone_active, u.undone_wait
+    FROM pieces p CROSS JOIN LATERAL vsm._undone_lists(of_stream_id, p.since, p.until, rule, of_type) u
     WHERE NOT p.folded;
 END;
-COMMENT ON FUNCTION vsm._finished_pieces(bigint, timestamptz, timestamptz, text, text) IS
+COMMENT ON FUNCTION vsm._finished_pieces(bigint, timestamptz, timestamptz, text, text, text) IS
     'Completions in [since, bound) by the stream''s own reopen rule, by pieces, as the aggregate vsm._finished takes them.';
 
+-- A set of one row, so that it becomes part of a prepared statement.
 CREATE FUNCTION vsm._finished_in(of_stream_id bigint, since timestamptz, bound timestamptz, rule text, of_type text, exact boolean)
-    RETURNS vsm._finished
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    RETURNS SETOF vsm._finished
+    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 1
 BEGIN ATOMIC
     SELECT (f.f).*
-    FROM (SELECT vsm._finished(p.items, p.completed_at, p.lead_us, p.cycle_us, p.active_us, p.wait_us, p.undone_items, p.undone_at,
-                               _finished_in.since, exact) AS f
-          FROM vsm._finished_pieces(of_stream_id, _finished_in.since, bound, rule, of_type) p) f;
+    FROM (SELECT vsm._finished(p.never_started, p.lead_us, p.cycle_us, p.active_us, p.wait_us, p.lead_sketch, p.cycle_sketch, p.leads, p.cycles,
+                               p.undone_at, p.undone_leads, p.undone_cycles, p.undone_active, p.undone_wait, _finished_in.since, exact) AS f
+          FROM vsm._finished_pieces(of_stream_id, _finished_in.since, bound, rule, of_type, CASE WHEN exact THEN 'd' ELSE 'md' END) p) f;
 END;
 COMMENT ON FUNCTION vsm._finished_in(bigint, timestamptz, timestamptz, text, text, boolean) IS
-    'The times of what was finished in [since, bound) by the stream''s own reopen rule, from cells.';
+    'The times of what was finished in [since, bound) by the stream''s own reopen rule, from cells. exact: percentiles and all.';
 
 -- A piece within one bucket counts as a whole.
 CREATE FUNCTION vsm._finished_by(of_stream_id bigint, since timestamptz, bound timestamptz, time_zone text, bucket text, rule text,
@@ -204,8 +286,11 @@ CREATE FUNCTION vsm._finished_by(of_stream_id bigint, since timestamptz, bound t
     RETURNS TABLE (b timestamp, items bigint)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    by_cells CONSTANT boolean := vsm._by_cells(of_stream_id, attributes, known_at, rule);
 BEGIN
-    IF NOT vsm._by_cells(of_stream_id, attributes, known_at, rule) THEN
+    PERFORM vsm._plan(by_cells, of_type IS NOT NULL);
+    IF NOT by_cells THEN
         RETURN QUERY
         SELECT date_trunc(bucket, c.completed_at AT TIME ZONE time_zone), count(*)
         FROM vsm._completed(of_stream_id, since, bound, rule, of_type, attributes, known_at) c GROUP BY 1;
@@ -215,7 +300,7 @@ BEGIN
     WITH pieces AS MATERIALIZED (
         SELECT p.*, CASE WHEN p.folded THEN date_trunc(bucket, p.since AT TIME ZONE time_zone) END AS first,
                CASE WHEN p.folded THEN date_trunc(bucket, (p.until - interval '1 microsecond') AT TIME ZONE time_zone) END AS last
-        FROM vsm._finished_pieces(of_stream_id, _finished_by.since, bound, rule, of_type) p)
+        FROM vsm._finished_pieces(of_stream_id, _finished_by.since, bound, rule, of_type, 'd') p)
     SELECT n.b, sum(n.items)::bigint
     FROM (SELECT p.first AS b, p.finished AS items FROM pieces p WHERE p.folded AND p.first = p.last
           UNION ALL
@@ -223,8 +308,7 @@ BEGIN
           FROM pieces p CROSS JOIN LATERAL unnest(p.completed_at) c (at) WHERE NOT p.folded OR p.first <> p.last
           UNION ALL
           SELECT date_trunc(bucket, u.at AT TIME ZONE time_zone), -1
-          FROM (SELECT DISTINCT d.item, d.at
-                FROM pieces p CROSS JOIN LATERAL unnest(p.undone_items, p.undone_at) d (item, at) WHERE d.at >= _finished_by.since) u) n
+          FROM pieces p CROSS JOIN LATERAL unnest(p.undone_at) u (at) WHERE u.at >= _finished_by.since) n
     GROUP BY 1;
 END $$;
 COMMENT ON FUNCTION vsm._finished_by(bigint, timestamptz, timestamptz, text, text, text, text, jsonb, timestamptz) IS
@@ -288,10 +372,12 @@ AS $$
 DECLARE
     v CONSTANT vsm._window := vsm._window(stream, since, until, reopen_rule, type, attributes, known_at);
     f vsm._finished;
+    by_cells CONSTANT boolean := vsm._by_cells(v.stream_id, attributes, known_at, v.reopen_rule);
 BEGIN
-    IF vsm._by_cells(v.stream_id, attributes, known_at, v.reopen_rule) THEN
-        f := vsm._finished_in(v.stream_id, since, v.bound, v.reopen_rule, type, true);
-        RETURN f.active_us / nullif(f.active_us + f.wait_us, 0);
+    PERFORM vsm._plan(by_cells, type IS NOT NULL);
+    IF by_cells THEN
+        SELECT x.* INTO f FROM vsm._finished_in(v.stream_id, flow_efficiency.since, v.bound, v.reopen_rule, flow_efficiency.type, false) x;
+        RETURN f.active_us / nullif(f.active_us + f.wait_us, 0);       -- exact: sums, not percentiles
     END IF;
     RETURN (SELECT sum(c.active_us) / nullif(sum(c.active_us) + sum(c.wait_us), 0)
             FROM vsm._completed(v.stream_id, since, v.bound, v.reopen_rule, type, attributes, known_at) c);

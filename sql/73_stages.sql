@@ -3,20 +3,21 @@
 CREATE FUNCTION vsm.wip_at(stream text DEFAULT 'default', at timestamptz DEFAULT clock_timestamp(),
                            type text DEFAULT NULL, attributes jsonb DEFAULT NULL, known_at timestamptz DEFAULT NULL)
     RETURNS TABLE (stage text, items bigint)
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     SET jit = off
-BEGIN ATOMIC
-    WITH v AS MATERIALIZED (
-        SELECT * FROM vsm._window(wip_at.stream, wip_at.at, wip_at.at, NULL, wip_at.type, wip_at.attributes, wip_at.known_at)),
-    held AS MATERIALIZED (
-        SELECT h.* FROM v
-        CROSS JOIN LATERAL vsm._stages_at(v.stream, v.stream_id, vsm._just_after(wip_at.at), v.until, wip_at.type,
-                                          wip_at.attributes, wip_at.known_at) h)
+AS $$
+DECLARE
+    v CONSTANT vsm._window := vsm._window(stream, at, at, NULL, type, attributes, known_at);
+BEGIN
+    PERFORM vsm._plan(vsm._by_cells(v.stream_id, attributes, known_at), type IS NOT NULL);
+    RETURN QUERY
     SELECT s.name, coalesce(h.items, 0)
-    FROM v JOIN vsm.stages s ON s.stream = v.stream
-    LEFT JOIN held h ON h.stage_id = s.id
+    FROM vsm.stages s
+    LEFT JOIN vsm._stages_at(v.stream, v.stream_id, vsm._just_after(wip_at.at), v.until, wip_at.type, wip_at.attributes, wip_at.known_at) h
+        ON h.stage_id = s.id
+    WHERE s.stream = v.stream
     ORDER BY s."order";
-END;
+END $$;
 COMMENT ON FUNCTION vsm.wip_at(text, timestamptz, text, jsonb, timestamptz) IS
     'Items in each stage at an instant, moves of that instant included; every stage in order, done and discarded ones too. WIP '
     'is what is in wait and active stages. Errors: PT404, PT422.';
@@ -26,24 +27,27 @@ CREATE FUNCTION vsm.occupancy(stream text DEFAULT 'default',
                               until timestamptz DEFAULT clock_timestamp(), step interval DEFAULT '1 day',
                               type text DEFAULT NULL, attributes jsonb DEFAULT NULL, known_at timestamptz DEFAULT NULL)
     RETURNS TABLE (at timestamptz, stage text, items bigint)
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     SET jit = off
-BEGIN ATOMIC
-    WITH v AS MATERIALIZED (
-        SELECT * FROM vsm._window(occupancy.stream, occupancy.since, occupancy.until, NULL, occupancy.type, occupancy.attributes,
-                                  occupancy.known_at)),
-    points AS MATERIALIZED (
-        SELECT g.* FROM v CROSS JOIN LATERAL vsm._grid(v.since, v.until, occupancy.step, v.time_zone) g),
+AS $$
+DECLARE
+    v CONSTANT vsm._window := vsm._window(stream, since, until, NULL, type, attributes, known_at);
+BEGIN
+    PERFORM vsm._plan(vsm._by_cells(v.stream_id, attributes, known_at), type IS NOT NULL);
+    RETURN QUERY
+    WITH points AS MATERIALIZED (
+        SELECT g.* FROM vsm._grid(v.since, v.until, occupancy.step, v.time_zone) g),
     changes AS MATERIALIZED (
         SELECT c.*
-        FROM v CROSS JOIN (SELECT array_agg(p.at ORDER BY p.place) AS points FROM points p) g
+        FROM (SELECT array_agg(p.at ORDER BY p.place) AS points FROM points p) g
         CROSS JOIN LATERAL vsm._stage_changes(v.stream_id, g.points, occupancy.type, occupancy.attributes, occupancy.known_at) c)
     SELECT p.at, s.name, sum(coalesce(c.items, 0)) OVER (PARTITION BY s.id ORDER BY p.place)::bigint
-    FROM v JOIN vsm.stages s ON s.stream = v.stream
+    FROM vsm.stages s
     CROSS JOIN points p
     LEFT JOIN changes c ON c.stage_id = s.id AND c.place = p.place
+    WHERE s.stream = v.stream
     ORDER BY p.place, s."order";
-END;
+END $$;
 COMMENT ON FUNCTION vsm.occupancy(text, timestamptz, timestamptz, interval, text, jsonb, timestamptz) IS
     'Items that are in each stage at since, since + step, ... until: the number falls when items move on or back. '
     'Days and months of the step follow the calendar of the stream''s zone. Errors: PT404, PT422.';
@@ -53,25 +57,28 @@ CREATE FUNCTION vsm.cumulative_flow(stream text DEFAULT 'default',
                                     until timestamptz DEFAULT clock_timestamp(), step interval DEFAULT '1 day',
                                     type text DEFAULT NULL, attributes jsonb DEFAULT NULL, known_at timestamptz DEFAULT NULL)
     RETURNS TABLE (at timestamptz, stage text, items bigint)
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     SET jit = off
-BEGIN ATOMIC
-    WITH v AS MATERIALIZED (
-        SELECT * FROM vsm._window(cumulative_flow.stream, cumulative_flow.since, cumulative_flow.until, NULL, cumulative_flow.type,
-                                  cumulative_flow.attributes, cumulative_flow.known_at)),
-    points AS MATERIALIZED (
-        SELECT g.* FROM v CROSS JOIN LATERAL vsm._grid(v.since, v.until, cumulative_flow.step, v.time_zone) g),
+AS $$
+DECLARE
+    v CONSTANT vsm._window := vsm._window(stream, since, until, NULL, type, attributes, known_at);
+BEGIN
+    PERFORM vsm._plan(vsm._by_cells(v.stream_id, attributes, known_at), type IS NOT NULL);
+    RETURN QUERY
+    WITH points AS MATERIALIZED (
+        SELECT g.* FROM vsm._grid(v.since, v.until, cumulative_flow.step, v.time_zone) g),
     changes AS MATERIALIZED (
         SELECT c.*
-        FROM v CROSS JOIN (SELECT array_agg(p.at ORDER BY p.place) AS points FROM points p) g
+        FROM (SELECT array_agg(p.at ORDER BY p.place) AS points FROM points p) g
         CROSS JOIN LATERAL vsm._stage_changes(v.stream_id, g.points, cumulative_flow.type, cumulative_flow.attributes,
                                               cumulative_flow.known_at) c)
     SELECT p.at, s.name, sum(coalesce(c.reached, 0)) OVER (PARTITION BY s.id ORDER BY p.place)::bigint
-    FROM v JOIN vsm.stages s ON s.stream = v.stream
+    FROM vsm.stages s
     CROSS JOIN points p
     LEFT JOIN changes c ON c.stage_id = s.id AND c.place = p.place
+    WHERE s.stream = v.stream
     ORDER BY p.place, s."order";
-END;
+END $$;
 COMMENT ON FUNCTION vsm.cumulative_flow(text, timestamptz, timestamptz, interval, text, jsonb, timestamptz) IS
     'Cumulative flow diagram: items that have reached each stage or a later one by since, since + step, ... until. '
     'A line never falls, even when items move back (Vacanti). The line of a discarded stage has the items that were discarded '
@@ -83,20 +90,22 @@ CREATE FUNCTION vsm.time_in_stage(stream text DEFAULT 'default',
                                   attributes jsonb DEFAULT NULL, known_at timestamptz DEFAULT NULL)
     RETURNS TABLE (stage text, visits bigint, avg interval, p50 interval, p70 interval, p85 interval, p95 interval,
                    items bigint, avg_per_item interval, open_visits bigint, open_avg interval)
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     SET jit = off
-BEGIN ATOMIC
-    WITH v AS MATERIALIZED (
-        SELECT * FROM vsm._window(time_in_stage.stream, time_in_stage.since, time_in_stage.until, NULL, time_in_stage.type,
-                                  time_in_stage.attributes, time_in_stage.known_at)),
-    pieces AS MATERIALIZED (
+AS $$
+DECLARE
+    v CONSTANT vsm._window := vsm._window(stream, since, until, NULL, type, attributes, known_at);
+BEGIN
+    PERFORM vsm._plan(vsm._by_cells(v.stream_id, attributes, known_at), type IS NOT NULL);
+    RETURN QUERY
+    WITH pieces AS MATERIALIZED (
         SELECT p.*
-        FROM v CROSS JOIN LATERAL vsm._pieces(v.stream_id, ARRAY[time_in_stage.since, v.bound],
-                                              vsm._by_cells(v.stream_id, time_in_stage.attributes, time_in_stage.known_at), false) p),
+        FROM vsm._pieces(v.stream_id, ARRAY[time_in_stage.since, v.bound],
+                         vsm._by_cells(v.stream_id, time_in_stage.attributes, time_in_stage.known_at), 'd') p),
     moves AS MATERIALIZED (
         SELECT m.work_item_id, m.id, m.from_stage_id, m."timestamp", vsm._interval_us(m.time_in_stage) AS us
         FROM pieces p
-        CROSS JOIN LATERAL vsm._moves((SELECT v.stream_id FROM v), p.since, p.until, time_in_stage.type, time_in_stage.attributes,
+        CROSS JOIN LATERAL vsm._moves(v.stream_id, p.since, p.until, time_in_stage.type, time_in_stage.attributes,
                                       time_in_stage.known_at) m
         WHERE NOT p.folded AND m.from_stage_id IS NOT NULL),
     -- an item counts once: not again at a visit, if one before has ended in the window
@@ -113,23 +122,23 @@ BEGIN ATOMIC
         UNION ALL
         SELECT c.stage_id, c.visits,
                c."left" - (SELECT count(*) FROM unnest(c.repeated_at) r (at) WHERE r.at >= time_in_stage.since), c.stayed_us
-        FROM pieces p JOIN vsm._stage_cells c ON c.stream_id = (SELECT v.stream_id FROM v) AND c.month = p.month AND c.since = p.since
-        WHERE p.folded AND c.visits IS NOT NULL AND (time_in_stage.type IS NULL OR c.type_id = vsm._type_id(time_in_stage.type))),
+        FROM pieces p JOIN vsm._stage_cells c ON c.stream_id = v.stream_id AND c.unit = p.unit AND c.since = p.since
+        WHERE p.folded AND c.visits IS NOT NULL AND (time_in_stage.type IS NULL OR c.type_id = (SELECT vsm._type_id(time_in_stage.type)))),
     closed AS (
         SELECT e.stage_id, vsm._summary_of(e.visits) AS visits, sum(e.items) AS items, sum(e.us) AS total_us FROM ended e GROUP BY 1),
     held AS MATERIALIZED (
-        SELECT h.* FROM v
-        CROSS JOIN LATERAL vsm._stages_at(v.stream, v.stream_id, v.bound, v.until, time_in_stage.type, time_in_stage.attributes,
-                                          time_in_stage.known_at) h)
+        SELECT h.*
+        FROM vsm._stages_at(v.stream, v.stream_id, v.bound, v.until, time_in_stage.type, time_in_stage.attributes, time_in_stage.known_at) h)
     SELECT s.name, coalesce((c.visits).n, 0),
            (c.visits).avg, (c.visits).p50, (c.visits).p70, (c.visits).p85, (c.visits).p95,
            coalesce(c.items, 0)::bigint, vsm._interval(round(c.total_us / c.items)::bigint),
            coalesce(h.items, 0), CASE WHEN h.items > 0 THEN vsm._interval(round(h.us / h.items)::bigint) END
-    FROM v JOIN vsm.stages s ON s.stream = v.stream
+    FROM vsm.stages s
     LEFT JOIN closed c ON c.stage_id = s.id
     LEFT JOIN held h ON h.stage_id = s.id
+    WHERE s.stream = v.stream
     ORDER BY s."order";
-END;
+END $$;
 COMMENT ON FUNCTION vsm.time_in_stage(text, timestamptz, timestamptz, text, jsonb, timestamptz) IS
     'Elapsed time in each stage over the visits that ended in the window: per visit (avg, percentiles by '
     'percentile_disc) and summed per item (avg_per_item). open_visits and open_avg: items that are in the stage at the window''s '
@@ -147,19 +156,51 @@ CREATE TYPE vsm.aged_item AS (
 );
 COMMENT ON TYPE vsm.aged_item IS 'A row of vsm.work_item_age().';
 
+CREATE FUNCTION vsm._in_progress_step(internal, bigint[], bigint[]) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__in_progress_step';
+COMMENT ON FUNCTION vsm._in_progress_step(internal, bigint[], bigint[]) IS 'Adds a piece. Errors: PT422.';
+CREATE FUNCTION vsm._in_progress_list(internal) RETURNS bigint[]
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__in_progress_list';
+COMMENT ON FUNCTION vsm._in_progress_list(internal) IS 'The items that are in progress.';
+CREATE AGGREGATE vsm._in_progress(opened bigint[], closed bigint[]) (
+    SFUNC = vsm._in_progress_step, STYPE = internal, SSPACE = 1000000,
+    FINALFUNC = vsm._in_progress_list, PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE vsm._in_progress(bigint[], bigint[]) IS
+    'The items that have been opened more often than closed, in the order of their ids.';
+
 -- Where the items that are in progress at an instant were.  An item that has not moved since is where it is now; for one
--- that has, the first move since tells which stage it left, and when it had come there.
+-- that has, the first move since tells which stage it left, and when it had come there.  Where cells go beyond the instant,
+-- they have the items; then it is the one move of each that left a stage after the instant, and had come there before.
 CREATE FUNCTION vsm._open_items_at(of_stream text, of_stream_id bigint, at timestamptz, of_type text, attributes jsonb,
                                    known_at timestamptz)
     RETURNS TABLE (work_item_id bigint, external_id text, type text, title text, stage_id bigint, created_at timestamptz, started_at timestamptz,
                    stage_entered_at timestamptz)
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
+    WITH pieces AS MATERIALIZED (
+        SELECT p.* FROM vsm._pieces(of_stream_id, ARRAY['-infinity', vsm._just_after(_open_items_at.at)], true, 'md') p
+        WHERE vsm._cells_beyond(of_stream_id, _open_items_at.at, _open_items_at.known_at)),
+    in_progress AS MATERIALIZED (
+        SELECT unnest(o.items) AS id
+        FROM (SELECT vsm._in_progress(x.opened, x.closed) AS items
+              FROM (SELECT c.opened, c.closed
+                    FROM pieces p JOIN vsm._item_cells c ON c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since
+                    WHERE p.folded AND (of_type IS NULL OR c.type_id = (SELECT vsm._type_id(of_type)))
+                    UNION ALL
+                    SELECT array_agg(m.work_item_id) FILTER (WHERE e.open AND NOT coalesce(l.open, false)),
+                           array_agg(m.work_item_id) FILTER (WHERE l.open AND NOT e.open)
+                    FROM pieces p
+                    CROSS JOIN LATERAL vsm._moves(of_stream_id, p.since, p.until, of_type, NULL, NULL) m
+                    JOIN (SELECT s.id, s.category IN ('wait', 'active') AS open FROM vsm.stages s) e ON e.id = m.to_stage_id
+                    LEFT JOIN (SELECT s.id, s.category IN ('wait', 'active') AS open FROM vsm.stages s) l ON l.id = m.from_stage_id
+                    WHERE NOT p.folded) x) o),
+    now AS MATERIALIZED (SELECT known_at IS NULL AND NOT EXISTS (SELECT FROM pieces p) AS counts)
     SELECT o.work_item_id, o.external_id, o.type, o.title, o.stage_id, o.created_at,
            CASE WHEN o.started_at <= _open_items_at.at THEN o.started_at END, o.stage_entered_at
     FROM (SELECT w.id AS work_item_id, w.external_id, w.type, w.title, w.stage_id, w.created_at, w.started_at, w.stage_entered_at
           FROM vsm.work_items w
-          WHERE known_at IS NULL AND w.stream = of_stream AND w.completed_at IS NULL AND w.discarded_at IS NULL
+          WHERE (SELECT n.counts FROM now n) AND w.stream = of_stream AND w.completed_at IS NULL AND w.discarded_at IS NULL
             AND w.stage_entered_at <= _open_items_at.at
             AND (of_type IS NULL OR w.type = of_type)
             AND (_open_items_at.attributes IS NULL OR w.attributes @> _open_items_at.attributes)
@@ -169,9 +210,21 @@ BEGIN ATOMIC
           FROM (SELECT DISTINCT ON (n.work_item_id) n.*
                 FROM vsm._moves(of_stream_id, vsm._just_after(_open_items_at.at), 'infinity', of_type,
                                 _open_items_at.attributes, NULL) n
-                WHERE known_at IS NULL ORDER BY n.work_item_id, n."timestamp", n.id) m
+                WHERE (SELECT n.counts FROM now n) ORDER BY n.work_item_id, n."timestamp", n.id) m
           JOIN vsm.work_items w ON w.id = m.work_item_id
           WHERE m.from_stage_id IS NOT NULL
+          UNION ALL
+          SELECT w.id, w.external_id, w.type, w.title, coalesce(m.from_stage_id, w.stage_id), w.created_at, w.started_at, coalesce(m.entered_at, w.stage_entered_at)
+          FROM in_progress i
+          CROSS JOIN LATERAL (
+              SELECT w.* FROM vsm.work_items w
+              WHERE w.id = i.id AND (_open_items_at.attributes IS NULL OR w.attributes @> _open_items_at.attributes) OFFSET 0) w
+          LEFT JOIN LATERAL (
+              SELECT t.from_stage_id, vsm._entered_at(t."timestamp", t.time_in_stage) AS entered_at
+              FROM vsm.stage_transitions t
+              WHERE w.stage_entered_at > _open_items_at.at AND t.work_item_id = i.id AND t."timestamp" > _open_items_at.at
+                AND vsm._entered_at(t."timestamp", t.time_in_stage) <= _open_items_at.at
+              LIMIT 1) m ON true
           UNION ALL
           SELECT k.work_item_id, k.external_id, k.type, k.title, (k.state).stage_id, (k.state).created_at, (k.state).started_at,
                  (k.state).stage_entered_at
@@ -188,20 +241,22 @@ CREATE FUNCTION vsm.work_item_age(stream text DEFAULT 'default', type text DEFAU
                                   at timestamptz DEFAULT clock_timestamp(), attributes jsonb DEFAULT NULL,
                                   known_at timestamptz DEFAULT NULL)
     RETURNS SETOF vsm.aged_item
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     SET jit = off
-BEGIN ATOMIC
+AS $$
+DECLARE
+    v CONSTANT vsm._window := vsm._window(stream, at, at, NULL, type, attributes, known_at);
+BEGIN
+    PERFORM vsm._plan(vsm._cells_beyond(v.stream_id, at, known_at));
+    RETURN QUERY
     SELECT o.work_item_id, o.external_id, o.title, o.type, s.name,
            vsm._interval(vsm._elapsed_us(o.started_at, v.until)),
            vsm._interval(vsm._elapsed_us(o.stage_entered_at, v.until)),
            vsm._interval(vsm._elapsed_us(o.created_at, v.until))
-    FROM vsm._window(work_item_age.stream, work_item_age.at, work_item_age.at, NULL, work_item_age.type, work_item_age.attributes,
-                     work_item_age.known_at) v
-    CROSS JOIN LATERAL vsm._open_items_at(v.stream, v.stream_id, work_item_age.at, work_item_age.type, work_item_age.attributes,
-                                          work_item_age.known_at) o
+    FROM vsm._open_items_at(v.stream, v.stream_id, work_item_age.at, work_item_age.type, work_item_age.attributes, work_item_age.known_at) o
     JOIN vsm.stages s ON s.id = o.stage_id
     ORDER BY o.started_at NULLS LAST, o.created_at, o.work_item_id;
-END;
+END $$;
 COMMENT ON FUNCTION vsm.work_item_age(text, text, timestamptz, jsonb, timestamptz) IS
     'Items that are neither finished nor discarded at an instant, oldest first, as they were then, moves of that instant included. '
     'age: started to at (default now), null before the start; time_in_stage: in the stage they are in then; age_since_creation. '

@@ -106,7 +106,7 @@ DECLARE
     events CONSTANT record := vsm._events_span(v.stream_id, known_at);
     -- WIP of a window that has not ended is averaged up to now, which lies in no folded span unless the clock was set back
     by_cells CONSTANT boolean := vsm._by_cells(v.stream_id, attributes, known_at)
-        AND NOT EXISTS (SELECT FROM vsm._spans s WHERE s.stream_id = v.stream_id AND s.until > clock_timestamp());
+        AND (SELECT s.until FROM vsm._spans s WHERE s.stream_id = v.stream_id AND s.unit = 'd' ORDER BY s.since DESC LIMIT 1) <= clock_timestamp();
     completed_by_cells CONSTANT boolean := by_cells AND vsm._by_cells(v.stream_id, attributes, known_at, v.reopen_rule);
     -- known moves are all read in any case
     from_first CONSTANT boolean := known_at IS NOT NULL OR by_cells
@@ -118,14 +118,16 @@ DECLARE
     now record;             -- items in progress now
     never_started bigint;
 BEGIN
+    PERFORM vsm._plan(completed_by_cells, type IS NOT NULL);
     SELECT array_agg(m.work_item_id) AS items, array_agg(m.undoes) AS at INTO undone
     FROM vsm._moves(v.stream_id, metrics.since, v.bound, metrics.type, metrics.attributes, metrics.known_at) m
-    WHERE m.undoes >= metrics.since;
+    WHERE m.undoes >= metrics.since
+      AND NOT by_cells AND (NOT by_replay OR v.reopen_rule = 'span_last');      -- else completions are counted below
     SELECT (a.sums).* INTO i
     FROM (SELECT vsm._flow_sums(m.work_item_id, m.id, m."timestamp", m.from_stage_id, m.to_stage_id, m.started_change, m.item_created_at,
                                 m.item_started_at, m.active_time, m.wait_time, metrics.since, v.bound, wip_until,
                                 v.reopen_rule = 'sum_active', exactly, undone.items, undone.at) AS sums
-          FROM vsm._pieces(v.stream_id, cuts, by_cells, true) p
+          FROM vsm._pieces(v.stream_id, cuts, by_cells, vsm._units(metrics.type)) p
           CROSS JOIN LATERAL vsm._moves(v.stream_id, p.since, p.until, metrics.type, metrics.attributes, metrics.known_at) m
           WHERE NOT p.folded) a;
     SELECT coalesce(sum(c.arrivals + c.returns - c.departures - c.discarded) FILTER (WHERE p.place = 1), 0) AS open_before,
@@ -141,8 +143,8 @@ BEGIN
                     FILTER (WHERE p.place = 2), 0) AS open_us,
            coalesce(sum(c.started_us + c.started_change * vsm._elapsed_us(p.until, wip_until)::numeric) FILTER (WHERE p.place = 2), 0) AS started_us
     INTO cells
-    FROM vsm._pieces(v.stream_id, cuts, by_cells, true) p JOIN vsm._item_cells c ON c.stream_id = v.stream_id AND c.month = p.month AND c.since = p.since
-    WHERE p.folded AND (metrics.type IS NULL OR c.type_id = vsm._type_id(metrics.type));
+    FROM vsm._pieces(v.stream_id, cuts, by_cells, vsm._units(metrics.type)) p JOIN vsm._item_cells c ON c.stream_id = v.stream_id AND c.unit = p.unit AND c.since = p.since
+    WHERE p.folded AND (metrics.type IS NULL OR c.type_id = (SELECT vsm._type_id(metrics.type)));
     i.arrivals := coalesce(i.arrivals, 0) + cells.arrivals;
     i.departures := coalesce(i.departures, 0) + cells.departures;
     i.returns := coalesce(i.returns, 0) + cells.returns;
@@ -170,7 +172,7 @@ BEGIN
     END IF;
     never_started := coalesce((i.lead).n - (i.cycle).n, 0);
     IF completed_by_cells THEN
-        f := vsm._finished_in(v.stream_id, metrics.since, v.bound, v.reopen_rule, metrics.type, exactly);
+        SELECT x.* INTO f FROM vsm._finished_in(v.stream_id, metrics.since, v.bound, v.reopen_rule, metrics.type, exactly) x;
         i.lead := f.lead;
         i.cycle := f.cycle;
         i.active_us := f.active_us;

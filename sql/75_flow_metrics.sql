@@ -43,7 +43,8 @@ COMMENT ON FUNCTION vsm._starts(date, text) IS 'The instant at which a day begin
 
 -- Each period by itself, as it was seen at its end: a completion counts if no move of the period has ended it.  In the
 -- average WIP, each change of the number of items in progress counts for the time that is left of its period, and for every
--- later period in full.
+-- later period in full.  What was in progress before the first is summed up from cells; without any, it is what is in
+-- progress now, less what has changed since.
 CREATE FUNCTION vsm._flow_periods(of_stream text, of_stream_id bigint, period text, first date, last date, bound timestamptz,
                                   time_zone text, rule text)
     RETURNS TABLE (date date, throughput bigint, wip numeric, cycle_time_avg interval, sketch vsm.interval_sketch,
@@ -54,44 +55,81 @@ BEGIN ATOMIC
         SELECT p::date AS date, vsm._starts(p::date, time_zone) AS since,
                least(bound, vsm._starts((p + ('1 ' || period)::interval)::date, time_zone)) AS until
         FROM generate_series(first::timestamp, last::timestamp, ('1 ' || period)::interval) p),
-    moves AS MATERIALIZED (
-        SELECT m."timestamp" AS at,
-               (e.category IN ('wait', 'active'))::integer - coalesce((l.category IN ('wait', 'active'))::integer, 0) AS change,
-               coalesce(m.started_change, 0) AS started_change
-        FROM vsm._moves(of_stream_id, vsm._starts(first, time_zone), 'infinity', NULL, NULL, NULL) m
-        JOIN vsm.stages e ON e.id = m.to_stage_id
-        LEFT JOIN vsm.stages l ON l.id = m.from_stage_id
-        WHERE m.started_change IS NOT NULL
-           OR (e.category IN ('wait', 'active')) IS DISTINCT FROM (coalesce(l.category, 'done') IN ('wait', 'active'))),
-    open AS (
-        SELECT n.items - coalesce(c.change, 0) AS items, n.started - coalesce(c.started_change, 0) AS started
-        FROM (SELECT count(*) AS items, count(w.started_at) AS started
-              FROM vsm.work_items w WHERE w.stream = of_stream AND w.completed_at IS NULL AND w.discarded_at IS NULL) n
-        CROSS JOIN (SELECT sum(m.change) AS change, sum(m.started_change) AS started_change FROM moves m) c),
+    cells AS MATERIALIZED (SELECT vsm._by_cells(of_stream_id, NULL, NULL, rule) AS exist),
+    pieces AS MATERIALIZED (
+        SELECT p.*
+        FROM cells c
+        CROSS JOIN (SELECT array_agg(p.since ORDER BY p.since) || max(p.until) AS cuts FROM periods p) x
+        CROSS JOIN LATERAL vsm._pieces(of_stream_id, CASE WHEN c.exist THEN timestamptz '-infinity' || x.cuts ELSE x.cuts || timestamptz 'infinity' END,
+                                       c.exist, 'md') p),
+    -- of one period each; date: null, before the first or after the last
+    parts AS MATERIALIZED (
+        SELECT d.date, d.since AS period_since, d.until AS period_until, p.folded, p.unit, p.since, p.until
+        FROM pieces p LEFT JOIN periods d ON p.since >= d.since AND p.since < d.until WHERE p.folded
+        UNION ALL
+        SELECT d.date, d.since, d.until, false, NULL, greatest(p.since, d.since), least(p.until, d.until)
+        FROM pieces p JOIN periods d ON p.since < d.until AND p.until > d.since WHERE NOT p.folded
+        UNION ALL
+        SELECT NULL, NULL, NULL, false, NULL, p.since, least(p.until, vsm._starts(first, time_zone))
+        FROM pieces p WHERE NOT p.folded AND p.since < vsm._starts(first, time_zone)
+        UNION ALL
+        SELECT NULL, NULL, NULL, false, NULL, greatest(p.since, (SELECT max(d.until) FROM periods d)), p.until
+        FROM pieces p WHERE NOT p.folded AND p.until > (SELECT max(d.until) FROM periods d)),
+    changes AS (
+        SELECT p.date, sum(c.arrivals + c.returns - c.departures - c.discarded) AS change, sum(c.started_change) AS started_change,
+               sum(c.open_us + (c.arrivals + c.returns - c.departures - c.discarded) * vsm._elapsed_us(p.until, p.period_until)::numeric) AS area,
+               sum(c.started_us + c.started_change * vsm._elapsed_us(p.until, p.period_until)::numeric) AS started_area
+        FROM parts p JOIN vsm._item_cells c ON c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since
+        WHERE p.folded GROUP BY 1
+        UNION ALL
+        SELECT p.date, sum(m.change), sum(m.started_change), sum(m.change * vsm._elapsed_us(m.at, p.period_until)::numeric),
+               sum(m.started_change * vsm._elapsed_us(m.at, p.period_until)::numeric)
+        FROM parts p
+        CROSS JOIN LATERAL (
+            SELECT m."timestamp" AS at, coalesce(m.started_change, 0) AS started_change,
+                   (e.category IN ('wait', 'active'))::integer - coalesce((l.category IN ('wait', 'active'))::integer, 0) AS change
+            FROM vsm._moves(of_stream_id, p.since, p.until, NULL, NULL, NULL) m
+            JOIN vsm.stages e ON e.id = m.to_stage_id
+            LEFT JOIN vsm.stages l ON l.id = m.from_stage_id) m
+        WHERE NOT p.folded GROUP BY 1),
     areas AS (
-        SELECT p.date, p.since, p.until, coalesce(sum(m.change), 0) AS change,
-               coalesce(sum(m.change * vsm._elapsed_us(m.at, p.until)), 0) AS area,
-               coalesce(sum(m.started_change), 0) AS started_change,
-               coalesce(sum(m.started_change * vsm._elapsed_us(m.at, p.until)), 0) AS started_area
-        FROM periods p
-        LEFT JOIN moves m ON date_trunc(period, m.at AT TIME ZONE time_zone)::date = p.date AND m.at < bound
-        GROUP BY 1, 2, 3),
+        SELECT p.date, p.since, p.until, coalesce(sum(c.change), 0) AS change, coalesce(sum(c.area), 0) AS area,
+               coalesce(sum(c.started_change), 0) AS started_change, coalesce(sum(c.started_area), 0) AS started_area
+        FROM periods p LEFT JOIN changes c ON c.date = p.date GROUP BY 1, 2, 3),
+    before AS (
+        SELECT CASE WHEN (SELECT c.exist FROM cells c) THEN o.outside ELSE n.items - o.outside - o.inside END AS items,
+               CASE WHEN (SELECT c.exist FROM cells c) THEN o.started_outside ELSE n.started - o.started_outside - o.started_inside END AS started
+        FROM (SELECT coalesce(sum(c.change) FILTER (WHERE c.date IS NULL), 0) AS outside, coalesce(sum(c.change) FILTER (WHERE c.date IS NOT NULL), 0) AS inside,
+                     coalesce(sum(c.started_change) FILTER (WHERE c.date IS NULL), 0) AS started_outside,
+                     coalesce(sum(c.started_change) FILTER (WHERE c.date IS NOT NULL), 0) AS started_inside
+              FROM changes c) o
+        CROSS JOIN (SELECT count(*) AS items, count(w.started_at) AS started
+                    FROM vsm.work_items w WHERE w.stream = of_stream AND w.completed_at IS NULL AND w.discarded_at IS NULL) n),
     completed AS (
-        SELECT p.date, count(*) AS throughput, vsm._interval(round(avg(c.cycle_us))::bigint) AS cycle_time_avg,
-               vsm.percentile_agg(vsm._interval(c.cycle_us)) AS sketch
-        FROM vsm._all_completed(of_stream_id, vsm._starts(first, time_zone), bound, rule, NULL, NULL, NULL) c
-        JOIN periods p ON p.date = date_trunc(period, c.completed_at AT TIME ZONE time_zone)::date
-        WHERE rule = 'episodes' OR c.undone_at IS NULL OR c.undone_at >= p.until
+        SELECT f.date, vsm._finished_sums(f.never_started, f.lead_us, f.cycle_us, f.active_us, f.wait_us, f.lead_sketch, f.cycle_sketch, f.leads, f.cycles,
+                                          f.undone_at, f.undone_leads, f.undone_cycles, f.undone_active, f.undone_wait, f.period_since, false) AS sums
+        FROM (SELECT p.date, p.period_since, c.never_started, c.lead_us, c.cycle_us, c.active_us, c.wait_us, c.lead_sketch, c.cycle_sketch, c.leads, c.cycles,
+                     c.undone_at, c.undone_leads, c.undone_cycles, c.undone_active, c.undone_wait
+              FROM parts p JOIN vsm._item_cells c ON c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since
+              WHERE p.folded AND p.date IS NOT NULL
+              UNION ALL
+              SELECT p.date, p.period_since, l.never_started, NULL, NULL, l.active_us, l.wait_us, NULL, NULL, l.leads, l.cycles, NULL, NULL, NULL, NULL, NULL
+              FROM parts p CROSS JOIN LATERAL vsm._finished_lists(of_stream_id, p.since, p.until, rule, NULL) l
+              WHERE NOT p.folded AND p.date IS NOT NULL
+              UNION ALL
+              SELECT p.date, p.period_since, 0, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL,
+                     u.undone_at, u.undone_leads, u.undone_cycles, u.undone_active, u.undone_wait
+              FROM parts p CROSS JOIN LATERAL vsm._undone_lists(of_stream_id, p.since, p.until, rule, NULL) u
+              WHERE NOT p.folded AND p.date IS NOT NULL AND p.since > p.period_since) f
         GROUP BY 1)
-    SELECT a.date, coalesce(c.throughput, 0),
-           coalesce((a.area + vsm._elapsed_us(a.since, a.until)
-                              * ((SELECT o.items FROM open o) + sum(a.change) OVER (ORDER BY a.date) - a.change))
+    SELECT a.date, coalesce((c.sums).finished, 0),
+           coalesce((a.area + vsm._elapsed_us(a.since, a.until) * (b.items + sum(a.change) OVER (ORDER BY a.date) - a.change))
                     / nullif(vsm._elapsed_us(a.since, a.until), 0), 0),
-           c.cycle_time_avg, c.sketch,
-           coalesce((a.started_area + vsm._elapsed_us(a.since, a.until)
-                                      * ((SELECT o.started FROM open o) + sum(a.started_change) OVER (ORDER BY a.date) - a.started_change))
+           vsm._interval(round((c.sums).cycle_us / nullif((c.sums).cycles, 0))::bigint),
+           CASE WHEN (c.sums).finished > 0 THEN (c.sums).cycle_sketch::vsm.interval_sketch END,
+           coalesce((a.started_area + vsm._elapsed_us(a.since, a.until) * (b.started + sum(a.started_change) OVER (ORDER BY a.date) - a.started_change))
                     / nullif(vsm._elapsed_us(a.since, a.until), 0), 0)
-    FROM areas a LEFT JOIN completed c ON c.date = a.date;
+    FROM areas a CROSS JOIN before b LEFT JOIN completed c ON c.date = a.date;
 END;
 COMMENT ON FUNCTION vsm._flow_periods(text, bigint, text, date, date, timestamptz, text, text) IS
     'Figures of days, weeks or months, as in vsm.flow_metrics, from that which begins at first to that which holds last; those of a '

@@ -18,137 +18,207 @@ RETURN NOT EXISTS (SELECT FROM vsm.stage_transitions t
                      AND (y.name IS NULL OR e.id IS NULL));
 COMMENT ON FUNCTION vsm._is_whole(bigint, timestamptz, timestamptz) IS 'Are the items of all moves of a span there, their types and stages?';
 
--- Rows to be stored, or compared with those that are: vsm.cells_check().
-CREATE FUNCTION vsm._stage_cells_of(of_stream_id bigint, since timestamptz, until timestamptz) RETURNS SETOF vsm._stage_cells
+CREATE FUNCTION vsm._cells_of_stages(of_stream_id bigint, since timestamptz, until timestamptz, by_hours boolean) RETURNS SETOF vsm._stage_cells
     LANGUAGE sql STABLE PARALLEL RESTRICTED
+    SET enable_hashjoin = off           -- a day's moves need few of the items, each by its key
+    SET enable_mergejoin = off
 BEGIN ATOMIC
     WITH moves AS MATERIALIZED (
-        SELECT t.work_item_id, t.id, t.from_stage_id, t.to_stage_id, t."timestamp", vsm._elapsed_us(t."timestamp", _stage_cells_of.until) AS left_us,
+        SELECT t.work_item_id, t.id, t.from_stage_id, t.to_stage_id, t."timestamp", vsm._elapsed_us(t."timestamp", _cells_of_stages.until) AS left_us,
                vsm._interval_us(t.time_in_stage) AS stayed_us, coalesce(t.furthest_before, t.from_stage_id) AS before, coalesce(y.id, 0) AS type_id,
-               w.backward_moves
+               CASE WHEN by_hours THEN date_bin('1 hour', t."timestamp", _cells_of_stages.since) END AS hour, w.backward_moves
         FROM vsm.stage_transitions t
         JOIN vsm.work_items w ON w.id = t.work_item_id
         LEFT JOIN vsm.work_item_types y ON y.name = w.type
-        WHERE t.stream_id = of_stream_id AND t."timestamp" >= _stage_cells_of.since AND t."timestamp" < _stage_cells_of.until),
-    changes AS (
-        SELECT m.type_id, m.to_stage_id AS stage_id, count(*) AS entered, 0 AS "left", 0 AS reached, sum(m.left_us) AS entered_us,
-               0 AS left_us, 0 AS stayed_us, NULL::bigint[] AS visits, NULL::timestamptz[] AS repeated_at
-        FROM moves m GROUP BY 1, 2
+        WHERE t.stream_id = of_stream_id AND t."timestamp" >= _cells_of_stages.since AND t."timestamp" < _cells_of_stages.until),
+    entries AS MATERIALIZED (
+        SELECT m.hour, m.type_id, m.before, m.to_stage_id, count(*) AS n, sum(m.left_us) AS us FROM moves m GROUP BY 1, 2, 3, 4),
+    sums AS MATERIALIZED (
+        SELECT e.hour, e.type_id, e.to_stage_id AS stage_id, e.n AS entered, 0 AS "left", 0 AS reached, e.us AS entered_us, 0 AS left_us, 0 AS stayed_us
+        FROM entries e
         UNION ALL
-        SELECT m.type_id, m.from_stage_id, 0, count(*), 0, 0, sum(m.left_us), sum(m.stayed_us), array_agg(m.stayed_us ORDER BY m.stayed_us),
-               array_agg(b.at ORDER BY b.at)
+        SELECT m.hour, m.type_id, m.from_stage_id, 0, count(*), 0, 0, sum(m.left_us), sum(m.stayed_us)
+        FROM moves m WHERE m.from_stage_id IS NOT NULL GROUP BY 1, 2, 3
+        UNION ALL
+        SELECT e.hour, e.type_id, r.stage_id, 0, 0, e.n, 0, 0, 0
+        FROM (SELECT d.before, d.to_stage_id, s.id AS stage_id
+              FROM (SELECT DISTINCT e.before, e.to_stage_id FROM entries e) d
+              CROSS JOIN LATERAL vsm._stages_reached(d.before, d.to_stage_id) s (id)) r
+        JOIN entries e ON e.before IS NOT DISTINCT FROM r.before AND e.to_stage_id = r.to_stage_id),
+    lists AS MATERIALIZED (
+        SELECT m.type_id, m.from_stage_id AS stage_id, array_agg(m.stayed_us ORDER BY m.stayed_us) AS visits,
+               array_agg(b.at ORDER BY m."timestamp", m.id) FILTER (WHERE b.at IS NOT NULL) AS repeated_at
         FROM moves m
         -- when the item had last left the stage before: never, if it has always moved on
         CROSS JOIN LATERAL (
             SELECT max(p."timestamp") AS at FROM vsm.stage_transitions p
             WHERE m.backward_moves > 0 AND p.work_item_id = m.work_item_id AND p.from_stage_id = m.from_stage_id AND (p."timestamp", p.id) < (m."timestamp", m.id)) b
-        WHERE m.from_stage_id IS NOT NULL GROUP BY 1, 2
-        UNION ALL
-        SELECT r.type_id, s.id, 0, 0, sum(r.n), 0, 0, 0, NULL, NULL
-        FROM (SELECT m.type_id, m.before, m.to_stage_id, count(*) AS n FROM moves m GROUP BY 1, 2, 3) r
-        CROSS JOIN LATERAL vsm._stages_reached(r.before, r.to_stage_id) s (id)
-        GROUP BY 1, 2)
-    SELECT of_stream_id, false, _stage_cells_of.since, c.type_id, c.stage_id, sum(c.entered)::bigint, sum(c."left")::bigint, sum(c.reached)::bigint,
-           sum(c.entered_us), sum(c.left_us), sum(c.stayed_us), max(c.visits), array_remove(max(c.repeated_at), NULL)
-    FROM changes c GROUP BY c.type_id, c.stage_id;
+        WHERE m.from_stage_id IS NOT NULL GROUP BY 1, 2)
+    SELECT of_stream_id, 'd'::"char", _cells_of_stages.since, type_id, stage_id, s.entered, s."left", s.reached, s.entered_us, s.left_us, s.stayed_us,
+           l.visits, l.repeated_at
+    FROM (SELECT c.type_id, c.stage_id, sum(c.entered)::bigint AS entered, sum(c."left")::bigint AS "left", sum(c.reached)::bigint AS reached,
+                 sum(c.entered_us) AS entered_us, sum(c.left_us) AS left_us, sum(c.stayed_us) AS stayed_us
+          FROM sums c GROUP BY 1, 2) s
+    LEFT JOIN lists l USING (type_id, stage_id)
+    UNION ALL
+    SELECT of_stream_id, 'h'::"char", c.hour, 0, c.stage_id, sum(c.entered)::bigint, sum(c."left")::bigint, sum(c.reached)::bigint,
+           sum(c.entered_us - c.entered * u.us), sum(c.left_us - c."left" * u.us), sum(c.stayed_us), NULL, NULL
+    FROM sums c
+    CROSS JOIN LATERAL (
+        SELECT vsm._elapsed_us(least(c.hour + interval '1 hour', _cells_of_stages.until), _cells_of_stages.until)::numeric AS us) u
+    WHERE by_hours GROUP BY c.hour, c.stage_id;
 END;
-COMMENT ON FUNCTION vsm._stage_cells_of(bigint, timestamptz, timestamptz) IS 'What the ledger''s moves of a span add to stages.';
+COMMENT ON FUNCTION vsm._cells_of_stages(bigint, timestamptz, timestamptz, boolean) IS
+    'The cells of the stages for a span of days and, with by_hours, for its hours, from the ledger.';
 
-CREATE FUNCTION vsm._item_cells_of(of_stream_id bigint, since timestamptz, until timestamptz, rule text) RETURNS SETOF vsm._item_cells
+CREATE FUNCTION vsm._cells_of_items(of_stream_id bigint, since timestamptz, until timestamptz, by_hours boolean, rule text)
+    RETURNS SETOF vsm._item_cells
     LANGUAGE sql STABLE PARALLEL RESTRICTED
+    SET enable_hashjoin = off
+    SET enable_mergejoin = off
 BEGIN ATOMIC
     WITH moves AS MATERIALIZED (
-        SELECT t.*, coalesce(y.id, 0) AS type_id, e.category AS to_category, l.category AS from_category,
-               e."order" < l."order" AS backward, vsm._elapsed_us(t."timestamp", _item_cells_of.until) AS left_us,
-               (e.category IN ('wait', 'active'))::integer - coalesce((l.category IN ('wait', 'active'))::integer, 0) AS change
+        SELECT t.work_item_id, t.started_change, coalesce(y.id, 0) AS type_id,
+               CASE WHEN by_hours THEN date_bin('1 hour', t."timestamp", _cells_of_items.since) END AS hour,
+               (t.from_stage_id IS NULL)::integer AS arrivals,
+               (e.category = 'done' AND l.category IS DISTINCT FROM 'done')::integer AS departures,
+               coalesce(l.category IN ('done', 'discarded') AND e.category <> l.category, false)::integer AS returns,
+               (e.category = 'discarded' AND l.category IS DISTINCT FROM 'discarded')::integer AS discarded,
+               coalesce(l.category = 'done' AND e.category <> 'done', false)::integer AS reopened,
+               coalesce(e."order" < l."order", false)::integer AS backward,
+               (e.category IN ('wait', 'active'))::integer - coalesce((l.category IN ('wait', 'active'))::integer, 0) AS change,
+               vsm._elapsed_us(t."timestamp", _cells_of_items.until)::numeric AS left_us
         FROM vsm.stage_transitions t
         JOIN vsm.work_items w ON w.id = t.work_item_id
         LEFT JOIN vsm.work_item_types y ON y.name = w.type
         JOIN vsm.stages e ON e.id = t.to_stage_id
         LEFT JOIN vsm.stages l ON l.id = t.from_stage_id
-        WHERE t.stream_id = of_stream_id AND t."timestamp" >= _item_cells_of.since AND t."timestamp" < _item_cells_of.until),
-    flow AS (
-        SELECT m.type_id, count(*) FILTER (WHERE m.from_stage_id IS NULL) AS arrivals,
-               count(*) FILTER (WHERE m.to_category = 'done' AND m.from_category IS DISTINCT FROM 'done') AS departures,
-               count(*) FILTER (WHERE m.from_category IN ('done', 'discarded') AND m.to_category <> m.from_category) AS returns,
-               count(*) FILTER (WHERE m.to_category = 'discarded' AND m.from_category IS DISTINCT FROM 'discarded') AS discarded,
-               count(*) FILTER (WHERE m.from_category = 'done' AND m.to_category <> 'done') AS reopened,
-               count(*) FILTER (WHERE m.backward) AS backward_moves,
-               coalesce(sum(m.started_change), 0) AS started_change,
-               sum(m.change * m.left_us::numeric) AS open_us, coalesce(sum(m.started_change * m.left_us::numeric), 0) AS started_us,
-               array_agg(m.work_item_id ORDER BY m.id) FILTER (WHERE m.undoes < _item_cells_of.since) AS undone_items,
-               array_agg(m.undoes ORDER BY m.id) FILTER (WHERE m.undoes < _item_cells_of.since) AS undone_at
-        FROM moves m GROUP BY 1),
-    completed AS (
-        SELECT * FROM vsm._finished_lists(of_stream_id, _item_cells_of.since, _item_cells_of.until, rule, NULL))
-    SELECT of_stream_id, false, _item_cells_of.since, type_id, f.arrivals, f.departures, f.returns, f.discarded, f.reopened, f.backward_moves,
-           f.started_change, f.open_us, f.started_us, coalesce(c.finished, 0), c.items, c.completed_at, c.lead_us, c.cycle_us, c.active_us, c.wait_us,
-           CASE WHEN rule <> 'episodes' THEN f.undone_items END, CASE WHEN rule <> 'episodes' THEN f.undone_at END
-    FROM flow f LEFT JOIN completed c USING (type_id);
+        WHERE t.stream_id = of_stream_id AND t."timestamp" >= _cells_of_items.since AND t."timestamp" < _cells_of_items.until),
+    sums AS MATERIALIZED (
+        SELECT m.hour, m.type_id, sum(m.arrivals) AS arrivals, sum(m.departures) AS departures, sum(m.returns) AS returns, sum(m.discarded) AS discarded,
+               sum(m.reopened) AS reopened, sum(m.backward) AS backward_moves, coalesce(sum(m.started_change), 0) AS started_change, sum(m.change) AS change,
+               sum(m.change * m.left_us) AS open_us, coalesce(sum(m.started_change * m.left_us), 0) AS started_us
+        FROM moves m GROUP BY 1, 2),
+    crossing AS (
+        SELECT i.type_id, array_agg(i.work_item_id ORDER BY i.work_item_id) FILTER (WHERE i.change > 0) AS opened,
+               array_agg(i.work_item_id ORDER BY i.work_item_id) FILTER (WHERE i.change < 0) AS closed
+        FROM (SELECT m.type_id, m.work_item_id, sum(m.change) AS change FROM moves m GROUP BY 1, 2) i GROUP BY 1),
+    completed AS MATERIALIZED (
+        SELECT * FROM vsm._finished_lists(of_stream_id, _cells_of_items.since, _cells_of_items.until, rule, NULL)),
+    times AS (
+        SELECT f.type_id, vsm._finished_sums(f.never_started, NULL, NULL, f.active_us, f.wait_us, NULL, NULL, f.leads, f.cycles,
+                                             NULL, NULL, NULL, NULL, NULL, _cells_of_items.since, false) AS sums
+        FROM completed f GROUP BY 1)
+    SELECT of_stream_id, 'd'::"char", _cells_of_items.since, s.type_id, s.arrivals::bigint, s.departures::bigint, s.returns::bigint, s.discarded::bigint,
+           s.reopened::bigint, s.backward_moves::bigint, s.started_change::bigint, s.open_us, s.started_us,
+           coalesce(f.finished, 0), coalesce(f.never_started, 0), coalesce((t.sums).lead_us, 0), coalesce((t.sums).cycle_us, 0),
+           coalesce(f.active_us, 0), coalesce(f.wait_us, 0),
+           -- a sketch takes some 500 bytes
+           CASE WHEN f.finished > 50 THEN (t.sums).lead_sketch END, CASE WHEN f.finished > 50 THEN (t.sums).cycle_sketch END,
+           f.completed_at, f.leads, f.cycles, u.undone_at, u.undone_leads, u.undone_cycles, u.undone_active, u.undone_wait, c.opened, c.closed
+    FROM (SELECT h.type_id, sum(h.arrivals) AS arrivals, sum(h.departures) AS departures, sum(h.returns) AS returns, sum(h.discarded) AS discarded,
+                 sum(h.reopened) AS reopened, sum(h.backward_moves) AS backward_moves, sum(h.started_change) AS started_change,
+                 sum(h.open_us) AS open_us, sum(h.started_us) AS started_us
+          FROM sums h GROUP BY 1) s
+    LEFT JOIN crossing c USING (type_id)
+    LEFT JOIN completed f USING (type_id)
+    LEFT JOIN times t USING (type_id)
+    LEFT JOIN vsm._undone_lists(of_stream_id, _cells_of_items.since, _cells_of_items.until, rule, NULL) u USING (type_id)
+    UNION ALL
+    SELECT of_stream_id, 'h'::"char", h.hour, 0, sum(h.arrivals)::bigint, sum(h.departures)::bigint, sum(h.returns)::bigint, sum(h.discarded)::bigint,
+           sum(h.reopened)::bigint, sum(h.backward_moves)::bigint, sum(h.started_change)::bigint,
+           sum(h.open_us - h.change * u.us), sum(h.started_us - h.started_change * u.us),
+           0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    FROM sums h
+    CROSS JOIN LATERAL (
+        SELECT vsm._elapsed_us(least(h.hour + interval '1 hour', _cells_of_items.until), _cells_of_items.until)::numeric AS us) u
+    WHERE by_hours GROUP BY h.hour;
 END;
-COMMENT ON FUNCTION vsm._item_cells_of(bigint, timestamptz, timestamptz, text) IS 'What the ledger''s moves of a span add to the figures of a stream.';
+COMMENT ON FUNCTION vsm._cells_of_items(bigint, timestamptz, timestamptz, boolean, text) IS
+    'The cells of the items for a span of days and, with by_hours, for its hours, from the ledger.';
 
-CREATE FUNCTION vsm._fold_span(of_stream_id bigint, since timestamptz, until timestamptz, rule text) RETURNS void
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
-    SET enable_hashjoin = off           -- a day's moves need few of the items, each by its key
-    SET enable_mergejoin = off
-AS $$
-BEGIN
-    INSERT INTO vsm._spans (stream_id, month, since, until) VALUES (of_stream_id, false, since, until);
-    INSERT INTO vsm._stage_cells SELECT c.* FROM vsm._stage_cells_of(of_stream_id, since, until) c;
-    INSERT INTO vsm._item_cells SELECT c.* FROM vsm._item_cells_of(of_stream_id, since, until, rule) c;
-END $$;
-COMMENT ON FUNCTION vsm._fold_span(bigint, timestamptz, timestamptz, text) IS 'Adds the cells of a span, from the ledger.';
+CREATE FUNCTION vsm._fold_span(of_stream_id bigint, since timestamptz, until timestamptz, by_hours boolean, rule text) RETURNS void
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    INSERT INTO vsm._spans (stream_id, unit, since, until) VALUES (of_stream_id, 'd', since, until);
+    INSERT INTO vsm._spans (stream_id, unit, since, until)
+    SELECT of_stream_id, 'h', h, least(h + interval '1 hour', _fold_span.until)
+    FROM generate_series(_fold_span.since, _fold_span.until - interval '1 microsecond', interval '1 hour') h WHERE by_hours;
+    INSERT INTO vsm._stage_cells SELECT c.* FROM vsm._cells_of_stages(of_stream_id, _fold_span.since, _fold_span.until, by_hours) c;
+    INSERT INTO vsm._item_cells SELECT c.* FROM vsm._cells_of_items(of_stream_id, _fold_span.since, _fold_span.until, by_hours, rule) c;
+END;
+COMMENT ON FUNCTION vsm._fold_span(bigint, timestamptz, timestamptz, boolean, text) IS 'Adds the cells of a span, from the ledger.';
 
-CREATE FUNCTION vsm._month_stage_cells_of(of_stream_id bigint, since timestamptz, until timestamptz) RETURNS SETOF vsm._stage_cells
+CREATE FUNCTION vsm._stage_cells_of_month(of_stream_id bigint, since timestamptz, until timestamptz) RETURNS SETOF vsm._stage_cells
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-    SELECT of_stream_id, true, _month_stage_cells_of.since, c.type_id, c.stage_id, sum(c.entered)::bigint, sum(c."left")::bigint, sum(c.reached)::bigint,
-           sum(c.entered_us + c.entered * vsm._elapsed_us(s.until, _month_stage_cells_of.until)::numeric),
-           sum(c.left_us + c."left" * vsm._elapsed_us(s.until, _month_stage_cells_of.until)::numeric), sum(c.stayed_us),
-           NULL::bigint[], NULL::timestamptz[]
-    FROM vsm._spans s
-    JOIN vsm._stage_cells c ON c.stream_id = of_stream_id AND NOT c.month AND c.since = s.since
-    WHERE s.stream_id = of_stream_id AND NOT s.month AND s.since >= _month_stage_cells_of.since AND s.until <= _month_stage_cells_of.until
+    SELECT of_stream_id, 'm'::"char", _stage_cells_of_month.since, c.type_id, c.stage_id, sum(c.entered)::bigint, sum(c."left")::bigint, sum(c.reached)::bigint,
+           sum(c.entered_us + c.entered * vsm._elapsed_us(s.until, _stage_cells_of_month.until)::numeric),
+           sum(c.left_us + c."left" * vsm._elapsed_us(s.until, _stage_cells_of_month.until)::numeric), sum(c.stayed_us), NULL::bigint[], NULL::timestamptz[]
+    FROM vsm._spans s JOIN vsm._stage_cells c ON c.stream_id = of_stream_id AND c.unit = 'd' AND c.since = s.since
+    WHERE s.stream_id = of_stream_id AND s.unit = 'd' AND s.since >= _stage_cells_of_month.since AND s.until <= _stage_cells_of_month.until
     GROUP BY c.type_id, c.stage_id;
 END;
-COMMENT ON FUNCTION vsm._month_stage_cells_of(bigint, timestamptz, timestamptz) IS 'What the cells of a month''s spans add up to, by stage.';
+COMMENT ON FUNCTION vsm._stage_cells_of_month(bigint, timestamptz, timestamptz) IS 'The cells of the stages for a month, from those of its days.';
 
-CREATE FUNCTION vsm._month_item_cells_of(of_stream_id bigint, since timestamptz, until timestamptz) RETURNS SETOF vsm._item_cells
+CREATE FUNCTION vsm._item_cells_of_month(of_stream_id bigint, since timestamptz, until timestamptz) RETURNS SETOF vsm._item_cells
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-    SELECT of_stream_id, true, _month_item_cells_of.since, c.type_id, sum(c.arrivals)::bigint, sum(c.departures)::bigint, sum(c.returns)::bigint,
-           sum(c.discarded)::bigint, sum(c.reopened)::bigint, sum(c.backward_moves)::bigint, sum(c.started_change)::bigint,
-           sum(c.open_us + (c.arrivals + c.returns - c.departures - c.discarded) * vsm._elapsed_us(s.until, _month_item_cells_of.until)::numeric),
-           sum(c.started_us + c.started_change * vsm._elapsed_us(s.until, _month_item_cells_of.until)::numeric), 0::bigint,
-           NULL::bigint[], NULL::timestamptz[], NULL::bigint[], NULL::bigint[], NULL::bigint[], NULL::bigint[], NULL::bigint[], NULL::timestamptz[]
-    FROM vsm._spans s
-    JOIN vsm._item_cells c ON c.stream_id = of_stream_id AND NOT c.month AND c.since = s.since
-    WHERE s.stream_id = of_stream_id AND NOT s.month AND s.since >= _month_item_cells_of.since AND s.until <= _month_item_cells_of.until
-    GROUP BY c.type_id;
+    WITH days AS MATERIALIZED (
+        SELECT c.*, vsm._elapsed_us(s.until, _item_cells_of_month.until)::numeric AS later_us
+        FROM vsm._spans s JOIN vsm._item_cells c ON c.stream_id = of_stream_id AND c.unit = 'd' AND c.since = s.since
+        WHERE s.stream_id = of_stream_id AND s.unit = 'd' AND s.since >= _item_cells_of_month.since AND s.until <= _item_cells_of_month.until),
+    sums AS (
+        SELECT d.type_id, sum(d.arrivals) AS arrivals, sum(d.departures) AS departures, sum(d.returns) AS returns, sum(d.discarded) AS discarded,
+               sum(d.reopened) AS reopened, sum(d.backward_moves) AS backward_moves, sum(d.started_change) AS started_change,
+               sum(d.open_us + (d.arrivals + d.returns - d.departures - d.discarded) * d.later_us) AS open_us,
+               sum(d.started_us + d.started_change * d.later_us) AS started_us,
+               vsm._finished_sums(d.never_started, d.lead_us, d.cycle_us, d.active_us, d.wait_us, d.lead_sketch, d.cycle_sketch, d.leads, d.cycles,
+                                  d.undone_at, d.undone_leads, d.undone_cycles, d.undone_active, d.undone_wait, _item_cells_of_month.since, false) AS f
+        FROM days d GROUP BY 1),
+    undone AS (
+        SELECT d.type_id, array_agg(u.at ORDER BY d.since, u.place) AS at, array_agg(u.lead ORDER BY d.since, u.place) AS leads,
+               array_agg(u.cycle ORDER BY d.since, u.place) AS cycles, array_agg(u.active ORDER BY d.since, u.place) AS active,
+               array_agg(u.wait ORDER BY d.since, u.place) AS wait
+        FROM days d
+        CROSS JOIN LATERAL unnest(d.undone_at, d.undone_leads, d.undone_cycles, d.undone_active, d.undone_wait)
+            WITH ORDINALITY u (at, lead, cycle, active, wait, place)
+        WHERE u.at < _item_cells_of_month.since GROUP BY 1),
+    crossing AS (
+        SELECT i.type_id, array_agg(i.item ORDER BY i.item) FILTER (WHERE i.change > 0) AS opened,
+               array_agg(i.item ORDER BY i.item) FILTER (WHERE i.change < 0) AS closed
+        FROM (SELECT x.type_id, x.item, sum(x.change) AS change
+              FROM (SELECT d.type_id, i.item, 1 AS change FROM days d CROSS JOIN LATERAL unnest(d.opened) i (item)
+                    UNION ALL SELECT d.type_id, i.item, -1 FROM days d CROSS JOIN LATERAL unnest(d.closed) i (item)) x
+              GROUP BY 1, 2) i
+        GROUP BY 1)
+    SELECT of_stream_id, 'm'::"char", _item_cells_of_month.since, s.type_id, s.arrivals::bigint, s.departures::bigint, s.returns::bigint, s.discarded::bigint,
+           s.reopened::bigint, s.backward_moves::bigint, s.started_change::bigint, s.open_us, s.started_us,
+           (s.f).finished, (s.f).never_started, (s.f).lead_us, (s.f).cycle_us, (s.f).active_us, (s.f).wait_us, (s.f).lead_sketch, (s.f).cycle_sketch,
+           NULL::timestamptz[], NULL::bigint[], NULL::bigint[], u.at, u.leads, u.cycles, u.active, u.wait, c.opened, c.closed
+    FROM sums s LEFT JOIN undone u USING (type_id) LEFT JOIN crossing c USING (type_id);
 END;
-COMMENT ON FUNCTION vsm._month_item_cells_of(bigint, timestamptz, timestamptz) IS 'What the cells of a month''s spans add up to.';
+COMMENT ON FUNCTION vsm._item_cells_of_month(bigint, timestamptz, timestamptz) IS 'The cells of the items for a month, from those of its days.';
 
 CREATE FUNCTION vsm._fold_months(of_stream_id bigint, time_zone text) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    filled record;
+    month record;
 BEGIN
     -- months that their spans fill
-    FOR filled IN
-        INSERT INTO vsm._spans (stream_id, month, since, until)
-        SELECT of_stream_id, true, m.since, m.until
+    FOR month IN
+        SELECT m.since, m.until
         FROM (SELECT x.month AT TIME ZONE time_zone AS since, (x.month + interval '1 month') AT TIME ZONE time_zone AS until, x.filled
               FROM (SELECT date_trunc('month', s.since AT TIME ZONE time_zone) AS month, sum(vsm._elapsed_us(s.since, s.until)) AS filled
-                    FROM vsm._spans s WHERE s.stream_id = of_stream_id AND NOT s.month GROUP BY 1) x) m
+                    FROM vsm._spans s WHERE s.stream_id = of_stream_id AND s.unit = 'd' GROUP BY 1) x) m
         WHERE m.filled = vsm._elapsed_us(m.since, m.until)
-          AND NOT EXISTS (SELECT FROM vsm._spans s WHERE s.stream_id = of_stream_id AND NOT s.month AND s.since < m.until AND s.until > m.until)
-          AND NOT EXISTS (SELECT FROM vsm._spans s WHERE s.stream_id = of_stream_id AND s.month AND s.since < m.until AND s.until > m.since)
-        RETURNING *
+          AND NOT EXISTS (SELECT FROM vsm._spans s WHERE s.stream_id = of_stream_id AND s.unit = 'd' AND s.since < m.until AND s.until > m.until)
+          AND NOT EXISTS (SELECT FROM vsm._spans s WHERE s.stream_id = of_stream_id AND s.unit = 'm' AND s.since < m.until AND s.until > m.since)
     LOOP
-        INSERT INTO vsm._stage_cells SELECT c.* FROM vsm._month_stage_cells_of(of_stream_id, filled.since, filled.until) c;
-        INSERT INTO vsm._item_cells SELECT c.* FROM vsm._month_item_cells_of(of_stream_id, filled.since, filled.until) c;
+        INSERT INTO vsm._spans (stream_id, unit, since, until) VALUES (of_stream_id, 'm', month.since, month.until);
+        INSERT INTO vsm._stage_cells SELECT c.* FROM vsm._stage_cells_of_month(of_stream_id, month.since, month.until) c;
+        INSERT INTO vsm._item_cells SELECT c.* FROM vsm._item_cells_of_month(of_stream_id, month.since, month.until) c;
     END LOOP;
 END $$;
 COMMENT ON FUNCTION vsm._fold_months(bigint, text) IS 'Adds the months that spans fill, from their cells.';
@@ -219,9 +289,12 @@ BEGIN
         UPDATE vsm._folds s SET closed_until = today, closed_by = pg_current_xact_id(), bound = NULL WHERE s.stream_id = v.id;
     END IF;
     IF marked IS NOT NULL THEN
-        WITH gone AS (DELETE FROM vsm._spans s WHERE s.stream_id = v.id AND tstzrange(s.since, s.until) && marked RETURNING s.month, s.since),
-        stages AS (DELETE FROM vsm._stage_cells c USING gone g WHERE c.stream_id = v.id AND c.month = g.month AND c.since = g.since)
-        DELETE FROM vsm._item_cells c USING gone g WHERE c.stream_id = v.id AND c.month = g.month AND c.since = g.since;
+        -- a span's hours go with it
+        marked := marked + (SELECT coalesce(range_agg(tstzrange(s.since, s.until)), '{}')
+                            FROM vsm._spans s WHERE s.stream_id = v.id AND s.unit = 'd' AND tstzrange(s.since, s.until) && marked);
+        WITH gone AS (DELETE FROM vsm._spans s WHERE s.stream_id = v.id AND tstzrange(s.since, s.until) && marked RETURNING s.unit, s.since),
+        stages AS (DELETE FROM vsm._stage_cells c USING gone g WHERE c.stream_id = v.id AND c.unit = g.unit AND c.since = g.since)
+        DELETE FROM vsm._item_cells c USING gone g WHERE c.stream_id = v.id AND c.unit = g.unit AND c.since = g.since;
     END IF;
     FOR span IN SELECT * FROM vsm._spans_to_fold(v.id, v.time_zone, f.settled_until) LOOP
         CONTINUE WHEN NOT vsm._is_whole(v.id, span.since, span.until);
@@ -229,7 +302,7 @@ BEGIN
             UPDATE vsm._folds s SET settled_until = f.settled_until, folded_at = clock_timestamp() WHERE s.stream_id = v.id;
             changed := true;
         END IF;
-        PERFORM vsm._fold_span(v.id, span.since, span.until, v.reopen_rule);
+        PERFORM vsm._fold_span(v.id, span.since, span.until, span.busy, v.reopen_rule);
         result.days_folded := result.days_folded + span.days;
     END LOOP;
     PERFORM vsm._fold_months(v.id, v.time_zone);

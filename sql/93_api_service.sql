@@ -7,8 +7,23 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION vsm_api.version() IS 'Version of the extension. Errors: none.';
 
--- Reads at most one row of each table.  That suffices: COPY loads a whole table or fails, so a restore loses all rows of a
--- table or none.  The check does not wait: a table that somebody has locked, perhaps a restore, is not judged.
+-- How far behind vsm.fold() is.  A stream that is folded up to today costs no look at the ledger, another one a look at its
+-- first move.
+CREATE FUNCTION vsm._streams_to_fold(at timestamptz) RETURNS TABLE (stream text, days_waiting bigint)
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+        SELECT d.name, CASE WHEN d.settled_until >= d.today THEN 0 ELSE vsm._days_waiting(d.id, d.settled_until, d.today) END
+        FROM (SELECT v.id, v.name, coalesce(f.settled_until, '-infinity') AS settled_until, date_trunc('day', at, v.time_zone) AS today
+              FROM vsm.value_streams v LEFT JOIN vsm._folds f ON f.stream_id = v.id) d;
+END $$;
+COMMENT ON FUNCTION vsm._streams_to_fold(timestamptz) IS
+    'The streams that the caller sees, and how many days that were over at that instant vsm.fold() has not yet settled.';
+
+-- Reads at most one row of each table, and as _streams_to_fold().  That suffices: COPY loads a whole table or fails, so a
+-- restore loses all rows of a table or none.  The check does not wait: a table that somebody has locked, perhaps a restore, is
+-- not judged.
 CREATE FUNCTION vsm_api.health() RETURNS json
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     SET lock_timeout = '50ms'
@@ -17,11 +32,13 @@ DECLARE
     items boolean;
     ledger boolean;
     stages boolean;
+    waiting bigint;
 BEGIN
     BEGIN
         items := EXISTS (SELECT FROM vsm.work_items);
         ledger := EXISTS (SELECT FROM vsm.stage_transitions);
         stages := EXISTS (SELECT FROM vsm.stages);
+        waiting := (SELECT max(f.days_waiting) FROM vsm._streams_to_fold(clock_timestamp()) f);
     EXCEPTION WHEN lock_not_available THEN
         items := NULL;
     END;
@@ -33,10 +50,12 @@ BEGIN
                                   CASE WHEN stages THEN 'stages' ELSE 'no stages' END),
                   HINT = 'A restore has failed in part: look at its errors and restore again.';
     END IF;
-    RETURN (SELECT row_to_json(h) FROM (SELECT true AS database_connected, vsm_api.version() AS version) h);
+    RETURN (SELECT row_to_json(h) FROM (SELECT true AS database_connected, vsm_api.version() AS version, waiting AS fold_days_waiting) h);
 END $$;
 COMMENT ON FUNCTION vsm_api.health() IS
-    'That the database answers, and the extension''s version. Errors: PT503 all work items, moves or stages are missing.';
+    'That the database answers, the extension''s version, and fold_days_waiting: how many days of the stream that is furthest behind '
+    'are over and wait for vsm.fold(); null without streams, or when a table is locked. Errors: PT503 all work items, moves or stages '
+    'are missing.';
 
 -- PostgREST answers "Accept: text/plain" with the bare text of a function that returns this.
 CREATE DOMAIN vsm_api."text/plain" AS text;
@@ -130,7 +149,10 @@ BEGIN
                               histograms.time_in_stage)
         || vsm._metric_family('vsm_lead_time_seconds', 'histogram', 'Time from creation to finish.', histograms.lead_time)
         || vsm._metric_family('vsm_throughput_per_day', 'gauge', 'Work items finished today, a day of the time zone of the stream.',
-                              vsm._metric_throughput(clock_timestamp()));
+                              vsm._metric_throughput(clock_timestamp()))
+        || vsm._metric_family('vsm_fold_days_waiting', 'gauge', 'Days that are over and wait for vsm.fold(); figures are right without it.', ARRAY(
+               SELECT format('{%s} %s', vsm._label('stream', f.stream), f.days_waiting)
+               FROM vsm._streams_to_fold(clock_timestamp()) f ORDER BY f.stream COLLATE "C"));
 END $$;
 COMMENT ON FUNCTION vsm_api.prometheus() IS
     'The totals, histograms and work in progress for Prometheus, in its text format 0.0.4. It grows with streams, stages and '

@@ -42,6 +42,9 @@ CREATE POLICY seen ON vsm._retypes FOR SELECT
     USING (EXISTS (SELECT FROM vsm.value_streams v WHERE v.id = stream_id AND vsm._may_see(v.name, 'vsm._retypes')));
 
 -- an uncorrelated subquery: asked once, however many cells
+ALTER TABLE vsm._folds ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm._folds FOR SELECT
+    USING (stream_id IN (SELECT v.id FROM vsm.value_streams v WHERE vsm._may_see(v.name, 'vsm._folds')));
 ALTER TABLE vsm._spans ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm._spans FOR SELECT
     USING (stream_id IN (SELECT v.id FROM vsm.value_streams v WHERE vsm._may_see(v.name, 'vsm._spans')));
@@ -92,7 +95,7 @@ BEGIN ATOMIC
     SELECT r.rights FROM (VALUES
         ('reader', 'USAGE ON SCHEMA vsm, vsm_api'),
         ('reader', 'SELECT ON vsm.value_streams, vsm.stages, vsm._stages, vsm.work_item_types, vsm.work_items, vsm.stage_transitions,'
-                   ' vsm.superseded_transitions, vsm._retypes, vsm._former_types, vsm._spans, vsm._stage_cells, vsm._item_cells, vsm._marks,'
+                   ' vsm.superseded_transitions, vsm._retypes, vsm._former_types, vsm._folds, vsm._spans, vsm._stage_cells, vsm._item_cells, vsm._marks,'
                    ' vsm.wip, vsm.flow_totals, vsm.flow_histograms, vsm.flow_metrics, vsm.stream_access, vsm._items_shown,'
                    ' vsm_api.streams, vsm_api.stages, vsm_api.work_items, vsm_api.wip'),
         ('writer', 'INSERT, UPDATE, DELETE ON vsm.work_items, vsm_api.work_items'),

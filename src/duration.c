@@ -134,3 +134,22 @@ vsm_numeric_of(int128 value)
 
 	return DirectFunctionCall2(numeric_add, us, NumericGetDatum(rest));
 }
+
+/* A whole number; 22003 where it has more than 36 digits. */
+int128
+vsm_int128_of(Numeric number)
+{
+	const int64 part = INT64CONST(1000000000000000000);
+	Datum		divisor = NumericGetDatum(int64_to_numeric(part));
+	Datum		parts;
+	Datum		rest;
+
+	/* nearly always: dividing takes longer */
+	if (DatumGetBool(DirectFunctionCall2(numeric_lt, NumericGetDatum(number), divisor)) &&
+		DatumGetBool(DirectFunctionCall2(numeric_gt, NumericGetDatum(number), NumericGetDatum(int64_to_numeric(-part)))))
+		return DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(number)));
+	parts = DirectFunctionCall2(numeric_div_trunc, NumericGetDatum(number), divisor);
+	rest = DirectFunctionCall2(numeric_mod, NumericGetDatum(number), divisor);
+	return (int128) DatumGetInt64(DirectFunctionCall1(numeric_int8, parts)) * part +
+		DatumGetInt64(DirectFunctionCall1(numeric_int8, rest));
+}

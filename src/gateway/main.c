@@ -4,6 +4,7 @@
  *
  *	main thread		starts the gateway, waits for signals, stops the gateway
  *	working thread	serves clients (http/), their requests (api/) and the database (db/)
+ *	folding thread	runs vsm.fold() now and then (db/fold.c)
  *
  * After SIGTERM or SIGINT the gateway accepts no new clients.  It lets running requests end, for
  * at most --drain-timeout, and exits with status 0.
@@ -18,6 +19,7 @@
 #include "api/openapi.h"
 #include "api/request.h"
 #include "api/routes.h"
+#include "db/fold.h"
 #include "db/pool.h"
 #include "http/http.h"
 #include "log.h"
@@ -51,6 +53,7 @@ main(int argc, char **argv)
 	vsm_http_listen();
 	vsm_http_start();
 	vsm_pool_start((PoolGuest){.fd = vsm_http_fd(), .timeout_ms = vsm_http_timeout_ms, .run = vsm_http_run});
+	vsm_fold_start();
 	vsm_log(LOG_LEVEL_INFO, "listening", "\"version\":\"" VSM_VERSION "\",\"url\":\"%s\",\"tokens\":%s",
 			vsm_http_url(), vsm_options_auth() ? "true" : "false");
 	printf("%s\n", vsm_http_url());
@@ -95,6 +98,7 @@ drain(const sigset_t *signals)
 {
 	int64_t		end_us = vsm_now_us() + (int64_t) vsm_options.drain_timeout_s * 1000000;
 
+	vsm_fold_end();
 	vsm_http_drain();
 	while (vsm_requests_running() > 0 && vsm_now_us() < end_us && wait_for_signal(signals, 20) == 0)
 		;
@@ -107,5 +111,6 @@ drain(const sigset_t *signals)
 		wait_for_signal(signals, 1);
 	}
 	vsm_http_stop();
+	vsm_fold_join();
 	vsm_log(LOG_LEVEL_INFO, "stopped", NULL);
 }

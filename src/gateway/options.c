@@ -60,6 +60,7 @@ Options vsm_options = {
 	.max_body_bytes = 1024 * 1024,
 	.max_header_bytes = 16 * 1024,
 	.drain_timeout_s = 10,
+	.fold_interval_s = 60,
 	.jwt_role_claim = "role",
 };
 
@@ -82,6 +83,8 @@ static const Option options[] = {
 	{"max-body-bytes", "N", TAKE_SIZE, &vsm_options.max_body_bytes, 1, 1L << 30, "maximum size of a JSON body (1048576)"},
 	{"max-header-bytes", "N", TAKE_SIZE, &vsm_options.max_header_bytes, 4096, 1L << 20, "maximum size of request line and headers (16384)"},
 	{"drain-timeout", "S", TAKE_NUMBER, &vsm_options.drain_timeout_s, 0, 3600, "how long running requests may take to end after SIGTERM (10)"},
+	{"fold-interval", "S", TAKE_NUMBER, &vsm_options.fold_interval_s, 0, 86400, "pause between two runs of vsm.fold(), by one gateway at a time; 0: no runs (60)"},
+	{"fold-role", "ROLE", TAKE_TEXT, &vsm_options.fold_role, 0, 0, "database role that runs vsm.fold(); a reader suffices (the user of the connection)"},
 	{"insecure", NULL, TAKE_FLAG, &vsm_options.insecure, 0, 0, "allow addresses other than loopback without tokens"},
 	{"jwt-secret", "SECRET", TAKE_SECRET, &vsm_options.jwt_secret, 0, 0, "require tokens signed with HS256; a file or the environment is safer than this option"},
 	{"jwt-secret-file", "FILE", TAKE_SECRET_FILE, &vsm_options.jwt_secret, 0, 0, "read that secret from a file"},

@@ -47,6 +47,8 @@ typedef struct Options
 	size_t		max_body_bytes;
 	size_t		max_header_bytes;
 	int			drain_timeout_s;
+	int			fold_interval_s;	/* 0: never */
+	const char *fold_role;		/* NULL: the user of the connection */
 
 	char	   *jwt_secret;
 	char	   *jwt_public_key;

@@ -11,6 +11,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
@@ -29,8 +30,29 @@
 
 static const double fractions[] = {0.5, 0.7, 0.85, 0.95};
 
+/* A value that is to be removed so many times. */
+typedef struct Removed
+{
+	uint64		key;
+	int64		times;
+	/* cppcheck-suppress unusedStructMember */
+	char		status;			/* simplehash.h's */
+} Removed;
+
+#define SH_PREFIX removed
+#define SH_ELEMENT_TYPE Removed
+#define SH_KEY_TYPE uint64
+#define SH_KEY key
+#define SH_HASH_KEY(table, key) hash_combine(murmurhash32((uint32) (key)), murmurhash32((uint32) ((key) >> 32)))
+#define SH_EQUAL(table, a, b) ((a) == (b))
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
 static Interval *average(const VsmDurations *durations);
 static void put_sketched_percentiles(const VsmSketch *sketch, Datum *percentiles);
+static int64 remove_values(VsmValues *values, const VsmValues *removed);
 static void put_exact_percentiles(VsmDurations *durations, Datum *percentiles);
 
 PG_FUNCTION_INFO_V1(vsm__summary_step);
@@ -117,6 +139,92 @@ vsm_durations_add(VsmDurations *durations, int64 us)
 	}
 	else
 		vsm_values_add(&durations->values, vsm_int64_key(us));
+}
+
+/* Adds the durations of a sketch, whose sum is known; durations are not exact. */
+void
+vsm_durations_merge(VsmDurations *durations, const VsmSketch *sketch, int128 sum)
+{
+	VsmSketchShape shape;
+
+	Assert(durations->sketch);
+	vsm_sketch_require_same_error(durations->sketch, sketch);
+	vsm_sketch_require_countable(durations->sketch, sketch);
+	shape = vsm_sketch_shape_to_merge(durations->sketch, sketch);
+	if (!vsm_sketch_fits(durations->sketch, &shape))
+	{
+		MemoryContext old = MemoryContextSwitchTo(durations->context);
+
+		durations->sketch = vsm_sketch_with_shape(durations->sketch, &shape);
+		MemoryContextSwitchTo(old);
+	}
+	vsm_sketch_merge(durations->sketch, sketch);
+	durations->count += (int64) sketch->count;
+	durations->sum += sum;
+}
+
+/*
+ * vsm_durations_remove
+ *		Removes durations, each once, and forgets which.
+ *
+ * Both are in memory.  XX001: they are not among those that were added.
+ */
+void
+vsm_durations_remove(VsmDurations *durations, VsmValues *removed)
+{
+	uint64	   *keys = removed->values;
+	int64		left = removed->count;
+
+	if (removed->count == 0)
+		return;
+	for (int64 i = 0; i < removed->count; i++)
+		durations->sum -= vsm_int64_of_key(keys[i]);
+	if (durations->sketch)
+	{
+		for (int64 i = 0; i < removed->count; i++)
+			left -= vsm_sketch_remove(durations->sketch, (double) vsm_int64_of_key(keys[i]) / USECS_PER_SEC);
+	}
+	else
+		left -= remove_values(&durations->values, removed);
+	if (left > 0)
+		ereport(ERROR,
+				errcode(ERRCODE_DATA_CORRUPTED),
+				errmsg("completions that were undone are not among those that were counted"),
+				errdetail("It is about " INT64_FORMAT " of " INT64_FORMAT " completions.", left, removed->count),
+				errhint("vsm.cells_check() shows which cells are wrong; SELECT * FROM vsm.fold(rebuild => true) makes them anew."));
+	durations->count -= removed->count;
+	removed->count = removed->kept = 0;
+}
+
+/* Takes each of the removed values out once; returns how many were there. */
+static int64
+remove_values(VsmValues *values, const VsmValues *removed)
+{
+	removed_hash *table = removed_create(CurrentMemoryContext, (uint32) Min(removed->count, PG_INT32_MAX), NULL);
+	uint64	   *keys = values->values;
+	int64		kept = 0;
+	int64		there;
+
+	for (int64 i = 0; i < removed->count; i++)
+	{
+		bool		found;
+		Removed    *entry = removed_insert(table, ((const uint64 *) removed->values)[i], &found);
+
+		entry->times = found ? entry->times + 1 : 1;
+	}
+	for (int64 i = 0; i < values->count; i++)
+	{
+		Removed    *entry = removed_lookup(table, keys[i]);
+
+		if (entry && entry->times > 0)
+			entry->times--;
+		else
+			keys[kept++] = keys[i];
+	}
+	removed_destroy(table);
+	there = values->count - kept;
+	values->kept = values->count = kept;
+	return there;
 }
 
 /*

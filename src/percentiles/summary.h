@@ -21,6 +21,8 @@ typedef struct VsmDurations
 
 extern void vsm_durations_init(VsmDurations *durations, MemoryContext context, bool exact);
 extern void vsm_durations_add(VsmDurations *durations, int64 us);
+extern void vsm_durations_merge(VsmDurations *durations, const VsmSketch *sketch, int128 sum);
+extern void vsm_durations_remove(VsmDurations *durations, VsmValues *removed);
 extern Datum vsm_durations_summary(VsmDurations *durations, Oid row_type);
 
 #endif							/* VSM_SUMMARY_H */

@@ -3,7 +3,7 @@
 #	database($name, @settings)			a server with vsm preloaded and installed in database postgres
 #	url($node [, $db])					the DATABASE_URL of that database
 #	Service->start($node, %how)			a gateway, which listens when this returns
-#		options	[...]					further options of the program
+#		options	[...]					further options of the program; without --fold-interval it does not fold
 #		env		{...}					further environment
 #		url		'postgresql://...'		instead of the node's
 #	$gw->request($method, $path, $body, %headers)
@@ -107,7 +107,7 @@ sub start
 		open STDIN, '<', '/dev/null' or POSIX::_exit(126);
 		open STDOUT, '>', "$dir/$name.out" or POSIX::_exit(126);
 		open STDERR, '>', "$dir/$name.log" or POSIX::_exit(126);
-		exec program(), '--port', 0, @{ $how{options} // [] } or POSIX::_exit(127);
+		exec program(), '--port', 0, '--fold-interval', 0, @{ $how{options} // [] } or POSIX::_exit(127);
 	}
 	$running{ $self->{pid} } = 1;
 	$self->_wait_for_port;

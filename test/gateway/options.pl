@@ -24,13 +24,13 @@ sub run
 
 my ($status, $out, $errors) = run([ '--help' ]);
 is($status, 0, '--help');
-like($out, qr/--$_\b/, "names --$_") for qw(host port pool-size max-body-bytes jwt-secret jwt-public-key-file jwt-aud anonymous-role allowed-host max-connections-per-address header-timeout min-rate version);
+like($out, qr/--$_\b/, "names --$_") for qw(host port pool-size max-body-bytes jwt-secret jwt-public-key-file jwt-aud anonymous-role allowed-host max-connections-per-address header-timeout min-rate fold-interval fold-role version);
 like($out, qr/DATABASE_URL/, 'and DATABASE_URL');
 ($status, $out) = run([ '--version' ]);
 is($status, 0, '--version');
 like($out, qr/^vsm-gateway \d+\.\d+\.\d+\S*\n\z/, 'is a line');
 
-for my $options ([ '--nonsense' ], [ '--port' ], [ '--port', 'http' ], [ '--port', 70000 ], [ '--port', -1 ], [ '--pool-size', 0 ], [ '--pool-size', '8 ' ], [ '--max-body-bytes', '1e6' ],
+for my $options ([ '--nonsense' ], [ '--port' ], [ '--port', 'http' ], [ '--port', 70000 ], [ '--port', -1 ], [ '--pool-size', 0 ], [ '--pool-size', '8 ' ], [ '--fold-interval', -1 ], [ '--fold-interval', 86401 ], [ '--fold-interval', '1m' ], [ '--max-body-bytes', '1e6' ],
 	[ '--jwt-public-key-file', '/nowhere/key.pem' ], [ '--tls-cert', '/nowhere/cert.pem' ], [ 'serve' ], [ '--host', 'nowhere.invalid' ])
 {
 	($status, $out, $errors) = run($options);

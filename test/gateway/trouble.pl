@@ -41,7 +41,7 @@ sub down_at_start
 	my $gw = Service->start($node);
 	my $health = $gw->get('/api/v1/health');
 	is($health->{status}, 200, 'without a database the gateway starts, and health is answered');
-	like($health->{content}, qr/^\{"status":"DEGRADED","service":"vsm-service","version":"[^"]+","database_connected":false\}$/, 'it says what is wrong');
+	like($health->{content}, qr/^\{"status":"DEGRADED","service":"vsm-service","version":"[^"]+","database_connected":false,"fold_days_waiting":null\}$/, 'it says what is wrong');
 	my $ready = $gw->get('/ready');
 	is($ready->{status}, 503, 'it is not ready');
 	like($ready->{content}, qr/^\{"detail":"Service not ready"[,}]/, 'and says so');

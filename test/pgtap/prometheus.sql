@@ -30,6 +30,12 @@ CREATE FUNCTION t.histogram(name text, labels text, seconds float8[], unit float
     UNION ALL SELECT $1 || '_count', $2, cardinality($3)
     UNION ALL SELECT $1 || '_sum', $2, (SELECT sum(floor(s * 1000) / 1000) FROM unnest($3) s) / $4 $$;
 
+-- From the first move, or from where it has folded up to, to the last midnight in the stream's zone.
+CREATE FUNCTION t.days_waiting(v vsm.value_streams) RETURNS float8 LANGUAGE sql AS $$
+    SELECT ceil(greatest(0, extract(epoch FROM date_trunc('day', now() AT TIME ZONE v.time_zone) AT TIME ZONE v.time_zone - greatest(
+        min(t."timestamp"), (SELECT f.settled_until FROM vsm._folds f WHERE f.stream_id = v.id))) / 86400))
+    FROM vsm.stage_transitions t JOIN vsm.work_items i ON i.id = t.work_item_id WHERE i.stream = v.name $$;
+
 CREATE FUNCTION t.expected() RETURNS TABLE (name text, labels text, value float8) LANGUAGE sql AS $$
     WITH moves AS MATERIALIZED (
         SELECT i.stream, i.type, f.name AS "from", s.name AS "to", extract(epoch FROM t.time_in_stage)::float8 AS stay,
@@ -49,6 +55,9 @@ CREATE FUNCTION t.expected() RETURNS TABLE (name text, labels text, value float8
     UNION ALL
     SELECT 'vsm_throughput_per_day', format('stream="%s"', v.name),
            (SELECT count(*) FROM vsm.work_items i WHERE i.stream = v.name AND (i.completed_at AT TIME ZONE v.time_zone)::date = (now() AT TIME ZONE v.time_zone)::date)
+    FROM vsm.value_streams v
+    UNION ALL
+    SELECT 'vsm_fold_days_waiting', format('stream="%s"', v.name), t.days_waiting(v)
     FROM vsm.value_streams v
     UNION ALL
     SELECT h.* FROM (SELECT m.stream, array_agg(m.cycle) AS d FROM moves m WHERE m.cycle IS NOT NULL GROUP BY 1) m
@@ -110,6 +119,30 @@ SELECT is_empty('SELECT * FROM t.differences()', 'and after more moves');
 SELECT cmp_ok(count(*), '>', 150::bigint, 'which are many samples') FROM t.samples();
 SELECT cmp_ok(value, '>=', 1::float8, 'and of today') FROM t.samples() WHERE name = 'vsm_throughput_per_day' AND labels = 'stream="support"';
 
+-- ---- Folding ----
+
+SELECT cmp_ok(max(value), '>', 100::float8, 'many days wait while nobody folds') FROM t.samples() WHERE name = 'vsm_fold_days_waiting';
+-- the first call closes the days, a later one folds them, once transactions of before have ended, such as autovacuum's
+SELECT count(*) FROM vsm.fold() \g /dev/null
+SELECT is_empty('SELECT * FROM t.differences()', 'when days are closed');
+CREATE PROCEDURE t.fold(of_stream text) LANGUAGE plpgsql AS $$
+BEGIN
+    FOR n IN 1 .. 600 LOOP
+        EXIT WHEN (SELECT f.days_waiting FROM vsm.fold(of_stream) f) = 0;
+        COMMIT;
+        PERFORM pg_sleep(0.1);
+    END LOOP;
+END $$;
+CALL t.fold('support');
+SELECT results_eq($$SELECT stream, waiting > 100 FROM (SELECT substring(labels from '"(.*)"') AS stream, value AS waiting FROM t.samples()
+                                                       WHERE name = 'vsm_fold_days_waiting') w ORDER BY stream$$,
+                  $$VALUES ('default', true), ('support', false)$$, 'a stream that is folded waits no longer, another one does');
+SELECT is((vsm_api.health() ->> 'fold_days_waiting')::float8, (SELECT max(value) FROM t.samples() WHERE name = 'vsm_fold_days_waiting'),
+          'health tells of the one that is furthest behind');
+CALL t.fold('default');
+SELECT is((vsm_api.health() ->> 'fold_days_waiting')::integer, 0, 'until all are folded');
+SELECT is_empty('SELECT * FROM t.differences()', 'which a scrape tells too');
+
 -- ---- What makes a scrape small and steady ----
 
 CREATE FUNCTION t.rows_read(of_table regclass) RETURNS bigint LANGUAGE sql AS $$
@@ -120,7 +153,7 @@ CREATE TABLE t.before AS SELECT * FROM t.samples();
 SELECT is(count(*), count(DISTINCT (name, labels)), 'no sample is told twice') FROM t.before;
 DELETE FROM vsm.work_items WHERE id % 3 = 0;
 SELECT is_empty($$SELECT * FROM t.before b LEFT JOIN t.samples() s USING (name, labels)
-                  WHERE name !~ '^vsm_(work_in_progress|throughput_per_day|wip_limit)' AND (s.value IS NULL OR s.value < b.value)$$, 'nothing that counts falls when items are deleted');
+                  WHERE name !~ '^vsm_(work_in_progress|throughput_per_day|wip_limit|fold_days_waiting)' AND (s.value IS NULL OR s.value < b.value)$$, 'nothing that counts falls when items are deleted');
 -- it notes what it adds, so the next look counts nothing
 SELECT vsm.import_events('t.events') \g /dev/null
 BEGIN;
@@ -129,7 +162,7 @@ SELECT count(*) FROM vsm.flow_totals \g /dev/null
 SELECT is(t.rows_read('vsm.stage_transitions'), before, 'the totals need no recount after an import') FROM reads;
 COMMIT;
 SELECT is_empty($$SELECT * FROM t.before b LEFT JOIN t.samples() s USING (name, labels)
-                  WHERE name !~ '^vsm_(work_in_progress|throughput_per_day|wip_limit)' AND (s.value IS NULL OR s.value < b.value)$$, 'nor when their history comes again');
+                  WHERE name !~ '^vsm_(work_in_progress|throughput_per_day|wip_limit|fold_days_waiting)' AND (s.value IS NULL OR s.value < b.value)$$, 'nor when their history comes again');
 SELECT is((SELECT count(*) FROM t.samples()), (SELECT count(*) FROM t.before), 'more items are no more samples');
 
 BEGIN;

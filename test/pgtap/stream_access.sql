@@ -109,6 +109,9 @@ SELECT p.oid::regprocedure::text, format('SELECT string_agg(regexp_replace(x::te
 FROM pg_proc p
 WHERE p.pronamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace) AND p.provolatile <> 'v' AND p.proargnames[:p.pronargs] @> '{stream,since,until}' AND p.proname !~ '^_';
 SELECT ok(count(*) >= 8, 'figures of a past time are tried') FROM door_list WHERE query ~ 'since';
+-- vsm.fold(), which is one of the doors, changes the other columns
+SELECT count(*) FROM vsm.fold() \g /dev/null
+UPDATE door_list SET query = 'SELECT string_agg(x.stream_id::text, '' '' ORDER BY x.stream_id) FROM vsm._folds x' WHERE door = 'vsm._folds';
 CREATE TEMPORARY TABLE shown AS SELECT r.role, d.door, d.query, pg_temp.ask(r.role, d.query) AS before, NULL::text AS after FROM roles r CROSS JOIN door_list d;
 SELECT pg_temp.live_in('secret', 3);
 UPDATE shown s SET after = pg_temp.ask(s.role, s.query);

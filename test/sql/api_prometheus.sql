@@ -14,7 +14,8 @@ INSERT INTO events VALUES
     ('B', 'In \ out', '2026-01-05 09:00+00', 'sp"ike'), ('B', 'Dropped', '2026-01-05 14:00+00', 'sp"ike'), ('B', 'none', '2026-01-06 09:00+00', 'sp"ike'),
     ('B', 'Done', '2026-02-15 09:00+00', 'sp"ike'), ('C', 'In \ out', '2026-01-05 09:00+00', 'bug');
 SELECT * FROM vsm.import_events('events', E'odd "na\\me"\n');
-SELECT vsm_api.prometheus();
+-- days wait for vsm.fold() since the first move, more of them every day
+SELECT regexp_replace(vsm_api.prometheus(), '(vsm_fold_days_waiting{stream="odd .*}) \d{2,}', '\1 N');
 -- a stage called none is not told from none, and a sample is there once
 SELECT count(vsm.transition(id, 'none')) FROM vsm.work_items WHERE external_id = 'C';
 SELECT count(vsm.transition(id, 'In \ out')) FROM vsm.work_items WHERE external_id = 'C';

@@ -30,7 +30,7 @@ sub remarks
 	my $said = '';
 
 	IPC::Run::run([ 'promtool', 'check', 'metrics' ], '<', \$text, '>&', \$said);
-	$said =~ s/^vsm_cycle_time_hours use base unit "seconds" instead of "hours"\n//m;
+	$said =~ s/^vsm_(?:cycle_time_hours|fold_days_waiting) use base unit "seconds" instead of "(?:hours|days)"\n//mg;
 	return $said;
 }
 
@@ -54,7 +54,7 @@ my @families = $text =~ /^# TYPE (\S+ \S+)$/mg;
 is_deeply(\@families, [
 	'vsm_work_items_created_total counter', 'vsm_stage_transitions_total counter', 'vsm_work_in_progress gauge', 'vsm_wip_limit gauge',
 	'vsm_cycle_time_hours histogram', 'vsm_stage_cycle_time_seconds histogram', 'vsm_lead_time_seconds histogram',
-	'vsm_throughput_per_day gauge' ], 'all families are there, each once');
+	'vsm_throughput_per_day gauge', 'vsm_fold_days_waiting gauge' ], 'all families are there, each once');
 
 is(scrape(), $text, 'another session tells the same');
 $node->restart;

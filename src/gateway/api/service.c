@@ -11,6 +11,8 @@
 #include "log.h"
 #include "stats.h"
 
+static void add_days_waiting(Text *body, const Request *request);
+
 void
 vsm_say_health(Request *request)
 {
@@ -19,10 +21,29 @@ vsm_say_health(Request *request)
 
 	if (request->job.outcome == OUTCOME_ERROR)
 		vsm_log_text(LOG_LEVEL_WARNING, "health_failed", "reason", PQresultErrorMessage(request->job.result));
-	vsm_text_addf(&body, "{\"status\":\"%s\",\"service\":\"" SERVICE "\",\"version\":\"" VSM_VERSION "\",\"database_connected\":%s}",
+	vsm_text_addf(&body, "{\"status\":\"%s\",\"service\":\"" SERVICE "\",\"version\":\"" VSM_VERSION "\",\"database_connected\":%s",
 				  request->job.outcome == OUTCOME_ROWS ? "UP" : "DEGRADED",
 				  up ? "true" : "false");
+	add_days_waiting(&body, request);
+	vsm_text_addc(&body, '}');
 	vsm_answer(request, 200, "application/json", &body);
+}
+
+/* Null if the database has not told: with tokens it is not asked, since the gateway's user may lack the right. */
+static void
+add_days_waiting(Text *body, const Request *request)
+{
+	json_t	   *health = NULL;
+	json_t	   *days;
+
+	if (request->job.outcome == OUTCOME_ROWS)
+		health = json_loadb(PQgetvalue(request->job.result, 0, 0), (size_t) PQgetlength(request->job.result, 0, 0), 0, NULL);
+	days = json_object_get(health, "fold_days_waiting");
+	if (json_is_integer(days))
+		vsm_text_addf(body, ",\"fold_days_waiting\":%" JSON_INTEGER_FORMAT, json_integer_value(days));
+	else
+		vsm_text_adds(body, ",\"fold_days_waiting\":null");
+	json_decref(health);
 }
 
 void

@@ -15,12 +15,11 @@
  */
 #include "connection.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "log.h"
+#include "dial.h"
 #include "options.h"
 #include "text.h"
 
@@ -28,7 +27,6 @@
 
 static void watch(Connection *connection, uint32_t events);
 static void poll_open(Connection *connection);
-static int	host_count(void);
 static void begin_steps(Connection *connection, const Step *steps, int n);
 static void send_more(Connection *connection);
 static void read_results(Connection *connection);
@@ -38,7 +36,6 @@ static void steps_over(Connection *connection);
 static void finish_job(Connection *connection);
 static bool is_lost(const PGresult *error);
 static void broken(Connection *connection);
-static void quiet(void *unused, const PGresult *result);
 
 void
 vsm_connection_start(Connection *connection, int epoll, const ConnectionOwner *owner)
@@ -51,48 +48,20 @@ vsm_connection_start(Connection *connection, int epoll, const ConnectionOwner *o
 
 /* ---- Opening ---- */
 
-/*
- * vsm_connection_open
- *		Begin to connect.  Ends with a call of owner->opened() or owner->broken().
- *
- * tcp_user_timeout limits the wait for a host that does not answer, so that the next of several
- * hosts is tried in time.  It also detects a server that has vanished.
- */
+/* Begin to connect.  Ends with a call of owner->opened() or owner->broken(). */
 void
 vsm_connection_open(Connection *connection)
 {
-	char		timeout[16];
-	const char *const keywords[] = {"tcp_user_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
-									"dbname", "fallback_application_name", "client_encoding", NULL};
-	const char *const values[] = {timeout, "30", "10", "3", vsm_options.conninfo, "vsm-gateway", "UTF8", NULL};
-
-	snprintf(timeout, sizeof timeout, "%d", vsm_options.connect_timeout_ms);
 	memset(connection->prepared, 0, sizeof(bool) * (size_t) vsm_statement_count());
 	connection->state = CONNECTION_OPENING;
 	connection->timeout_class = -1;
 	connection->n_steps = 0;
-	connection->deadline_us = vsm_now_us() + ((int64_t) vsm_options.connect_timeout_ms * host_count() + 1000) * 1000;
-	connection->pg = PQconnectStartParams(keywords, values, 1);
-	if (connection->pg == NULL)
-		abort();
+	connection->deadline_us = vsm_now_us() + vsm_dial_timeout_us();
+	connection->pg = vsm_dial("vsm-gateway");
 	if (PQstatus(connection->pg) == CONNECTION_BAD)
 		broken(connection);
 	else
 		watch(connection, EPOLLOUT);
-}
-
-static int
-host_count(void)
-{
-	PQconninfoOption *parsed = PQconninfoParse(vsm_options.conninfo, NULL);
-	int			hosts = 1;
-
-	for (const PQconninfoOption *option = parsed; option != NULL && option->keyword != NULL; option++)
-		if (strcmp(option->keyword, "host") == 0 && option->val != NULL)
-			for (const char *c = option->val; *c != '\0'; c++)
-				hosts += *c == ',';
-	PQconninfoFree(parsed);
-	return hosts;
 }
 
 static void
@@ -110,7 +79,6 @@ poll_open(Connection *connection)
 			break;
 		case PGRES_POLLING_OK:
 			PQsetnonblocking(connection->pg, 1);
-			PQsetNoticeReceiver(connection->pg, quiet, NULL);
 			begin_steps(connection, first, 2);
 			break;
 		case PGRES_POLLING_FAILED:
@@ -491,12 +459,4 @@ broken(Connection *connection)
 	connection->pipelined = false;
 	connection->owner->broken(connection, job, was_open, reason);
 	free(reason);
-}
-
-static void
-quiet(void *unused, const PGresult *result)
-{
-	(void) unused;
-	if (PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) != NULL)
-		vsm_log_text(LOG_LEVEL_DEBUG, "database_notice", "message", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
 }
