@@ -233,6 +233,9 @@ test:		## all tests; PART="regress pgtap" for some (test/run --help)
 stress:		## 64 clients, aborts and kills for 5 minutes: no limit is ever exceeded, no place leaks
 	test/stress
 
+stress-cells:	## sessions move, correct and define while others fold, for 5 minutes: answers are the same without cells
+	VSM_CELLS_SECONDS=300 test/run tap/cells_sessions
+
 sanitized:	## the gateway's tests with address and undefined behaviour sanitizers
 	test/gateway/sanitized
 
@@ -273,4 +276,4 @@ help:
 
 FORCE:
 
-.PHONY: FORCE objects gateway web gateway-objects fuzz fuzz-sketch viewer install-gateway uninstall-gateway regress-links packages test stress sanitized debug-server images containers demo demo-stop format check-format analyse release-check dist help
+.PHONY: FORCE objects gateway web gateway-objects fuzz fuzz-sketch viewer install-gateway uninstall-gateway regress-links packages test stress stress-cells sanitized debug-server images containers demo demo-stop format check-format analyse release-check dist help

@@ -112,6 +112,10 @@ CREATE FUNCTION vsm._next_xid() RETURNS xid8
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__next_xid';
 COMMENT ON FUNCTION vsm._next_xid() IS 'The next transaction id to be assigned.';
 
+CREATE FUNCTION vsm._read_definitions_anew() RETURNS void
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__read_definitions_anew';
+COMMENT ON FUNCTION vsm._read_definitions_anew() IS 'From now on this session goes by all definitions that are committed.';
+
 CREATE FUNCTION vsm._ledger_replicated() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__ledger_replicated';
 COMMENT ON FUNCTION vsm._ledger_replicated() IS 'Marks the times of moves that replication applies.';

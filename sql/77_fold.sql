@@ -225,6 +225,8 @@ COMMENT ON FUNCTION vsm._fold_months(bigint, text) IS 'Adds the months that span
 
 -- As the owner, from src/roles/on_behalf.c.  A span may be folded once every transaction has ended that may not have known
 -- closed_until: it is committed, then the next transaction id is read, and when all before that id have ended, it is settled.
+-- Definitions may change meanwhile, because nobody should wait for a fold: whoever changes them leaves a mark.  If it is
+-- among those that are deleted here, they are read anew; else it stays, and what is folded by them is not read.
 CREATE FUNCTION vsm._fold_stream(of_stream text, rebuild boolean) RETURNS vsm.fold_result
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -240,8 +242,8 @@ DECLARE
     settled boolean;
     changed boolean := false;
 BEGIN
-    -- Waits for those who change definitions, so that this session gets their message.  Before any other lock, as theirs is.
-    LOCK TABLE vsm.work_items IN ROW EXCLUSIVE MODE;
+    -- before any other lock, as TRUNCATE does
+    LOCK TABLE vsm.work_items IN ACCESS SHARE MODE;
     SELECT * INTO v FROM vsm.value_streams s WHERE s.name = of_stream;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'stream "%" not found', coalesce(of_stream, 'null')
@@ -253,7 +255,9 @@ BEGIN
     today := date_trunc('day', clock_timestamp() AT TIME ZONE v.time_zone) AT TIME ZONE v.time_zone;
     SELECT * INTO f FROM vsm._folds s WHERE s.stream_id = v.id;
     IF NOT FOUND THEN
-        INSERT INTO vsm._folds (stream_id, closed_until, closed_by, settled_until) VALUES (v.id, today, pg_current_xact_id(), '-infinity')
+        INSERT INTO vsm._folds (stream_id, closed_until, closed_by, settled_until)
+        SELECT x.id, today, pg_current_xact_id(), '-infinity'
+        FROM (SELECT s.id FROM vsm.value_streams s WHERE s.id = v.id FOR KEY SHARE SKIP LOCKED) x       -- it may be being deleted
         ON CONFLICT (stream_id) DO NOTHING;     -- an error in a transaction with an older snapshot
         result.days_waiting := vsm._days_waiting(v.id, '-infinity', today);
         RETURN result;
@@ -273,7 +277,8 @@ BEGIN
     IF rebuild THEN
         marked := tstzmultirange(tstzrange('-infinity', 'infinity'));
     END IF;
-    -- with one of these marks, the reopen rule may have changed
+    -- with one of these marks, the reopen rule and the stages may have changed; the message of it may still be on its way
+    PERFORM vsm._read_definitions_anew();
     SELECT * INTO v FROM vsm.value_streams s WHERE s.id = v.id;
     -- Whoever folds changes this row: an older snapshot, which does not see what others have folded, gets an error.
     IF changed OR marked IS NOT NULL OR settled AND f.closed_until < today THEN
@@ -322,7 +327,11 @@ BEGIN
         RETURN;
     END IF;
     FOR name IN SELECT v.name FROM vsm.value_streams v ORDER BY v.id LOOP
-        RETURN NEXT vsm._fold(name, coalesce(rebuild, false));
+        BEGIN
+            RETURN NEXT vsm._fold(name, coalesce(rebuild, false));
+        EXCEPTION WHEN SQLSTATE 'PT404' THEN
+            NULL;       -- it has been deleted or renamed meanwhile
+        END;
     END LOOP;
 END $$;
 COMMENT ON FUNCTION vsm.fold(text, boolean) IS

@@ -44,6 +44,8 @@
 static void record_insert(TriggerData *trigdata);
 static void record_update(TriggerData *trigdata);
 static void forget_deleted_item(TriggerData *trigdata);
+static void mark_unrecorded(const ItemRow *old, const ItemRow *new, TupleDesc desc);
+static bool moved_backward(const ItemRow *row);
 static bool fits_definitions(const ItemRow *row);
 static bool has_known_type(const ItemRow *row);
 static void set_effect(VsmLedgerRow *row, const VsmItemState *before, const VsmItemState *after);
@@ -159,11 +161,10 @@ vsm_record_change(Relation items, const ItemRow *old, const ItemRow *new)
 
 	left = vsm_row_counted_in(old);
 	entered = vsm_row_counted_in(new);
-	if (is_replica() && !vsm_same_column(old, new, ITEM_TYPE, desc))
-		vsm_mark_item(vsm_row_id(new));
 	if (is_replica() || (!(vsm_row_has_state(old) && vsm_row_has_state(new)) &&
 						 !vsm_recording && vsm_takes_rows_as_they_are(items)))
 	{
+		mark_unrecorded(old, new, desc);
 		vsm_wip_count_move(items, left, entered);
 		return;
 	}
@@ -190,6 +191,7 @@ vsm_record_change(Relation items, const ItemRow *old, const ItemRow *new)
 		vsm_require_recording_right(items);
 		if (vsm_recording)
 			refuse_other_row(items, row.work_item_id);
+		mark_unrecorded(old, new, desc);
 		vsm_wip_count_move(items, left, entered);
 		return;
 	}
@@ -204,6 +206,26 @@ vsm_record_change(Relation items, const ItemRow *old, const ItemRow *new)
 	row.time_in_stage_us = row.at - before.stage_entered_at;
 	set_effect(&row, &before, &after);
 	record_stored_row(&row, new, decision.request, items);
+}
+
+/*
+ * mark_unrecorded
+ *		Mark the days of an item that was changed past the ledger, if its cells follow from what has changed.
+ *
+ * Replication may bring the item later than its moves.  Whether it has moved
+ * backward says whether an earlier visit to a stage is looked for.
+ */
+static void
+mark_unrecorded(const ItemRow *old, const ItemRow *new, TupleDesc desc)
+{
+	if (!vsm_same_column(old, new, ITEM_TYPE, desc) || moved_backward(old) != moved_backward(new))
+		vsm_mark_item(vsm_row_id(new));
+}
+
+static bool
+moved_backward(const ItemRow *row)
+{
+	return !row->nulls[ITEM_BACKWARD_MOVES] && DatumGetInt32(row->values[ITEM_BACKWARD_MOVES]) > 0;
 }
 
 /* Is the item in a stage of its stream, and of a defined type, as when it was decided upon? */
@@ -280,7 +302,10 @@ forget_deleted_item(TriggerData *trigdata)
 	vsm_read_row(&old, trigdata->tg_trigtuple, RelationGetDescr(items));
 	vsm_wip_count_move(items, vsm_row_counted_in(&old), 0);
 	if (is_replica())
+	{
+		vsm_mark_item(vsm_row_id(&old));	/* its moves may stay a while, or for ever */
 		return;
+	}
 	vsm_require_recording_right(items);
 	if (vsm_row_has_state(&old))
 	{

@@ -36,6 +36,7 @@ static int	compare_fold_key(const void *key, const void *fold);
 static const VsmStage *first_of_stream(VsmDefinitions *defs, const char *stream);
 
 PG_FUNCTION_INFO_V1(vsm__definitions_changed);
+PG_FUNCTION_INFO_V1(vsm__read_definitions_anew);
 PG_FUNCTION_INFO_V1(vsm__require_current_snapshot);
 
 /*
@@ -52,6 +53,17 @@ vsm__definitions_changed(PG_FUNCTION_ARGS)
 
 	CacheInvalidateRelcache(trigdata->tg_relation);
 	return PointerGetDatum(NULL);
+}
+
+/*
+ * vsm._read_definitions_anew() -> void
+ *		Between a commit and its message, the next look-up sees what the commit has changed.
+ */
+Datum
+vsm__read_definitions_anew(PG_FUNCTION_ARGS)
+{
+	vsm_definitions_generation = 0;
+	PG_RETURN_VOID();
 }
 
 /*
