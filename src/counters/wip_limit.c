@@ -31,7 +31,6 @@
 #include "access/table.h"
 #include "access/transam.h"
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
@@ -45,7 +44,6 @@
 #include "owner.h"
 #include "prepare.h"
 #include "roles/stream_access.h"
-#include "vsm.h"
 #include "wip_limit.h"
 
 int			vsm_wip_limit_action = VSM_LIMIT_REJECT;
@@ -94,9 +92,6 @@ vsm_limit_require_room(int64 entered)
 
 	if (known == NULL || known->wip_limit == 0 || known->retired || vsm_wip_limit_action != VSM_LIMIT_REJECT ||
 		!visible || !vsm_request_gives_stage_only())
-		return;
-	/* the trigger would not check the limit */
-	if (!vsm_recording || SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
 		return;
 	stage = *known;
 	stage.name = pstrdup(stage.name);

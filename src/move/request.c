@@ -57,9 +57,9 @@ vsm_request_to_answer(const VsmRequest *decided_for, int64 work_item_id)
 	return running;
 }
 
-/* Does vsm.transition() run, without a time or an expected stage? */
+/* Does vsm.transition() run, to be recorded, without a time or an expected stage? */
 bool
 vsm_request_gives_stage_only(void)
 {
-	return running && !running->has_at && running->expected_from == NULL;
+	return running && running->records && !running->has_at && running->expected_from == NULL;
 }

@@ -15,6 +15,7 @@ typedef struct VsmRequest
 {
 	int64		work_item_id;
 	const char *expected_from;	/* name of a stage, or NULL */
+	bool		records;		/* triggers will decide about it and record it */
 	bool		has_at;
 	TimestampTz at;
 	const char *reason;			/* or NULL */

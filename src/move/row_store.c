@@ -72,11 +72,10 @@ is_met(const List *conditions, const bool *nulls)
 {
 	ListCell   *cell;
 	ListCell   *part;
-	bool		met;
 
 	foreach(cell, conditions)
 	{
-		met = is_null_test(lfirst(cell)) && is_true_of(lfirst(cell), nulls);
+		bool		met = is_null_test(lfirst(cell)) && is_true_of(lfirst(cell), nulls);
 		if (is_orclause(lfirst(cell)))
 			foreach(part, ((const BoolExpr *) lfirst(cell))->args)
 				met |= is_true_of(lfirst(part), nulls);

@@ -11,6 +11,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -24,6 +25,7 @@
 #include "prepare.h"
 #include "request.h"
 #include "roles/stream_access.h"
+#include "vsm.h"
 
 static void run_request(VsmRequest *request, text *to_stage);
 static void run_update(const VsmRequest *request, text *to_stage);
@@ -58,6 +60,7 @@ vsm_transition(PG_FUNCTION_ARGS)
 				errdetail("The %s is null.", PG_ARGISNULL(0) ? "work item's id" : "stage's name"),
 				errhint("Call vsm.transition(work_item_id, to_stage)."));
 	request.work_item_id = PG_GETARG_INT64(0);
+	request.records = vsm_recording && SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA;
 	request.has_at = !PG_ARGISNULL(2);
 	if (request.has_at)
 		request.at = PG_GETARG_TIMESTAMPTZ(2);

@@ -170,6 +170,7 @@ DECLARE
     many boolean := random() < 0.75;
     dice float8 := random();
     saved boolean := false;
+    step text;
 BEGIN
     RETURN NEXT CASE WHEN dice < 0.55 THEN 'RESET vsm.wip_limit_action'
                      WHEN dice < 0.7 THEN 'SET vsm.wip_limit_action = ' || twin.one_of('warn', 'off')
@@ -194,8 +195,11 @@ BEGIN
             RETURN NEXT CASE WHEN saved THEN 'ROLLBACK TO s' ELSE 'SAVEPOINT s' END;
             saved := true;
         END IF;
-        RETURN NEXT twin.step(CASE WHEN random() < 0.02 THEN 999 ELSE item END, round);
-        item := item + floor(random() * 3);
+        step := twin.step(CASE WHEN random() < 0.02 THEN 999 ELSE item END, round);
+        -- other definitions wait for all moves, and a share of a lock may be in the way of the other one's next step
+        CONTINUE WHEN many AND step LIKE 'UPDATE vsm.stages%';
+        RETURN NEXT step;
+        item := item + floor(random() * 3) + CASE WHEN step LIKE '% FOR %SHARE' THEN 1 ELSE 0 END;
     END LOOP;
     IF many THEN
         dice := random();
