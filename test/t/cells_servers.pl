@@ -249,7 +249,7 @@ sub past_the_triggers
 	my @changes = (
 		[ 'a row of the ledger and its item deleted' => "DELETE FROM vsm.stage_transitions WHERE work_item_id = $item; DELETE FROM vsm.work_items WHERE id = (SELECT min(w.id) FROM vsm.work_items w WHERE NOT EXISTS (SELECT FROM vsm.stage_transitions t WHERE t.work_item_id = w.id))" ],
 		[ 'an item deleted' => "DELETE FROM vsm.work_items WHERE id = $item" ],
-		[ 'moves an hour earlier' => qq{UPDATE vsm.stage_transitions SET "timestamp" = "timestamp" - interval '1 hour', undoes = undoes - interval '1 hour', item_created_at = item_created_at - interval '1 hour', item_started_at = item_started_at - interval '1 hour' WHERE work_item_id = $item} ],
+		[ 'moves an hour earlier' => qq{UPDATE vsm.stage_transitions SET "timestamp" = "timestamp" - interval '1 hour', undoes = undoes - interval '1 hour', item_created_at = item_created_at - interval '1 hour', item_started_at = item_started_at - interval '1 hour' WHERE work_item_id = $item; UPDATE vsm.work_items SET created_at = created_at - interval '1 hour', started_at = started_at - interval '1 hour', stage_entered_at = stage_entered_at - interval '1 hour', completed_at = completed_at - interval '1 hour', discarded_at = discarded_at - interval '1 hour' WHERE id = $item} ],
 		[ 'another type' => "UPDATE vsm.work_items SET type = (SELECT min(name) FROM vsm.work_item_types t WHERE t.name <> type) WHERE id = $item" ],
 		[ 'no backward moves' => 'CREATE TABLE kept AS SELECT id, backward_moves FROM vsm.work_items; UPDATE vsm.work_items SET backward_moves = 0' ],
 		[ 'backward moves' => 'UPDATE vsm.work_items w SET backward_moves = k.backward_moves FROM kept k WHERE k.id = w.id' ],
