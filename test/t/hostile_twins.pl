@@ -211,8 +211,10 @@ DECLARE
     schema text := p.pronamespace::regnamespace;
     original text := format('%I.%I', p.pronamespace::regnamespace, p.proname);
     name text := '~' || p.oid || ' ' || array_to_string(signature, ',');
-    result text := pg_get_function_result(p.oid);
-    types text[] := ARRAY(SELECT CASE WHEN t IN ('anynonarray', 'anyenum') THEN 'anyelement' ELSE t END
+    -- of ranges, those that we use
+    result text := replace(replace(pg_get_function_result(p.oid), 'anyrange', 'tstzrange'), 'anymultirange', 'tstzmultirange');
+    types text[] := ARRAY(SELECT CASE WHEN t IN ('anynonarray', 'anyenum') THEN 'anyelement'
+                                      WHEN t = 'anyrange' THEN 'tstzrange' WHEN t = 'anymultirange' THEN 'tstzmultirange' ELSE t END
                           FROM unnest(signature) WITH ORDINALITY u (t, n) ORDER BY n);
     state text := CASE WHEN types[1] = 'anyelement' THEN 'anyarray' ELSE types[1] || '[]' END;
 BEGIN
