@@ -128,7 +128,8 @@ BEGIN ATOMIC
           UNION ALL
           SELECT s.stage_id, sum(s.entered - s."left"),
                  sum(s.entered_us - s.left_us - s.stayed_us + (s.entered - s."left") * vsm._elapsed_us(p.until, _stages_at.at)::numeric)
-          FROM pieces p JOIN vsm._stage_cells s ON s.stream_id = of_stream_id AND s.unit = p.unit AND s.since = p.since
+          FROM pieces p
+          CROSS JOIN LATERAL (SELECT * FROM vsm._stage_cells c WHERE c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since OFFSET 0) s
           WHERE p.folded AND (of_type IS NULL OR s.type_id = (SELECT vsm._type_id(of_type))) GROUP BY 1) c
     GROUP BY 1;
 END;
@@ -160,7 +161,8 @@ BEGIN ATOMIC
         SELECT s.from_stage_id, s.to_stage_id, s.before, s.place, sum(s.n) AS n FROM single s GROUP BY 1, 2, 3, 4)
     SELECT c.place, c.stage_id, sum(c.items), sum(c.reached)
     FROM (SELECT p.place - 1 AS place, s.stage_id, s.entered - s."left" AS items, s.reached
-          FROM pieces p JOIN vsm._stage_cells s ON s.stream_id = of_stream_id AND s.unit = p.unit AND s.since = p.since
+          FROM pieces p
+          CROSS JOIN LATERAL (SELECT * FROM vsm._stage_cells c WHERE c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since OFFSET 0) s
           WHERE p.folded AND (of_type IS NULL OR s.type_id = (SELECT vsm._type_id(of_type)))
           UNION ALL
           SELECT m.place, m.to_stage_id, m.n, 0 FROM moves m

@@ -251,7 +251,8 @@ BEGIN ATOMIC
         SELECT p.* FROM vsm._pieces(of_stream_id, ARRAY[_finished_pieces.since, bound], true, units) p)
     SELECT true, p.since, p.until, c.finished, c.never_started, c.lead_us, c.cycle_us, c.active_us, c.wait_us, c.lead_sketch, c.cycle_sketch,
            c.completed_at, c.leads, c.cycles, c.undone_at, c.undone_leads, c.undone_cycles, c.undone_active, c.undone_wait
-    FROM pieces p JOIN vsm._item_cells c ON c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since
+    FROM pieces p
+    CROSS JOIN LATERAL (SELECT * FROM vsm._item_cells c WHERE c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since OFFSET 0) c
     WHERE p.folded AND (of_type IS NULL OR c.type_id = (SELECT vsm._type_id(of_type)))
     UNION ALL
     SELECT false, p.since, p.until, f.finished, f.never_started, NULL, NULL, f.active_us, f.wait_us, NULL, NULL,

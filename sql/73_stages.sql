@@ -116,13 +116,16 @@ BEGIN
         SELECT m.from_stage_id, array_agg(m.us),
                count(*) - count(*) FILTER (
                    WHERE (SELECT w.backward_moves FROM vsm.work_items w WHERE w.id = m.work_item_id) > 0      -- else it never came back
-                     AND vsm._left_before(m.work_item_id, m.from_stage_id, m."timestamp", m.id) >= time_in_stage.since),
+                     AND (SELECT max(b."timestamp") FROM vsm.stage_transitions b
+                          WHERE b.work_item_id = m.work_item_id AND b.from_stage_id = m.from_stage_id AND (b."timestamp", b.id) < (m."timestamp", m.id))
+                         >= time_in_stage.since),
                sum(m.us)
         FROM moves m WHERE EXISTS (SELECT FROM pieces p WHERE p.folded) GROUP BY 1
         UNION ALL
         SELECT c.stage_id, c.visits,
                c."left" - (SELECT count(*) FROM unnest(c.repeated_at) r (at) WHERE r.at >= time_in_stage.since), c.stayed_us
-        FROM pieces p JOIN vsm._stage_cells c ON c.stream_id = v.stream_id AND c.unit = p.unit AND c.since = p.since
+        FROM pieces p
+        CROSS JOIN LATERAL (SELECT * FROM vsm._stage_cells c WHERE c.stream_id = v.stream_id AND c.unit = p.unit AND c.since = p.since OFFSET 0) c
         WHERE p.folded AND c.visits IS NOT NULL AND (time_in_stage.type IS NULL OR c.type_id = (SELECT vsm._type_id(time_in_stage.type)))),
     closed AS (
         SELECT e.stage_id, vsm._summary_of(e.visits) AS visits, sum(e.items) AS items, sum(e.us) AS total_us FROM ended e GROUP BY 1),
@@ -185,7 +188,8 @@ BEGIN ATOMIC
         SELECT unnest(o.items) AS id
         FROM (SELECT vsm._in_progress(x.opened, x.closed) AS items
               FROM (SELECT c.opened, c.closed
-                    FROM pieces p JOIN vsm._item_cells c ON c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since
+                    FROM pieces p
+                    CROSS JOIN LATERAL (SELECT * FROM vsm._item_cells c WHERE c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since OFFSET 0) c
                     WHERE p.folded AND (of_type IS NULL OR c.type_id = (SELECT vsm._type_id(of_type)))
                     UNION ALL
                     SELECT array_agg(m.work_item_id) FILTER (WHERE e.open AND NOT coalesce(l.open, false)),
@@ -232,7 +236,8 @@ BEGIN ATOMIC
                        vsm._replay(n.to_stage_id, n."timestamp", n.id) AS state
                 FROM vsm._known_moves(of_stream_id, of_type, _open_items_at.attributes, known_at) n
                 WHERE known_at IS NOT NULL AND n."timestamp" <= _open_items_at.at GROUP BY 1) k) o
-    JOIN vsm.stages s ON s.id = o.stage_id AND s.category IN ('wait', 'active');
+    CROSS JOIN LATERAL (SELECT s.category FROM vsm.stages s WHERE s.id = o.stage_id OFFSET 0) s
+    WHERE s.category IN ('wait', 'active');
 END;
 COMMENT ON FUNCTION vsm._open_items_at(text, bigint, timestamptz, text, jsonb, timestamptz) IS
     'Items that are neither finished nor discarded at an instant, moves of that instant included, as they were then.';
@@ -254,7 +259,7 @@ BEGIN
            vsm._interval(vsm._elapsed_us(o.stage_entered_at, v.until)),
            vsm._interval(vsm._elapsed_us(o.created_at, v.until))
     FROM vsm._open_items_at(v.stream, v.stream_id, work_item_age.at, work_item_age.type, work_item_age.attributes, work_item_age.known_at) o
-    JOIN vsm.stages s ON s.id = o.stage_id
+    CROSS JOIN LATERAL (SELECT s.name FROM vsm.stages s WHERE s.id = o.stage_id OFFSET 0) s
     ORDER BY o.started_at NULLS LAST, o.created_at, o.work_item_id;
 END $$;
 COMMENT ON FUNCTION vsm.work_item_age(text, text, timestamptz, jsonb, timestamptz) IS

@@ -143,7 +143,8 @@ BEGIN
                     FILTER (WHERE p.place = 2), 0) AS open_us,
            coalesce(sum(c.started_us + c.started_change * vsm._elapsed_us(p.until, wip_until)::numeric) FILTER (WHERE p.place = 2), 0) AS started_us
     INTO cells
-    FROM vsm._pieces(v.stream_id, cuts, by_cells, vsm._units(metrics.type)) p JOIN vsm._item_cells c ON c.stream_id = v.stream_id AND c.unit = p.unit AND c.since = p.since
+    FROM vsm._pieces(v.stream_id, cuts, by_cells, vsm._units(metrics.type)) p
+    CROSS JOIN LATERAL (SELECT * FROM vsm._item_cells c WHERE c.stream_id = v.stream_id AND c.unit = p.unit AND c.since = p.since OFFSET 0) c
     WHERE p.folded AND (metrics.type IS NULL OR c.type_id = (SELECT vsm._type_id(metrics.type)));
     i.arrivals := coalesce(i.arrivals, 0) + cells.arrivals;
     i.departures := coalesce(i.departures, 0) + cells.departures;
