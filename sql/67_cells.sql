@@ -208,7 +208,7 @@ COMMENT ON FUNCTION vsm._cells_beyond(bigint, timestamptz, timestamptz) IS
 -- Adding up cells takes less time than planning it, or than starting workers.  Statements that read long stretches of the
 -- ledger are planned for their windows; with a filter, for which each move's item is looked up, the plan for any is as good.
 CREATE FUNCTION vsm._plan(by_cells boolean, filtered boolean DEFAULT false) RETURNS void
-    LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__plan';
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__plan';
 COMMENT ON FUNCTION vsm._plan(boolean, boolean) IS
     'How the statements of the calling function are planned, up to its end, if it has settings of its own: once for all values, and '
     'by_cells without workers; else for the values of their parameters.';

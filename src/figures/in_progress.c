@@ -69,33 +69,19 @@ vsm__in_progress_list(PG_FUNCTION_ARGS)
 	items_hash *items = PG_ARGISNULL(0) ? NULL : (items_hash *) PG_GETARG_POINTER(0);
 	items_iterator at;
 	Item	   *item;
-	ArrayType  *list;
-	int64	   *ids;
+	Datum	   *ids;
 	int			count = 0;
-	Size		size;
 
 	(void) vsm_require_aggregate(fcinfo);
 	if (items == NULL)
 		PG_RETURN_NULL();
-	items_start_iterate(items, &at);
-	while ((item = items_iterate(items, &at)) != NULL)
-		count += item->opened > 0;
-	if (count == 0)
-		PG_RETURN_ARRAYTYPE_P(construct_empty_array(INT8OID));
-	size = ARR_OVERHEAD_NONULLS(1) + sizeof(int64) * count;
-	list = palloc0(size);
-	SET_VARSIZE(list, size);
-	list->ndim = 1;
-	list->elemtype = INT8OID;
-	ARR_DIMS(list)[0] = count;
-	ARR_LBOUND(list)[0] = 1;
-	ids = (int64 *) ARR_DATA_PTR(list);
+	ids = palloc_extended(sizeof(Datum) * (items->members + 1), MCXT_ALLOC_HUGE);
 	items_start_iterate(items, &at);
 	while ((item = items_iterate(items, &at)) != NULL)
 		if (item->opened > 0)
-			*ids++ = item->id;
-	qsort(ARR_DATA_PTR(list), count, sizeof(int64), compare_ids);
-	PG_RETURN_ARRAYTYPE_P(list);
+			ids[count++] = Int64GetDatum(item->id);
+	qsort(ids, count, sizeof(Datum), compare_ids);
+	PG_RETURN_ARRAYTYPE_P(construct_array(ids, count, INT8OID, sizeof(int64), true, TYPALIGN_DOUBLE));
 }
 
 static void
@@ -119,8 +105,8 @@ count_list(FunctionCallInfo fcinfo, items_hash *items, int argument, int32 chang
 static int
 compare_ids(const void *a, const void *b)
 {
-	int64		left = *(const int64 *) a;
-	int64		right = *(const int64 *) b;
+	int64		left = DatumGetInt64(*(const Datum *) a);
+	int64		right = DatumGetInt64(*(const Datum *) b);
 
 	return (left > right) - (left < right);
 }
