@@ -15,8 +15,9 @@ CREATE TABLE vsm._folds (
 );
 COMMENT ON TABLE vsm._folds IS 'How far each stream may be folded.';
 
--- Moves are summed up by spans of days.  Those of a busy day are also summed up by its hours, of all types together, so that a
--- window that cuts the day reads few moves; and the days of a month by the month, so that a long time is few cells.
+-- Moves are summed up by spans of days, by type of item and of all types together.  Those of a busy day are also summed up by
+-- its hours, of all types only, so that a window that cuts the day reads few moves; and the days of a month by the month, so
+-- that a long time is few cells.
 CREATE TABLE vsm._spans (
     stream_id bigint,
     unit "char",                            -- d: days; h: an hour of a day; m: a month
@@ -26,12 +27,13 @@ CREATE TABLE vsm._spans (
 );
 COMMENT ON TABLE vsm._spans IS 'The spans of time whose moves have been folded into cells, also those without moves.';
 
--- Times before the end of the span are counted in microseconds up to it.  Lists are those of days, where nothing else is said.
+-- Times before the end of the span are counted in microseconds up to it.  Lists are those of days and one type, where nothing
+-- else is said.
 CREATE TABLE vsm._stage_cells (
     stream_id bigint,
     unit "char",
     since timestamptz,
-    type_id bigint,                         -- of an hour 0
+    type_id bigint,                         -- 0: all types
     stage_id bigint,
     entered bigint NOT NULL,
     "left" bigint NOT NULL,
@@ -49,7 +51,7 @@ CREATE TABLE vsm._item_cells (
     stream_id bigint,
     unit "char",
     since timestamptz,
-    type_id bigint,                         -- of an hour 0
+    type_id bigint,                         -- 0: all types
     arrivals bigint NOT NULL,
     departures bigint NOT NULL,
     returns bigint NOT NULL,
@@ -66,12 +68,12 @@ CREATE TABLE vsm._item_cells (
     cycle_us numeric NOT NULL,
     active_us numeric NOT NULL,
     wait_us numeric NOT NULL,
-    lead_sketch vsm.sketch,                 -- null for few completions of days, whose lists are as short
+    lead_sketch vsm.sketch,                 -- null for few completions of days and one type, whose lists are as short
     cycle_sketch vsm.sketch,
     completed_at timestamptz[],
     leads bigint[],
     cycles bigint[],                        -- without those that never started, or have no cycle time by the rule
-    -- completions before the span that a move of it undoes, as they were counted; of a month too
+    -- completions before the span that a move of it undoes, as they were counted; of all types and a month too
     undone_at timestamptz[],
     undone_leads bigint[],
     undone_cycles bigint[],                 -- null: never started; below 0: started, but no cycle time by the rule
@@ -226,6 +228,7 @@ CREATE FUNCTION vsm._units(of_type text) RETURNS text
 RETURN CASE WHEN of_type IS NULL THEN 'mdh' ELSE 'md' END;
 COMMENT ON FUNCTION vsm._units(text) IS 'Of which units the cells of a type have sums.';
 
+-- A figure looks the cells of each piece up by itself (OFFSET 0): the planner would rather read all cells of the stream.
 -- The longest spans that lie between two cuts, and are not marked: months, days in the gaps between these, and hours in the
 -- gaps that are left.
 CREATE FUNCTION vsm._pieces(of_stream_id bigint, cuts timestamptz[], by_cells boolean, units text)
@@ -284,15 +287,6 @@ END $$;
 COMMENT ON FUNCTION vsm._pieces(bigint, timestamptz[], boolean, text) IS
     'Cuts the time from the first of cuts to before the last into folded spans of the units, each between two neighbours (place: the '
     'number of the first of these), and the stretches between, whose moves are to be read from the ledger.';
-
-CREATE FUNCTION vsm._left_before(of_item bigint, of_stage bigint, at timestamptz, before_id bigint) RETURNS timestamptz
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN (SELECT max(p."timestamp") FROM vsm.stage_transitions p
-            WHERE p.work_item_id = of_item AND p.from_stage_id = of_stage AND (p."timestamp", p.id) < (_left_before.at, before_id));
-END $$;
-COMMENT ON FUNCTION vsm._left_before(bigint, bigint, timestamptz, bigint) IS 'When an item had last left a stage before it left it by a move; null: never.';
 
 -- A move reaches the stages after the furthest before it, up to the one entered; a discarded stage only that, and once.
 CREATE FUNCTION vsm._stages_reached(before bigint, entered bigint) RETURNS SETOF bigint

@@ -129,8 +129,11 @@ BEGIN ATOMIC
           SELECT s.stage_id, sum(s.entered - s."left"),
                  sum(s.entered_us - s.left_us - s.stayed_us + (s.entered - s."left") * vsm._elapsed_us(p.until, _stages_at.at)::numeric)
           FROM pieces p
-          CROSS JOIN LATERAL (SELECT * FROM vsm._stage_cells c WHERE c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since OFFSET 0) s
-          WHERE p.folded AND (of_type IS NULL OR s.type_id = (SELECT vsm._type_id(of_type))) GROUP BY 1) c
+          CROSS JOIN LATERAL (
+              SELECT * FROM vsm._stage_cells c
+              WHERE c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since AND c.type_id = coalesce((SELECT vsm._type_id(of_type)), 0)
+              OFFSET 0) s
+          WHERE p.folded GROUP BY 1) c
     GROUP BY 1;
 END;
 COMMENT ON FUNCTION vsm._stages_at(text, bigint, timestamptz, timestamptz, text, jsonb, timestamptz) IS
@@ -162,8 +165,11 @@ BEGIN ATOMIC
     SELECT c.place, c.stage_id, sum(c.items), sum(c.reached)
     FROM (SELECT p.place - 1 AS place, s.stage_id, s.entered - s."left" AS items, s.reached
           FROM pieces p
-          CROSS JOIN LATERAL (SELECT * FROM vsm._stage_cells c WHERE c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since OFFSET 0) s
-          WHERE p.folded AND (of_type IS NULL OR s.type_id = (SELECT vsm._type_id(of_type)))
+          CROSS JOIN LATERAL (
+              SELECT * FROM vsm._stage_cells c
+              WHERE c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since AND c.type_id = coalesce((SELECT vsm._type_id(of_type)), 0)
+              OFFSET 0) s
+          WHERE p.folded
           UNION ALL
           SELECT m.place, m.to_stage_id, m.n, 0 FROM moves m
           UNION ALL

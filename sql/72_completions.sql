@@ -240,7 +240,7 @@ COMMENT ON FUNCTION vsm._undone_lists(bigint, timestamptz, timestamptz, text, te
     'Completions before since that a move in [since, bound) undoes, by type of item, as vsm._item_cells has them; by the rule episodes none.';
 
 -- The completions of the pieces of a window, and the earlier ones that each undoes.
-CREATE FUNCTION vsm._finished_pieces(of_stream_id bigint, since timestamptz, bound timestamptz, rule text, of_type text, units text)
+CREATE FUNCTION vsm._finished_pieces(of_stream_id bigint, since timestamptz, bound timestamptz, rule text, of_type text, lists boolean)
     RETURNS TABLE (folded boolean, since timestamptz, until timestamptz, finished bigint, never_started bigint, lead_us numeric, cycle_us numeric,
                    active_us numeric, wait_us numeric, lead_sketch vsm.sketch, cycle_sketch vsm.sketch, completed_at timestamptz[],
                    leads bigint[], cycles bigint[], undone_at timestamptz[], undone_leads bigint[], undone_cycles bigint[],
@@ -248,25 +248,32 @@ CREATE FUNCTION vsm._finished_pieces(of_stream_id bigint, since timestamptz, bou
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     WITH pieces AS MATERIALIZED (
-        SELECT p.* FROM vsm._pieces(of_stream_id, ARRAY[_finished_pieces.since, bound], true, units) p)
+        SELECT p.* FROM vsm._pieces(of_stream_id, ARRAY[_finished_pieces.since, bound], true, CASE WHEN lists THEN 'd' ELSE 'md' END) p)
     SELECT true, p.since, p.until, c.finished, c.never_started, c.lead_us, c.cycle_us, c.active_us, c.wait_us, c.lead_sketch, c.cycle_sketch,
            c.completed_at, c.leads, c.cycles, c.undone_at, c.undone_leads, c.undone_cycles, c.undone_active, c.undone_wait
     FROM pieces p
-    CROSS JOIN LATERAL (SELECT * FROM vsm._item_cells c WHERE c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since OFFSET 0) c
-    WHERE p.folded AND (of_type IS NULL OR c.type_id = (SELECT vsm._type_id(of_type)))
+    CROSS JOIN LATERAL (
+        SELECT * FROM vsm._item_cells c
+        WHERE c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since
+          AND CASE WHEN of_type IS NOT NULL THEN c.type_id = (SELECT vsm._type_id(of_type)) ELSE (c.type_id > 0) = lists END
+        OFFSET 0) c
+    WHERE p.folded
     UNION ALL
-    SELECT false, p.since, p.until, f.finished, f.never_started, NULL, NULL, f.active_us, f.wait_us, NULL, NULL,
-           f.completed_at, f.leads, f.cycles, NULL, NULL, NULL, NULL, NULL
+    SELECT false, p.since, p.until, f.finished, f.never_started, NULL::numeric AS lead_us, NULL::numeric AS cycle_us, f.active_us, f.wait_us,
+           NULL::vsm.sketch AS lead_sketch, NULL::vsm.sketch AS cycle_sketch, f.completed_at, f.leads, f.cycles, NULL::timestamptz[] AS undone_at,
+           NULL::bigint[] AS undone_leads, NULL::bigint[] AS undone_cycles, NULL::bigint[] AS undone_active, NULL::bigint[] AS undone_wait
     FROM pieces p CROSS JOIN LATERAL vsm._finished_lists(of_stream_id, p.since, p.until, rule, of_type) f
     WHERE NOT p.folded
     UNION ALL
-    SELECT false, p.since, p.until, 0, 0, NULL, NULL, 0, 0, NULL, NULL,
-           NULL, NULL, NULL, u.undone_at, u.undone_leads, u.undone_cycles, u.undone_active, u.undone_wait
+    SELECT false, p.since, p.until, 0, 0, NULL::numeric AS lead_us, NULL::numeric AS cycle_us, 0, 0,
+           NULL::vsm.sketch AS lead_sketch, NULL::vsm.sketch AS cycle_sketch, NULL::timestamptz[] AS completed_at, NULL::bigint[] AS leads,
+           NULL::bigint[] AS cycles, u.undone_at, u.undone_leads, u.undone_cycles, u.undone_active, u.undone_wait
     FROM pieces p CROSS JOIN LATERAL vsm._undone_lists(of_stream_id, p.since, p.until, rule, of_type) u
     WHERE NOT p.folded;
 END;
-COMMENT ON FUNCTION vsm._finished_pieces(bigint, timestamptz, timestamptz, text, text, text) IS
-    'Completions in [since, bound) by the stream''s own reopen rule, by pieces, as the aggregate vsm._finished takes them.';
+COMMENT ON FUNCTION vsm._finished_pieces(bigint, timestamptz, timestamptz, text, text, boolean) IS
+    'Completions in [since, bound) by the stream''s own reopen rule, by pieces, as the aggregate vsm._finished takes them. lists: with '
+    'each one''s times; else sketches do.';
 
 -- A set of one row, so that it becomes part of a prepared statement.
 CREATE FUNCTION vsm._finished_in(of_stream_id bigint, since timestamptz, bound timestamptz, rule text, of_type text, exact boolean)
@@ -276,7 +283,7 @@ BEGIN ATOMIC
     SELECT (f.f).*
     FROM (SELECT vsm._finished(p.never_started, p.lead_us, p.cycle_us, p.active_us, p.wait_us, p.lead_sketch, p.cycle_sketch, p.leads, p.cycles,
                                p.undone_at, p.undone_leads, p.undone_cycles, p.undone_active, p.undone_wait, _finished_in.since, exact) AS f
-          FROM vsm._finished_pieces(of_stream_id, _finished_in.since, bound, rule, of_type, CASE WHEN exact THEN 'd' ELSE 'md' END) p) f;
+          FROM vsm._finished_pieces(of_stream_id, _finished_in.since, bound, rule, of_type, exact) p) f;
 END;
 COMMENT ON FUNCTION vsm._finished_in(bigint, timestamptz, timestamptz, text, text, boolean) IS
     'The times of what was finished in [since, bound) by the stream''s own reopen rule, from cells. exact: percentiles and all.';
@@ -301,7 +308,7 @@ BEGIN
     WITH pieces AS MATERIALIZED (
         SELECT p.*, CASE WHEN p.folded THEN date_trunc(bucket, p.since AT TIME ZONE time_zone) END AS first,
                CASE WHEN p.folded THEN date_trunc(bucket, (p.until - interval '1 microsecond') AT TIME ZONE time_zone) END AS last
-        FROM vsm._finished_pieces(of_stream_id, _finished_by.since, bound, rule, of_type, 'd') p)
+        FROM vsm._finished_pieces(of_stream_id, _finished_by.since, bound, rule, of_type, true) p)
     SELECT n.b, sum(n.items)::bigint
     FROM (SELECT p.first AS b, p.finished AS items FROM pieces p WHERE p.folded AND p.first = p.last
           UNION ALL

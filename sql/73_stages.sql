@@ -190,7 +190,7 @@ BEGIN ATOMIC
               FROM (SELECT c.opened, c.closed
                     FROM pieces p
                     CROSS JOIN LATERAL (SELECT * FROM vsm._item_cells c WHERE c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since OFFSET 0) c
-                    WHERE p.folded AND (of_type IS NULL OR c.type_id = (SELECT vsm._type_id(of_type)))
+                    WHERE p.folded AND c.type_id > 0 AND (of_type IS NULL OR c.type_id = (SELECT vsm._type_id(of_type)))
                     UNION ALL
                     SELECT array_agg(m.work_item_id) FILTER (WHERE e.open AND NOT coalesce(l.open, false)),
                            array_agg(m.work_item_id) FILTER (WHERE l.open AND NOT e.open)

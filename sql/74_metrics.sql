@@ -144,8 +144,11 @@ BEGIN
            coalesce(sum(c.started_us + c.started_change * vsm._elapsed_us(p.until, wip_until)::numeric) FILTER (WHERE p.place = 2), 0) AS started_us
     INTO cells
     FROM vsm._pieces(v.stream_id, cuts, by_cells, vsm._units(metrics.type)) p
-    CROSS JOIN LATERAL (SELECT * FROM vsm._item_cells c WHERE c.stream_id = v.stream_id AND c.unit = p.unit AND c.since = p.since OFFSET 0) c
-    WHERE p.folded AND (metrics.type IS NULL OR c.type_id = (SELECT vsm._type_id(metrics.type)));
+    CROSS JOIN LATERAL (
+        SELECT * FROM vsm._item_cells c
+        WHERE c.stream_id = v.stream_id AND c.unit = p.unit AND c.since = p.since AND c.type_id = coalesce((SELECT vsm._type_id(metrics.type)), 0)
+        OFFSET 0) c
+    WHERE p.folded;
     i.arrivals := coalesce(i.arrivals, 0) + cells.arrivals;
     i.departures := coalesce(i.departures, 0) + cells.departures;
     i.returns := coalesce(i.returns, 0) + cells.returns;

@@ -67,19 +67,24 @@ BEGIN ATOMIC
         SELECT d.date, d.since AS period_since, d.until AS period_until, p.folded, p.unit, p.since, p.until
         FROM pieces p LEFT JOIN periods d ON p.since >= d.since AND p.since < d.until WHERE p.folded
         UNION ALL
-        SELECT d.date, d.since, d.until, false, NULL, greatest(p.since, d.since), least(p.until, d.until)
+        SELECT d.date, d.since, d.until, false, NULL::"char" AS unit, greatest(p.since, d.since), least(p.until, d.until)
         FROM pieces p JOIN periods d ON p.since < d.until AND p.until > d.since WHERE NOT p.folded
         UNION ALL
-        SELECT NULL, NULL, NULL, false, NULL, p.since, least(p.until, vsm._starts(first, time_zone))
+        SELECT NULL::date AS date, NULL::timestamptz AS period_since, NULL::timestamptz AS period_until, false, NULL::"char" AS unit,
+               p.since, least(p.until, vsm._starts(first, time_zone))
         FROM pieces p WHERE NOT p.folded AND p.since < vsm._starts(first, time_zone)
         UNION ALL
-        SELECT NULL, NULL, NULL, false, NULL, greatest(p.since, (SELECT max(d.until) FROM periods d)), p.until
+        SELECT NULL::date AS date, NULL::timestamptz AS period_since, NULL::timestamptz AS period_until, false, NULL::"char" AS unit,
+               greatest(p.since, (SELECT max(d.until) FROM periods d)), p.until
         FROM pieces p WHERE NOT p.folded AND p.until > (SELECT max(d.until) FROM periods d)),
     changes AS (
         SELECT p.date, sum(c.arrivals + c.returns - c.departures - c.discarded) AS change, sum(c.started_change) AS started_change,
                sum(c.open_us + (c.arrivals + c.returns - c.departures - c.discarded) * vsm._elapsed_us(p.until, p.period_until)::numeric) AS area,
                sum(c.started_us + c.started_change * vsm._elapsed_us(p.until, p.period_until)::numeric) AS started_area
-        FROM parts p JOIN vsm._item_cells c ON c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since
+        FROM parts p
+        CROSS JOIN LATERAL (
+            SELECT * FROM vsm._item_cells c
+            WHERE c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since AND c.type_id = 0 OFFSET 0) c
         WHERE p.folded GROUP BY 1
         UNION ALL
         SELECT p.date, sum(m.change), sum(m.started_change), sum(m.change * vsm._elapsed_us(m.at, p.period_until)::numeric),
@@ -110,14 +115,20 @@ BEGIN ATOMIC
                                           f.undone_at, f.undone_leads, f.undone_cycles, f.undone_active, f.undone_wait, f.period_since, false) AS sums
         FROM (SELECT p.date, p.period_since, c.never_started, c.lead_us, c.cycle_us, c.active_us, c.wait_us, c.lead_sketch, c.cycle_sketch, c.leads, c.cycles,
                      c.undone_at, c.undone_leads, c.undone_cycles, c.undone_active, c.undone_wait
-              FROM parts p JOIN vsm._item_cells c ON c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since
+              FROM parts p
+              CROSS JOIN LATERAL (
+                  SELECT * FROM vsm._item_cells c
+                  WHERE c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since AND c.type_id = 0 OFFSET 0) c
               WHERE p.folded AND p.date IS NOT NULL
               UNION ALL
-              SELECT p.date, p.period_since, l.never_started, NULL, NULL, l.active_us, l.wait_us, NULL, NULL, l.leads, l.cycles, NULL, NULL, NULL, NULL, NULL
+              SELECT p.date, p.period_since, l.never_started, NULL::numeric AS lead_us, NULL::numeric AS cycle_us, l.active_us, l.wait_us,
+                     NULL::vsm.sketch AS lead_sketch, NULL::vsm.sketch AS cycle_sketch, l.leads, l.cycles, NULL::timestamptz[] AS undone_at,
+                     NULL::bigint[] AS undone_leads, NULL::bigint[] AS undone_cycles, NULL::bigint[] AS undone_active, NULL::bigint[] AS undone_wait
               FROM parts p CROSS JOIN LATERAL vsm._finished_lists(of_stream_id, p.since, p.until, rule, NULL) l
               WHERE NOT p.folded AND p.date IS NOT NULL
               UNION ALL
-              SELECT p.date, p.period_since, 0, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL,
+              SELECT p.date, p.period_since, 0, NULL::numeric AS lead_us, NULL::numeric AS cycle_us, 0, 0,
+                     NULL::vsm.sketch AS lead_sketch, NULL::vsm.sketch AS cycle_sketch, NULL::bigint[] AS leads, NULL::bigint[] AS cycles,
                      u.undone_at, u.undone_leads, u.undone_cycles, u.undone_active, u.undone_wait
               FROM parts p CROSS JOIN LATERAL vsm._undone_lists(of_stream_id, p.since, p.until, rule, NULL) u
               WHERE NOT p.folded AND p.date IS NOT NULL AND p.since > p.period_since) f

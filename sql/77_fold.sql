@@ -25,11 +25,11 @@ CREATE FUNCTION vsm._cells_of_stages(of_stream_id bigint, since timestamptz, unt
 BEGIN ATOMIC
     WITH moves AS MATERIALIZED (
         SELECT t.work_item_id, t.id, t.from_stage_id, t.to_stage_id, t."timestamp", vsm._elapsed_us(t."timestamp", _cells_of_stages.until) AS left_us,
-               vsm._interval_us(t.time_in_stage) AS stayed_us, coalesce(t.furthest_before, t.from_stage_id) AS before, coalesce(y.id, 0) AS type_id,
+               vsm._interval_us(t.time_in_stage) AS stayed_us, coalesce(t.furthest_before, t.from_stage_id) AS before, y.id AS type_id,
                CASE WHEN by_hours THEN date_bin('1 hour', t."timestamp", _cells_of_stages.since) END AS hour, w.backward_moves
         FROM vsm.stage_transitions t
         JOIN vsm.work_items w ON w.id = t.work_item_id
-        LEFT JOIN vsm.work_item_types y ON y.name = w.type
+        JOIN vsm.work_item_types y ON y.name = w.type
         WHERE t.stream_id = of_stream_id AND t."timestamp" >= _cells_of_stages.since AND t."timestamp" < _cells_of_stages.until),
     entries AS MATERIALIZED (
         SELECT m.hour, m.type_id, m.before, m.to_stage_id, count(*) AS n, sum(m.left_us) AS us FROM moves m GROUP BY 1, 2, 3, 4),
@@ -56,13 +56,14 @@ BEGIN ATOMIC
         WHERE m.from_stage_id IS NOT NULL GROUP BY 1, 2)
     SELECT of_stream_id, 'd'::"char", _cells_of_stages.since, type_id, stage_id, s.entered, s."left", s.reached, s.entered_us, s.left_us, s.stayed_us,
            l.visits, l.repeated_at
-    FROM (SELECT c.type_id, c.stage_id, sum(c.entered)::bigint AS entered, sum(c."left")::bigint AS "left", sum(c.reached)::bigint AS reached,
-                 sum(c.entered_us) AS entered_us, sum(c.left_us) AS left_us, sum(c.stayed_us) AS stayed_us
-          FROM sums c GROUP BY 1, 2) s
+    FROM (SELECT coalesce(c.type_id, 0) AS type_id, c.stage_id, sum(c.entered)::bigint AS entered, sum(c."left")::bigint AS "left",
+                 sum(c.reached)::bigint AS reached, sum(c.entered_us) AS entered_us, sum(c.left_us) AS left_us, sum(c.stayed_us) AS stayed_us
+          FROM sums c GROUP BY GROUPING SETS ((c.type_id, c.stage_id), (c.stage_id))) s
     LEFT JOIN lists l USING (type_id, stage_id)
     UNION ALL
     SELECT of_stream_id, 'h'::"char", c.hour, 0, c.stage_id, sum(c.entered)::bigint, sum(c."left")::bigint, sum(c.reached)::bigint,
-           sum(c.entered_us - c.entered * u.us), sum(c.left_us - c."left" * u.us), sum(c.stayed_us), NULL, NULL
+           sum(c.entered_us - c.entered * u.us), sum(c.left_us - c."left" * u.us), sum(c.stayed_us),
+           NULL::bigint[] AS visits, NULL::timestamptz[] AS repeated_at
     FROM sums c
     CROSS JOIN LATERAL (
         SELECT vsm._elapsed_us(least(c.hour + interval '1 hour', _cells_of_stages.until), _cells_of_stages.until)::numeric AS us) u
@@ -78,7 +79,7 @@ CREATE FUNCTION vsm._cells_of_items(of_stream_id bigint, since timestamptz, unti
     SET enable_mergejoin = off
 BEGIN ATOMIC
     WITH moves AS MATERIALIZED (
-        SELECT t.work_item_id, t.started_change, coalesce(y.id, 0) AS type_id,
+        SELECT t.work_item_id, t.started_change, y.id AS type_id,
                CASE WHEN by_hours THEN date_bin('1 hour', t."timestamp", _cells_of_items.since) END AS hour,
                (t.from_stage_id IS NULL)::integer AS arrivals,
                (e.category = 'done' AND l.category IS DISTINCT FROM 'done')::integer AS departures,
@@ -90,7 +91,7 @@ BEGIN ATOMIC
                vsm._elapsed_us(t."timestamp", _cells_of_items.until)::numeric AS left_us
         FROM vsm.stage_transitions t
         JOIN vsm.work_items w ON w.id = t.work_item_id
-        LEFT JOIN vsm.work_item_types y ON y.name = w.type
+        JOIN vsm.work_item_types y ON y.name = w.type
         JOIN vsm.stages e ON e.id = t.to_stage_id
         LEFT JOIN vsm.stages l ON l.id = t.from_stage_id
         WHERE t.stream_id = of_stream_id AND t."timestamp" >= _cells_of_items.since AND t."timestamp" < _cells_of_items.until),
@@ -106,29 +107,44 @@ BEGIN ATOMIC
     completed AS MATERIALIZED (
         SELECT * FROM vsm._finished_lists(of_stream_id, _cells_of_items.since, _cells_of_items.until, rule, NULL)),
     times AS (
-        SELECT f.type_id, vsm._finished_sums(f.never_started, NULL, NULL, f.active_us, f.wait_us, NULL, NULL, f.leads, f.cycles,
-                                             NULL, NULL, NULL, NULL, NULL, _cells_of_items.since, false) AS sums
-        FROM completed f GROUP BY 1)
+        SELECT coalesce(f.type_id, 0) AS type_id,
+               vsm._finished_sums(f.never_started, NULL, NULL, f.active_us, f.wait_us, NULL, NULL, f.leads, f.cycles,
+                                  NULL, NULL, NULL, NULL, NULL, _cells_of_items.since, false) AS sums
+        FROM completed f GROUP BY GROUPING SETS ((f.type_id), ())),
+    undone AS MATERIALIZED (
+        SELECT * FROM vsm._undone_lists(of_stream_id, _cells_of_items.since, _cells_of_items.until, rule, NULL)),
+    all_undone AS (
+        SELECT x.type_id, x.undone_at, x.undone_leads, x.undone_cycles, x.undone_active, x.undone_wait FROM undone x
+        UNION ALL
+        SELECT 0, array_agg(u.at ORDER BY x.type_id, u.place), array_agg(u.lead ORDER BY x.type_id, u.place), array_agg(u.cycle ORDER BY x.type_id, u.place),
+               array_agg(u.active ORDER BY x.type_id, u.place), array_agg(u.wait ORDER BY x.type_id, u.place)
+        FROM undone x
+        CROSS JOIN LATERAL unnest(x.undone_at, x.undone_leads, x.undone_cycles, x.undone_active, x.undone_wait)
+            WITH ORDINALITY u (at, lead, cycle, active, wait, place))
     SELECT of_stream_id, 'd'::"char", _cells_of_items.since, s.type_id, s.arrivals::bigint, s.departures::bigint, s.returns::bigint, s.discarded::bigint,
            s.reopened::bigint, s.backward_moves::bigint, s.started_change::bigint, s.open_us, s.started_us,
-           coalesce(f.finished, 0), coalesce(f.never_started, 0), coalesce((t.sums).lead_us, 0), coalesce((t.sums).cycle_us, 0),
-           coalesce(f.active_us, 0), coalesce(f.wait_us, 0),
+           coalesce((t.sums).finished, 0), coalesce((t.sums).never_started, 0), coalesce((t.sums).lead_us, 0), coalesce((t.sums).cycle_us, 0),
+           coalesce((t.sums).active_us, 0), coalesce((t.sums).wait_us, 0),
            -- a sketch takes some 500 bytes
-           CASE WHEN f.finished > 50 THEN (t.sums).lead_sketch END, CASE WHEN f.finished > 50 THEN (t.sums).cycle_sketch END,
+           CASE WHEN s.type_id = 0 OR f.finished > 50 THEN (t.sums).lead_sketch END,
+           CASE WHEN s.type_id = 0 OR f.finished > 50 THEN (t.sums).cycle_sketch END,
            f.completed_at, f.leads, f.cycles, u.undone_at, u.undone_leads, u.undone_cycles, u.undone_active, u.undone_wait, c.opened, c.closed
-    FROM (SELECT h.type_id, sum(h.arrivals) AS arrivals, sum(h.departures) AS departures, sum(h.returns) AS returns, sum(h.discarded) AS discarded,
+    FROM (SELECT coalesce(h.type_id, 0) AS type_id, sum(h.arrivals) AS arrivals, sum(h.departures) AS departures, sum(h.returns) AS returns, sum(h.discarded) AS discarded,
                  sum(h.reopened) AS reopened, sum(h.backward_moves) AS backward_moves, sum(h.started_change) AS started_change,
                  sum(h.open_us) AS open_us, sum(h.started_us) AS started_us
-          FROM sums h GROUP BY 1) s
+          FROM sums h GROUP BY GROUPING SETS ((h.type_id), ()) HAVING count(*) > 0) s
     LEFT JOIN crossing c USING (type_id)
     LEFT JOIN completed f USING (type_id)
     LEFT JOIN times t USING (type_id)
-    LEFT JOIN vsm._undone_lists(of_stream_id, _cells_of_items.since, _cells_of_items.until, rule, NULL) u USING (type_id)
+    LEFT JOIN all_undone u USING (type_id)
     UNION ALL
     SELECT of_stream_id, 'h'::"char", h.hour, 0, sum(h.arrivals)::bigint, sum(h.departures)::bigint, sum(h.returns)::bigint, sum(h.discarded)::bigint,
            sum(h.reopened)::bigint, sum(h.backward_moves)::bigint, sum(h.started_change)::bigint,
            sum(h.open_us - h.change * u.us), sum(h.started_us - h.started_change * u.us),
-           0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+           0, 0, 0, 0, 0, 0, NULL::vsm.sketch AS lead_sketch, NULL::vsm.sketch AS cycle_sketch, NULL::timestamptz[] AS completed_at,
+           NULL::bigint[] AS leads, NULL::bigint[] AS cycles, NULL::timestamptz[] AS undone_at, NULL::bigint[] AS undone_leads,
+           NULL::bigint[] AS undone_cycles, NULL::bigint[] AS undone_active, NULL::bigint[] AS undone_wait, NULL::bigint[] AS opened,
+           NULL::bigint[] AS closed
     FROM sums h
     CROSS JOIN LATERAL (
         SELECT vsm._elapsed_us(least(h.hour + interval '1 hour', _cells_of_items.until), _cells_of_items.until)::numeric AS us) u
@@ -154,7 +170,8 @@ CREATE FUNCTION vsm._stage_cells_of_month(of_stream_id bigint, since timestamptz
 BEGIN ATOMIC
     SELECT of_stream_id, 'm'::"char", _stage_cells_of_month.since, c.type_id, c.stage_id, sum(c.entered)::bigint, sum(c."left")::bigint, sum(c.reached)::bigint,
            sum(c.entered_us + c.entered * vsm._elapsed_us(s.until, _stage_cells_of_month.until)::numeric),
-           sum(c.left_us + c."left" * vsm._elapsed_us(s.until, _stage_cells_of_month.until)::numeric), sum(c.stayed_us), NULL::bigint[], NULL::timestamptz[]
+           sum(c.left_us + c."left" * vsm._elapsed_us(s.until, _stage_cells_of_month.until)::numeric), sum(c.stayed_us),
+           NULL::bigint[] AS visits, NULL::timestamptz[] AS repeated_at
     FROM vsm._spans s JOIN vsm._stage_cells c ON c.stream_id = of_stream_id AND c.unit = 'd' AND c.since = s.since
     WHERE s.stream_id = of_stream_id AND s.unit = 'd' AND s.since >= _stage_cells_of_month.since AND s.until <= _stage_cells_of_month.until
     GROUP BY c.type_id, c.stage_id;
@@ -195,7 +212,7 @@ BEGIN ATOMIC
     SELECT of_stream_id, 'm'::"char", _item_cells_of_month.since, s.type_id, s.arrivals::bigint, s.departures::bigint, s.returns::bigint, s.discarded::bigint,
            s.reopened::bigint, s.backward_moves::bigint, s.started_change::bigint, s.open_us, s.started_us,
            (s.f).finished, (s.f).never_started, (s.f).lead_us, (s.f).cycle_us, (s.f).active_us, (s.f).wait_us, (s.f).lead_sketch, (s.f).cycle_sketch,
-           NULL::timestamptz[], NULL::bigint[], NULL::bigint[], u.at, u.leads, u.cycles, u.active, u.wait, c.opened, c.closed
+           NULL::timestamptz[] AS completed_at, NULL::bigint[] AS leads, NULL::bigint[] AS cycles, u.at, u.leads, u.cycles, u.active, u.wait, c.opened, c.closed
     FROM sums s LEFT JOIN undone u USING (type_id) LEFT JOIN crossing c USING (type_id);
 END;
 COMMENT ON FUNCTION vsm._item_cells_of_month(bigint, timestamptz, timestamptz) IS 'The cells of the items for a month, from those of its days.';
