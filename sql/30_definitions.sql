@@ -96,7 +96,7 @@ DECLARE
 BEGIN
     PERFORM vsm._hold_items();
     INSERT INTO vsm._marks (stream_id, since, until)
-    SELECT of_stream_id, '-infinity', 'infinity' WHERE of_stream_id IS NOT NULL;       -- null: the stream is being deleted
+    SELECT of_stream_id, '-infinity', 'infinity' WHERE vsm._closed_until(of_stream_id) > '-infinity';    -- null: the stream is being deleted
     UPDATE vsm.work_items w
     SET created_at = r.created_at, stage_id = r.stage_id, stage_entered_at = r.stage_entered_at,
         started_at = r.started_at, completed_at = r.completed_at,
