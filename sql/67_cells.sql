@@ -22,7 +22,7 @@ CREATE TABLE vsm._spans (
     stream_id bigint,
     unit "char",                            -- d: days; h: an hour of a day; m: a month
     since timestamptz,
-    until timestamptz NOT NULL,
+    until timestamptz NOT NULL CHECK (until > since),
     PRIMARY KEY (stream_id, unit, since)
 );
 COMMENT ON TABLE vsm._spans IS 'The spans of time whose moves have been folded into cells, also those without moves.';
@@ -109,6 +109,11 @@ CREATE FUNCTION vsm._closed_until(stream_id bigint) RETURNS timestamptz
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'vsm__closed_until';
 COMMENT ON FUNCTION vsm._closed_until(bigint) IS
     'The time before which changes of a stream''s moves leave a mark, -infinity if none do; this transaction gets an id first.';
+
+CREATE FUNCTION vsm._lock_fold(stream_id bigint) RETURNS void
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'vsm__lock_fold';
+COMMENT ON FUNCTION vsm._lock_fold(bigint) IS
+    'Waits for the lock of those who fold a stream, and holds it to the end of the transaction; no other function takes it. Errors: 42501.';
 
 CREATE FUNCTION vsm._next_xid() RETURNS xid8
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__next_xid';
@@ -242,14 +247,15 @@ DECLARE
 BEGIN
     RETURN QUERY
     WITH marked AS MATERIALIZED (
-        SELECT k.since, k.until FROM vsm._marks k WHERE by_cells AND k.stream_id = of_stream_id),
+        SELECT coalesce(range_agg(tstzrange(k.since, k.until)), '{}') AS times
+        FROM vsm._marks k WHERE by_cells AND k.stream_id = of_stream_id AND k.since < ends AND k.until > cuts[1]),
     months AS MATERIALIZED (
         SELECT s.unit, s.since, s.until
         FROM vsm._spans s
         WHERE by_cells AND units LIKE '%m%' AND s.stream_id = of_stream_id AND s.unit = 'm'
           AND s.since >= cuts[1] AND s.since < ends AND s.until <= ends
           AND width_bucket(s.since, cuts) = width_bucket(s.until - interval '1 microsecond', cuts)
-          AND NOT EXISTS (SELECT FROM marked k WHERE k.since < s.until AND k.until > s.since)),
+          AND NOT (SELECT k.times FROM marked k) && tstzrange(s.since, s.until)),
     days AS MATERIALIZED (
         SELECT s.unit, s.since, s.until
         FROM (SELECT lag(e.until, 1, cuts[1]) OVER (ORDER BY e.since) AS since, e.since AS until
@@ -261,7 +267,7 @@ BEGIN
               AND s.since >= g.since AND s.since < g.until AND s.until <= g.until
             OFFSET 0) s     -- a look-up for each gap
         WHERE width_bucket(s.since, cuts) = width_bucket(s.until - interval '1 microsecond', cuts)
-          AND NOT EXISTS (SELECT FROM marked k WHERE k.since < s.until AND k.until > s.since)),
+          AND NOT (SELECT k.times FROM marked k) && tstzrange(s.since, s.until)),
     hours AS MATERIALIZED (
         SELECT s.unit, s.since, s.until
         FROM (SELECT lag(e.until, 1, cuts[1]) OVER (ORDER BY e.since) AS since, e.since AS until
@@ -274,7 +280,7 @@ BEGIN
               AND s.since >= g.since AND s.since < g.until AND s.until <= g.until
             OFFSET 0) s
         WHERE width_bucket(s.since, cuts) = width_bucket(s.until - interval '1 microsecond', cuts)
-          AND NOT EXISTS (SELECT FROM marked k WHERE k.since < s.until AND k.until > s.since)),
+          AND NOT (SELECT k.times FROM marked k) && tstzrange(s.since, s.until)),
     usable AS MATERIALIZED (
         SELECT m.* FROM months m UNION ALL SELECT d.* FROM days d UNION ALL SELECT h.* FROM hours h)
     SELECT true, u.unit, u.since, u.until, width_bucket(u.since, cuts) FROM usable u
@@ -321,7 +327,7 @@ DECLARE
     moves bigint;
 BEGIN
     FOR stretch IN
-        SELECT unnest(tstzmultirange(tstzrange(date_trunc('day', e.first AT TIME ZONE time_zone) AT TIME ZONE time_zone, settled_until))
+        SELECT unnest(tstzmultirange(tstzrange(least(e.first, date_trunc('day', e.first AT TIME ZONE time_zone) AT TIME ZONE time_zone), settled_until))
                       - (SELECT coalesce(range_agg(tstzrange(s.since, s.until)), '{}') FROM vsm._spans s WHERE s.stream_id = of_stream_id AND s.unit = 'd'))
         FROM vsm._events_span(of_stream_id, NULL) e WHERE e.first < settled_until
     LOOP
@@ -329,16 +335,20 @@ BEGIN
         moves := 0;
         days := 0;
         FOR cut IN
-            SELECT d.g AT TIME ZONE time_zone AS begins, least(d.ends, upper(stretch)) AS ends,
-                   date_trunc('month', d.ends AT TIME ZONE time_zone) = d.ends AT TIME ZONE time_zone AS ends_month, coalesce(n.moves, 0) AS moves
-            FROM (SELECT (g + interval '1 day') AT TIME ZONE time_zone AS ends, g
-                  FROM generate_series(date_trunc('day', lower(stretch) AT TIME ZONE time_zone),
-                                       (upper(stretch) - interval '1 microsecond') AT TIME ZONE time_zone, '1 day') g) d
-            LEFT JOIN (SELECT date_trunc('day', t."timestamp" AT TIME ZONE time_zone) AS day, count(*) AS moves
-                       FROM vsm.stage_transitions t
-                       WHERE t.stream_id = of_stream_id AND t."timestamp" >= lower(stretch) AND t."timestamp" < upper(stretch)
-                       GROUP BY 1) n ON n.day = d.g
-            ORDER BY d.g
+            -- The instants at which days begin, in order: where clocks are set at midnight, an hour may come twice, and where a zone
+            -- has changed sides of the date line, a day is missing.
+            SELECT d.begins, d.ends, d.ends_month,
+                   (SELECT count(*) FROM vsm.stage_transitions t
+                    WHERE t.stream_id = of_stream_id AND t."timestamp" >= d.begins AND t."timestamp" < d.ends) AS moves
+            FROM (SELECT lag(e.at, 1, lower(stretch)) OVER (ORDER BY e.at) AS begins, e.at AS ends, bool_or(e.ends_month) AS ends_month
+                  FROM (SELECT g AT TIME ZONE time_zone AS at, extract(day FROM g) = 1 AS ends_month
+                        FROM generate_series(date_trunc('day', lower(stretch) AT TIME ZONE time_zone) - interval '1 day',
+                                             upper(stretch) AT TIME ZONE time_zone + interval '1 day', '1 day') g
+                        UNION ALL
+                        SELECT upper(stretch), false) e
+                  WHERE e.at > lower(stretch) AND e.at <= upper(stretch)
+                  GROUP BY e.at) d
+            ORDER BY d.ends
         LOOP
             IF days > 0 AND moves + cut.moves > 256 THEN
                 until := cut.begins;

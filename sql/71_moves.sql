@@ -155,10 +155,12 @@ BEGIN ATOMIC
         FROM pieces p CROSS JOIN LATERAL vsm._moves(of_stream_id, p.since, p.until, of_type, _stage_changes.attributes, _stage_changes.known_at) m
         WHERE NOT p.folded
         UNION ALL
-        SELECT m.from_stage_id, m.to_stage_id, coalesce(m.furthest_before, m.from_stage_id), p.place - x.earlier, x.n
+        SELECT m.from_stage_id, m.to_stage_id, coalesce(m.furthest_before, m.from_stage_id),
+               -- of several points at one instant, the first
+               CASE WHEN x.n > 0 THEN width_bucket(m."timestamp" - interval '1 microsecond', points) ELSE p.place - 1 END, x.n
         FROM pieces p
         CROSS JOIN LATERAL vsm._moves(of_stream_id, p.since, vsm._just_after(p.since), of_type, NULL, NULL) m
-        CROSS JOIN (VALUES (2, 1), (1, -1)) x (earlier, n)
+        CROSS JOIN (VALUES (1), (-1)) x (n)
         WHERE p.folded AND p.since = points[p.place - 1]),
     moves AS MATERIALIZED (
         SELECT s.from_stage_id, s.to_stage_id, s.before, s.place, sum(s.n) AS n FROM single s GROUP BY 1, 2, 3, 4)

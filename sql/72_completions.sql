@@ -306,14 +306,17 @@ BEGIN
     END IF;
     RETURN QUERY
     WITH pieces AS MATERIALIZED (
-        SELECT p.*, CASE WHEN p.folded THEN date_trunc(bucket, p.since AT TIME ZONE time_zone) END AS first,
+        SELECT p.*,
+               -- but where clocks are set back within the piece, the local time of its ends does not bound that of its moves
+               p.folded AND p.since AT TIME ZONE time_zone + (p.until - p.since) <= p.until AT TIME ZONE time_zone AS steady,
+               CASE WHEN p.folded THEN date_trunc(bucket, p.since AT TIME ZONE time_zone) END AS first,
                CASE WHEN p.folded THEN date_trunc(bucket, (p.until - interval '1 microsecond') AT TIME ZONE time_zone) END AS last
         FROM vsm._finished_pieces(of_stream_id, _finished_by.since, bound, rule, of_type, true) p)
     SELECT n.b, sum(n.items)::bigint
-    FROM (SELECT p.first AS b, p.finished AS items FROM pieces p WHERE p.folded AND p.first = p.last
+    FROM (SELECT p.first AS b, p.finished AS items FROM pieces p WHERE p.steady AND p.first = p.last
           UNION ALL
           SELECT date_trunc(bucket, c.at AT TIME ZONE time_zone), 1
-          FROM pieces p CROSS JOIN LATERAL unnest(p.completed_at) c (at) WHERE NOT p.folded OR p.first <> p.last
+          FROM pieces p CROSS JOIN LATERAL unnest(p.completed_at) c (at) WHERE NOT p.steady OR p.first <> p.last
           UNION ALL
           SELECT date_trunc(bucket, u.at AT TIME ZONE time_zone), -1
           FROM pieces p CROSS JOIN LATERAL unnest(p.undone_at) u (at) WHERE u.at >= _finished_by.since) n

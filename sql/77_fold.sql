@@ -268,13 +268,12 @@ BEGIN
                   HINT = 'The streams are in vsm.value_streams; vsm.define_stream() defines one.';
     END IF;
     -- held until the messages of the commit have been sent, unlike a row's lock
-    PERFORM pg_advisory_xact_lock(hashtextextended('vsm.fold', v.id));
+    PERFORM vsm._lock_fold(v.id);
     today := date_trunc('day', clock_timestamp() AT TIME ZONE v.time_zone) AT TIME ZONE v.time_zone;
     SELECT * INTO f FROM vsm._folds s WHERE s.stream_id = v.id;
     IF NOT FOUND THEN
         INSERT INTO vsm._folds (stream_id, closed_until, closed_by, settled_until)
-        SELECT x.id, today, pg_current_xact_id(), '-infinity'
-        FROM (SELECT s.id FROM vsm.value_streams s WHERE s.id = v.id FOR KEY SHARE SKIP LOCKED) x       -- it may be being deleted
+        VALUES (v.id, today, pg_current_xact_id(), '-infinity')
         ON CONFLICT (stream_id) DO NOTHING;     -- an error in a transaction with an older snapshot
         result.days_waiting := vsm._days_waiting(v.id, '-infinity', today);
         RETURN result;
@@ -354,5 +353,5 @@ END $$;
 COMMENT ON FUNCTION vsm.fold(text, boolean) IS
     'Sums up the moves of days that are over, so that figures need not read them; of one stream, or with null of all. Answers are the '
     'same without. days_folded: now; days_waiting: that are over, but may not be folded while a transaction is open that began '
-    'before they were closed; the first call closes them, the next one folds. rebuild: computes all cells anew, which needs the rights '
+    'before they were closed; the first two calls close them, a later one folds. rebuild: computes all cells anew, which needs the rights '
     'of a writer. Errors: PT404, 42501; 40001 in a transaction with an older snapshot, 25006 where nothing can be written.';

@@ -19,7 +19,12 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/hsearch.h"
 #include "utils/inval.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -30,20 +35,28 @@
 #include "stage_cache.h"
 #include "trigger_guard.h"
 
-/* What this subtransaction has marked last. */
-static struct
+/* SQL's advisory locks are of classes 1 and 2, the lock of a recount is of class 3. */
+#define FOLD_LOCK_CLASS 4
+
+/* A day that a subtransaction has marked.  Its number is not used again in the transaction. */
+typedef struct MarkedDay
 {
 	int64		stream_id;
 	TimestampTz day;
-	TransactionId xid;
 	SubTransactionId subid;
-}			last_marked;
+	uint32		unused;			/* keys are compared as bytes */
+} MarkedDay;
+
+/* Of the transaction, in whose memory they are; 0: of none. */
+static HTAB *marked_days;
+static TransactionId marked_by;
 
 static bool is_marked(int64 stream_id, TimestampTz day);
 static void insert_marks(SPIPlanPtr *plan, const char *query, int nargs, Oid *types, Datum *values);
 static void run_by_latest(SPIPlanPtr *plan, const char *query, int nargs, Oid *types, Datum *values);
 
 PG_FUNCTION_INFO_V1(vsm__closed_until);
+PG_FUNCTION_INFO_V1(vsm__lock_fold);
 PG_FUNCTION_INFO_V1(vsm__next_xid);
 PG_FUNCTION_INFO_V1(vsm__ledger_replicated);
 
@@ -54,6 +67,30 @@ vsm__closed_until(PG_FUNCTION_ARGS)
 	(void) GetCurrentTransactionId();
 	AcceptInvalidationMessages();
 	PG_RETURN_TIMESTAMPTZ(vsm_closed_until(PG_GETARG_INT64(0)));
+}
+
+/*
+ * vsm._lock_fold(stream_id bigint) -> void
+ *		Held until the messages of the commit have been sent, unlike a row's lock; 42501.
+ *
+ * SQL's advisory locks, which any role can take, are of other classes.  For the owner,
+ * as whom vsm.fold() runs: a stranger would keep others from folding.
+ */
+Datum
+vsm__lock_fold(PG_FUNCTION_ARGS)
+{
+	int64		stream_id = PG_GETARG_INT64(0);
+	Oid			owner = vsm_owner_of(vsm_relation(VSM_TABLE_ITEMS));
+	LOCKTAG		tag;
+
+	if (!has_privs_of_role(GetUserId(), owner))
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("only the owner of vsm.work_items may lock a stream for folding"),
+				errhint("Call vsm.fold()."));
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (stream_id >> 32), (uint32) stream_id, FOLD_LOCK_CLASS);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	PG_RETURN_VOID();
 }
 
 /* vsm._next_xid() -> xid8: the next transaction id to be assigned */
@@ -167,23 +204,26 @@ vsm_mark_everything(void)
 void
 vsm_forget_marks(void)
 {
-	last_marked.xid = InvalidTransactionId;
+	marked_by = InvalidTransactionId;
 }
 
-/* Has this subtransaction marked that day last? */
+/* Has this subtransaction marked that day?  From now on it has. */
 static bool
 is_marked(int64 stream_id, TimestampTz day)
 {
 	TransactionId xid = GetTopTransactionId();
-	SubTransactionId subid = GetCurrentSubTransactionId();
+	MarkedDay	key = {stream_id, day, GetCurrentSubTransactionId(), 0};
+	bool		found;
 
-	if (last_marked.stream_id == stream_id && last_marked.day == day && last_marked.xid == xid && last_marked.subid == subid)
-		return true;
-	last_marked.stream_id = stream_id;
-	last_marked.day = day;
-	last_marked.xid = xid;
-	last_marked.subid = subid;
-	return false;
+	if (marked_by != xid)
+	{
+		HASHCTL		control = {.keysize = sizeof(MarkedDay), .entrysize = sizeof(MarkedDay), .hcxt = TopTransactionContext};
+
+		marked_days = hash_create("vsm marked days", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		marked_by = xid;
+	}
+	(void) hash_search(marked_days, &key, HASH_ENTER, &found);
+	return found;
 }
 
 static void

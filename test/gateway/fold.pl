@@ -225,7 +225,7 @@ sub one_stream_fails
 # Behind somebody's lock a fold gives up, and tries again.
 sub waits_for_nobody
 {
-	my $lock = hold("SELECT pg_advisory_xact_lock(hashtextextended('vsm.fold', 1))");
+	my $lock = hold("SELECT vsm._lock_fold(1)");
 	my $gw = Service->start($node, options => \@often);
 	ok(until_true(sub { told($gw, 'fold_put_off') >= 1 }), 'a fold does not wait for long');
 	is(scalar told($gw, 'fold_failed'), 0, 'and that is no error');

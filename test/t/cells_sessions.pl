@@ -92,7 +92,7 @@ sub set_back_function
 			at timestamptz;
 		BEGIN
 			SELECT x.* INTO v FROM vsm.value_streams x ORDER BY x.id OFFSET place - 1 LIMIT 1;
-			PERFORM pg_advisory_xact_lock(hashtextextended('vsm.fold', v.id));
+			PERFORM vsm._lock_fold(v.id);
 			at := (date_trunc('day', now() AT TIME ZONE v.time_zone) - days * interval '1 day') AT TIME ZONE v.time_zone;
 			UPDATE vsm._folds f SET closed_until = at, settled_until = at, bound = NULL, closed_by = pg_current_xact_id() WHERE f.stream_id = v.id AND f.closed_until > at;
 			WITH gone AS (DELETE FROM vsm._spans s WHERE s.stream_id = v.id AND s.until > at RETURNING s.unit, s.since),

@@ -72,7 +72,7 @@ sub sql_blocks
 	my $text = slurp_file($file);
 	my @blocks;
 
-	while ($text =~ /^```sql\n(.*?)^```$/msg)
+	while ($text =~ /^ *```sql\n(.*?)^ *```$/msg)
 	{
 		my $sql = $1;
 		my $line = 1 + (substr($text, 0, $-[1]) =~ tr/\n//);
