@@ -299,6 +299,8 @@ for my $test (split /^ *- (?=alertname:|name:)/m, $tests)
 cmp_ok(scalar @alerts, '>', 5, 'Prometheus has alerts');
 is_deeply([ grep { !$fires{$_} } @alerts ], [], 'each has a unit test in which it fires');
 is_deeply([ grep { !$quiet{$_} } @alerts ], [], 'and one in which it does not');
+my ($groups) = slurp("$root/docker/prometheus/rules/vsm.yml") =~ /^(groups:\n.*)/ms;
+cmp_ok(index(slurp("$root/docker/kubernetes/base/rules.yaml"), $groups =~ s/^(?=.)/  /gmr), '>', 0, 'the rules for Kubernetes are the same');
 
 remove();
 done_testing();
