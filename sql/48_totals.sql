@@ -68,10 +68,30 @@ CREATE FUNCTION vsm._totals_now() RETURNS TABLE (kind integer, a bigint, b bigin
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__totals_now';
 COMMENT ON FUNCTION vsm._totals_now() IS 'The totals by all committed transactions, at one instant.';
 
+-- A counter that appears with its first event shows no increase then (Prometheus: increase(), rate()).  So the totals begin at 0
+-- when their stage or type is defined.
+CREATE VIEW vsm._totals_shown WITH (security_invoker = true) AS
+SELECT t.kind, t.a, t.b, t.n FROM vsm._totals_now() t
+UNION ALL
+SELECT 2, x.a, hashtextextended(w.name, 0), 0
+FROM (SELECT min(s.id) AS a FROM vsm.stages s GROUP BY s.stream) x CROSS JOIN vsm.work_item_types w
+UNION ALL
+SELECT 3, coalesce(f.id, 0), s.id, 0
+FROM vsm.stages s
+JOIN (SELECT f.stream, f.id FROM vsm.stages f UNION ALL SELECT v.name, NULL FROM vsm.value_streams v) f
+    ON f.stream = s.stream AND f.id IS DISTINCT FROM s.id
+WHERE s.retired_at IS NULL
+UNION ALL
+SELECT d.kind, s.id, 0, 0
+FROM vsm.stages s JOIN (VALUES (4, true), (6, false), (8, false)) d (kind, always) ON d.always OR s.category = 'done';
+COMMENT ON VIEW vsm._totals_shown IS
+    'The totals by all committed transactions, and 0 of each that the definitions allow: items of each type, moves between any two '
+    'stages into one in use, time in each stage, lead and cycle time of each done stage.';
+
 CREATE VIEW vsm.flow_totals WITH (security_invoker = true) AS
 SELECT CASE t.kind WHEN 2 THEN 'work_items_created' WHEN 3 THEN 'stage_transitions' ELSE 'work_items_completed' END AS total,
        s.stream, y.type, f.name AS from_stage, CASE WHEN t.kind <> 2 THEN s.name END AS to_stage, sum(t.n)::bigint AS value
-FROM vsm._totals_now() t
+FROM vsm._totals_shown t
 JOIN vsm.stages s ON s.id = CASE t.kind WHEN 3 THEN t.b ELSE t.a END
 LEFT JOIN vsm.stages f ON f.id = t.a AND t.kind = 3
 LEFT JOIN (SELECT w.name AS type FROM vsm.work_item_types w UNION SELECT f.name FROM vsm._former_types f) y
@@ -80,25 +100,26 @@ WHERE t.kind IN (2, 3, 8)
 GROUP BY 1, s.stream, y.type, f.name, 5;
 COMMENT ON VIEW vsm.flow_totals IS
     'What the ledger has recorded so far by committed transactions, for monitoring: work_items_created by type, '
-    'stage_transitions by from_stage (null for a new item) and to_stage, work_items_completed by to_stage. The totals '
-    'never fall: deleted items stay counted, a reopened item counts again when it is finished again, and corrected '
-    'history counts again. TRUNCATE starts them at 0.';
+    'stage_transitions by from_stage (null for a new item) and to_stage, work_items_completed by to_stage. Each begins at 0 when '
+    'its stages and type are defined. The totals never fall: deleted items stay counted, a reopened item counts again when it is '
+    'finished again, and corrected history counts again. TRUNCATE starts them at 0.';
 
 CREATE VIEW vsm.flow_histograms WITH (security_invoker = true) AS
-WITH totals AS MATERIALIZED (SELECT * FROM vsm._totals_now()),
+WITH totals AS MATERIALIZED (
+    SELECT t.kind, t.a, t.b, sum(t.n) AS n FROM vsm._totals_shown t WHERE t.kind BETWEEN 4 AND 9 GROUP BY 1, 2, 3),
 series AS (
-    SELECT DISTINCT t.kind / 2 * 2 AS kind, t.a FROM totals t WHERE t.kind IN (4, 6, 8))
+    SELECT DISTINCT t.kind, t.a FROM totals t WHERE t.kind IN (4, 6, 8))
 SELECT CASE e.kind WHEN 4 THEN 'time_in_stage' WHEN 6 THEN 'cycle_time' ELSE 'lead_time' END AS histogram,
        s.stream, s.name AS stage, bound.le,
-       coalesce(sum(t.n) FILTER (WHERE t.kind = e.kind AND t.b < bound.place), 0)::bigint AS count,
-       coalesce(sum(t.n) FILTER (WHERE t.kind = e.kind + 1), 0) / 1000.0::double precision AS sum
+       (sum(coalesce(n.n, 0)) OVER (PARTITION BY e.kind, e.a ORDER BY bound.place))::bigint AS count,
+       coalesce(ms.n, 0) / 1000.0::double precision AS sum
 FROM series e
 JOIN vsm.stages s ON s.id = e.a
 CROSS JOIN unnest(vsm._bucket_bounds()) WITH ORDINALITY bound (le, place)
-JOIN totals t ON t.a = e.a AND t.kind IN (e.kind, e.kind + 1)
-GROUP BY 1, 2, 3, 4;
+LEFT JOIN totals n ON n.kind = e.kind AND n.a = e.a AND n.b = bound.place - 1
+LEFT JOIN totals ms ON ms.kind = e.kind + 1 AND ms.a = e.a;
 COMMENT ON VIEW vsm.flow_histograms IS
     'Cumulative histograms of what the ledger has recorded so far, for monitoring: count of durations of at most le '
     'seconds, and the sum of all durations in seconds. time_in_stage by the stage left; lead_time (creation to finish) '
     'and cycle_time (first start to finish) by the done stage entered, as the stages were defined when the item '
-    'finished. Like vsm.flow_totals, they never fall.';
+    'finished. Like vsm.flow_totals, they begin at 0 with the stage and never fall.';

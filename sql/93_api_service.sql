@@ -71,32 +71,47 @@ CREATE FUNCTION vsm._metric_family(name text, kind text, help text, samples text
 RETURN format(E'# HELP %1$s %2$s\n# TYPE %1$s %3$s\n', name, help, kind)
        || CASE WHEN cardinality(samples) > 0 THEN name || array_to_string(samples, E'\n' || name) || E'\n' ELSE '' END;
 COMMENT ON FUNCTION vsm._metric_family(text, text, text, text[]) IS
-    'A family in Prometheus'' text format 0.0.4. A sample is the part of its line after the name.';
+    'A family in Prometheus'' text format 0.0.4. A sample is the part of its line after the name, and perhaps more lines, with the name.';
 
--- All three come from one reading of the totals, so that they agree with each other.
+-- All three come from one reading of the totals, so that they agree with each other.  A sample here is all the lines of a
+-- series: labels and bounds are written once each, which is most of the time.
 CREATE FUNCTION vsm._metric_histograms(OUT time_in_stage text[], OUT cycle_time text[], OUT lead_time text[])
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    SELECT array_agg(l.line ORDER BY l.labels COLLATE "C", l.le, l.place) FILTER (WHERE l.histogram = 'time_in_stage'),
-           array_agg(l.line ORDER BY l.labels COLLATE "C", l.le, l.place) FILTER (WHERE l.histogram = 'cycle_time'),
-           array_agg(l.line ORDER BY l.labels COLLATE "C", l.le, l.place) FILTER (WHERE l.histogram = 'lead_time')
+    WITH families (histogram, name, unit) AS (
+        VALUES ('time_in_stage', 'vsm_stage_cycle_time_seconds', 1), ('cycle_time', 'vsm_cycle_time_hours', 3600),
+               ('lead_time', 'vsm_lead_time_seconds', 1)),
+    bounds AS MATERIALIZED (
+        SELECT f.*, (SELECT array_agg(CASE b.le WHEN 'Infinity' THEN '+Inf' ELSE (b.le / f.unit)::text END ORDER BY b.le)
+                     FROM unnest(vsm._bucket_bounds()) b (le)) AS le
+        FROM families f),
+    -- a stream may have several done stages
+    counts AS (
+        SELECT h.histogram, h.stream, h.stage, h.le, sum(h.count) AS count, sum(h.sum) AS sum
+        FROM (SELECT f.histogram, f.stream, CASE f.histogram WHEN 'time_in_stage' THEN f.stage END AS stage, f.le, f.count, f.sum
+              FROM vsm.flow_histograms f) h
+        GROUP BY 1, 2, 3, 4),
+    series AS MATERIALIZED (
+        SELECT c.histogram, vsm._label('stream', c.stream) || coalesce(',' || vsm._label('stage', c.stage), '') AS labels,
+               array_agg(c.count ORDER BY c.le) AS counts, max(c.count) AS count, max(c.sum) AS sum
+        FROM counts c GROUP BY c.histogram, c.stream, c.stage),
+    texts AS (
+        SELECT s.histogram, s.labels,
+               (SELECT string_agg('_bucket{' || s.labels || ',le="' || n.le || '"} ' || n.count, E'\n' || b.name ORDER BY n.place)
+                FROM unnest(b.le, s.counts) WITH ORDINALITY n (le, count, place))
+               || E'\n' || b.name || '_sum{' || s.labels || '} ' || s.sum / b.unit
+               || E'\n' || b.name || '_count{' || s.labels || '} ' || s.count AS lines
+        FROM series s JOIN bounds b USING (histogram))
+    SELECT array_agg(t.lines ORDER BY t.labels COLLATE "C") FILTER (WHERE t.histogram = 'time_in_stage'),
+           array_agg(t.lines ORDER BY t.labels COLLATE "C") FILTER (WHERE t.histogram = 'cycle_time'),
+           array_agg(t.lines ORDER BY t.labels COLLATE "C") FILTER (WHERE t.histogram = 'lead_time')
     INTO time_in_stage, cycle_time, lead_time
-    FROM (SELECT b.histogram, b.labels, b.le, sample.place, sample.line
-          FROM (SELECT h.histogram, h.le, sum(h.count) AS count, sum(h.sum) / h.unit AS sum, h.labels, h.unit
-                FROM (SELECT f.histogram, f.le, f.count, f.sum, CASE f.histogram WHEN 'cycle_time' THEN 3600 ELSE 1 END AS unit,
-                             vsm._label('stream', f.stream)
-                             || CASE f.histogram WHEN 'time_in_stage' THEN ',' || vsm._label('stage', f.stage) ELSE '' END AS labels
-                      FROM vsm.flow_histograms f) h
-                GROUP BY h.histogram, h.labels, h.unit, h.le) b
-          CROSS JOIN LATERAL (VALUES
-              (1, format('_bucket{%s,le="%s"} %s', b.labels, CASE b.le WHEN 'Infinity' THEN '+Inf' ELSE (b.le / b.unit)::text END, b.count)),
-              (2, CASE b.le WHEN 'Infinity' THEN format('_sum{%s} %s', b.labels, b.sum) END),
-              (3, CASE b.le WHEN 'Infinity' THEN format('_count{%s} %s', b.labels, b.count) END)) sample (place, line)
-          WHERE sample.line IS NOT NULL) l;
+    FROM texts t;
 END $$;
 COMMENT ON FUNCTION vsm._metric_histograms() IS
-    'Samples of the histograms of vsm.flow_histograms: cycle_time in hours and lead_time by stream, time_in_stage by stream and stage.';
+    'Samples of the histograms of vsm.flow_histograms: cycle_time in hours and lead_time by stream, time_in_stage by stream and stage. '
+    'Each has the lines of a series.';
 
 -- What vsm.throughput() gives of today, for all streams in one statement: the completions, less those that have been undone,
 -- which the moves out of done tell by their times.  By the rule episodes every completion counts.
@@ -135,7 +150,7 @@ BEGIN
     FROM (SELECT f.total, f.stream, f.type, coalesce(f.from_stage, 'none') AS from_stage, f.to_stage, sum(f.value) AS value
           FROM vsm.flow_totals f GROUP BY 1, 2, 3, 4, 5) t;
     histograms := vsm._metric_histograms();
-    RETURN vsm._metric_family('vsm_work_items_created_total', 'counter', 'Work items created.', created)
+    RETURN vsm._metric_family('vsm_work_items_created_total', 'counter', 'Work items created, also those that were deleted later.', created)
         || vsm._metric_family('vsm_stage_transitions_total', 'counter',
                               'Moves of work items by the stage left (none: created) and the stage entered.', moves)
         || vsm._metric_family('vsm_work_in_progress', 'gauge', 'Work items in each stage that are neither finished nor discarded, now.', ARRAY(
@@ -144,16 +159,22 @@ BEGIN
         || vsm._metric_family('vsm_wip_limit', 'gauge', 'Work items that each stage with a limit may hold.', ARRAY(
                SELECT format('{%s,%s} %s', vsm._label('stream', s.stream), vsm._label('stage', s.name), s.wip_limit)
                FROM vsm.stages s WHERE s.wip_limit IS NOT NULL AND s.retired_at IS NULL ORDER BY s.stream COLLATE "C", s."order"))
-        || vsm._metric_family('vsm_cycle_time_hours', 'histogram', 'Time from start to finish.', histograms.cycle_time)
-        || vsm._metric_family('vsm_stage_cycle_time_seconds', 'histogram', 'Time in each stage, by visits that have ended.',
-                              histograms.time_in_stage)
-        || vsm._metric_family('vsm_lead_time_seconds', 'histogram', 'Time from creation to finish.', histograms.lead_time)
-        || vsm._metric_family('vsm_throughput_per_day', 'gauge', 'Work items finished today, a day of the time zone of the stream.',
+        || vsm._metric_family('vsm_cycle_time_hours', 'histogram',
+                              'Time from the first start to each finish, in hours, of items that had started: one that is reopened counts again '
+                              'when it is finished again.', histograms.cycle_time)
+        || vsm._metric_family('vsm_stage_cycle_time_seconds', 'histogram',
+                              'Time in each stage, by visits that have ended, done and discarded stages too.', histograms.time_in_stage)
+        || vsm._metric_family('vsm_lead_time_seconds', 'histogram',
+                              'Time from creation to each finish: an item that is reopened counts again when it is finished again.',
+                              histograms.lead_time)
+        || vsm._metric_family('vsm_throughput_per_day', 'gauge',
+                              'Work items that are finished, and were so for the last time today, a day of the time zone of the stream.',
                               vsm._metric_throughput(clock_timestamp()))
         || vsm._metric_family('vsm_fold_days_waiting', 'gauge', 'Days that are over and wait for vsm.fold(); figures are right without it.', ARRAY(
                SELECT format('{%s} %s', vsm._label('stream', f.stream), f.days_waiting)
                FROM vsm._streams_to_fold(clock_timestamp()) f ORDER BY f.stream COLLATE "C"));
 END $$;
 COMMENT ON FUNCTION vsm_api.prometheus() IS
-    'The totals, histograms and work in progress for Prometheus, in its text format 0.0.4. It grows with streams, stages and '
-    'types. Where the server has counters, it reads only today''s completions, from an index. Errors: none.';
+    'The totals, histograms and work in progress for Prometheus, in its text format 0.0.4. A series exists from the definition of '
+    'its stream, stage and type, at 0. The text grows with these, and with the square of a stream''s number of stages. Where the '
+    'server has counters, it reads only today''s completions, from an index. Errors: none.';

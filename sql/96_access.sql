@@ -96,7 +96,7 @@ BEGIN ATOMIC
         ('reader', 'USAGE ON SCHEMA vsm, vsm_api'),
         ('reader', 'SELECT ON vsm.value_streams, vsm.stages, vsm._stages, vsm.work_item_types, vsm.work_items, vsm.stage_transitions,'
                    ' vsm.superseded_transitions, vsm._retypes, vsm._former_types, vsm._folds, vsm._spans, vsm._stage_cells, vsm._item_cells, vsm._marks,'
-                   ' vsm.wip, vsm.flow_totals, vsm.flow_histograms, vsm.flow_metrics, vsm.stream_access, vsm._items_shown,'
+                   ' vsm.wip, vsm._totals_shown, vsm.flow_totals, vsm.flow_histograms, vsm.flow_metrics, vsm.stream_access, vsm._items_shown,'
                    ' vsm_api.streams, vsm_api.stages, vsm_api.work_items, vsm_api.wip'),
         ('writer', 'INSERT, UPDATE, DELETE ON vsm.work_items, vsm_api.work_items'),
         ('writer', 'INSERT (stream, date, period_type, throughput, wip, cycle_time_avg, cycle_time_p50, cycle_time_p85, cycle_time_p95, sketch,'

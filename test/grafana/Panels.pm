@@ -9,7 +9,8 @@
 #		rate_interval	$__rate_interval
 #		variables		{ name => value }; an undefined value is "All"
 #
-# A macro or variable that is not known here dies: it would reach the database as it is.
+# A macro or variable that is not known here dies: it would reach the database as it is.  $__timeGroup and $__timeFilter are
+# not known: the first cuts days in UTC, the second takes in the window's end.
 
 package Panels;
 
@@ -60,18 +61,8 @@ sub expand_sql
 	$sql =~ s/\$__interval\b/$how{interval}/g;
 	$sql =~ s/\$__timeFrom\(\)/'$how{from}'/g;
 	$sql =~ s/\$__timeTo\(\)/'$how{to}'/g;
-	$sql =~ s/\$__timeFilter\(([^()]+)\)/$1 BETWEEN '$how{from}' AND '$how{to}'/g;
-	# A third argument, the value of empty buckets, changes only what Grafana makes of the rows.
-	$sql =~ s/\$__timeGroup(Alias)?\(([^(),]+), *'?(\d+[smhdw])'?(?:, *(?:0|NULL|previous))?\)/time_group($2, $3, $1)/ge;
 	die "not known: $1 in $sql\n" if $sql =~ /(\$[_a-z{]\S*)/i;
 	return $sql;
-}
-
-sub time_group
-{
-	my ($column, $interval, $alias) = @_;
-	my $s = seconds($interval);
-	return "floor(extract(epoch from $column)/$s)*$s" . ($alias ? ' AS "time"' : '');
 }
 
 sub seconds

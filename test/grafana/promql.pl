@@ -194,10 +194,57 @@ for my $expr ((map { $_->[1]{expr} } targets($dashboard)), map { $_->{query} } @
 
 # ---- The numbers ----
 
-chomp(my $wip = `psql -XqAt -d $database -c 'SELECT sum(wip) FROM vsm.wip'`);
-my ($shown) = map { $_->[1]{expr} } grep { $_->[0]{title} eq 'WIP now' } targets($dashboard);
-$shown = expand_promql($shown, rate_interval => '15s', variables => $cases[0][1], all => \%all);
-ok(eventually(sub { api('query', query => $shown)->{data}{result}[0]{value}[1] == $wip }), "the panel of WIP shows what the database says: $wip");
+sub sql
+{
+	my ($command) = @_;
+	open my $out, '-|', 'psql', '-XqAt', '-d', $database, '-v', 'ON_ERROR_STOP=1', '-c', $command or die $!;
+	chomp(my @rows = <$out>);
+	close $out or die $command;
+	return @rows;
+}
+
+# By the legend, as "name value"; what has no legend has no name.
+my %shown = (
+	'WIP now' => 'SELECT sum(wip) FROM vsm.wip',
+	'Finished today' => q{SELECT sum(t.items) FROM vsm.value_streams v,
+		vsm.throughput(v.name, date_trunc('day', clock_timestamp(), v.time_zone), clock_timestamp()) t},
+	'WIP by stage' => q{SELECT stage || ' ' || wip FROM vsm.wip},
+);
+for my $title (sort keys %shown)
+{
+	my ($target) = map { $_->[1] } grep { $_->[0]{title} eq $title } targets($dashboard);
+	my $expr = expand_promql($target->{expr}, rate_interval => '15s', variables => $cases[0][1], all => \%all);
+	my ($label) = $target->{legendFormat} =~ /\{\{(stage)\}\}/;
+	my (@told, @counted);
+	ok(eventually(sub {
+		@counted = sort(sql($shown{$title}));
+		@told = sort map { ($label ? "$_->{metric}{$label} " : '') . $_->{value}[1] } @{ api('query', query => $expr)->{data}{result} };
+		return "@told" eq "@counted";
+	}), "panel $title shows what the database says") or diag("@told, not @counted");
+}
+
+# ---- The first completion ----
+
+# A counter that appears with its first event shows no increase.
+sql(q{SELECT vsm.define_stream('new', '[{"name": "To do", "category": "wait"}, {"name": "Doing"}, {"name": "Done", "category": "done"}]')});
+my @counters = qw(vsm_work_items_created_total vsm_stage_transitions_total vsm_stage_cycle_time_seconds_count vsm_cycle_time_hours_count
+	vsm_lead_time_seconds_count);
+for my $counter (@counters)
+{
+	ok(eventually(sub {
+		my $range = api('query', query => "min(count_over_time($counter\{stream=\"new\"}[1m]))")->{data}{result};
+		return @$range && $range->[0]{value}[1] >= 2;
+	}), "$counter is there before anything happens");
+}
+sql(q{SELECT vsm.create_work_item('first', stream => 'new')});
+sql("SELECT vsm.transition(id, '$_') FROM vsm.work_items WHERE stream = 'new'") for qw(Doing Done);
+for my $counter (@counters)
+{
+	ok(eventually(sub {
+		my $increase = api('query', query => "sum(increase($counter\{stream=\"new\"}[1m]))")->{data}{result};
+		return @$increase && $increase->[0]{value}[1] > 0;
+	}), "and its first event shows in increase()");
+}
 
 quit();
 done_testing();

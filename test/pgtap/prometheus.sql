@@ -28,7 +28,7 @@ CREATE FUNCTION t.histogram(name text, labels text, seconds float8[], unit float
     SELECT $1 || '_bucket', format('%s,le="%s"', $2, coalesce(b::text, '+Inf')), (SELECT count(*) FROM unnest($3) s WHERE b IS NULL OR s <= b * $4)
     FROM unnest($5 || NULL::float8) b
     UNION ALL SELECT $1 || '_count', $2, cardinality($3)
-    UNION ALL SELECT $1 || '_sum', $2, (SELECT sum(floor(s * 1000) / 1000) FROM unnest($3) s) / $4 $$;
+    UNION ALL SELECT $1 || '_sum', $2, (SELECT coalesce(sum(floor(s * 1000) / 1000), 0) FROM unnest($3) s) / $4 $$;
 
 -- From the first move, or from where it has folded up to, to the last midnight in the stream's zone.
 CREATE FUNCTION t.days_waiting(v vsm.value_streams) RETURNS float8 LANGUAGE sql AS $$
@@ -43,10 +43,13 @@ CREATE FUNCTION t.expected() RETURNS TABLE (name text, labels text, value float8
         FROM vsm.stage_transitions t JOIN vsm.work_items i ON i.id = t.work_item_id JOIN vsm.stages s ON s.id = t.to_stage_id
         LEFT JOIN vsm.stages f ON f.id = t.from_stage_id),
     seconds AS (SELECT '{3600,14400,28800,86400,172800,259200,604800,1209600,2592000}'::float8[] AS bounds)
-    SELECT 'vsm_work_items_created_total', format('stream="%s",type="%s"', i.stream, i.type), count(*) FROM vsm.work_items i GROUP BY i.stream, i.type
+    SELECT 'vsm_work_items_created_total', format('stream="%s",type="%s"', v.name, y.name),
+           (SELECT count(*) FROM vsm.work_items i WHERE i.stream = v.name AND i.type = y.name)
+    FROM vsm.value_streams v CROSS JOIN vsm.work_item_types y
     UNION ALL
-    SELECT 'vsm_stage_transitions_total', format('stream="%s",from_stage="%s",to_stage="%s"', m.stream, coalesce(m."from", 'none'), m."to"), count(*)
-    FROM moves m GROUP BY m.stream, m."from", m."to"
+    SELECT 'vsm_stage_transitions_total', format('stream="%s",from_stage="%s",to_stage="%s"', s.stream, coalesce(f.name, 'none'), s.name),
+           (SELECT count(*) FROM moves m WHERE m.stream = s.stream AND m."to" = s.name AND m."from" IS NOT DISTINCT FROM f.name)
+    FROM vsm.stages s CROSS JOIN LATERAL (SELECT f.name FROM vsm.stages f WHERE f.stream = s.stream AND f.id <> s.id UNION ALL SELECT NULL) f
     UNION ALL
     SELECT 'vsm_work_in_progress', format('stream="%s",stage="%s"', s.stream, s.name), (SELECT count(*) FROM vsm.work_items i WHERE i.stage_id = s.id)
     FROM vsm.stages s WHERE s.category <> 'done'
@@ -60,14 +63,17 @@ CREATE FUNCTION t.expected() RETURNS TABLE (name text, labels text, value float8
     SELECT 'vsm_fold_days_waiting', format('stream="%s"', v.name), t.days_waiting(v)
     FROM vsm.value_streams v
     UNION ALL
-    SELECT h.* FROM (SELECT m.stream, array_agg(m.cycle) AS d FROM moves m WHERE m.cycle IS NOT NULL GROUP BY 1) m
-    CROSS JOIN LATERAL t.histogram('vsm_cycle_time_hours', format('stream="%s"', m.stream), m.d, 3600, '{1,4,8,24,48,72,168,336,720}') h
+    SELECT h.* FROM vsm.value_streams v
+    CROSS JOIN LATERAL t.histogram('vsm_cycle_time_hours', format('stream="%s"', v.name),
+        ARRAY(SELECT m.cycle FROM moves m WHERE m.stream = v.name AND m.cycle IS NOT NULL), 3600, '{1,4,8,24,48,72,168,336,720}') h
     UNION ALL
-    SELECT h.* FROM (SELECT m.stream, array_agg(m.lead) AS d FROM moves m WHERE m.lead IS NOT NULL GROUP BY 1) m CROSS JOIN seconds
-    CROSS JOIN LATERAL t.histogram('vsm_lead_time_seconds', format('stream="%s"', m.stream), m.d, 1, seconds.bounds) h
+    SELECT h.* FROM vsm.value_streams v CROSS JOIN seconds
+    CROSS JOIN LATERAL t.histogram('vsm_lead_time_seconds', format('stream="%s"', v.name),
+        ARRAY(SELECT m.lead FROM moves m WHERE m.stream = v.name AND m.lead IS NOT NULL), 1, seconds.bounds) h
     UNION ALL
-    SELECT h.* FROM (SELECT m.stream, m."from", array_agg(m.stay) AS d FROM moves m WHERE m.stay IS NOT NULL GROUP BY 1, 2) m CROSS JOIN seconds
-    CROSS JOIN LATERAL t.histogram('vsm_stage_cycle_time_seconds', format('stream="%s",stage="%s"', m.stream, m."from"), m.d, 1, seconds.bounds) h $$;
+    SELECT h.* FROM vsm.stages s CROSS JOIN seconds
+    CROSS JOIN LATERAL t.histogram('vsm_stage_cycle_time_seconds', format('stream="%s",stage="%s"', s.stream, s.name),
+        ARRAY(SELECT m.stay FROM moves m WHERE m.stream = s.stream AND m."from" = s.name AND m.stay IS NOT NULL), 1, seconds.bounds) h $$;
 
 -- Sums are compared to the rounding of floating point.
 CREATE FUNCTION t.differences() RETURNS TABLE (name text, labels text, told float8, expected float8) LANGUAGE sql AS $$
@@ -81,7 +87,9 @@ SELECT vsm_api.prepare() \g /dev/null
 SELECT vsm.define_stream('support', '[{"name":"New","category":"wait"},{"name":"Working","wip_limit":5000},{"name":"Closed","category":"done"},{"name":"Dropped","category":"done"}]',
                          'Pacific/Auckland') \g /dev/null
 
-SELECT is_empty('SELECT * FROM t.differences()', 'before the first item: stages without items');
+SELECT is_empty('SELECT * FROM t.differences()', 'before the first item: all counters at 0');
+-- A counter that appears with its first event has no increase then.
+CREATE TABLE t.defined AS SELECT name, labels FROM t.samples();
 
 -- Every move goes forward in time; some finish within the hour, some take a month, some come back.
 CREATE PROCEDURE t.live(rounds integer) LANGUAGE plpgsql AS $$
@@ -117,6 +125,9 @@ CALL t.live(100);
 SELECT vsm.transition(vsm_item.id, 'Closed') FROM vsm.create_work_item('of today', stream => 'support') vsm_item \g /dev/null
 SELECT is_empty('SELECT * FROM t.differences()', 'and after more moves');
 SELECT cmp_ok(count(*), '>', 150::bigint, 'which are many samples') FROM t.samples();
+SELECT results_eq('SELECT name, labels FROM t.samples() ORDER BY 1, 2', 'SELECT name, labels FROM t.defined ORDER BY 1, 2',
+                  'all of them there since the streams were defined');
+SELECT cmp_ok(count(*), '>', 100::bigint, 'of which many count by now') FROM t.samples() WHERE name ~ '_(total|bucket|count)$' AND value > 0;
 SELECT cmp_ok(value, '>=', 1::float8, 'and of today') FROM t.samples() WHERE name = 'vsm_throughput_per_day' AND labels = 'stream="support"';
 
 -- ---- Folding ----

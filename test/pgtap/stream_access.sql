@@ -141,7 +141,7 @@ SELECT is_empty(format($$
     EXCEPT SELECT s.door FROM shown s WHERE s.role = %L AND s.after ~ 'secret'$$, r.role), r.role || ' is shown no less')
 FROM roles r WHERE NOT r.limited;
 SELECT is_empty($$
-    SELECT s.door, s.after FROM shown s WHERE s.role = 'vsm_t_gone' AND s.after ~ 'open' AND s.after !~ '^PT404'
+    SELECT s.door, s.after FROM shown s WHERE s.role = 'vsm_t_gone' AND s.after ~ '\mopen' AND s.after !~ '^PT404'
     $$, 'whose last stream is gone sees nothing rather than everything');
 
 -- a condition that tells what it is shown is not shown more
