@@ -4,14 +4,17 @@
  *
  * A job is a list of steps (steps.c).  Without a role, most jobs are one step: the execution of a
  * prepared statement in its own transaction.  Another step, such as preparing the statement the
- * first time, is a separate round trip before that.  With a role, all steps are sent as one
- * pipeline:
+ * first time, is a separate round trip before that.  With a role, and behind a pooler (session.c),
+ * all steps are sent as one pipeline:
  *
- *		BEGIN, set role and claims, (prepare), execute, COMMIT
+ *		BEGIN, settings, role and claims, (prepare), execute, COMMIT
  *
- * An import sends each step after the previous one has succeeded: BEGIN, (role), a temporary
+ * An import sends each step after the previous one has succeeded: BEGIN, (settings), a temporary
  * table, COPY, execute, COMMIT.  No function here blocks: the socket is non-blocking, and epoll
  * tells when to continue.
+ *
+ * A job that failed because a name was not that of a prepared statement starts again, once.  It
+ * was one transaction, which the error has rolled back, so no write is repeated that took effect.
  */
 #include "connection.h"
 
@@ -34,6 +37,9 @@ static void take_result(Connection *connection, PGresult *result);
 static void step_succeeded(Connection *connection, Step step, PGresult *result);
 static void steps_over(Connection *connection);
 static void finish_job(Connection *connection);
+static bool name_failed(const Connection *connection);
+static void start_again(Connection *connection);
+static bool has_state(const PGresult *error, const char *sqlstate);
 static bool is_lost(const PGresult *error);
 static void broken(Connection *connection);
 
@@ -67,7 +73,7 @@ vsm_connection_open(Connection *connection)
 static void
 poll_open(Connection *connection)
 {
-	static const Step first[] = {STEP_SESSION, STEP_DEFAULTS};
+	static const Step first[] = {STEP_SESSION};
 
 	switch (PQconnectPoll(connection->pg))
 	{
@@ -79,7 +85,7 @@ poll_open(Connection *connection)
 			break;
 		case PGRES_POLLING_OK:
 			PQsetnonblocking(connection->pg, 1);
-			begin_steps(connection, first, 2);
+			begin_steps(connection, first, 1);
 			break;
 		case PGRES_POLLING_FAILED:
 		case PGRES_POLLING_ACTIVE:
@@ -122,6 +128,7 @@ vsm_connection_close(Connection *connection)
 	connection->deadline_us = 0;
 	connection->copying = false;
 	connection->spoke = false;
+	connection->again = false;
 	connection->stale = false;
 	connection->job = NULL;
 }
@@ -134,7 +141,7 @@ vsm_connection_run(Connection *connection, Job *job)
 	connection->job = job;
 	connection->state = CONNECTION_BUSY;
 	connection->n_steps = 0;
-	connection->pipelined = job->role != NULL && job->take_rows == NULL;
+	connection->pipelined = (job->role != NULL || connection->pooled) && job->take_rows == NULL;
 	connection->deadline_us = 0;
 	if (job->take_rows == NULL)
 		connection->deadline_us = vsm_now_us() + (int64_t) vsm_options.statement_timeout_ms[job->class] * 1000 + GRACE_US;
@@ -276,7 +283,10 @@ take_result(Connection *connection, PGresult *result)
 			{
 				connection->error = result;
 				if (connection->job != NULL)
+				{
 					connection->job->in_settings = step == STEP_SETTINGS;
+					connection->job->in_begin = step == STEP_BEGIN;
+				}
 			}
 			break;
 	}
@@ -294,15 +304,14 @@ step_succeeded(Connection *connection, Step step, PGresult *result)
 		job->result = result;
 		return;
 	}
-	/* Skip STEP_DEFAULTS without the privilege for it, since the server would log an error. */
-	if (step == STEP_SESSION && PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "f") == 0)
-		connection->n_steps = 1;
+	if (step == STEP_SESSION)
+		vsm_session_known(connection, result);
 	else if (step == STEP_TIMEOUT)
 		connection->timeout_class = (int) job->class;
 	else if (step == STEP_PREPARE)
 		connection->prepared[job->statement->id] = true;
 	else if (step == STEP_PREPARE_SETTINGS)
-		connection->prepared[vsm_statement_settings()->id] = true;
+		connection->prepared[vsm_statement_settings(connection->pooled)->id] = true;
 	PQclear(result);
 }
 
@@ -375,14 +384,24 @@ steps_over(Connection *connection)
 		connection->owner->opened(connection);
 		return;
 	}
+	if (name_failed(connection))
+		start_again(connection);
 	if (status == PQTRANS_INTRANS || status == PQTRANS_INERROR)
 	{
-		Job		   *job = connection->job;
+		Job		   *job = connection->again ? NULL : connection->job;
 
 		/* The answer need not wait for the rollback. */
 		if (job != NULL)
 			finish_job(connection);
 		begin_steps(connection, rollback, 1);
+		return;
+	}
+	if (connection->again)
+	{
+		connection->again = false;
+		PQclear(connection->error);
+		connection->error = NULL;
+		vsm_connection_run(connection, connection->job);
 		return;
 	}
 	connection->state = CONNECTION_IDLE;
@@ -408,12 +427,12 @@ finish_job(Connection *connection)
 	}
 	if (error != NULL)
 	{
-		const char *sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE);
-
-		/* The function was replaced, or the server lost the statement: reconnect. */
-		if (sqlstate != NULL && connection->prepared[job->statement->id] &&
-			(strcmp(sqlstate, "42883") == 0 || strcmp(sqlstate, "0A000") == 0 || strcmp(sqlstate, "26000") == 0))
+		/* The function was replaced: reconnect. */
+		if (connection->by_name && connection->prepared[job->statement->id] && has_state(error, "42883"))
 			connection->stale = true;
+		/* Perhaps another of several servers takes writes. */
+		if (has_state(error, "25006"))
+			connection->stale = connection->stale || vsm_dial_elsewhere();
 		PQclear(job->result);
 		result = error;
 	}
@@ -423,7 +442,47 @@ finish_job(Connection *connection)
 	connection->owner->finished(connection, job, error != NULL ? OUTCOME_ERROR : OUTCOME_ROWS, result);
 }
 
-/* Has the server ended the session or become a standby, so that the gateway must reconnect? */
+/*
+ * name_failed
+ *		Has the job failed because of the name of its prepared statement?
+ *
+ * 42P05: there is one already; 26000: there is none; 0A000: it cannot be planned anew after a change of the function.  Only the
+ * first try counts, so an error of the same code that the function itself raises is reported after the second one.
+ */
+static bool
+name_failed(const Connection *connection)
+{
+	const PGresult *error = connection->error;
+
+	return connection->job != NULL && connection->by_name && !connection->job->whole &&
+		(has_state(error, "42P05") || has_state(error, "26000") || has_state(error, "0A000"));
+}
+
+/* Once the transaction is over. */
+static void
+start_again(Connection *connection)
+{
+	if (connection->pooled && !has_state(connection->error, "0A000"))
+		vsm_steps_forget_names(PQresultErrorField(connection->error, PG_DIAG_SQLSTATE));
+	else if (!connection->pooled)
+		connection->stale = true;
+	PQclear(connection->error);
+	PQclear(connection->job->result);
+	connection->error = NULL;
+	connection->job->result = NULL;
+	connection->job->whole = true;
+	connection->again = true;
+}
+
+static bool
+has_state(const PGresult *error, const char *sqlstate)
+{
+	const char *state = error == NULL ? NULL : PQresultErrorField(error, PG_DIAG_SQLSTATE);
+
+	return state != NULL && strcmp(state, sqlstate) == 0;
+}
+
+/* Has the server ended the session, so that the gateway must reconnect? */
 static bool
 is_lost(const PGresult *error)
 {
@@ -431,8 +490,7 @@ is_lost(const PGresult *error)
 
 	if (error == NULL)
 		return false;
-	return sqlstate == NULL || strncmp(sqlstate, "57P", 3) == 0 || strncmp(sqlstate, "08", 2) == 0 ||
-		strcmp(sqlstate, "25006") == 0;
+	return sqlstate == NULL || strncmp(sqlstate, "57P", 3) == 0 || strncmp(sqlstate, "08", 2) == 0;
 }
 
 void
