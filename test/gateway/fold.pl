@@ -225,7 +225,7 @@ sub one_stream_fails
 # Behind somebody's lock a fold gives up, and tries again.
 sub waits_for_nobody
 {
-	my $lock = hold('LOCK TABLE vsm.work_items IN SHARE MODE');
+	my $lock = hold('LOCK TABLE vsm.work_items IN ACCESS EXCLUSIVE MODE');
 	my $gw = Service->start($node, options => \@often);
 	ok(until_true(sub { told($gw, 'fold_put_off') >= 1 }), 'a fold does not wait for long');
 	is(scalar told($gw, 'fold_failed'), 0, 'and that is no error');
