@@ -394,7 +394,6 @@ sub not_twice
 	{
 		my $way = $gw == $gw[0] ? 'direct' : 'through the pooler';
 		$gw->create('warm');			# so that names have been settled
-		my $named = $gw == $gw[0] || Pooler::version() >= 124;
 		asked(q{SELECT setval('public.tries', 1, false)});
 		my $got = $gw->post('/api/v1/work-items', { title => 'always', type => 'bug' });
 		is($got->{status}, 500, "$way: what fails each time, at its commit, is an error") or diag($got->{content});
