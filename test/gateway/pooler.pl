@@ -28,6 +28,15 @@ $node->safe_psql('postgres', q{
 	SELECT vsm.grant_access('app_writer', 'writer');
 	GRANT app_writer TO gate});
 
+# All that a session of the server can keep.
+my $state = q{
+	SELECT name, setting FROM pg_settings WHERE source IN ('session', 'interactive', 'override') AND context IN ('user', 'superuser') ORDER BY 1;
+	SELECT current_user, coalesce(current_setting('request.jwt.claims', true), '');
+	SELECT locktype, classid, objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid();
+	SELECT relname FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r';
+	SELECT name FROM pg_cursors WHERE name <> '' AND NOT is_binary AND statement !~ 'pg_cursors';
+	SELECT pg_listening_channels()};
+
 direct();
 for my $kept (Pooler::version() < 121 ? (undef) : (0, 100))
 {
@@ -116,15 +125,6 @@ sub all_kinds
 		=~ s/("open_avg[^:]*"|"[a-z_]*avg[a-z_]*"):[\d.]+/$1:?/gr } @got;
 }
 
-# All that a session of the server can keep.
-my $state = q{
-	SELECT name, setting FROM pg_settings WHERE source IN ('session', 'interactive', 'override') AND context IN ('user', 'superuser') ORDER BY 1;
-	SELECT current_user, current_setting('request.jwt.claims', true) <> '';
-	SELECT locktype, classid, objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid();
-	SELECT relname FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r';
-	SELECT name FROM pg_cursors WHERE name <> '' AND NOT is_binary AND statement !~ 'pg_cursors';
-	SELECT pg_listening_channels()};
-
 sub nothing_gets_out
 {
 	my ($how, @keeps) = @_;
@@ -140,6 +140,8 @@ sub nothing_gets_out
 	is($pooler->psql('SELECT pg_backend_pid()'), $pid, "$how: it is the same session");
 	is($pooler->psql(q{SELECT count(*) FROM pg_prepared_statements WHERE name !~ '^vsm_[0-9a-f]{16}$' AND name !~ '^PGBOUNCER_'}), 0,
 		"$how: prepared statements are named by their text");
+	is($pooler->psql(q{SELECT current_setting('request.jwt.claims', true) IS NULL}), 't', "$how: nor is there a setting that was not there");
+	like($before, qr/^transaction_isolation\|read committed$/m, "$how: which was looked at");
 	$_->finish for @gw;
 	is(scalar told($gw[0], 'database_pooler'), 1, "$how: the log says that there is a pooler");
 	is($pooler->psql($state), $before, "$how: and afterwards the session is as it was");

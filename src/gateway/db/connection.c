@@ -37,10 +37,7 @@ static void take_result(Connection *connection, PGresult *result);
 static void step_succeeded(Connection *connection, Step step, PGresult *result);
 static void steps_over(Connection *connection);
 static void finish_job(Connection *connection);
-static bool name_failed(const Connection *connection);
 static void start_again(Connection *connection);
-static bool has_state(const PGresult *error, const char *sqlstate);
-static bool is_lost(const PGresult *error);
 static void broken(Connection *connection);
 
 void
@@ -370,7 +367,7 @@ steps_over(Connection *connection)
 
 	connection->n_steps = 0;
 	connection->pipelined = false;
-	if (is_lost(connection->error))
+	if (vsm_error_ends_session(connection->error))
 	{
 		broken(connection);
 		return;
@@ -384,7 +381,7 @@ steps_over(Connection *connection)
 		connection->owner->opened(connection);
 		return;
 	}
-	if (name_failed(connection))
+	if (vsm_error_of_name(connection))
 		start_again(connection);
 	if (status == PQTRANS_INTRANS || status == PQTRANS_INERROR)
 	{
@@ -428,10 +425,10 @@ finish_job(Connection *connection)
 	if (error != NULL)
 	{
 		/* The function was replaced: reconnect. */
-		if (connection->by_name && connection->prepared[job->statement->id] && has_state(error, "42883"))
+		if (connection->by_name && connection->prepared[job->statement->id] && vsm_error_is(error, "42883"))
 			connection->stale = true;
 		/* Perhaps another of several servers takes writes. */
-		if (has_state(error, "25006"))
+		if (vsm_error_is(error, "25006"))
 			connection->stale = connection->stale || vsm_dial_elsewhere();
 		PQclear(job->result);
 		result = error;
@@ -442,27 +439,11 @@ finish_job(Connection *connection)
 	connection->owner->finished(connection, job, error != NULL ? OUTCOME_ERROR : OUTCOME_ROWS, result);
 }
 
-/*
- * name_failed
- *		Has the job failed because of the name of its prepared statement?
- *
- * 42P05: there is one already; 26000: there is none; 0A000: it cannot be planned anew after a change of the function.  Only the
- * first try counts, so an error of the same code that the function itself raises is reported after the second one.
- */
-static bool
-name_failed(const Connection *connection)
-{
-	const PGresult *error = connection->error;
-
-	return connection->job != NULL && connection->by_name && !connection->job->whole &&
-		(has_state(error, "42P05") || has_state(error, "26000") || has_state(error, "0A000"));
-}
-
 /* Once the transaction is over. */
 static void
 start_again(Connection *connection)
 {
-	if (connection->pooled && !has_state(connection->error, "0A000"))
+	if (connection->pooled && !vsm_error_is(connection->error, "0A000"))
 		vsm_steps_forget_names(PQresultErrorField(connection->error, PG_DIAG_SQLSTATE));
 	else if (!connection->pooled)
 		connection->stale = true;
@@ -472,25 +453,6 @@ start_again(Connection *connection)
 	connection->job->result = NULL;
 	connection->job->whole = true;
 	connection->again = true;
-}
-
-static bool
-has_state(const PGresult *error, const char *sqlstate)
-{
-	const char *state = error == NULL ? NULL : PQresultErrorField(error, PG_DIAG_SQLSTATE);
-
-	return state != NULL && strcmp(state, sqlstate) == 0;
-}
-
-/* Has the server ended the session, so that the gateway must reconnect? */
-static bool
-is_lost(const PGresult *error)
-{
-	const char *sqlstate = error == NULL ? NULL : PQresultErrorField(error, PG_DIAG_SQLSTATE);
-
-	if (error == NULL)
-		return false;
-	return sqlstate == NULL || strncmp(sqlstate, "57P", 3) == 0 || strncmp(sqlstate, "08", 2) == 0;
 }
 
 void

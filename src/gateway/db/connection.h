@@ -88,6 +88,11 @@ extern void vsm_steps_plan(Connection *connection, const Job *job);
 extern bool vsm_step_send(Connection *connection, Step step);
 extern void vsm_steps_forget_names(const char *sqlstate);
 
+/* failure.c */
+extern bool vsm_error_ends_session(const PGresult *error);
+extern bool vsm_error_of_name(const Connection *connection);
+extern bool vsm_error_is(const PGresult *error, const char *sqlstate);
+
 /* session.c */
 extern bool vsm_session_ask(PGconn *pg);
 extern void vsm_session_known(Connection *connection, const PGresult *result);

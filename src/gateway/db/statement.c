@@ -57,7 +57,8 @@ vsm_statement_settings(bool pooled)
 								3);
 		shared = vsm_statement_new(vsm_copy("SELECT pg_catalog.set_config('statement_timeout', $1, true),"
 											" pg_catalog.set_config('role', coalesce($2, 'none'), true),"
-											" pg_catalog.set_config('request.jwt.claims', coalesce($3, ''), true),"
+											" CASE WHEN $3::pg_catalog.text IS NOT NULL OR pg_catalog.current_setting('request.jwt.claims', true) <> ''"
+											" THEN pg_catalog.set_config('request.jwt.claims', coalesce($3, ''), true) END,"
 											" (SELECT pg_catalog.count(pg_catalog.set_config(s.key, s.value, true))"
 											" FROM pg_catalog.json_each_text($4::pg_catalog.json) AS s)"),
 								   4);
