@@ -51,6 +51,7 @@ for my $kept (Pooler::version() < 121 ? (undef) : (0, 100))
 	trouble($how, @keeps);
 }
 session_mode();
+reset_always();
 not_twice();
 follows_the_primary();
 
@@ -164,11 +165,22 @@ sub nothing_gets_out
 sub nothing_gets_in
 {
 	my ($how, @keeps) = @_;
-	my $clean = Service->start($node);
+	my @options = qw(--fast-timeout 300000 --slow-timeout 300000);
+	my $clean = Service->start($node, options => \@options);
 	my $expected = all_kinds($clean, 'in');
+	asked(q{
+		CREATE TABLE public.seen (title text, name text, setting text);
+		CREATE FUNCTION public.look() RETURNS trigger LANGUAGE plpgsql AS $$
+			BEGIN
+				INSERT INTO public.seen SELECT new.title, s.name, s.setting FROM pg_catalog.pg_settings AS s
+					WHERE s.context IN ('user', 'superuser') UNION ALL SELECT new.title, 'current_user', current_user;
+				RETURN NULL;
+			END $$;
+		CREATE TRIGGER look AFTER INSERT ON vsm.work_items FOR EACH ROW WHEN (new.title ~ '^seen') EXECUTE FUNCTION public.look()});
+	$clean->create('seen directly');
 	$clean->finish;
 	my $pooler = Pooler->start($node, default_pool_size => 1, ignore_startup_parameters => 'extra_float_digits', @keeps);
-	my $gw = Service->start($node, url => $pooler->url, options => [ qw(--fast-timeout 300000 --slow-timeout 300000 --fold-interval 1 --debug) ]);
+	my $gw = Service->start($node, url => $pooler->url, options => [ @options, qw(--fold-interval 1 --debug) ]);
 	is(all_kinds($gw, 'in'), $expected, "$how: the answers are those of a gateway without a pooler");
 	my %of = (
 		'time zone' => q{SET TimeZone = 'Australia/Sydney'}, 'style of dates' => q{SET DateStyle = 'German'},
@@ -192,6 +204,12 @@ sub nothing_gets_in
 	$pooler->psql($set);
 	my $before = $pooler->psql($state);
 	is(all_kinds($gw, 'in'), $expected, "$how: another client sets all of it");
+	$gw->create('seen through the pooler');
+	is(asked(q{SELECT string_agg(format('%s is %s', p.name, p.setting), ', ')
+		FROM public.seen p JOIN public.seen d ON d.name = p.name AND d.title = 'seen directly' AND d.setting <> p.setting
+		WHERE p.title = 'seen through the pooler' AND p.name !~ '^default_transaction_'}), '', "$how: a trigger sees the settings that it sees without a pooler");
+	is(asked('SELECT count(DISTINCT title), count(*) > 300 FROM public.seen'), '2|t', "$how: all of them");
+	asked(q{DROP TRIGGER look ON vsm.work_items; DROP FUNCTION public.look; DROP TABLE public.seen; DELETE FROM vsm.work_items WHERE title ~ '^seen'});
 	my ($rounds, $waiting) = (scalar told($gw, 'folded'), undef);
 	ok(until_true(sub { told($gw, 'folded') > $rounds + 1 }), "$how: folding goes on");
 	is(scalar told($gw, 'fold_(failed|put_off|connection_lost)'), 0, "$how: without an error") or diag($gw->log);
@@ -372,6 +390,20 @@ sub session_mode
 	ok(until_true(sub { told($gw, 'folded') }), 'sessions of a pooler: and folds');
 	$gw->finish;
 	is($pooler->psql($state), $before, 'sessions of a pooler: who has the session next finds nothing') for 1 .. 4;
+	$pooler->stop;
+	return;
+}
+
+# No name of a statement lasts longer than a transaction.
+sub reset_always
+{
+	my $direct = Service->start($node);
+	my $expected = all_kinds($direct, 'reset');
+	$direct->finish;
+	my $pooler = Pooler->start($node, server_reset_query => 'DISCARD ALL', server_reset_query_always => 1);
+	my $gw = Service->start($node, url => $pooler->url);
+	is(all_kinds($gw, 'reset'), $expected, 'a reset after each transaction: all kinds of requests are answered') for 1 .. 3;
+	$gw->finish;
 	$pooler->stop;
 	return;
 }
