@@ -145,14 +145,26 @@ for (const set of [...overlays, 'base'])
 	must(within(find('Service', 'vsm-gateway').metadata.labels, find('ServiceMonitor', 'vsm-gateway').spec.selector.matchLabels),
 		`${set}: Prometheus does not find the service`);
 	must(deployment.spec.replicas === 2, `${set}: not two gateways`);
-	must(set === 'example' || cluster.spec.instances === 3, `${set}: not three servers`);
+	const tried = set === 'example' || set === 'pooler';
+	must(tried || cluster.spec.instances === 3, `${set}: not three servers`);
 	must(cluster.spec.postgresql.shared_preload_libraries.includes('vsm'), `${set}: vsm is not preloaded`);
 	must(cluster.spec.bootstrap.initdb.postInitApplicationSQL.includes('CREATE EXTENSION vsm'), `${set}: no extension is created`);
 	must(find('ImageCatalog', cluster.spec.imageCatalogRef.name).spec.images.some(i => i.major === cluster.spec.imageCatalogRef.major),
 		`${set}: the catalog has no image of that major`);
 
 	const config = find('ConfigMap', 'vsm-gateway').data;
-	must(config.DATABASE_HOST === `${cluster.metadata.name}-rw`, `${set}: the gateways do not ask the cluster's primary`);
+	const pooler = all.find(o => o.kind === 'Pooler');
+	must(config.DATABASE_HOST === (pooler?.metadata.name ?? `${cluster.metadata.name}-rw`), `${set}: the gateways do not ask the cluster's primary`);
+	must((config.PGTARGETSESSIONATTRS === 'read-write') === !pooler, `${set}: what the gateways ask of their server does not fit`);
+	if (pooler)
+	{
+		const pods = { 'cnpg.io/poolerName': pooler.metadata.name };
+		const allows = peers => peers.some(p => p.podSelector && canonical(p.podSelector.matchLabels) === canonical(pods));
+		must(pooler.spec.cluster.name === cluster.metadata.name && pooler.spec.type === 'rw', `${set}: the pooler does not ask the cluster's primary`);
+		must(cluster.spec.certificates.serverAltDNSNames.includes(config.DATABASE_HOST), `${set}: the certificate does not name the pooler`);
+		must(allows(find('NetworkPolicy', 'vsm-db').spec.ingress[0].from), `${set}: the pooler may not reach the servers`);
+		must(allows(find('NetworkPolicy', 'vsm-gateway').spec.egress[0].to), `${set}: the gateways may not reach the pooler`);
+	}
 	const help = execFileSync(process.env.VSM_GATEWAY ?? path.join(here, '../../build/vsm-gateway'), ['--help'], { encoding: 'utf8' });
 	for (const name of [...Object.keys(config), ...container.env.map(e => e.name)].filter(name => name.startsWith('VSM_GATEWAY_')))
 		must(help.includes(`--${name.slice(12).toLowerCase().replaceAll('_', '-')}=`), `${set}: the gateway has no option for ${name}`);
@@ -163,7 +175,7 @@ for (const set of [...overlays, 'base'])
 
 	// A secret in Git is no secret; the example's are named so.
 	for (const secret of all.filter(o => o.kind === 'Secret'))
-		must(set === 'example' && Object.values(secret.data).every(v => /^(example-|vsm_)/.test(Buffer.from(v, 'base64').toString())),
+		must(tried && Object.values(secret.data).every(v => /^(example-|vsm_)/.test(Buffer.from(v, 'base64').toString())),
 			`${set}: secret ${secret.metadata.name} has contents`);
 
 	const rules = find('PrometheusRule', 'vsm').spec.groups;

@@ -21,6 +21,8 @@ typedef struct Meaning
 	const char *detail;
 } Meaning;
 
+#define READ_ONLY "25006"
+
 static const Meaning meanings[] = {
 	{"57014", 504, "The database took too long"},
 	{"42501", 403, "Permission denied"},
@@ -28,7 +30,7 @@ static const Meaning meanings[] = {
 	{"55P03", 503, "A lock was not available in time"},
 	{"53", 503, "The database is out of resources"},
 	{"57P", 503, "The database is shutting down"},
-	{"25006", 503, "The database is read-only"},
+	{READ_ONLY, 503, "The database is read-only; nothing was written"},
 	{"22", 422, "A value was refused"},
 	{"23505", 409, "Such an entry already exists"},
 	{"23", 422, "A value was refused"},
@@ -67,6 +69,9 @@ vsm_say_error(Request *request, const Job *job, const PGresult *error)
 	}
 
 	vsm_log_text(LOG_LEVEL_WARNING, "database_error", "message", PQresultErrorMessage(error));
+	/* BEGIN READ WRITE, on a standby */
+	if (job->in_begin && strcmp(code, "0A000") == 0)
+		code = READ_ONLY;
 	while (strncmp(code, meaning->sqlstate, strlen(meaning->sqlstate)) != 0)
 		meaning++;
 	status = meaning->status;

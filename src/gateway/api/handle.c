@@ -127,8 +127,10 @@ call(Request *request)
 		case HANDLE_IMPORT:
 			submit(request, PHASE_CALL, vsm_statement_of(route));
 			break;
-		case HANDLE_HEALTH:
 		case HANDLE_READY:
+			submit(request, PHASE_CALL, vsm_statement_fixed(STATEMENT_READY));
+			break;
+		case HANDLE_HEALTH:
 			submit(request, PHASE_CALL, vsm_statement_fixed(STATEMENT_HEALTH));
 			break;
 		case HANDLE_LIVE:

@@ -119,6 +119,13 @@ vsm_import_end(Import *import)
 	return false;
 }
 
+/* Has the database answered? */
+bool
+vsm_import_is_over(const Import *import)
+{
+	return import->over;
+}
+
 /* Does the client wait for the database? */
 bool
 vsm_import_waits(const Import *import)

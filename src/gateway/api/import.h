@@ -23,6 +23,7 @@ extern void vsm_import_own(Import *import, char *text);
 extern ImportRoom vsm_import_room(Import *import);
 extern void vsm_import_add(Import *import, Text *rows);
 extern bool vsm_import_end(Import *import);
+extern bool vsm_import_is_over(const Import *import);
 extern bool vsm_import_waits(const Import *import);
 extern void vsm_import_abandon(Import *import);
 extern void vsm_import_release(Import *import);

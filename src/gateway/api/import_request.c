@@ -77,13 +77,16 @@ vsm_import_receive(Request *request, const char *bytes, size_t *length)
 bool
 vsm_import_finish(Request *request)
 {
+	request->phase = PHASE_CALL;
+	/* The rows after the database's answer were not read, so the reader may be within a row. */
+	if (vsm_import_is_over(request->import))
+		return true;
 	if (!vsm_rows_end(request->rows, &request->copy))
 	{
 		vsm_import_abandon(request->import);
 		refuse_row(request);
 		return true;
 	}
-	request->phase = PHASE_CALL;
 	vsm_import_add(request->import, &request->copy);
 	return vsm_import_end(request->import);
 }

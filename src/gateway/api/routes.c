@@ -37,7 +37,8 @@ const Route vsm_routes[] = {
 	{"GET", "/api/v1/health", HANDLE_HEALTH, .lenient = true, .answer = "Health", .name = "health",
 	 .summary = "Whether the service and its database work"},
 	{"GET", "/ready", HANDLE_READY, .lenient = true, .answer = "Ready", .name = "ready",
-	 .summary = "Whether the service is ready for requests"},
+	 .summary = "Whether the service is ready for requests",
+	 .params = {{"write", IN_QUERY, KIND_FLAG, .about = "Whether it is ready only if the database takes writes, so is no standby and not read-only"}}},
 	{"GET", "/live", HANDLE_LIVE, .lenient = true, .answer = "Live", .name = "live",
 	 .summary = "Whether the process is alive"},
 	{"GET", "/metrics", HANDLE_METRICS, CLASS_SLOW, .lenient = true, .function = "prometheus", .name = "prometheus",
@@ -198,7 +199,9 @@ vsm_routes_start(void)
 	/* With tokens, the gateway's own user may lack privileges; the server would log an error. */
 	statements[vsm_route_count + STATEMENT_HEALTH] =
 		vsm_statement_new(vsm_copy(vsm_options_auth() ? "SELECT true" : "SELECT vsm_api.health()"), 0);
-	(void) vsm_statement_settings();
+	statements[vsm_route_count + STATEMENT_READY] =
+		vsm_statement_new(vsm_format("SELECT %s, %s", SERVER_WRITABLE_SQL, vsm_options_auth() ? "true" : "vsm_api.health()"), 0);
+	(void) vsm_statement_settings(false);
 }
 
 static char *
@@ -229,6 +232,7 @@ sql_type(const Param *param)
 		case KIND_DATE:
 			return "date";
 		case KIND_BOOLEAN:
+		case KIND_FLAG:
 			return "boolean";
 		case KIND_STEP:
 			return "interval";

@@ -37,6 +37,7 @@ typedef enum Kind
 	KIND_OBJECT,				/* a JSON object; jsonb */
 	KIND_PERCENTILES,			/* "50,85,95" */
 	KIND_BOOLEAN,
+	KIND_FLAG,					/* as KIND_BOOLEAN; without a value it is true */
 	KIND_STEP,					/* "6 hours", "1 day", "2 weeks", "month" */
 	KIND_CHOICE					/* one of choices, separated by | */
 } Kind;
@@ -93,6 +94,7 @@ typedef enum FixedStatement
 {
 	STATEMENT_TYPES,
 	STATEMENT_HEALTH,
+	STATEMENT_READY,			/* whether the server takes writes; then as STATEMENT_HEALTH */
 	N_FIXED_STATEMENTS
 } FixedStatement;
 

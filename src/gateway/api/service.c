@@ -46,18 +46,21 @@ add_days_waiting(Text *body, const Request *request)
 	json_decref(health);
 }
 
+/* The first parameter is ?write. */
 void
 vsm_say_ready(Request *request)
 {
-	bool		ready = request->job.outcome == OUTCOME_ROWS;
+	const char *write = request->values.text[0];
+	bool		ready = request->job.outcome == OUTCOME_ROWS && !vsm_door.draining();
+	bool		reader = ready && strcmp(PQgetvalue(request->job.result, 0, 0), "t") != 0;
 
-	if (ready && !vsm_door.draining())
+	if (ready && !(reader && write != NULL && strcmp(write, "true") == 0))
 	{
 		vsm_answer_constant(request, 200, "application/json", "{\"status\":\"READY\"}", strlen("{\"status\":\"READY\"}"));
 		return;
 	}
 	vsm_answer_header(request, "Retry-After", "1");
-	vsm_answer_error(request, 503, NULL, NULL, "Service not ready");
+	vsm_answer_error(request, 503, NULL, NULL, ready ? "Service not ready: the database is read-only" : "Service not ready");
 }
 
 /* The database's metrics, if it has answered, followed by the gateway's own. */

@@ -166,6 +166,9 @@ read_text(Values *values, int n, const Param *param, const char *bytes, size_t l
 		case KIND_DATE:
 			keep_or_fail(values, n, param, vsm_read_date(bytes, length), input);
 			break;
+		case KIND_FLAG:
+			keep_or_fail(values, n, param, vsm_copy(length == 0 ? "true" : vsm_read_boolean(bytes, length)), input);
+			break;
 		case KIND_BOOLEAN:
 			keep_or_fail(values, n, param, vsm_copy(vsm_read_boolean(bytes, length)), input);
 			break;
@@ -289,7 +292,7 @@ keep_or_fail(Values *values, int n, const Param *param, char *read, json_t *inpu
 		fail(values, param, "dict_type", "Input should be a valid JSON object, such as {\"team\": \"red\"}", input, NULL);
 	else if (param->kind == KIND_PERCENTILES)
 		fail(values, param, "list_type", "Input should be at most 20 numbers in percent, from 1 to below 100, such as 50,85,95", input, NULL);
-	else if (param->kind == KIND_BOOLEAN)
+	else if (param->kind == KIND_BOOLEAN || param->kind == KIND_FLAG)
 		fail(values, param, "bool_parsing", "Input should be a valid boolean, unable to interpret input", input, NULL);
 	else
 		fail(values, param, "time_delta_parsing",

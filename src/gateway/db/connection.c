@@ -4,14 +4,17 @@
  *
  * A job is a list of steps (steps.c).  Without a role, most jobs are one step: the execution of a
  * prepared statement in its own transaction.  Another step, such as preparing the statement the
- * first time, is a separate round trip before that.  With a role, all steps are sent as one
- * pipeline:
+ * first time, is a separate round trip before that.  With a role, and behind a pooler (session.c),
+ * all steps are sent as one pipeline:
  *
- *		BEGIN, set role and claims, (prepare), execute, COMMIT
+ *		BEGIN, settings, role and claims, (prepare), execute, COMMIT
  *
- * An import sends each step after the previous one has succeeded: BEGIN, (role), a temporary
+ * An import sends each step after the previous one has succeeded: BEGIN, (settings), a temporary
  * table, COPY, execute, COMMIT.  No function here blocks: the socket is non-blocking, and epoll
  * tells when to continue.
+ *
+ * A job that failed because a name was not that of a prepared statement starts again, once.  It
+ * was one transaction, which the error has rolled back, so no write is repeated that took effect.
  */
 #include "connection.h"
 
@@ -34,7 +37,7 @@ static void take_result(Connection *connection, PGresult *result);
 static void step_succeeded(Connection *connection, Step step, PGresult *result);
 static void steps_over(Connection *connection);
 static void finish_job(Connection *connection);
-static bool is_lost(const PGresult *error);
+static void start_again(Connection *connection);
 static void broken(Connection *connection);
 
 void
@@ -67,7 +70,7 @@ vsm_connection_open(Connection *connection)
 static void
 poll_open(Connection *connection)
 {
-	static const Step first[] = {STEP_SESSION, STEP_DEFAULTS};
+	static const Step first[] = {STEP_SESSION};
 
 	switch (PQconnectPoll(connection->pg))
 	{
@@ -79,7 +82,7 @@ poll_open(Connection *connection)
 			break;
 		case PGRES_POLLING_OK:
 			PQsetnonblocking(connection->pg, 1);
-			begin_steps(connection, first, 2);
+			begin_steps(connection, first, 1);
 			break;
 		case PGRES_POLLING_FAILED:
 		case PGRES_POLLING_ACTIVE:
@@ -122,6 +125,7 @@ vsm_connection_close(Connection *connection)
 	connection->deadline_us = 0;
 	connection->copying = false;
 	connection->spoke = false;
+	connection->again = false;
 	connection->stale = false;
 	connection->job = NULL;
 }
@@ -134,7 +138,7 @@ vsm_connection_run(Connection *connection, Job *job)
 	connection->job = job;
 	connection->state = CONNECTION_BUSY;
 	connection->n_steps = 0;
-	connection->pipelined = job->role != NULL && job->take_rows == NULL;
+	connection->pipelined = (job->role != NULL || connection->pooled) && job->take_rows == NULL;
 	connection->deadline_us = 0;
 	if (job->take_rows == NULL)
 		connection->deadline_us = vsm_now_us() + (int64_t) vsm_options.statement_timeout_ms[job->class] * 1000 + GRACE_US;
@@ -276,7 +280,10 @@ take_result(Connection *connection, PGresult *result)
 			{
 				connection->error = result;
 				if (connection->job != NULL)
+				{
 					connection->job->in_settings = step == STEP_SETTINGS;
+					connection->job->in_begin = step == STEP_BEGIN;
+				}
 			}
 			break;
 	}
@@ -294,15 +301,14 @@ step_succeeded(Connection *connection, Step step, PGresult *result)
 		job->result = result;
 		return;
 	}
-	/* Skip STEP_DEFAULTS without the privilege for it, since the server would log an error. */
-	if (step == STEP_SESSION && PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "f") == 0)
-		connection->n_steps = 1;
+	if (step == STEP_SESSION)
+		vsm_session_known(connection, result);
 	else if (step == STEP_TIMEOUT)
 		connection->timeout_class = (int) job->class;
 	else if (step == STEP_PREPARE)
 		connection->prepared[job->statement->id] = true;
 	else if (step == STEP_PREPARE_SETTINGS)
-		connection->prepared[vsm_statement_settings()->id] = true;
+		connection->prepared[vsm_statement_settings(connection->pooled)->id] = true;
 	PQclear(result);
 }
 
@@ -361,7 +367,7 @@ steps_over(Connection *connection)
 
 	connection->n_steps = 0;
 	connection->pipelined = false;
-	if (is_lost(connection->error))
+	if (vsm_error_ends_session(connection->error))
 	{
 		broken(connection);
 		return;
@@ -375,14 +381,24 @@ steps_over(Connection *connection)
 		connection->owner->opened(connection);
 		return;
 	}
+	if (vsm_error_of_name(connection))
+		start_again(connection);
 	if (status == PQTRANS_INTRANS || status == PQTRANS_INERROR)
 	{
-		Job		   *job = connection->job;
+		Job		   *job = connection->again ? NULL : connection->job;
 
 		/* The answer need not wait for the rollback. */
 		if (job != NULL)
 			finish_job(connection);
 		begin_steps(connection, rollback, 1);
+		return;
+	}
+	if (connection->again)
+	{
+		connection->again = false;
+		PQclear(connection->error);
+		connection->error = NULL;
+		vsm_connection_run(connection, connection->job);
 		return;
 	}
 	connection->state = CONNECTION_IDLE;
@@ -408,12 +424,12 @@ finish_job(Connection *connection)
 	}
 	if (error != NULL)
 	{
-		const char *sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE);
-
-		/* The function was replaced, or the server lost the statement: reconnect. */
-		if (sqlstate != NULL && connection->prepared[job->statement->id] &&
-			(strcmp(sqlstate, "42883") == 0 || strcmp(sqlstate, "0A000") == 0 || strcmp(sqlstate, "26000") == 0))
+		/* The function was replaced: reconnect. */
+		if (connection->by_name && connection->prepared[job->statement->id] && vsm_error_is(error, "42883"))
 			connection->stale = true;
+		/* Perhaps another of several servers takes writes. */
+		if (vsm_error_is(error, "25006"))
+			connection->stale = connection->stale || vsm_dial_elsewhere();
 		PQclear(job->result);
 		result = error;
 	}
@@ -423,16 +439,20 @@ finish_job(Connection *connection)
 	connection->owner->finished(connection, job, error != NULL ? OUTCOME_ERROR : OUTCOME_ROWS, result);
 }
 
-/* Has the server ended the session or become a standby, so that the gateway must reconnect? */
-static bool
-is_lost(const PGresult *error)
+/* Once the transaction is over. */
+static void
+start_again(Connection *connection)
 {
-	const char *sqlstate = error == NULL ? NULL : PQresultErrorField(error, PG_DIAG_SQLSTATE);
-
-	if (error == NULL)
-		return false;
-	return sqlstate == NULL || strncmp(sqlstate, "57P", 3) == 0 || strncmp(sqlstate, "08", 2) == 0 ||
-		strcmp(sqlstate, "25006") == 0;
+	if (connection->pooled && !vsm_error_is(connection->error, "0A000"))
+		vsm_steps_forget_names(PQresultErrorField(connection->error, PG_DIAG_SQLSTATE));
+	else if (!connection->pooled)
+		connection->stale = true;
+	PQclear(connection->error);
+	PQclear(connection->job->result);
+	connection->error = NULL;
+	connection->job->result = NULL;
+	connection->job->whole = true;
+	connection->again = true;
 }
 
 void

@@ -20,7 +20,8 @@ typedef enum ConnectionState
 /* A round trip; in a pipeline, a part of one. */
 typedef enum Step
 {
-	STEP_SESSION,				/* time zone and styles; tells whether STEP_DEFAULTS is allowed */
+	STEP_SESSION,				/* asks what vsm_session_known() must know */
+	STEP_STYLES,				/* time zone and styles */
 	STEP_DEFAULTS,				/* create the default stream if it does not exist */
 	STEP_TIMEOUT,
 	STEP_BEGIN,
@@ -56,6 +57,9 @@ struct Connection
 	uint32_t	events;
 	int64_t		deadline_us;	/* for connecting, or for the job; 0: none */
 	bool	   *prepared;		/* by Statement.id */
+	bool		pooled;			/* a pooler is in between: the next transaction may be in another session */
+	bool		writable;		/* when it was opened, the server took writes */
+	char	   *settings;		/* of each transaction, as JSON, if pooled */
 	int			timeout_class;	/* class whose statement_timeout the session has; -1: unknown */
 	Job		   *job;
 	Step		steps[MAX_STEPS];
@@ -65,7 +69,9 @@ struct Connection
 	bool		pipelined;
 	bool		copying;
 	bool		spoke;			/* the server sent something during COPY */
-	bool		stale;			/* its prepared statements are invalid: close it after the job */
+	bool		by_name;		/* the job's statement is a prepared one */
+	bool		again;			/* the job starts again after STEP_ROLLBACK */
+	bool		stale;			/* close it after the job */
 	PGresult   *error;			/* the first one of the job; or NULL */
 };
 
@@ -80,5 +86,15 @@ extern void vsm_connection_close(Connection *connection);
 /* steps.c */
 extern void vsm_steps_plan(Connection *connection, const Job *job);
 extern bool vsm_step_send(Connection *connection, Step step);
+extern void vsm_steps_forget_names(const char *sqlstate);
+
+/* failure.c */
+extern bool vsm_error_ends_session(const PGresult *error);
+extern bool vsm_error_of_name(const Connection *connection);
+extern bool vsm_error_is(const PGresult *error, const char *sqlstate);
+
+/* session.c */
+extern bool vsm_session_ask(PGconn *pg);
+extern void vsm_session_known(Connection *connection, const PGresult *result);
 
 #endif

@@ -10,6 +10,9 @@
 
 #include "log.h"
 #include "options.h"
+#include "text.h"
+
+#define ELSEWHERE_PAUSE_US 1000000
 
 static int	host_count(void);
 static void quiet(void *unused, const PGresult *result);
@@ -46,6 +49,24 @@ vsm_dial_timeout_us(void)
 	return ((int64_t) vsm_options.connect_timeout_ms * host_count() + 1000) * 1000;
 }
 
+/*
+ * vsm_dial_elsewhere
+ *		Is it worth to dial anew, since this server is read-only?
+ *
+ * Only with several hosts, and once a second: if no other takes writes either, they must not cause a connection each.
+ */
+bool
+vsm_dial_elsewhere(void)
+{
+	static int64_t last_us = -ELSEWHERE_PAUSE_US;
+	int64_t		now_us = vsm_now_us();
+
+	if (now_us - last_us < ELSEWHERE_PAUSE_US || host_count() < 2)
+		return false;
+	last_us = now_us;
+	return true;
+}
+
 static int
 host_count(void)
 {
@@ -53,9 +74,13 @@ host_count(void)
 	int			hosts = 1;
 
 	for (const PQconninfoOption *option = parsed; option != NULL && option->keyword != NULL; option++)
-		if (strcmp(option->keyword, "host") == 0 && option->val != NULL)
-			for (const char *c = option->val; *c != '\0'; c++)
+		if (strcmp(option->keyword, "host") == 0)
+		{
+			const char *list = option->val != NULL ? option->val : getenv(option->envvar);
+
+			for (const char *c = list; c != NULL && *c != '\0'; c++)
 				hosts += *c == ',';
+		}
 	PQconninfoFree(parsed);
 	return hosts;
 }

@@ -44,7 +44,9 @@ typedef struct Job
 	bool		repeated;		/* runs again after a lost connection */
 	bool		alone;			/* must not share its result with identical jobs */
 	struct Job *same;			/* the next identical job, which gets the same result */
+	bool		whole;			/* sends its statements without names; see steps.c */
 	bool		in_settings;	/* the error came from setting the role */
+	bool		in_begin;		/* the error came from BEGIN */
 	void (*done)(struct Job *job); /* called once */
 	void	   *owner;
 

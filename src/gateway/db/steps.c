@@ -3,16 +3,26 @@
  *		Which steps a job takes, and the SQL of each.
  *
  * All SQL is constant.  Data from clients is only passed as parameters.
+ *
+ * Statements are prepared by name, with exceptions.  An import sends its statements without names, since an error would lose
+ * its rows.  So does a job whose named statement failed because the session has no such name, or has it already: it cannot
+ * fail again for that reason.  A pooler that keeps no prepared statements for its clients, such as PgBouncer before 1.21,
+ * makes both happen all the time, so the first time behind a pooler is the last: from then on, names are not used there.
  */
 #include "connection.h"
 
 #include <assert.h>
 #include <stdio.h>
 
+#include "log.h"
 #include "options.h"
 
+static bool nameless = false;	/* the pooler does not keep prepared statements */
+
 static void add_step(Connection *connection, Step step);
+static const char *begin_of(const Connection *connection, const Job *job);
 static bool send_prepare(Connection *connection, const Statement *statement);
+static bool send_statement(Connection *connection, const Statement *statement, const char *const *values);
 static bool send_timeout(Connection *connection, const Job *job);
 static bool send_settings(Connection *connection, const Job *job);
 
@@ -20,15 +30,17 @@ static bool send_settings(Connection *connection, const Job *job);
 void
 vsm_steps_plan(Connection *connection, const Job *job)
 {
-	bool		in_transaction = job->role != NULL || job->take_rows != NULL;
+	bool		sets = job->role != NULL || connection->pooled;
+	bool		in_transaction = sets || job->take_rows != NULL;
 
-	if (job->role == NULL && connection->timeout_class != (int) job->class)
+	connection->by_name = job->take_rows == NULL && !job->whole && !(connection->pooled && nameless);
+	if (!sets && connection->timeout_class != (int) job->class)
 		add_step(connection, STEP_TIMEOUT);
 	if (in_transaction)
 		add_step(connection, STEP_BEGIN);
-	if (job->role != NULL)
+	if (sets)
 	{
-		if (!connection->prepared[vsm_statement_settings()->id])
+		if (connection->by_name && !connection->prepared[vsm_statement_settings(connection->pooled)->id])
 			add_step(connection, STEP_PREPARE_SETTINGS);
 		add_step(connection, STEP_SETTINGS);
 	}
@@ -37,7 +49,7 @@ vsm_steps_plan(Connection *connection, const Job *job)
 		add_step(connection, STEP_IMPORT_BEGIN);
 		add_step(connection, STEP_COPY);
 	}
-	if (!connection->prepared[job->statement->id])
+	if (connection->by_name && !connection->prepared[job->statement->id])
 		add_step(connection, STEP_PREPARE);
 	add_step(connection, STEP_EXECUTE);
 	if (in_transaction)
@@ -57,30 +69,28 @@ vsm_step_send(Connection *connection, Step step)
 	PGconn	   *pg = connection->pg;
 	Job		   *job = connection->job;
 
-	assert(job != NULL || step == STEP_SESSION || step == STEP_DEFAULTS || step == STEP_ROLLBACK);
+	assert(job != NULL || step == STEP_SESSION || step == STEP_STYLES || step == STEP_DEFAULTS || step == STEP_ROLLBACK);
 	switch (step)
 	{
 		case STEP_SESSION:
-			/* Ask the catalogs: a regprocedure fails without the USAGE privilege on its schema. */
-			return PQsendQuery(pg, "SELECT EXISTS (SELECT FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace"
-							   " WHERE n.nspname = 'vsm_api' AND p.proname = 'prepare' AND p.pronargs = 0"
-							   " AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')),"
-							   " set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO', false),"
-							   " set_config('IntervalStyle', 'postgres', false)");
+			return vsm_session_ask(pg);
+		case STEP_STYLES:
+			return PQsendQuery(pg, "SELECT set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO', false),"
+								   " set_config('IntervalStyle', 'postgres', false)");
 		case STEP_DEFAULTS:
 			return PQsendQuery(pg, "SELECT vsm_api.prepare()");
 		case STEP_TIMEOUT:
 			return send_timeout(connection, job);
 		case STEP_BEGIN:
-			return PQsendQueryParams(pg, "BEGIN", 0, NULL, NULL, NULL, NULL, 0);
+			return PQsendQueryParams(pg, begin_of(connection, job), 0, NULL, NULL, NULL, NULL, 0);
 		case STEP_PREPARE_SETTINGS:
-			return send_prepare(connection, vsm_statement_settings());
+			return send_prepare(connection, vsm_statement_settings(connection->pooled));
 		case STEP_SETTINGS:
 			return send_settings(connection, job);
 		case STEP_PREPARE:
 			return send_prepare(connection, job->statement);
 		case STEP_EXECUTE:
-			return PQsendQueryPrepared(pg, job->statement->name, job->statement->n_params, job->values, NULL, NULL, 0);
+			return send_statement(connection, job->statement, job->values);
 		case STEP_IMPORT_BEGIN:
 			return PQsendQuery(pg, "SELECT vsm_api.import_begin()");
 		case STEP_COPY:
@@ -91,6 +101,20 @@ vsm_step_send(Connection *connection, Step step)
 			return PQsendQuery(pg, "ROLLBACK");
 	}
 	return false;
+}
+
+/*
+ * begin_of
+ *		BEGIN, also against what another client of a pooler has made the default of the session.
+ *
+ * READ WRITE fails on a standby, so it is only for what writes.  Where the administrator has made read-only the default, it stays.
+ */
+static const char *
+begin_of(const Connection *connection, const Job *job)
+{
+	if (!connection->pooled)
+		return "BEGIN";
+	return job->writes && connection->writable ? "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE" : "BEGIN ISOLATION LEVEL READ COMMITTED";
 }
 
 static bool
@@ -111,10 +135,27 @@ send_timeout(Connection *connection, const Job *job)
 static bool
 send_settings(Connection *connection, const Job *job)
 {
-	const Statement *settings = vsm_statement_settings();
 	char		timeout[16];
-	const char *values[] = {timeout, job->role, job->claims};
+	const char *values[] = {timeout, job->role, job->claims, connection->settings};
 
 	snprintf(timeout, sizeof timeout, "%d", vsm_options.statement_timeout_ms[job->class]);
-	return PQsendQueryPrepared(connection->pg, settings->name, settings->n_params, values, NULL, NULL, 0);
+	return send_statement(connection, vsm_statement_settings(connection->pooled), values);
+}
+
+static bool
+send_statement(Connection *connection, const Statement *statement, const char *const *values)
+{
+	if (connection->by_name)
+		return PQsendQueryPrepared(connection->pg, statement->name, statement->n_params, values, NULL, NULL, 0);
+	return PQsendQueryParams(connection->pg, statement->sql, statement->n_params, NULL, values, NULL, NULL, 0);
+}
+
+/* Behind a pooler: stop using names.  sqlstate: of the error that a name caused. */
+void
+vsm_steps_forget_names(const char *sqlstate)
+{
+	if (!nameless)
+		vsm_log(LOG_LEVEL_INFO, "database_pooler_loses_names",
+				"\"sqlstate\":\"%s\",\"detail\":\"The connection pooler keeps no prepared statements for its clients, so none are used.\"", sqlstate);
+	nameless = true;
 }

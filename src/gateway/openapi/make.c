@@ -109,8 +109,13 @@ parameters(const Route *route)
 			json_array_append_new(list, json_pack("{sssssbsssO*}", "name", param->name, "in", param->where == IN_PATH ? "path" : "query",
 												  "required", param->required, "description", param->about, "schema", NULL));
 	for (size_t i = 0, n = 0; route->params[n].name != NULL; n++)
-		if (route->params[n].where != IN_BODY)
-			json_object_set_new(json_array_get(list, i++), "schema", value_schema(&route->params[n]));
+	{
+		if (route->params[n].where == IN_BODY)
+			continue;
+		if (route->params[n].kind == KIND_FLAG)
+			json_object_set_new(json_array_get(list, i), "allowEmptyValue", json_true());
+		json_object_set_new(json_array_get(list, i++), "schema", value_schema(&route->params[n]));
+	}
 	return list;
 }
 
@@ -189,6 +194,7 @@ value_schema(const Param *param)
 			schema = json_pack("{ssss}", "type", "string", "format", "date");
 			break;
 		case KIND_BOOLEAN:
+		case KIND_FLAG:
 			schema = json_pack("{ss}", "type", "boolean");
 			break;
 		case KIND_STEP:
@@ -242,6 +248,8 @@ responses(const Route *route)
 		json_object_set_new(list, "304", json_pack("{ss}", "description", "Not modified: If-None-Match contains the current ETag"));
 	if (route->handling == HANDLE_READY)
 		add_error(list, 503, "The service is not ready", "Error");
+	if (route->handling == HANDLE_READY)
+		add_error(list, 422, "Invalid values", "ValidationError");
 	if (vsm_route_has(route, IN_PATH))
 	{
 		add_error(list, 404, "Not found", "Error");
