@@ -31,7 +31,7 @@ vsm_statement_count(void)
 	return n_statements;
 }
 
-/* Sets statement_timeout, role and token claims until the end of the transaction. */
+/* Sets statement_timeout, role, token claims and actor until the end of the transaction. */
 const Statement *
 vsm_statement_settings(void)
 {
@@ -39,7 +39,7 @@ vsm_statement_settings(void)
 
 	if (settings == NULL)
 		settings = vsm_statement_new(vsm_copy("SELECT set_config('statement_timeout', $1, true), set_config('role', $2, true),"
-											  " set_config('request.jwt.claims', $3, true)"),
-									 3);
+											  " set_config('request.jwt.claims', $3, true), set_config('vsm.actor', coalesce($4, ''), true)"),
+									 4);
 	return settings;
 }

@@ -113,7 +113,7 @@ send_settings(Connection *connection, const Job *job)
 {
 	const Statement *settings = vsm_statement_settings();
 	char		timeout[16];
-	const char *values[] = {timeout, job->role, job->claims};
+	const char *values[] = {timeout, job->role, job->claims, job->actor};
 
 	snprintf(timeout, sizeof timeout, "%d", vsm_options.statement_timeout_ms[job->class]);
 	return PQsendQueryPrepared(connection->pg, settings->name, settings->n_params, values, NULL, NULL, 0);
