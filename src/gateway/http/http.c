@@ -58,6 +58,7 @@ static void hide_query(const char *query);
 static size_t leave_escapes(void *unused, struct MHD_Connection *client, char *text);
 static enum MHD_Result handle(void *unused, struct MHD_Connection *client, const char *url, const char *method,
 							  const char *version, const char *bytes, size_t *length, void **context);
+static bool has_body(const Request *request);
 static void take_headers(Request *request, const char *method);
 static void take_id(Request *request, const char *given);
 static void end_request(void *unused, struct MHD_Connection *client, void **context, enum MHD_RequestTerminationCode how);
@@ -334,7 +335,12 @@ handle(void *unused, struct MHD_Connection *client, const char *url, const char 
 		return MHD_YES;
 	}
 	if (request->phase == PHASE_KEYS)
+	{
 		vsm_admit_again(request);
+		/* libmicrohttpd repeats the call for which the client was suspended; the body is yet to come. */
+		if (*length == 0 && has_body(request))
+			return MHD_YES;
+	}
 	if (*length > 0)
 		return vsm_handle_receive(request, bytes, length) ? MHD_YES : MHD_NO;
 	if (request->phase == PHASE_RECEIVE)
@@ -346,6 +352,15 @@ handle(void *unused, struct MHD_Connection *client, const char *url, const char 
 		vsm_handle_outcome(request);
 	/* A client without an answer is suspended. */
 	return request->answer.status != 0 ? vsm_send(request, http.draining) : MHD_YES;
+}
+
+static bool
+has_body(const Request *request)
+{
+	const char *length = vsm_request_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	return vsm_request_header(request, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL ||
+		(length != NULL && strtoull(length, NULL, 10) > 0);
 }
 
 static void
