@@ -107,9 +107,9 @@ algorithms_of_public(EVP_PKEY *public_key)
 	char		curve[64] = "";
 
 	if (EVP_PKEY_is_a(public_key, "RSA"))
-		return algorithms_of_kind(KEY_RSA, NULL) | algorithms_of_kind(KEY_RSA_PSS, NULL);
+		return algorithms_of_kind(KEY_RSA, curve) | algorithms_of_kind(KEY_RSA_PSS, curve);
 	if (EVP_PKEY_is_a(public_key, "RSA-PSS"))
-		return algorithms_of_kind(KEY_RSA_PSS, NULL);
+		return algorithms_of_kind(KEY_RSA_PSS, curve);
 	if (EVP_PKEY_is_a(public_key, "EC") &&
 		EVP_PKEY_get_utf8_string_param(public_key, OSSL_PKEY_PARAM_GROUP_NAME, curve, sizeof curve, NULL) == 1)
 		return algorithms_of_kind(KEY_EC, curve);
