@@ -108,10 +108,10 @@ $(BUILD)/read_csv: $(wildcard src/csv/*.[ch])
 
 GATEWAY_BUILD = build/gateway
 GATEWAY = build/vsm-gateway
-GATEWAY_SOURCES = $(wildcard src/gateway/*.c $(foreach layer,http api db,src/gateway/$(layer)/*.c))
+GATEWAY_SOURCES = $(wildcard src/gateway/*.c $(foreach layer,http api tokens db,src/gateway/$(layer)/*.c))
 GATEWAY_OBJECTS = $(GATEWAY_SOURCES:src/gateway/%.c=$(GATEWAY_BUILD)/%.o) \
 	$(patsubst src/%.c,$(GATEWAY_BUILD)/%.o,$(filter src/csv/%,$(SOURCES)))
-GATEWAY_LIBS = libmicrohttpd jansson libjwt libpq
+GATEWAY_LIBS = libmicrohttpd jansson libcrypto libcurl zlib libpq
 GATEWAY_FOUND := $(shell pkg-config --exists $(GATEWAY_LIBS) 2>/dev/null && echo yes)
 GATEWAY_FLAGS = -Isrc -Isrc/gateway -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra $(WERROR) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -pthread \
 	-DVSM_VERSION='"$(VSM_VERSION)"' $(shell pkg-config --cflags $(GATEWAY_LIBS) | sed 's,-I,-isystem ,g') $(GATEWAY_CFLAGS)
@@ -139,7 +139,7 @@ $(GATEWAY): $(GATEWAY_OBJECTS) $(GATEWAY_BUILD)/assets.o
 else
 gateway:
 	@echo >&2 "vsm-gateway needs the development files of $(GATEWAY_LIBS)."
-	@echo >&2 "Hint: run \"make packages\", or install libmicrohttpd-dev libjansson-dev libjwt-dev libpq-dev pkg-config"
+	@echo >&2 "Hint: run \"make packages\", or install libmicrohttpd-dev libjansson-dev libssl-dev libcurl4-openssl-dev zlib1g-dev libpq-dev pkg-config"
 	@false
 endif
 

@@ -145,7 +145,7 @@ COMMENT ON COLUMN vsm.stage_transitions.from_stage_id IS 'The stage left; null i
 COMMENT ON COLUMN vsm.stage_transitions."timestamp" IS 'When the move happened.';
 COMMENT ON COLUMN vsm.stage_transitions.recorded_at IS 'When the move was recorded.';
 COMMENT ON COLUMN vsm.stage_transitions.time_in_stage IS 'How long the item was in the stage left; a day is 24 hours.';
-COMMENT ON COLUMN vsm.stage_transitions.actor IS 'The role that moved or imported the item.';
+COMMENT ON COLUMN vsm.stage_transitions.actor IS 'Who moved or imported the item: the person that vsm.actor named, or else the role.';
 COMMENT ON COLUMN vsm.stage_transitions.type IS 'The item''s type when it was created; in its first row only.';
 COMMENT ON COLUMN vsm.stage_transitions.cycle_time IS
     'If the move finishes the item: time since its first start, as the stages were defined then; null: it never started.';
@@ -240,7 +240,7 @@ COMMENT ON COLUMN vsm.superseded_transitions.transition_id IS 'Id of the row in 
 COMMENT ON COLUMN vsm.superseded_transitions.external_id IS 'External id of the item when the row was superseded.';
 COMMENT ON COLUMN vsm.superseded_transitions.item_type IS
     'Type of the item when the row was superseded; it follows when the type gets another name.';
-COMMENT ON COLUMN vsm.superseded_transitions.superseded_by IS 'The role that did it.';
+COMMENT ON COLUMN vsm.superseded_transitions.superseded_by IS 'Who did it: the person that vsm.actor named, or else the role.';
 COMMENT ON COLUMN vsm.superseded_transitions.why IS
     'gone: the move is no longer in the ledger; repaired: the ledger has the move, with other computed columns.';
 COMMENT ON COLUMN vsm.superseded_transitions.item_deleted IS 'Was the row deleted with its item? Another item may have its id now.';

@@ -27,7 +27,10 @@ COMMENT ON FUNCTION vsm._ledger_guard() IS 'Keeps the ledger append-only.';
 CREATE FUNCTION vsm._actor() RETURNS text
     LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__actor';
 COMMENT ON FUNCTION vsm._actor() IS
-    'The role recorded for a move or import: the one that logged in or was SET, not the owner of a function.';
+    'Who is recorded for a move or import: the person that the setting vsm.actor names, or else the role of vsm._role().';
+CREATE FUNCTION vsm._role() RETURNS text
+    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__role';
+COMMENT ON FUNCTION vsm._role() IS 'The role that logged in or was SET, not the owner of a function.';
 
 -- the last BEFORE trigger by name, so that it sees what others decided
 CREATE TRIGGER zz_vsm_move BEFORE INSERT OR UPDATE OR DELETE ON vsm.work_items

@@ -324,7 +324,7 @@ BEGIN
     END IF;
 
     INSERT INTO vsm.import_refusals (stream, source, case_id, stage, entered_at, reason, imported_by)
-    SELECT of_stream, source, r.case_id, r.stage, coalesce(r.entered_text, r.entered_at::text), o.reason, vsm._actor()
+    SELECT of_stream, source, r.case_id, r.stage, coalesce(r.entered_text, r.entered_at::text), o.reason, vsm._role()
     FROM pg_temp.vsm_import_refused o JOIN pg_temp.vsm_import r USING (ord) ORDER BY coalesce(r.wide_row, r.ord), o.ord;
     DELETE FROM pg_temp.vsm_import r USING pg_temp.vsm_import_refused o WHERE o.ord = r.ord;
     RETURN refused;

@@ -165,10 +165,11 @@ BEGIN
     RETURN (SELECT row_to_json(r)
             FROM (SELECT history.work_item_id, title AS work_item_title, ARRAY(
                       SELECT row_to_json(m)
-                      FROM (SELECT h.id, history.work_item_id, h.from_stage, h.to_stage, vsm._rfc3339(h."timestamp") AS "timestamp"
+                      FROM (SELECT h.id, history.work_item_id, h.from_stage, h.to_stage, vsm._rfc3339(h."timestamp") AS "timestamp",
+                                   h.reason, h.actor, vsm._rfc3339(h.recorded_at) AS recorded_at
                             FROM vsm.history(history.work_item_id) h) m) AS transitions) r);
 END $$;
-COMMENT ON FUNCTION vsm_api.history(bigint) IS 'The moves of a work item, oldest first. Errors: PT404 work item.';
+COMMENT ON FUNCTION vsm_api.history(bigint) IS 'The moves of a work item, oldest first, each with its reason and with who made it. Errors: PT404 work item.';
 
 CREATE FUNCTION vsm_api.work_item(work_item_id bigint) RETURNS json
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp

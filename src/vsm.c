@@ -16,6 +16,8 @@ VSM_MODULE_MAGIC;
 
 bool		vsm_recording = true;
 
+static char *actor_setting;
+
 static const struct config_enum_entry limit_actions[] = {
 	{"reject", VSM_LIMIT_REJECT, false},
 	{"warn", VSM_LIMIT_WARN, false},
@@ -24,10 +26,19 @@ static const struct config_enum_entry limit_actions[] = {
 };
 
 void		_PG_init(void);
+static bool check_actor(char **value, void **extra, GucSource source);
 
 void
 _PG_init(void)
 {
+	DefineCustomStringVariable("vsm.actor",
+							   "Name of the person for whom an application moves work items; recorded as actor.",
+							   "Empty: the name of the role is recorded.",
+							   &actor_setting,
+							   "",
+							   PGC_USERSET, /* applications set it for each of their users */
+							   0,
+							   check_actor, NULL, NULL);
 	/* sized when the server starts; a session that loads the library later can only show it */
 	DefineCustomIntVariable("vsm.max_stages",
 							"Number of stages, of all databases, that have counters in shared memory.",
@@ -57,4 +68,42 @@ _PG_init(void)
 	MarkGUCPrefixReserved("vsm");
 	vsm_counters_load();
 	vsm_xact_load();
+}
+
+/* Anybody may read the ledger: no control characters, and no texts. */
+static bool
+check_actor(char **value, void **extra, GucSource source)
+{
+	if (strlen(*value) > VSM_MAX_ACTOR)
+	{
+		GUC_check_errdetail("It has %zu bytes; at most %d are allowed.", strlen(*value), VSM_MAX_ACTOR);
+		return false;
+	}
+	for (const unsigned char *c = (const unsigned char *) *value; *c != '\0'; c++)
+		if (*c < ' ' || *c == 0x7f)
+		{
+			GUC_check_errdetail("It has a control character.");
+			return false;
+		}
+	return true;
+}
+
+/*
+ * vsm_role
+ *		The role that logged in or was SET, not the owner of a function.
+ */
+const char *
+vsm_role(void)
+{
+	return GetUserNameFromId(GetOuterUserId(), false);
+}
+
+/*
+ * vsm_actor
+ *		Who is recorded for what this session does now: the person of vsm.actor, or else the role.
+ */
+const char *
+vsm_actor(void)
+{
+	return actor_setting != NULL && actor_setting[0] != '\0' ? actor_setting : vsm_role();
 }

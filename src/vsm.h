@@ -7,6 +7,11 @@
 
 #include "postgres.h"
 
+#define VSM_MAX_ACTOR 255		/* bytes */
+
 extern bool vsm_recording;		/* vsm.recording */
+
+extern const char *vsm_role(void);
+extern const char *vsm_actor(void);
 
 #endif							/* VSM_H */

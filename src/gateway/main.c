@@ -5,6 +5,7 @@
  *	main thread		starts the gateway, waits for signals, stops the gateway
  *	working thread	serves clients (http/), their requests (api/) and the database (db/)
  *	folding thread	runs vsm.fold() now and then (db/fold.c)
+ *	reading thread	reads keys of tokens that may change (tokens/key_source.c)
  *
  * After SIGTERM or SIGINT the gateway accepts no new clients.  It lets running requests end, for
  * at most --drain-timeout, and exits with status 0.
@@ -16,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "api/auth.h"
 #include "api/openapi.h"
 #include "api/request.h"
 #include "api/routes.h"
@@ -26,6 +28,7 @@
 #include "notify.h"
 #include "options.h"
 #include "text.h"
+#include "tokens/key_source.h"
 
 #define LAST_WORDS_US 500000
 
@@ -38,6 +41,7 @@ main(int argc, char **argv)
 {
 	sigset_t	signals;
 	int			signal_number;
+	char	   *wrong;
 
 	vsm_options_read(argc, argv);
 	vsm_log_set_level(vsm_options.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
@@ -48,6 +52,9 @@ main(int argc, char **argv)
 	sigaddset(&signals, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);		/* threads inherit the mask */
 
+	wrong = vsm_auth_start();
+	if (wrong != NULL)
+		vsm_options_refuse("%s", wrong);
 	vsm_routes_start();
 	vsm_openapi_start();
 	vsm_http_listen();
@@ -103,6 +110,7 @@ drain(const sigset_t *signals)
 	while (vsm_requests_running() > 0 && vsm_now_us() < end_us && wait_for_signal(signals, 20) == 0)
 		;
 	vsm_pool_stop();
+	vsm_keys_stop();
 	/* Requests whose jobs were stopped by that get a 503. */
 	end_us = vsm_now_us() + LAST_WORDS_US;
 	while (vsm_requests_running() > 0 && vsm_now_us() < end_us)

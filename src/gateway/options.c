@@ -48,11 +48,10 @@ Options vsm_options = {
 	.host = "127.0.0.1",
 	.port = 8000,
 	.pool_size = 8,
-	.queue_size = 256,
 	.queue_timeout_ms = 5000,
 	.connect_timeout_ms = 5000,
 	.statement_timeout_ms = {5000, 30000, 600000},
-	.max_connections = 1000,
+	.max_connections = 2000,
 	.idle_timeout_s = 20,
 	.header_timeout_s = 10,
 	.body_timeout_s = 30,
@@ -62,19 +61,20 @@ Options vsm_options = {
 	.drain_timeout_s = 10,
 	.fold_interval_s = 60,
 	.jwt_role_claim = "role",
+	.jwt_actor_claim = "email,sub",
 };
 
 static const Option options[] = {
 	{"host", "ADDRESS", TAKE_TEXT, &vsm_options.host, 0, 0, "address to listen on (127.0.0.1)"},
 	{"port", "PORT", TAKE_NUMBER, &vsm_options.port, 0, 65535, "port to listen on; 0 chooses a free one (8000)"},
 	{"pool-size", "N", TAKE_NUMBER, &vsm_options.pool_size, 1, 64, "number of connections to the database (8)"},
-	{"queue-size", "N", TAKE_NUMBER, &vsm_options.queue_size, 1, 100000, "maximum number of requests that wait for a connection to the database (256)"},
+	{"queue-size", "N", TAKE_NUMBER, &vsm_options.queue_size, 1, 100000, "maximum number of requests that wait for a connection to the database (--max-connections)"},
 	{"queue-timeout", "MS", TAKE_NUMBER, &vsm_options.queue_timeout_ms, 1, 600000, "how long a request waits for a connection before the answer is 503 (5000)"},
 	{"connect-timeout", "MS", TAKE_NUMBER, &vsm_options.connect_timeout_ms, 100, 600000, "timeout for connecting to each host of the database (5000)"},
 	{"fast-timeout", "MS", TAKE_NUMBER, &vsm_options.statement_timeout_ms[CLASS_FAST], 1, 3600000, "statement_timeout of items, moves and stages (5000)"},
 	{"slow-timeout", "MS", TAKE_NUMBER, &vsm_options.statement_timeout_ms[CLASS_SLOW], 1, 3600000, "statement_timeout of flow figures (30000)"},
 	{"import-timeout", "MS", TAKE_NUMBER, &vsm_options.statement_timeout_ms[CLASS_IMPORT], 1, 86400000, "statement_timeout of imports (600000)"},
-	{"max-connections", "N", TAKE_NUMBER, &vsm_options.max_connections, 1, 100000, "maximum number of client connections (1000)"},
+	{"max-connections", "N", TAKE_NUMBER, &vsm_options.max_connections, 1, 100000, "maximum number of client connections (2000)"},
 	{"max-connections-per-address", "N", TAKE_NUMBER, &vsm_options.max_address_connections, 1, 100000, "the same for each address (half of --max-connections); behind a proxy, all clients have its address"},
 	{"idle-timeout", "S", TAKE_NUMBER, &vsm_options.idle_timeout_s, 1, 86400, "how long a client connection may be idle before it is closed (20)"},
 	{"header-timeout", "S", TAKE_NUMBER, &vsm_options.header_timeout_s, 1, 86400, "timeout for receiving the headers of a request (10)"},
@@ -86,11 +86,16 @@ static const Option options[] = {
 	{"fold-interval", "S", TAKE_NUMBER, &vsm_options.fold_interval_s, 0, 86400, "pause between two runs of vsm.fold(), by one gateway at a time; 0: no runs (60)"},
 	{"fold-role", "ROLE", TAKE_TEXT, &vsm_options.fold_role, 0, 0, "database role that runs vsm.fold(); a reader suffices (the user of the connection)"},
 	{"insecure", NULL, TAKE_FLAG, &vsm_options.insecure, 0, 0, "allow addresses other than loopback without tokens"},
-	{"jwt-secret", "SECRET", TAKE_SECRET, &vsm_options.jwt_secret, 0, 0, "require tokens signed with HS256; a file or the environment is safer than this option"},
+	{"jwt-secret", "SECRET", TAKE_SECRET, &vsm_options.jwt_secret, 0, 0, "require tokens signed with this secret (HS256, HS384, HS512); a file or the environment is safer than this option"},
 	{"jwt-secret-file", "FILE", TAKE_SECRET_FILE, &vsm_options.jwt_secret, 0, 0, "read that secret from a file"},
-	{"jwt-public-key-file", "FILE", TAKE_FILE, &vsm_options.jwt_public_key, 0, 0, "require tokens signed with RS256; the file holds the public key, PEM"},
+	{"jwt-public-key-file", "FILE", TAKE_TEXT, &vsm_options.jwt_public_key_file, 0, 0, "require tokens signed by a key of this file: public keys or certificates, PEM (RSA: RS and PS, EC: ES)"},
+	{"jwks-file", "FILE", TAKE_TEXT, &vsm_options.jwks_file, 0, 0, "the same for JSON Web Keys, a set or one; both files are read again when they change"},
+	{"jwks-url", "URL", TAKE_TEXT, &vsm_options.jwks_url, 0, 0, "the same for the JSON Web Keys of a provider; needs --jwt-aud or --jwt-iss"},
+	{"jwks-ca-file", "FILE", TAKE_TEXT, &vsm_options.jwks_ca_file, 0, 0, "certificates that vouch for --jwks-url, PEM (the system's)"},
 	{"jwt-aud", "TEXT", TAKE_TEXT, &vsm_options.jwt_audience, 0, 0, "audience that tokens must contain"},
-	{"jwt-role-claim", "PATH", TAKE_TEXT, &vsm_options.jwt_role_claim, 0, 0, "claim that names the database role, such as role or app.role (role)"},
+	{"jwt-iss", "TEXT", TAKE_TEXT, &vsm_options.jwt_issuer, 0, 0, "issuer that tokens must have"},
+	{"jwt-role-claim", "PATH", TAKE_TEXT, &vsm_options.jwt_role_claim, 0, 0, "claim that names the database role, such as role, .app.roles[0] or .\"https://example.com/role\" (role)"},
+	{"jwt-actor-claim", "PATHS", TAKE_TEXT, &vsm_options.jwt_actor_claim, 0, 0, "claims of which the first that is there names the person, who is recorded as actor of moves (email,sub)"},
 	{"anonymous-role", "ROLE", TAKE_TEXT, &vsm_options.anonymous_role, 0, 0, "database role of requests without a token"},
 	{"allowed-host", "NAME", TAKE_LIST, &vsm_options.allowed_hosts, 0, 0, "host name of this service besides localhost and --host; can be repeated; * allows any"},
 	{"cors-origin", "ORIGINS", TAKE_TEXT, &vsm_options.cors_origins, 0, 0, "origins of web pages that may use this service, separated by commas; * allows all (none)"},
@@ -111,9 +116,9 @@ static void add_to_list(char **list, const char *value);
 static long number_of(const Option *option, const char *value);
 static char *contents_of(const Option *option, const char *path);
 static void check(void);
+static void check_tokens(void);
 static bool is_loopback(const char *host);
 static void help(void);
-static void refuse(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 void
 vsm_options_read(int argc, char **argv)
@@ -123,6 +128,9 @@ vsm_options_read(int argc, char **argv)
 	check();
 	if (vsm_options.max_address_connections == 0)
 		vsm_options.max_address_connections = (vsm_options.max_connections + 1) / 2;
+	/* A connection has one request at a time, so that by default only --queue-timeout ends the wait. */
+	if (vsm_options.queue_size == 0)
+		vsm_options.queue_size = vsm_options.max_connections;
 	vsm_options.conninfo = vsm_conninfo_from_environment();
 }
 
@@ -130,7 +138,8 @@ vsm_options_read(int argc, char **argv)
 bool
 vsm_options_auth(void)
 {
-	return vsm_options.jwt_secret != NULL || vsm_options.jwt_public_key != NULL;
+	return vsm_options.jwt_secret != NULL || vsm_options.jwt_public_key_file != NULL ||
+		vsm_options.jwks_file != NULL || vsm_options.jwks_url != NULL;
 }
 
 static void
@@ -182,7 +191,7 @@ read_arguments(int argc, char **argv)
 			memset(optarg, 'x', strlen(optarg));
 	}
 	if (optind < argc)
-		refuse("unexpected argument \"%s\"", argv[optind]);
+		vsm_options_refuse("unexpected argument \"%s\"", argv[optind]);
 }
 
 static void
@@ -218,7 +227,7 @@ take(const Option *option, const char *value)
 			else if (strcmp(value, "none") == 0)
 				vsm_options.log_requests = LOG_REQUESTS_NONE;
 			else
-				refuse("--%s must be all, errors or none", option->name);
+				vsm_options_refuse("--%s must be all, errors or none", option->name);
 			break;
 	}
 }
@@ -241,7 +250,7 @@ number_of(const Option *option, const char *value)
 	errno = 0;
 	number = strtol(value, &end, 10);
 	if (end == value || *end != '\0' || errno != 0 || number < option->least || number > option->most)
-		refuse("--%s must be a number from %ld to %ld", option->name, option->least, option->most);
+		vsm_options_refuse("--%s must be a number from %ld to %ld", option->name, option->least, option->most);
 	return number;
 }
 
@@ -254,38 +263,50 @@ contents_of(const Option *option, const char *path)
 	size_t		n;
 
 	if (file == NULL)
-		refuse("--%s: cannot read %s: %s", option->name, path, strerror(errno));
+		vsm_options_refuse("--%s: cannot read %s: %s", option->name, path, strerror(errno));
 	do
 	{
 		n = fread(bytes, 1, sizeof bytes, file);
 		vsm_text_add(&text, bytes, n);
 	} while (n == sizeof bytes);
 	if (ferror(file))
-		refuse("--%s: cannot read %s: %s", option->name, path, strerror(errno));
+		vsm_options_refuse("--%s: cannot read %s: %s", option->name, path, strerror(errno));
 	fclose(file);
 	if (option->take == TAKE_SECRET_FILE)
 		while (text.length > 0 && (text.data[text.length - 1] == '\n' || text.data[text.length - 1] == '\r'))
 			text.data[--text.length] = '\0';
 	if (text.length == 0)
-		refuse("--%s: %s is empty", option->name, path);
+		vsm_options_refuse("--%s: %s is empty", option->name, path);
 	return text.data;
 }
 
 static void
 check(void)
 {
-	if (vsm_options.jwt_secret != NULL && vsm_options.jwt_public_key != NULL)
-		refuse("--jwt-secret and --jwt-public-key-file cannot be used together");
-	/* RFC 7518, section 3.2: the key must be at least as long as the hash. */
-	if (vsm_options.jwt_secret != NULL && strlen(vsm_options.jwt_secret) < 32)
-		refuse("the secret of --jwt-secret must be at least 32 bytes long");
-	if (!vsm_options_auth() && (vsm_options.anonymous_role != NULL || vsm_options.jwt_audience != NULL))
-		refuse("--anonymous-role and --jwt-aud need --jwt-secret-file or --jwt-public-key-file");
+	check_tokens();
 	if (!vsm_options_auth() && !vsm_options.insecure && !is_loopback(vsm_options.host))
-		refuse("without tokens, only loopback addresses are allowed\n"
-			   "Hint: use --jwt-secret-file or --jwt-public-key-file, or --insecure and --allowed-host behind a proxy that authenticates users");
+		vsm_options_refuse("without tokens, only loopback addresses are allowed\n"
+			   "Hint: use --jwt-secret-file, --jwt-public-key-file, --jwks-file or --jwks-url, or --insecure and --allowed-host behind a proxy that authenticates users");
 	if ((vsm_options.tls_certificate == NULL) != (vsm_options.tls_key == NULL))
-		refuse("--tls-cert and --tls-key must be used together");
+		vsm_options_refuse("--tls-cert and --tls-key must be used together");
+}
+
+static void
+check_tokens(void)
+{
+	int			sources = (vsm_options.jwt_secret != NULL) + (vsm_options.jwt_public_key_file != NULL) +
+		(vsm_options.jwks_file != NULL) + (vsm_options.jwks_url != NULL);
+
+	if (sources > 1)
+		vsm_options_refuse("only one of --jwt-secret, --jwt-public-key-file, --jwks-file and --jwks-url can be used");
+	if (sources == 0 && (vsm_options.anonymous_role != NULL || vsm_options.jwt_audience != NULL || vsm_options.jwt_issuer != NULL))
+		vsm_options_refuse("--anonymous-role, --jwt-aud and --jwt-iss need keys for tokens\n"
+			   "Hint: use --jwt-secret-file, --jwt-public-key-file, --jwks-file or --jwks-url");
+	if (vsm_options.jwks_ca_file != NULL && vsm_options.jwks_url == NULL)
+		vsm_options_refuse("--jwks-ca-file needs --jwks-url");
+	/* A provider signs tokens for all its applications with the same keys. */
+	if (vsm_options.jwks_url != NULL && vsm_options.jwt_audience == NULL && vsm_options.jwt_issuer == NULL)
+		vsm_options_refuse("--jwks-url needs --jwt-aud or --jwt-iss: the provider's keys may sign tokens for others, too");
 }
 
 static bool
@@ -322,8 +343,9 @@ help(void)
 	exit(0);
 }
 
-static void
-refuse(const char *format, ...)
+/* End the program with status 2 and a message. */
+void
+vsm_options_refuse(const char *format, ...)
 {
 	va_list		arguments;
 

@@ -51,9 +51,14 @@ typedef struct Options
 	const char *fold_role;		/* NULL: the user of the connection */
 
 	char	   *jwt_secret;
-	char	   *jwt_public_key;
+	const char *jwt_public_key_file;
+	const char *jwks_file;
+	const char *jwks_url;
+	const char *jwks_ca_file;
 	const char *jwt_audience;
+	const char *jwt_issuer;
 	const char *jwt_role_claim;
+	const char *jwt_actor_claim;	/* paths, separated by commas */
 	const char *anonymous_role;
 
 	char	   *allowed_hosts;	/* separated by commas, or *; NULL: only localhost and host */
@@ -68,5 +73,6 @@ extern Options vsm_options;
 
 extern void vsm_options_read(int argc, char **argv);
 extern bool vsm_options_auth(void);
+extern void vsm_options_refuse(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 #endif

@@ -13,7 +13,6 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
@@ -25,6 +24,7 @@
 #include "marks.h"
 #include "owner.h"
 #include "prepare.h"
+#include "vsm.h"
 
 static void insert_ledger_row(int64 work_item_id, Datum *values, const bool *isnull);
 static SPIPlanPtr prepare_insert(void);
@@ -32,12 +32,20 @@ static void add_to_totals(const VsmLedgerRow *row, Oid items);
 static void refuse_lost_row(int64 work_item_id);
 
 PG_FUNCTION_INFO_V1(vsm__actor);
+PG_FUNCTION_INFO_V1(vsm__role);
 
-/* vsm._actor() -> text: the role that logged in or was SET, not the owner of a function */
+/* vsm._actor() -> text: the person of vsm.actor, or else the role */
 Datum
 vsm__actor(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TEXT_P(cstring_to_text(GetUserNameFromId(GetOuterUserId(), false)));
+	PG_RETURN_TEXT_P(cstring_to_text(vsm_actor()));
+}
+
+/* vsm._role() -> text: the role that logged in or was SET, not the owner of a function */
+Datum
+vsm__role(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(vsm_role()));
 }
 
 /*
@@ -56,7 +64,7 @@ vsm_write_ledger_row(VsmLedgerRow *row, const VsmRequest *request, Relation item
 
 	row->recorded_at = GetCurrentTimestamp();
 	row->reason = asked ? asked->reason : NULL;
-	strlcpy(row->actor, GetUserNameFromId(GetOuterUserId(), false), NAMEDATALEN);
+	strlcpy(row->actor, vsm_actor(), sizeof row->actor);
 
 	vsm_mark_move(row->stream_id, row->at);
 	vsm_ledger_row_values(row, values, nulls);

@@ -11,6 +11,7 @@
 
 #include "columns.h"
 #include "item_state.h"
+#include "vsm.h"
 
 typedef struct VsmLedgerRow
 {
@@ -23,7 +24,7 @@ typedef struct VsmLedgerRow
 	TimestampTz recorded_at;
 	int64		time_in_stage_us;
 	const char *reason;			/* or NULL */
-	char		actor[NAMEDATALEN];
+	char		actor[VSM_MAX_ACTOR + 1];
 	const char *type;			/* of the item, in its first row; else NULL */
 	int64		cycle_us;		/* -1: none */
 	int64		lead_us;		/* -1: the move does not finish the item */

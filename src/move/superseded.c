@@ -20,7 +20,6 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -33,6 +32,7 @@
 #include "owner.h"
 #include "prepare.h"
 #include "trigger_guard.h"
+#include "vsm.h"
 
 /* Rows with this id or a greater one are of another item with the same id: none are. */
 #define ALL_ROWS	PG_INT64_MAX
@@ -81,7 +81,7 @@ vsm__ledger_superseded(PG_FUNCTION_ARGS)
 		return PointerGetDatum(NULL);
 	list_deleted(values);
 	values[3] = TimestampTzGetDatum(vsm_superseding_at());
-	values[4] = CStringGetTextDatum(GetUserNameFromId(GetOuterUserId(), false));
+	values[4] = CStringGetTextDatum(vsm_actor());
 	before = vsm_become_owner(trigdata->tg_relation->rd_rel->relowner);
 	if (SPI_connect() != SPI_OK_CONNECT || SPI_register_trigger_data(trigdata) != SPI_OK_TD_REGISTER)
 		elog(ERROR, "could not read the rows of the statement");

@@ -70,8 +70,9 @@ UPDATE vsm.stages SET retired_at = now() WHERE name = 'Analysis';
 SELECT split_part(refusal($$SELECT vsm_api.transition(4, 'Analysis')$$), ' | ', 2);
 SELECT string_agg(s.value ->> 'name', ' ') AS in_use FROM json_array_elements(vsm_api.stages()) s;
 
-SELECT vsm_api.history(3);
-SELECT shape(vsm_api.history(4));
+SELECT regexp_replace(replace(vsm_api.history(3)::text, format('"actor":"%s"', current_user), '"actor":"<role>"'),
+                      '"recorded_at":"[^"]*"', '"recorded_at":"<time>"', 'g');
+SELECT replace(shape(vsm_api.history(4)), format('"actor":"%s"', current_user), '"actor":"<role>"');
 SELECT refusal('SELECT vsm_api.history(99999)');
 SELECT refusal('SELECT vsm_api.history(NULL)');
 

@@ -2,22 +2,26 @@
  * admit.c
  *		Checks a request before its body arrives.
  *
- * Checked in this order: host, path, method, origin, token, content type, size.  A refusal is
+ * Checked in this order: host, path, method, origin, token, content encoding and type, size.  A refusal is
  * decided at once, but sent only after the client has sent the body.  A client that is still
  * sending could otherwise lose the answer to a connection reset.
  */
 #include "admit.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "answer.h"
+#include "door.h"
 #include "hosts.h"
 #include "import_request.h"
 #include "limits.h"
 #include "options.h"
 
+static void admit_caller(Request *request, bool may_wait);
+static void resume(KeyWaiter *waiter);
 static void refuse_host(Request *request);
 static void refuse_path(Request *request);
 static void say_all_methods(Request *request);
@@ -25,8 +29,11 @@ static void refuse_method(Request *request);
 static void say_allow(Request *request);
 static void refuse_origin(Request *request);
 static void refuse_token(Request *request);
+static void refuse_without_keys(Request *request);
+static void refuse_encoding(Request *request);
 static void refuse_type(Request *request);
 static bool origin_is_ours(const Request *request);
+static bool is_encoded(const Request *request);
 static bool has_wrong_type(const Request *request);
 
 /*
@@ -54,18 +61,50 @@ vsm_admit(Request *request)
 	else if (unsafe && !vsm_options_auth() && !origin_is_ours(request))
 		request->refuse = refuse_origin;
 	else if (request->match.route->function != NULL)
-	{
-		request->who = vsm_auth(vsm_request_header(request, "Authorization"));
-		if (request->who.refusal != NULL)
-			request->refuse = refuse_token;
-		else if (has_wrong_type(request))
-			request->refuse = refuse_type;
-		else if (request->match.route->handling == HANDLE_IMPORT)
-			vsm_import_begin(request);
-	}
+		admit_caller(request, true);
 	request->too_long = length != NULL && strtoull(length, NULL, 10) > MAX_UNWANTED;
 	if (request->too_long && request->refuse == NULL && request->match.route->handling != HANDLE_IMPORT)
 		request->refuse = vsm_refuse_size;
+}
+
+static void
+admit_caller(Request *request, bool may_wait)
+{
+	request->who = vsm_auth(vsm_request_header(request, "Authorization"), may_wait);
+	if (request->who.waits)
+	{
+		request->phase = PHASE_KEYS;
+		request->waiter.resume = resume;
+		vsm_door.suspend(request->client);
+		vsm_keys_wait(&request->waiter);
+	}
+	else if (request->who.unavailable)
+		request->refuse = refuse_without_keys;
+	else if (request->who.refusal != NULL)
+		request->refuse = refuse_token;
+	else if (is_encoded(request))
+		request->refuse = refuse_encoding;
+	else if (has_wrong_type(request))
+		request->refuse = refuse_type;
+	else if (request->match.route->handling == HANDLE_IMPORT)
+		vsm_import_begin(request);
+}
+
+static void
+resume(KeyWaiter *waiter)
+{
+	vsm_door.resume(((Request *) (void *) ((char *) waiter - offsetof(Request, waiter)))->client);
+}
+
+/*
+ * vsm_admit_again
+ *		Check the token of a request that waited for keys.  The body has not begun to arrive.
+ */
+void
+vsm_admit_again(Request *request)
+{
+	request->phase = PHASE_RECEIVE;
+	admit_caller(request, false);
 }
 
 static void
@@ -123,6 +162,20 @@ refuse_token(Request *request)
 }
 
 static void
+refuse_without_keys(Request *request)
+{
+	vsm_answer_unavailable(request, "The keys that tokens are signed by cannot be fetched at the moment");
+}
+
+/* RFC 9110, section 12.5.3: the header says which encodings would be accepted. */
+static void
+refuse_encoding(Request *request)
+{
+	vsm_answer_header(request, "Accept-Encoding", "identity");
+	vsm_answer_error(request, 415, "PT415", "Send the body without Content-Encoding.", "The body is encoded");
+}
+
+static void
 refuse_type(Request *request)
 {
 	bool		import = request->match.route->handling == HANDLE_IMPORT;
@@ -151,6 +204,16 @@ origin_is_ours(const Request *request)
 		(strcmp(vsm_options.cors_origins, "*") == 0 || vsm_text_lists(vsm_options.cors_origins, origin)))
 		return true;
 	return origin_host != NULL && host != NULL && strcasecmp(origin_host + 3, host) == 0;
+}
+
+/* Bodies are not decompressed: a small one could become very large. */
+static bool
+is_encoded(const Request *request)
+{
+	const char *encoding = vsm_request_header(request, "Content-Encoding");
+
+	return encoding != NULL && encoding[0] != '\0' && strcasecmp(encoding, "identity") != 0 &&
+		(request->match.route->handling == HANDLE_IMPORT || vsm_route_has(request->match.route, IN_BODY));
 }
 
 /* JSON may be sent without a content type, since the old service accepted that. */

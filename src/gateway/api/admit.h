@@ -8,6 +8,7 @@
 #include "request.h"
 
 extern void vsm_admit(Request *request);
+extern void vsm_admit_again(Request *request);
 extern void vsm_refuse_size(Request *request);
 
 #endif

@@ -1,43 +1,93 @@
 /*
  * auth.c
- *		Authenticates requests: a JSON Web Token gives a database role.
+ *		Authenticates requests: a JSON Web Token gives a database role, and names a person.
  *
- * This works as in PostgREST.  The token's signature, exp, nbf, iat (with 30 seconds of leeway)
- * and aud are checked.  The role claim names the role; without a token, the role is
- * --anonymous-role.  One rule is stricter: with --jwt-aud, a token must contain the audience.
- * The database decides what a role may do.
+ * This works as in PostgREST: --jwt-role-claim is the path to the claim that names the role; without
+ * a token, the role is --anonymous-role.  One rule is stricter: with --jwt-aud, a token must contain
+ * the audience.  The database decides what a role may do.
  *
- * Only the algorithm of the configured key is accepted.  A token with "none", or with HS256 when
- * the key is a public one, is refused before its signature is checked.
+ * --jwt-actor-claim lists paths to claims that name the person; the first one that leads to a usable
+ * name counts.  The ledger shows it as actor.  tokens/ checks the token itself.
  */
 #include "auth.h"
 
 #include <jansson.h>
-#include <jwt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "options.h"
 #include "text.h"
+#include "tokens/claim_path.h"
+#include "tokens/key_source.h"
+#include "tokens/token.h"
 
-#define LEEWAY_S 30
+#define MAX_ACTOR_CLAIMS 8
+#define MAX_ACTOR 255			/* bytes; as the extension has it */
 
-static const char *check_token(const char *token, json_t **claims);
-static bool algorithm_is(const char *token, const char *wanted);
-static const char *check_times(const json_t *claims);
-static bool time_claim(const json_t *claims, const char *name, double *seconds, bool *malformed);
-static bool names_audience(const json_t *claims);
-static const json_t *role_claim(const json_t *claims);
+static ClaimPath *role_path;
+static ClaimPath *actor_paths[MAX_ACTOR_CLAIMS];
+static int	n_actor_paths;
 
-/* authorization: the value of the header; NULL: there is none */
+static char *read_paths(void);
+static void take_role(Identity *who, const json_t *claims);
+static char *actor_of(const json_t *claims);
+static bool is_name(const json_t *claim);
+static bool is_unverified_email(const json_t *claims, const ClaimPath *path);
+
+/*
+ * vsm_auth_start
+ *		Read the keys and the paths.  Returns what is wrong with them, to be freed; NULL: nothing.
+ */
+char *
+vsm_auth_start(void)
+{
+	char	   *wrong = read_paths();
+
+	return wrong == NULL ? vsm_keys_start() : wrong;
+}
+
+static char *
+read_paths(void)
+{
+	const char *text = vsm_options.jwt_role_claim;
+	char	   *why = NULL;
+	char	   *wrong;
+
+	role_path = vsm_claim_path(&text, &why);
+	if (role_path == NULL || *text != '\0')
+	{
+		wrong = vsm_format("--jwt-role-claim: %s", why == NULL ? "it must be one path, without commas" : why);
+		free(why);
+		return wrong;
+	}
+	for (text = vsm_options.jwt_actor_claim; n_actor_paths == 0 || *text == ','; n_actor_paths++)
+	{
+		text += n_actor_paths > 0;
+		if (n_actor_paths == MAX_ACTOR_CLAIMS)
+			return vsm_format("--jwt-actor-claim: at most %d paths are allowed", MAX_ACTOR_CLAIMS);
+		actor_paths[n_actor_paths] = vsm_claim_path(&text, &why);
+		if (actor_paths[n_actor_paths] == NULL)
+		{
+			wrong = vsm_format("--jwt-actor-claim: %s", why);
+			free(why);
+			return wrong;
+		}
+	}
+	return NULL;
+}
+
+/*
+ * vsm_auth
+ *		authorization: the value of the header; NULL: there is none.
+ *
+ * may_wait: the answer may be that new keys must be waited for.
+ */
 Identity
-vsm_auth(const char *authorization)
+vsm_auth(const char *authorization, bool may_wait)
 {
 	Identity	who = {0};
 	json_t	   *claims = NULL;
-	const char *role = vsm_options.anonymous_role;
 
 	if (!vsm_options_auth())
 		return who;
@@ -49,141 +99,82 @@ vsm_auth(const char *authorization)
 	else if (strncasecmp(authorization, "Bearer ", 7) != 0)
 		who.refusal = "The authorization must be a bearer token";
 	else
-		who.refusal = check_token(authorization + 7 + strspn(authorization + 7, " "), &claims);
-
-	if (who.refusal == NULL)
 	{
-		const json_t *claimed = role_claim(claims);
+		TokenOutcome outcome = vsm_token_check(authorization + 7 + strspn(authorization + 7, " "), may_wait, &claims, &who.refusal);
 
-		if (json_is_string(claimed) && strlen(json_string_value(claimed)) == json_string_length(claimed))
-			role = json_string_value(claimed);
-		else if (claimed != NULL)
-			who.refusal = "The token's role is not a string";
-		if (role == NULL)
-			who.refusal = who.anonymous ? "A token is required" : "The token names no role";
+		who.waits = outcome == TOKEN_WAITS;
+		who.unavailable = outcome == TOKEN_WITHOUT_KEYS;
 	}
 	if (who.refusal == NULL)
+		take_role(&who, claims);
+	if (who.refusal == NULL)
 	{
-		who.role = vsm_copy(role);
+		who.actor = actor_of(claims);
 		if (!json_object_get(claims, "role"))
-			json_object_set_new(claims, "role", json_string(role));
+			json_object_set_new(claims, "role", json_string(who.role));
 		who.claims = json_dumps(claims, JSON_COMPACT);
 	}
 	json_decref(claims);
 	return who;
 }
 
+static void
+take_role(Identity *who, const json_t *claims)
+{
+	const json_t *claimed = vsm_claim(claims, role_path);
+	const char *role = vsm_options.anonymous_role;
+
+	if (json_is_string(claimed) && strlen(json_string_value(claimed)) == json_string_length(claimed))
+		role = json_string_value(claimed);
+	else if (claimed != NULL)
+		who->refusal = "The token's role is not a string";
+	if (role == NULL)
+		who->refusal = who->anonymous ? "A token is required" : "The token names no role";
+	who->role = vsm_copy(role);
+}
+
+static char *
+actor_of(const json_t *claims)
+{
+	for (int i = 0; i < n_actor_paths; i++)
+	{
+		const json_t *claim = vsm_claim(claims, actor_paths[i]);
+
+		if (is_name(claim) && !is_unverified_email(claims, actor_paths[i]))
+			return vsm_copy(json_string_value(claim));
+	}
+	return NULL;
+}
+
+/* May it be recorded as a name?  The setting vsm.actor has the same rule. */
+static bool
+is_name(const json_t *claim)
+{
+	const char *name = json_string_value(claim);
+	size_t		length = json_string_length(claim);
+
+	if (name == NULL || length == 0 || length > MAX_ACTOR || strlen(name) != length)
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char) name[i] < ' ' || name[i] == 0x7f)
+			return false;
+	return true;
+}
+
+/* Some providers let users choose any address, and say so.  Cognito writes the boolean as a string. */
+static bool
+is_unverified_email(const json_t *claims, const ClaimPath *path)
+{
+	const json_t *verified = json_object_get(claims, "email_verified");
+
+	return vsm_claim_path_is(path, "email") && verified != NULL && !json_is_true(verified) &&
+		!(json_is_string(verified) && strcmp(json_string_value(verified), "true") == 0);
+}
+
 void
 vsm_identity_free(Identity *identity)
 {
 	free(identity->role);
+	free(identity->actor);
 	free(identity->claims);
-}
-
-/* Returns NULL if the token is valid; the caller then owns *claims. */
-static const char *
-check_token(const char *token, json_t **claims)
-{
-	const char *key = vsm_options.jwt_secret != NULL ? vsm_options.jwt_secret : vsm_options.jwt_public_key;
-	jwt_alg_t	wanted = vsm_options.jwt_secret != NULL ? JWT_ALG_HS256 : JWT_ALG_RS256;
-	jwt_t	   *jwt = NULL;
-	char	   *text = NULL;
-	const char *refusal = NULL;
-
-	if (!algorithm_is(token, jwt_alg_str(wanted)))
-		return "The token is malformed or signed by another algorithm";
-	if (jwt_decode(&jwt, token, (const unsigned char *) key, (int) strlen(key)) != 0)
-		return "The token's signature is wrong";
-	if (jwt_get_alg(jwt) != wanted || (text = jwt_get_grants_json(jwt, NULL)) == NULL ||
-		(*claims = json_loads(text, 0, NULL)) == NULL)
-		refusal = "The token is malformed";
-	else
-		refusal = check_times(*claims);
-	if (refusal == NULL && vsm_options.jwt_audience != NULL && !names_audience(*claims))
-		refusal = "The token is for another audience";
-	free(text);
-	jwt_free(jwt);
-	return refusal;
-}
-
-/* Reads the token's header before the signature is checked, so trust nothing else in it. */
-static bool
-algorithm_is(const char *token, const char *wanted)
-{
-	jwt_t	   *jwt = NULL;
-	const char *named;
-	bool		is;
-
-	if (jwt_decode(&jwt, token, NULL, 0) != 0)
-		return false;
-	named = jwt_get_header(jwt, "alg");
-	is = named != NULL && strcmp(named, wanted) == 0;
-	jwt_free(jwt);
-	return is;
-}
-
-static const char *
-check_times(const json_t *claims)
-{
-	double		now = (double) time(NULL);
-	double		seconds;
-	bool		malformed = false;
-
-	if (time_claim(claims, "exp", &seconds, &malformed) && now > seconds + LEEWAY_S)
-		return "The token has expired";
-	if (time_claim(claims, "nbf", &seconds, &malformed) && now < seconds - LEEWAY_S)
-		return "The token is not valid yet";
-	if (time_claim(claims, "iat", &seconds, &malformed) && now < seconds - LEEWAY_S)
-		return "The token was issued in the future";
-	return malformed ? "The token's exp, nbf or iat is not a number" : NULL;
-}
-
-static bool
-time_claim(const json_t *claims, const char *name, double *seconds, bool *malformed)
-{
-	const json_t *claim = json_object_get(claims, name);
-
-	if (claim == NULL)
-		return false;
-	*seconds = json_number_value(claim);
-	*malformed = *malformed || !json_is_number(claim);
-	return json_is_number(claim);
-}
-
-/* The aud claim is a string or an array of strings. */
-static bool
-names_audience(const json_t *claims)
-{
-	const json_t *claim = json_object_get(claims, "aud");
-	const json_t *one;
-	size_t		i;
-
-	if (json_is_string(claim))
-		return strcmp(json_string_value(claim), vsm_options.jwt_audience) == 0;
-	json_array_foreach(claim, i, one)
-		if (json_is_string(one) && strcmp(json_string_value(one), vsm_options.jwt_audience) == 0)
-			return true;
-	return false;
-}
-
-/* --jwt-role-claim is a path: role, .role, app.role */
-static const json_t *
-role_claim(const json_t *claims)
-{
-	const char *path = vsm_options.jwt_role_claim;
-	const json_t *value = claims;
-
-	while (value != NULL && *path != '\0')
-	{
-		size_t		length;
-		char	   *name;
-
-		path += *path == '.';
-		length = strcspn(path, ".");
-		name = vsm_copy_n(path, length);
-		value = json_object_get(value, name);
-		free(name);
-		path += length;
-	}
-	return value;
 }

@@ -165,6 +165,7 @@ submit(Request *request, Phase phase, const Statement *statement)
 	job->owner = request;
 	job->role = request->who.role;
 	job->claims = request->who.claims;
+	job->actor = request->who.actor;
 	if (phase == PHASE_CALL)
 	{
 		job->writes = request->match.route->writes;

@@ -34,10 +34,13 @@ vsm_import_begin(Request *request)
 	}
 	vsm_import_own(request->import, request->who.role);
 	vsm_import_own(request->import, request->who.claims);
+	vsm_import_own(request->import, request->who.actor);
 	job->role = request->who.role;
 	job->claims = request->who.claims;
+	job->actor = request->who.actor;
 	request->who.role = NULL;
 	request->who.claims = NULL;
+	request->who.actor = NULL;
 	vsm_pool_submit(job);
 }
 

@@ -21,6 +21,7 @@ vsm_request_new(void *client)
 	Request    *request = vsm_alloc(sizeof *request);
 
 	request->client = client;
+	request->phase = PHASE_RECEIVE;
 	request->started_us = vsm_now_us();
 	running++;
 	return request;

@@ -19,6 +19,7 @@
 #include "routes.h"
 #include "rows.h"
 #include "text.h"
+#include "tokens/key_source.h"
 #include "values.h"
 
 #define MAX_HEADERS 6
@@ -32,6 +33,7 @@ typedef struct Header
 
 typedef enum Phase
 {
+	PHASE_KEYS,					/* waits for keys that its token may be signed by */
 	PHASE_RECEIVE,
 	PHASE_RECEIVED,
 	PHASE_CALL,					/* the job is the route's statement */
@@ -67,6 +69,7 @@ typedef struct Request
 	bool		too_long;		/* by Content-Length, the body is too long to be read completely */
 	Match		match;
 	Identity	who;
+	KeyWaiter	waiter;
 
 	Text		body;
 	size_t		received;

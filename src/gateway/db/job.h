@@ -34,6 +34,7 @@ typedef struct Job
 	bool		writes;
 	const char *role;			/* NULL: the user of the connection */
 	const char *claims;			/* of a token, as JSON; only with a role */
+	const char *actor;			/* the person that the token names; NULL: none */
 	/*
 	 * Returns rows to COPY before the statement; NULL: the job has none.  False means that no rows
 	 * are available now.  *ended means that no more will come.

@@ -39,10 +39,10 @@ vsm_statement_count(void)
 
 /*
  * vsm_statement_settings
- *		Sets statement_timeout ($1), role ($2) and token claims ($3) until the end of the transaction.
+ *		Sets statement_timeout ($1), role ($2), token claims ($3) and actor ($4) until the end of the transaction.
  *
  * Behind a pooler the session belongs to others, too: whatever they have set must not reach this transaction.  Without a role,
- * the role is that of the connection again; $4 is a JSON object of the other settings, see STEP_SESSION.
+ * the role is that of the connection again; $5 is a JSON object of the other settings, see STEP_SESSION.
  */
 const Statement *
 vsm_statement_settings(bool pooled)
@@ -53,15 +53,16 @@ vsm_statement_settings(bool pooled)
 	if (own == NULL)
 	{
 		own = vsm_statement_new(vsm_copy("SELECT set_config('statement_timeout', $1, true), set_config('role', $2, true),"
-										 " set_config('request.jwt.claims', $3, true)"),
-								3);
+										 " set_config('request.jwt.claims', $3, true), set_config('vsm.actor', coalesce($4, ''), true)"),
+								4);
 		shared = vsm_statement_new(vsm_copy("SELECT pg_catalog.set_config('statement_timeout', $1, true),"
 											" pg_catalog.set_config('role', coalesce($2, 'none'), true),"
 											" CASE WHEN $3::pg_catalog.text IS NOT NULL OR pg_catalog.current_setting('request.jwt.claims', true) <> ''"
 											" THEN pg_catalog.set_config('request.jwt.claims', coalesce($3, ''), true) END,"
 											" (SELECT pg_catalog.count(pg_catalog.set_config(s.key, s.value, true))"
-											" FROM pg_catalog.json_each_text($4::pg_catalog.json) AS s)"),
-								   4);
+											" FROM pg_catalog.json_each_text($5::pg_catalog.json) AS s),"
+											" pg_catalog.set_config('vsm.actor', coalesce($4, ''), true)"),
+								   5);
 	}
 	return pooled ? shared : own;
 }

@@ -136,7 +136,7 @@ static bool
 send_settings(Connection *connection, const Job *job)
 {
 	char		timeout[16];
-	const char *values[] = {timeout, job->role, job->claims, connection->settings};
+	const char *values[] = {timeout, job->role, job->claims, job->actor, connection->settings};
 
 	snprintf(timeout, sizeof timeout, "%d", vsm_options.statement_timeout_ms[job->class]);
 	return send_statement(connection, vsm_statement_settings(connection->pooled), values);

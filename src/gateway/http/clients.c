@@ -19,7 +19,8 @@
  * The time in which the database works, or in which an import waits for it, does not count.  Each
  * address (for IPv6, each /64 network) may have --max-connections-per-address connections.
  *
- * All functions here run in the working thread.
+ * All functions here run in the working thread, except that recv() and gnutls_record_recv() serve
+ * every library of the program.
  */
 #include "clients.h"
 
@@ -53,6 +54,7 @@ typedef struct Peer
 typedef ssize_t (*TlsReceive)(void *session, void *buffer, size_t size);
 typedef ssize_t (*TlsSend)(void *session, const void *bytes, size_t length);
 
+static _Thread_local bool working; /* this thread has the clients; other threads' libraries call recv(), too */
 static Client *list;
 static int	n_clients;
 static Client **by_socket;
@@ -84,7 +86,7 @@ ssize_t
 recv(int fd, void *buffer, size_t size, int flags)
 {
 	ssize_t		n = recvfrom(fd, buffer, size, flags, NULL, NULL);
-	Client	   *client = fd >= 0 && fd < n_sockets ? by_socket[fd] : NULL;
+	Client	   *client = working && fd >= 0 && fd < n_sockets ? by_socket[fd] : NULL;
 
 	/* With TLS these bytes are encrypted; gnutls_record_recv() checks the plain ones. */
 	if (client == NULL || client->tls != NULL || n < 0)
@@ -117,7 +119,7 @@ gnutls_record_recv(void *session, void *buffer, size_t size)
 	if (real == NULL && (real = (TlsReceive) dlsym(RTLD_NEXT, "gnutls_record_recv")) == NULL)
 		abort();
 	n = real(session, buffer, size);
-	for (Client *client = list; client != NULL && n > 0; client = client->next)
+	for (Client *client = working ? list : NULL; client != NULL && n > 0; client = client->next)
 		if (client->tls == session)
 			return receive(client, buffer, n);
 	return n;
@@ -275,6 +277,7 @@ start(struct MHD_Connection *connection)
 	Client	   *client = vsm_alloc(sizeof *client);
 	int			share = vsm_options.max_address_connections;
 
+	working = true;
 	client->socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	if (vsm_options.tls_certificate != NULL)
 		client->tls = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;

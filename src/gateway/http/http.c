@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@
 #include "log.h"
 #include "options.h"
 #include "send.h"
+#include "tokens/key_source.h"
 
 #define BACKLOG 1024
 #define ROOM_PER_FIELD 96		/* that libmicrohttpd needs for a header in a connection's memory */
@@ -39,6 +41,7 @@ static struct
 {
 	struct MHD_Daemon *daemon;
 	int			socket;
+	int			epoll;			/* of the daemon's own, and of the keys of tokens */
 	char	   *url;
 	atomic_bool draining;
 	bool		quiet;			/* the listening socket was closed */
@@ -46,6 +49,7 @@ static struct
 } http;
 
 static void note_url(void);
+static void watch(int fd);
 static size_t memory_of_connection(void);
 static void fail_to_start(const char *what, const char *why);
 static void *begin_request(void *unused, const char *target, struct MHD_Connection *client);
@@ -54,6 +58,7 @@ static void hide_query(const char *query);
 static size_t leave_escapes(void *unused, struct MHD_Connection *client, char *text);
 static enum MHD_Result handle(void *unused, struct MHD_Connection *client, const char *url, const char *method,
 							  const char *version, const char *bytes, size_t *length, void **context);
+static bool has_body(const Request *request);
 static void take_headers(Request *request, const char *method);
 static void take_id(Request *request, const char *given);
 static void end_request(void *unused, struct MHD_Connection *client, void **context, enum MHD_RequestTerminationCode how);
@@ -155,6 +160,10 @@ vsm_http_start(void)
 								   MHD_OPTION_END);
 	if (http.daemon == NULL)
 		fail_to_start("http", "could not start libmicrohttpd; the log lines above give the reason");
+	http.epoll = epoll_create1(EPOLL_CLOEXEC);
+	watch(MHD_get_daemon_info(http.daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd);
+	if (vsm_keys_fd() >= 0)
+		watch(vsm_keys_fd());
 }
 
 /*
@@ -170,11 +179,20 @@ memory_of_connection(void)
 	return 2 * (vsm_options.max_header_bytes + MAX_FIELDS * ROOM_PER_FIELD + ROOM_FOR_ANSWER);
 }
 
-/* A file descriptor that is readable when a client has sent something. */
+/* A file descriptor that is readable when a client has sent something, or keys of tokens have arrived. */
 int
 vsm_http_fd(void)
 {
-	return MHD_get_daemon_info(http.daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+	return http.epoll;
+}
+
+static void
+watch(int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	if (epoll_ctl(http.epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+		fail_to_start("epoll", strerror(errno));
 }
 
 /* Milliseconds until vsm_http_run() must be called even without input; -1: never. */
@@ -207,6 +225,7 @@ vsm_http_run(void)
 		http.swept_us = now_us;
 		vsm_clients_sweep(now_us);
 	}
+	vsm_keys_run();
 	MHD_run(http.daemon);
 }
 
@@ -315,6 +334,13 @@ handle(void *unused, struct MHD_Connection *client, const char *url, const char 
 		take_headers(request, method);
 		return MHD_YES;
 	}
+	if (request->phase == PHASE_KEYS)
+	{
+		vsm_admit_again(request);
+		/* libmicrohttpd repeats the call for which the client was suspended; the body is yet to come. */
+		if (*length == 0 && has_body(request))
+			return MHD_YES;
+	}
 	if (*length > 0)
 		return vsm_handle_receive(request, bytes, length) ? MHD_YES : MHD_NO;
 	if (request->phase == PHASE_RECEIVE)
@@ -326,6 +352,15 @@ handle(void *unused, struct MHD_Connection *client, const char *url, const char 
 		vsm_handle_outcome(request);
 	/* A client without an answer is suspended. */
 	return request->answer.status != 0 ? vsm_send(request, http.draining) : MHD_YES;
+}
+
+static bool
+has_body(const Request *request)
+{
+	const char *length = vsm_request_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	return vsm_request_header(request, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL ||
+		(length != NULL && strtoull(length, NULL, 10) > 0);
 }
 
 static void

@@ -4,10 +4,13 @@
  */
 #include "send.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "compress.h"
 #include "options.h"
 
+static void add_header(struct MHD_Response *response, const Header *header, Coding coding);
 static void add_cors(Request *request, struct MHD_Response *response);
 
 /* Queue the request's answer.  last: close the connection after it. */
@@ -17,6 +20,7 @@ vsm_send(Request *request, bool last)
 	Answer	   *answer = &request->answer;
 	struct MHD_Response *response;
 	enum MHD_Result result;
+	Coding		coding = vsm_compress(request);
 
 	if (answer->release == NULL)
 		response = MHD_create_response_from_buffer(answer->length, (void *) (uintptr_t) answer->bytes, MHD_RESPMEM_PERSISTENT);
@@ -31,7 +35,11 @@ vsm_send(Request *request, bool last)
 	MHD_add_response_header(response, "X-Request-Id", request->id);
 	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 	for (int i = 0; i < answer->n_headers; i++)
-		MHD_add_response_header(response, answer->headers[i].name, answer->headers[i].value);
+		add_header(response, &answer->headers[i], coding);
+	if (coding == CODING_GZIP)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
+	if (coding != CODING_NEVER)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept-Encoding");
 	if (vsm_options.cors_origins != NULL)
 		add_cors(request, response);
 	if (request->last || last)
@@ -39,6 +47,16 @@ vsm_send(Request *request, bool last)
 	result = MHD_queue_response(request->client, (unsigned int) answer->status, response);
 	MHD_destroy_response(response);
 	return result;
+}
+
+/* The tag of a file is that of its bytes: what was compressed is another form of the same (RFC 9110, section 8.8.1). */
+static void
+add_header(struct MHD_Response *response, const Header *header, Coding coding)
+{
+	char	   *weak = coding == CODING_GZIP && strcmp(header->name, "ETag") == 0 ? vsm_format("W/%s", header->value) : NULL;
+
+	MHD_add_response_header(response, header->name, weak != NULL ? weak : header->value);
+	free(weak);
 }
 
 static void
