@@ -9,6 +9,7 @@
  */
 #include "values.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,11 +20,14 @@
 /* Unknown parameters that are reported: an answer must not be many times longer than its request. */
 #define MAX_UNKNOWN 20
 
+#define BYTE_ORDER_MARK "\xEF\xBB\xBF"
+
 static void refuse_unknown(Values *values, const Route *route, const char *query);
 static void read_text(Values *values, int n, const Param *param, const char *bytes, size_t length, json_t *input);
 static void read_integer(Values *values, int n, const Param *param, const char *bytes, size_t length, json_t *input);
 static void read_string(Values *values, int n, const Param *param, const char *bytes, size_t length, json_t *input);
 static void read_body(Values *values, int n, const Param *param, json_t *body);
+static void read_number(Values *values, int n, const Param *param, json_t *value);
 static bool is_string(const json_t *value);
 static void not_a_string(Values *values, const Param *param, json_t *input);
 static void keep_or_fail(Values *values, int n, const Param *param, char *read, json_t *input);
@@ -160,6 +164,9 @@ read_text(Values *values, int n, const Param *param, const char *bytes, size_t l
 		case KIND_OBJECT:
 			keep_or_fail(values, n, param, vsm_read_object(bytes, length), input);
 			break;
+		case KIND_LIST:
+			keep_or_fail(values, n, param, vsm_read_list(bytes, length), input);
+			break;
 		case KIND_PERCENTILES:
 			keep_or_fail(values, n, param, vsm_read_percentiles(bytes, length), input);
 			break;
@@ -195,7 +202,10 @@ read_integer(Values *values, int n, const Param *param, const char *bytes, size_
 	if (verdict == NUMBER_NONE)
 		fail(values, param, "int_parsing", "Input should be a valid integer, unable to parse string as an integer", input, NULL);
 	else if (verdict != NUMBER_OK && param->where == IN_PATH)
-		values->missing_item = vsm_copy_n(bytes, length);
+	{
+		values->missing = param;
+		values->missing_id = vsm_copy_n(bytes, length);
+	}
 	else if (verdict != NUMBER_OK)
 		out_of_range(values, param, verdict == NUMBER_TOO_GREAT, input);
 	else if (param->kind == KIND_INTEGER && (number < param->least || number > param->most))
@@ -246,19 +256,40 @@ read_body(Values *values, int n, const Param *param, json_t *body)
 			values->text[n] = vsm_copy(json_string_value(value));
 		return;
 	}
-	if (param->kind == KIND_OBJECT)
+	if (param->kind == KIND_OBJECT || param->kind == KIND_LIST)
 	{
 		size_t		length;
 		const char *text = vsm_json_member(values->body, values->body_length, param->name, &length);
 
-		keep_or_fail(values, n, param, text == NULL ? NULL : vsm_read_object(text, length), value);
+		if (text == NULL)
+			keep_or_fail(values, n, param, NULL, value);
+		else
+			read_text(values, n, param, text, length, value);
 	}
 	else if (json_is_string(value))
 		read_text(values, n, param, json_string_value(value), json_string_length(value), value);
+	else if (param->kind == KIND_INTEGER)
+		read_number(values, n, param, value);
+	else if (param->kind == KIND_BOOLEAN)
+		keep_or_fail(values, n, param, json_is_boolean(value) ? vsm_copy(json_is_true(value) ? "true" : "false") : NULL, value);
 	else if (param->kind == KIND_TIME)
 		fail(values, param, "datetime_type", "Input should be a valid datetime", value, NULL);
 	else
 		fail(values, param, "string_type", "Input should be a valid string", value, NULL);
+}
+
+/* A number of JSON; an integer beyond 64 bits is a real by now, and out of any range. */
+static void
+read_number(Values *values, int n, const Param *param, json_t *value)
+{
+	double		number = json_number_value(value);
+
+	if (!json_is_number(value) || (json_is_real(value) && number != floor(number)))
+		fail(values, param, "int_type", "Input should be a valid integer", value, NULL);
+	else if (number < (double) param->least || number > (double) param->most)
+		out_of_range(values, param, number > 0, value);
+	else
+		values->text[n] = vsm_format("%lld", json_is_integer(value) ? (long long) json_integer_value(value) : (long long) number);
 }
 
 /* Is it a string that the database can store, without NUL? */
@@ -287,6 +318,8 @@ keep_or_fail(Values *values, int n, const Param *param, char *read, json_t *inpu
 		fail(values, param, "date_parsing", "Input should be a valid date in the format YYYY-MM-DD", input, NULL);
 	else if (param->kind == KIND_OBJECT)
 		fail(values, param, "dict_type", "Input should be a valid JSON object, such as {\"team\": \"red\"}", input, NULL);
+	else if (param->kind == KIND_LIST)
+		fail(values, param, "list_type", "Input should be a valid list of objects", input, NULL);
 	else if (param->kind == KIND_PERCENTILES)
 		fail(values, param, "list_type", "Input should be at most 20 numbers in percent, from 1 to below 100, such as 50,85,95", input, NULL);
 	else if (param->kind == KIND_BOOLEAN)
@@ -394,7 +427,7 @@ split_choices(const char *choices)
  * vsm_values_bad_body
  *		Parse the body.  True: it is not JSON, which is then the only error.
  *
- * *body is NULL if the body is empty.  Integers that do not fit into 64 bits become reals.  That is
+ * *body is NULL if the body is empty.  A byte order mark before it does not count.  Integers that do not fit into 64 bits become reals.  That is
  * harmless: keys are ignored, refuse a real, or are read from the bytes, which must stay where they
  * are until vsm_values_read() returns.
  */
@@ -405,6 +438,11 @@ vsm_values_bad_body(Values *values, const char *bytes, size_t length, json_t **b
 	json_error_t error;
 	json_t	   *input;
 
+	if (length >= strlen(BYTE_ORDER_MARK) && memcmp(bytes, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+	{
+		bytes += strlen(BYTE_ORDER_MARK);
+		length -= strlen(BYTE_ORDER_MARK);
+	}
 	*body = NULL;
 	values->body = bytes;
 	values->body_length = length;
@@ -487,6 +525,6 @@ vsm_values_free(Values *values)
 		free(values->text[i]);
 	json_decref(values->errors);
 	json_decref(values->type_input);
-	free(values->missing_item);
+	free(values->missing_id);
 	*values = (Values){0};
 }
