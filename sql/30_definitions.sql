@@ -1,5 +1,9 @@
 -- 30_definitions: checks and consequences of a change of streams, stages and types
 
+CREATE FUNCTION vsm._nfc(name text) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__nfc';
+COMMENT ON FUNCTION vsm._nfc(text) IS 'A name in Unicode''s normalization form C, in which names are stored and looked for.';
+
 CREATE FUNCTION vsm._definitions_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__definitions_changed';
 COMMENT ON FUNCTION vsm._definitions_changed() IS 'Makes every session read streams, stages, types and access again.';
@@ -173,6 +177,8 @@ BEGIN
     IF tg_relid <> 'vsm.value_streams'::regclass THEN
         PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.value_streams');
     END IF;
+    new.name := vsm._nfc(new.name);
+    new.commitment_stage := vsm._nfc(new.commitment_stage);
     IF new.name = '' THEN
         RAISE EXCEPTION 'the name of a value stream is empty'
             USING ERRCODE = 'PT422', DETAIL = 'A stream is referred to by its name.',
@@ -296,6 +302,8 @@ BEGIN
     IF tg_relid <> 'vsm.stages'::regclass THEN
         PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stages');
     END IF;
+    new.stream := vsm._nfc(new.stream);
+    new.name := vsm._nfc(new.name);
     -- a restore, by the owner of the tables and with all columns filled in, may load stages before streams
     IF tg_op = 'INSERT' AND NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = new.stream)
        AND (new.type IS NULL OR NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = tg_relid), 'USAGE')) THEN
@@ -451,6 +459,18 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._stages_after() IS 'Checks the stages of a stream together and applies a change to the work items.';
 
+CREATE FUNCTION vsm._work_item_type_before() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF tg_relid <> 'vsm.work_item_types'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.work_item_types');
+    END IF;
+    new.name := vsm._nfc(new.name);
+    RETURN new;
+END $$;
+COMMENT ON FUNCTION vsm._work_item_type_before() IS 'Brings the name of a type into its normal form.';
+
 CREATE FUNCTION vsm._work_item_type_changed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -552,6 +572,8 @@ CREATE TRIGGER definitions_changed AFTER INSERT OR UPDATE OR DELETE ON vsm.work_
 CREATE TRIGGER definitions_emptied AFTER TRUNCATE ON vsm.work_item_types
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_changed();
 ALTER TABLE vsm.work_item_types ENABLE ALWAYS TRIGGER definitions_changed, ENABLE ALWAYS TRIGGER definitions_emptied;
+CREATE TRIGGER row_checked BEFORE INSERT OR UPDATE ON vsm.work_item_types
+    FOR EACH ROW EXECUTE FUNCTION vsm._work_item_type_before();
 CREATE TRIGGER row_followed AFTER INSERT OR UPDATE OR DELETE ON vsm.work_item_types
     FOR EACH ROW EXECUTE FUNCTION vsm._work_item_type_changed();
 

@@ -7,7 +7,7 @@ DECLARE
     rows CONSTANT json[] := ARRAY(
         SELECT row_to_json(r)
         FROM (SELECT s.id, s.name, s."order", s.type, s.category, s.wip_limit, s.description
-              FROM vsm.stages s WHERE s.stream = coalesce(stages.stream, 'default') AND s.retired_at IS NULL
+              FROM vsm.stages s WHERE s.stream = vsm._nfc(coalesce(stages.stream, 'default')) AND s.retired_at IS NULL
               ORDER BY s."order") r);
 BEGIN
     IF cardinality(rows) = 0 THEN
@@ -76,9 +76,10 @@ CREATE FUNCTION vsm_api.define_stream(stream text, name text DEFAULT NULL, stage
 AS $$
 #variable_conflict use_variable
 DECLARE
-    called CONSTANT text := coalesce(name, stream);
+    called CONSTANT text := vsm._nfc(coalesce(name, stream));
     result vsm.value_streams;
 BEGIN
+    stream := vsm._nfc(stream);
     IF called <> stream THEN
         PERFORM vsm._known_stream(stream);
         IF EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = called) THEN
@@ -103,6 +104,7 @@ CREATE FUNCTION vsm_api.add_stream(name text, stages jsonb DEFAULT NULL, time_zo
 AS $$
 #variable_conflict use_variable
 BEGIN
+    name := vsm._nfc(name);
     IF EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = name) THEN
         PERFORM vsm._refuse_second('Stream', name, 'name');
     END IF;
@@ -126,7 +128,7 @@ AS $$
 DECLARE
     result CONSTANT json := vsm._stream_shown(vsm._known_stream(coalesce(stream, '')));
 BEGIN
-    DELETE FROM vsm.value_streams v WHERE v.name = delete_stream.stream;
+    DELETE FROM vsm.value_streams v WHERE v.name = vsm._nfc(delete_stream.stream);
     IF NOT FOUND THEN
         PERFORM vsm._refuse_definition(format('stream "%s"', stream));
     END IF;
@@ -147,6 +149,7 @@ DECLARE
     place integer := "order";
     new_id bigint;
 BEGIN
+    name := vsm._nfc(name);
     PERFORM vsm._hold_streams(ARRAY[of_stream]);
     IF EXISTS (SELECT FROM vsm.stages s WHERE s.stream = of_stream AND s.name = name) THEN
         PERFORM vsm._refuse_second('Stage', name, 'name');
@@ -177,6 +180,7 @@ AS $$
 DECLARE
     old vsm.stages;
 BEGIN
+    name := vsm._nfc(name);
     SELECT s.* INTO old FROM vsm.stages s WHERE s.id = stage_id;
     IF NOT FOUND THEN
         PERFORM vsm._stage_id_not_found(stage_id);
@@ -244,6 +248,7 @@ CREATE FUNCTION vsm_api.add_type(name text) RETURNS json
 AS $$
 #variable_conflict use_variable
 BEGIN
+    name := vsm._nfc(name);
     INSERT INTO vsm.work_item_types (name) VALUES (name) ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
         PERFORM vsm._refuse_second('Type', name, 'name');
@@ -256,12 +261,12 @@ CREATE FUNCTION vsm._known_type(type text) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM vsm.work_item_types t WHERE t.name = _known_type.type) THEN
+    IF NOT EXISTS (SELECT FROM vsm.work_item_types t WHERE t.name = vsm._nfc(_known_type.type)) THEN
         RAISE EXCEPTION 'Type ''%'' not found', coalesce(type, 'null')
             USING ERRCODE = 'PT404', COLUMN = 'type', DETAIL = 'There is no type of that name; names are case-sensitive.',
                   HINT = 'The list of types has their names.';
     END IF;
-    RETURN type;
+    RETURN vsm._nfc(type);
 END $$;
 COMMENT ON FUNCTION vsm._known_type(text) IS 'The type asked for. Errors: PT404.';
 
@@ -272,6 +277,7 @@ AS $$
 DECLARE
     known CONSTANT text := vsm._known_type(type);
 BEGIN
+    name := vsm._nfc(name);
     IF name <> known AND EXISTS (SELECT FROM vsm.work_item_types t WHERE t.name = name) THEN
         PERFORM vsm._refuse_second('Type', name, 'name');
     END IF;
