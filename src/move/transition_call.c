@@ -94,7 +94,8 @@ Datum
 vsm__stage_id(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT64(vsm_require_stage(text_to_cstring(vsm_nfc(PG_GETARG_TEXT_PP(0))),
-									  text_to_cstring(vsm_nfc(PG_GETARG_TEXT_PP(1))))->id);
+									  text_to_cstring(vsm_nfc(PG_GETARG_TEXT_PP(1))))
+						->id);
 }
 
 static void
