@@ -1,6 +1,7 @@
 -- 20_tables: streams, stages, types; work items and their ledger; what else a dump carries
 
-CREATE SEQUENCE vsm.value_streams_id_seq;
+-- Clients get ids as numbers of JSON, which are exact below 2^53.
+CREATE SEQUENCE vsm.value_streams_id_seq MAXVALUE 9007199254740991;
 CREATE TABLE vsm.value_streams (
     id bigint PRIMARY KEY DEFAULT nextval('vsm.value_streams_id_seq'),
     name text NOT NULL UNIQUE,
@@ -17,7 +18,7 @@ COMMENT ON COLUMN vsm.value_streams.commitment_stage IS
 COMMENT ON COLUMN vsm.value_streams.reopen_rule IS
     'How the cycle time of a reopened item is counted: span_first_last, span_last, sum_active, sum_started or episodes.';
 
-CREATE SEQUENCE vsm.stages_id_seq;
+CREATE SEQUENCE vsm.stages_id_seq MAXVALUE 9007199254740991;
 CREATE TABLE vsm.stages (
     id bigint PRIMARY KEY DEFAULT nextval('vsm.stages_id_seq'),
     stream text NOT NULL DEFAULT 'default',      -- no foreign key: a parallel restore may load stages first
@@ -29,7 +30,7 @@ CREATE TABLE vsm.stages (
     description text,
     created_at timestamptz NOT NULL DEFAULT now(),
     retired_at timestamptz,
-    CHECK (id > 0),                             -- 0 means "none" in the counters
+    CHECK (id > 0 AND id < 9007199254740992),   -- 0 means "none" in the counters
     UNIQUE (stream, name),
     -- deferred, so that the trigger's clearer error comes first; the constraint is for concurrent sessions
     CONSTRAINT stages_stream_order_key UNIQUE (stream, "order") DEFERRABLE INITIALLY DEFERRED
@@ -44,7 +45,7 @@ COMMENT ON COLUMN vsm.stages.wip_limit IS
     'Work items the stage may hold; null: no limit. vsm.wip_limit_action says what happens to an entry beyond it; by default it is refused.';
 COMMENT ON COLUMN vsm.stages.retired_at IS 'Since when the stage takes no new entries; null: in use.';
 
-CREATE SEQUENCE vsm.work_item_types_id_seq;
+CREATE SEQUENCE vsm.work_item_types_id_seq MAXVALUE 9007199254740991;
 CREATE TABLE vsm.work_item_types (
     name text PRIMARY KEY,
     id bigint NOT NULL UNIQUE DEFAULT nextval('vsm.work_item_types_id_seq')
@@ -54,7 +55,7 @@ COMMENT ON TABLE vsm.work_item_types IS 'Types of work items; add your own.';
 COMMENT ON COLUMN vsm.work_item_types.id IS 'In the order in which the types were defined.';
 
 -- src/columns.h has the positions of the columns of vsm.work_items and vsm.stage_transitions: only append.
-CREATE SEQUENCE vsm.work_items_id_seq;
+CREATE SEQUENCE vsm.work_items_id_seq MAXVALUE 9007199254740991;
 -- The trigger fills in the computed columns.  Their defaults are expressions that yield null: tools that read the catalog
 -- see a default, so they neither ask for a value nor refuse to leave the column out.
 CREATE TABLE vsm.work_items (
@@ -108,7 +109,7 @@ COMMENT ON COLUMN vsm.work_items.furthest_stage_id IS
 COMMENT ON COLUMN vsm.work_items.attributes IS
     'Your own fields, a JSON object, e.g. {"team": "red"}; every figure takes attributes => ''{"team": "red"}''.';
 
-CREATE SEQUENCE vsm.stage_transitions_id_seq;
+CREATE SEQUENCE vsm.stage_transitions_id_seq MAXVALUE 9007199254740991;
 CREATE TABLE vsm.stage_transitions (
     work_item_id bigint NOT NULL,
     id bigint NOT NULL DEFAULT nextval('vsm.stage_transitions_id_seq'),

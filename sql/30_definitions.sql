@@ -1,5 +1,9 @@
 -- 30_definitions: checks and consequences of a change of streams, stages and types
 
+CREATE FUNCTION vsm._nfc(name text) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__nfc';
+COMMENT ON FUNCTION vsm._nfc(text) IS 'A name in Unicode''s normalization form C, in which names are stored and looked for.';
+
 CREATE FUNCTION vsm._definitions_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__definitions_changed';
 COMMENT ON FUNCTION vsm._definitions_changed() IS 'Makes every session read streams, stages, types and access again.';
@@ -173,6 +177,8 @@ BEGIN
     IF tg_relid <> 'vsm.value_streams'::regclass THEN
         PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.value_streams');
     END IF;
+    new.name := vsm._nfc(new.name);
+    new.commitment_stage := vsm._nfc(new.commitment_stage);
     IF new.name = '' THEN
         RAISE EXCEPTION 'the name of a value stream is empty'
             USING ERRCODE = 'PT422', DETAIL = 'A stream is referred to by its name.',
@@ -180,7 +186,7 @@ BEGIN
     END IF;
     IF new.reopen_rule NOT IN ('span_first_last', 'span_last', 'sum_active', 'sum_started', 'episodes') THEN
         RAISE EXCEPTION 'reopen rule "%" is not known', new.reopen_rule
-            USING ERRCODE = 'PT422', DETAIL = 'It says how the cycle time of a reopened item counts.',
+            USING ERRCODE = 'PT422', COLUMN = 'reopen_rule', DETAIL = 'It says how the cycle time of a reopened item counts.',
                   HINT = 'The rules are span_first_last, span_last, sum_active, sum_started and episodes.';
     END IF;
     IF tg_op = 'UPDATE' AND new.id IS DISTINCT FROM old.id THEN
@@ -194,7 +200,7 @@ BEGIN
     IF (tg_op = 'INSERT' OR new.time_zone IS DISTINCT FROM old.time_zone)
        AND NOT EXISTS (SELECT FROM pg_timezone_names z WHERE lower(z.name) = lower(new.time_zone)) THEN
         RAISE EXCEPTION 'time zone "%" is not known', new.time_zone
-            USING ERRCODE = 'PT422', DETAIL = 'The stream''s days, weeks and months begin in its time zone.',
+            USING ERRCODE = 'PT422', COLUMN = 'time_zone', DETAIL = 'The stream''s days, weeks and months begin in its time zone.',
                   HINT = 'Give a name from pg_timezone_names, such as Europe/Berlin.';
     END IF;
     -- a restore inserts streams before their stages
@@ -214,7 +220,7 @@ BEGIN
         RETURN;
     END IF;
     RAISE EXCEPTION 'stage "%" cannot be the commitment point of stream "%"', stage, of_stream
-        USING ERRCODE = 'PT422', DETAIL = 'It is not one of the stream''s stages, or work is delivered or discarded there.',
+        USING ERRCODE = 'PT422', COLUMN = 'commitment_stage', DETAIL = 'It is not one of the stream''s stages, or work is delivered or discarded there.',
               HINT = 'Name a wait or active stage of the stream, or none for the first active one.';
 END $$;
 COMMENT ON FUNCTION vsm._check_commitment_stage(text, text) IS 'Refuses (PT422) a stage that cannot be a commitment point.';
@@ -296,6 +302,8 @@ BEGIN
     IF tg_relid <> 'vsm.stages'::regclass THEN
         PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stages');
     END IF;
+    new.stream := vsm._nfc(new.stream);
+    new.name := vsm._nfc(new.name);
     -- a restore, by the owner of the tables and with all columns filled in, may load stages before streams
     IF tg_op = 'INSERT' AND NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = new.stream)
        AND (new.type IS NULL OR NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = tg_relid), 'USAGE')) THEN
@@ -320,22 +328,22 @@ BEGIN
     END IF;
     IF new."order" NOT BETWEEN 0 AND 1000000 THEN
         RAISE EXCEPTION 'the order of stage "%" is out of range', new.name
-            USING ERRCODE = 'PT422', DETAIL = format('It is %s.', new."order"),
+            USING ERRCODE = 'PT422', COLUMN = 'order', DETAIL = format('It is %s.', new."order"),
                   HINT = 'Number the stages of a stream from 0 or 1 upwards, up to 1000000.';
     END IF;
     IF new.category NOT IN ('wait', 'active', 'done', 'discarded') THEN
         RAISE EXCEPTION 'category "%" of stage "%" is not known', new.category, new.name
-            USING ERRCODE = 'PT422', DETAIL = 'It says whether items in the stage wait, are worked on, are delivered or are abandoned.',
+            USING ERRCODE = 'PT422', COLUMN = 'category', DETAIL = 'It says whether items in the stage wait, are worked on, are delivered or are abandoned.',
                   HINT = 'Give wait, active, done or discarded.';
     END IF;
     IF new.wip_limit < 1 THEN
         RAISE EXCEPTION 'the WIP limit of stage "%" is below 1', new.name
-            USING ERRCODE = 'PT422', DETAIL = format('It is %s.', new.wip_limit),
+            USING ERRCODE = 'PT422', COLUMN = 'wip_limit', DETAIL = format('It is %s.', new.wip_limit),
                   HINT = 'Give a limit of at least 1, or null for none; retire a stage that takes no entries.';
     END IF;
     IF new.wip_limit IS NOT NULL AND new.category IN ('done', 'discarded') THEN
         RAISE EXCEPTION '% stage "%" cannot have a WIP limit', new.category, new.name
-            USING ERRCODE = 'PT422', DETAIL = 'Items in it are not work in progress.',
+            USING ERRCODE = 'PT422', COLUMN = 'wip_limit', DETAIL = 'Items in it are not work in progress.',
                   HINT = 'Leave wip_limit null.';
     END IF;
     -- when a stream is renamed, its stages follow once the old name is gone
@@ -451,6 +459,18 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._stages_after() IS 'Checks the stages of a stream together and applies a change to the work items.';
 
+CREATE FUNCTION vsm._work_item_type_before() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF tg_relid <> 'vsm.work_item_types'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.work_item_types');
+    END IF;
+    new.name := vsm._nfc(new.name);
+    RETURN new;
+END $$;
+COMMENT ON FUNCTION vsm._work_item_type_before() IS 'Brings the name of a type into its normal form.';
+
 CREATE FUNCTION vsm._work_item_type_changed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -552,6 +572,8 @@ CREATE TRIGGER definitions_changed AFTER INSERT OR UPDATE OR DELETE ON vsm.work_
 CREATE TRIGGER definitions_emptied AFTER TRUNCATE ON vsm.work_item_types
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_changed();
 ALTER TABLE vsm.work_item_types ENABLE ALWAYS TRIGGER definitions_changed, ENABLE ALWAYS TRIGGER definitions_emptied;
+CREATE TRIGGER row_checked BEFORE INSERT OR UPDATE ON vsm.work_item_types
+    FOR EACH ROW EXECUTE FUNCTION vsm._work_item_type_before();
 CREATE TRIGGER row_followed AFTER INSERT OR UPDATE OR DELETE ON vsm.work_item_types
     FOR EACH ROW EXECUTE FUNCTION vsm._work_item_type_changed();
 

@@ -9,7 +9,7 @@ DECLARE
 BEGIN
     IF jsonb_typeof(stages) IS DISTINCT FROM 'array' OR jsonb_array_length(stages) = 0 THEN
         RAISE EXCEPTION 'the stages of a stream must be a JSON array of at least one stage'
-            USING ERRCODE = 'PT422', DETAIL = format('The value given is %s.', coalesce(left(stages::text, 100), 'null')),
+            USING ERRCODE = 'PT422', COLUMN = 'stages', DETAIL = format('The value given is %s.', coalesce(left(stages::text, 100), 'null')),
                   HINT = 'For example [{"name":"To do","category":"wait"},{"name":"Doing"},{"name":"Done","category":"done"}].';
     END IF;
     SELECT s.value::text INTO bad FROM jsonb_array_elements(stages) s
@@ -21,24 +21,24 @@ BEGIN
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'a stage of the list cannot be read'
-            USING ERRCODE = 'PT422', DETAIL = format('It is %s.', bad),
+            USING ERRCODE = 'PT422', COLUMN = 'stages', DETAIL = format('It is %s.', bad),
                   HINT = 'A stage is an object with a name and, as needed, category (wait, active, done, discarded), wip_limit (a whole number), type, description.';
     END IF;
-    SELECT s.value ->> 'name' INTO bad FROM jsonb_array_elements(stages) s
+    SELECT vsm._nfc(s.value ->> 'name') INTO bad FROM jsonb_array_elements(stages) s
     GROUP BY 1 HAVING count(*) > 1 LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'stage "%" is in the list more than once', bad
-            USING ERRCODE = 'PT422', DETAIL = 'A stage is referred to by its name.',
+            USING ERRCODE = 'PT422', COLUMN = 'stages', DETAIL = 'A stage is referred to by its name.',
                   HINT = 'Give each stage of a stream a name of its own.';
     END IF;
     IF NOT EXISTS (SELECT FROM jsonb_array_elements(stages) s WHERE s.value ->> 'category' = 'done') THEN
         RAISE EXCEPTION 'the list has no done stage'
-            USING ERRCODE = 'PT422', DETAIL = 'Items of such a stream could never finish.',
+            USING ERRCODE = 'PT422', COLUMN = 'stages', DETAIL = 'Items of such a stream could never finish.',
                   HINT = 'Give at least one stage the category done.';
     END IF;
     RETURN QUERY
-    SELECT s.ordinality, s.value ->> 'name', coalesce(s.value ->> 'category', 'active'),
-           (s.value ->> 'wip_limit')::integer, coalesce(s.value ->> 'type', lower(s.value ->> 'name')),
+    SELECT s.ordinality, vsm._nfc(s.value ->> 'name'), coalesce(s.value ->> 'category', 'active'),
+           (s.value ->> 'wip_limit')::integer, coalesce(s.value ->> 'type', lower(vsm._nfc(s.value ->> 'name'))),
            s.value ->> 'description'
     FROM jsonb_array_elements(stages) WITH ORDINALITY s;
 END $$;
@@ -51,9 +51,9 @@ CREATE FUNCTION vsm.define_stream(name text, stages jsonb DEFAULT NULL, time_zon
 AS $$
 #variable_conflict use_column
 DECLARE
-    of_stream CONSTANT text := define_stream.name;
+    of_stream CONSTANT text := vsm._nfc(define_stream.name);
     list jsonb := define_stream.stages;
-    commitment text := nullif(define_stream.commitment_stage, '');
+    commitment text := vsm._nfc(nullif(define_stream.commitment_stage, ''));
     result vsm.value_streams;
 BEGIN
     IF NOT EXISTS (SELECT FROM vsm.value_streams) THEN

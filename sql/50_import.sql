@@ -164,8 +164,9 @@ CREATE FUNCTION vsm.import_events(source regclass, stream text DEFAULT 'default'
     SET "TimeZone" = 'UTC'
 AS $$
 BEGIN
+    stream := vsm._nfc(stream);
     PERFORM set_config('TimeZone', vsm._import_begin(stream, on_error), true);
-    EXECUTE format('INSERT INTO pg_temp.vsm_import SELECT row_number() OVER (%s), %s::text, %s::text, %s, %s::text, %s::text FROM %s s',
+    EXECUTE format('INSERT INTO pg_temp.vsm_import SELECT row_number() OVER (%s), vsm._nfc(%s::text), vsm._nfc(%s::text), %s, vsm._nfc(%s::text), %s::text FROM %s s',
                    'ORDER BY ' || nullif(vsm._import_column(source, order_column, order_column IS NULL), 'NULL'),
                    vsm._import_column(source, case_column), vsm._import_column(source, stage_column),
                    vsm._import_time(source, time_column),
@@ -208,12 +209,13 @@ BEGIN
             USING ERRCODE = 'PT422', DETAIL = format('They name %s stages and %s columns.', cardinality(names), cardinality(columns)),
                   HINT = 'Give one stage for each column, in the same order.';
     END IF;
+    stream := vsm._nfc(stream);
     PERFORM set_config('TimeZone', vsm._import_begin(stream, on_error), true);
-    SELECT string_agg(format('(%s, %L, %s)', p, names[p], vsm._import_time(source, columns[p])), ', ' ORDER BY p) INTO entries
+    SELECT string_agg(format('(%s, %L, %s)', p, vsm._nfc(names[p]), vsm._import_time(source, columns[p])), ', ' ORDER BY p) INTO entries
     FROM generate_subscripts(columns, 1) p;
     -- in the order of the columns, which is the order of the stages and of equal times
     EXECUTE format('INSERT INTO pg_temp.vsm_import'
-                   ' SELECT (e.place::bigint << 40) + s.vsm_row, %s::text, e.stage, e.entered_at, e.entered_text, %s::text, %s::text, s.vsm_row'
+                   ' SELECT (e.place::bigint << 40) + s.vsm_row, vsm._nfc(%s::text), e.stage, e.entered_at, e.entered_text, vsm._nfc(%s::text), %s::text, s.vsm_row'
                    ' FROM (SELECT *, row_number() OVER () AS vsm_row FROM %s) s'
                    ' CROSS JOIN LATERAL (VALUES %s) e (place, stage, entered_at, entered_text)'
                    ' WHERE e.entered_at IS NOT NULL OR e.entered_text <> ''''',

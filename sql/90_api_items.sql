@@ -19,7 +19,7 @@ CREATE FUNCTION vsm._known_stream(stream text) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    wanted CONSTANT text := coalesce(stream, 'default');
+    wanted CONSTANT text := vsm._nfc(coalesce(stream, 'default'));
 BEGIN
     IF NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = wanted) THEN
         RAISE EXCEPTION 'Stream ''%'' not found', wanted
@@ -34,7 +34,7 @@ CREATE FUNCTION vsm._stream_for_item(stream text) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    wanted CONSTANT text := coalesce(stream, 'default');
+    wanted CONSTANT text := vsm._nfc(coalesce(stream, 'default'));
 BEGIN
     IF NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = wanted)
        AND (wanted <> 'default' OR EXISTS (SELECT FROM vsm.value_streams)) THEN
@@ -137,7 +137,7 @@ DECLARE
     move vsm.stage_transitions;
 BEGIN
     SELECT w.stream, s.name INTO of_stream, known_stage
-    FROM vsm.work_items w LEFT JOIN vsm.stages s ON s.stream = w.stream AND s.name = to_stage WHERE w.id = work_item_id;
+    FROM vsm.work_items w LEFT JOIN vsm.stages s ON s.stream = w.stream AND s.name = vsm._nfc(to_stage) WHERE w.id = work_item_id;
     IF NOT FOUND THEN
         PERFORM vsm._item_not_found(work_item_id);
     ELSIF known_stage IS NULL AND to_stage IS NOT NULL THEN
@@ -198,7 +198,7 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     size CONSTANT integer := coalesce("limit", 50);
-    of_streams text[] := ARRAY[stream];
+    of_streams text[] := ARRAY[vsm._nfc(stream)];
     of_stages bigint[];
     only_open boolean := false;
     only_ended boolean := false;
@@ -208,6 +208,9 @@ DECLARE
     filters text;
     page json[];
 BEGIN
+    stream := vsm._nfc(stream);
+    stage := vsm._nfc(stage);
+    type := vsm._nfc(type);
     PERFORM vsm._check_limit(size, 500);
     IF stream IS NOT NULL THEN
         PERFORM vsm._known_stream(stream);

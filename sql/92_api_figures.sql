@@ -58,9 +58,9 @@ BEGIN
     result.until := coalesce(vsm._instant(_asked.until, result.time_zone, 'until'), clock_timestamp());
     result.since := coalesce(vsm._instant(_asked.since, result.time_zone, 'since'), result.until - make_interval(hours => default_hours));
     result.known_at := vsm._instant(_asked.known_at, result.time_zone, 'known_at');
-    v := vsm._window(result.stream, result.since, result.until, _asked.reopen_rule, _asked.type, _asked.attributes, result.known_at);
+    v := vsm._window(result.stream, result.since, result.until, _asked.reopen_rule, vsm._nfc(_asked.type), _asked.attributes, result.known_at);
     result.reopen_rule := v.reopen_rule;
-    result.type := _asked.type;
+    result.type := vsm._nfc(_asked.type);
     result.attributes := _asked.attributes;
     RETURN result;
 END $$;
@@ -129,7 +129,7 @@ BEGIN
     RETURN array_to_json(ARRAY(
         SELECT row_to_json(r)
         FROM (SELECT w.stream, w.stage, w."order", w.category, w.wip, w.wip_limit, w.source
-              FROM vsm.wip w WHERE wip.stream IS NULL OR w.stream = wip.stream
+              FROM vsm.wip w WHERE wip.stream IS NULL OR w.stream = vsm._nfc(wip.stream)
               ORDER BY w.stream COLLATE "C", w."order") r));
 END $$;
 COMMENT ON FUNCTION vsm_api.wip(text) IS
@@ -325,7 +325,7 @@ CREATE FUNCTION vsm_api.forecast(items integer DEFAULT NULL, until date DEFAULT 
 AS $$
 DECLARE
     lines CONSTANT vsm.forecast_line[] := ARRAY(
-        SELECT f FROM vsm.forecast(items, until, vsm._known_stream(stream), type, coalesce(history_days, 90), coalesce(seed, 1),
+        SELECT f FROM vsm.forecast(items, until, vsm._known_stream(stream), vsm._nfc(type), coalesce(history_days, 90), coalesce(seed, 1),
                                    attributes => attributes) f);
 BEGIN
     RETURN (SELECT row_to_json(r)
@@ -337,7 +337,7 @@ BEGIN
                              SELECT row_to_json(h)
                              FROM (SELECT forecast.until, ARRAY(
                                        SELECT row_to_json(a) FROM (SELECT l.confidence, l.items_done AS items FROM unnest(lines) l) a) AS at) h) END AS how_many,
-                         b.stream, forecast.type, b.time_zone, b.since AS history_since, b.until AS history_until,
+                         b.stream, vsm._nfc(forecast.type) AS type, b.time_zone, b.since AS history_since, b.until AS history_until,
                          b.days_with_throughput, b.finished, b.trials, b.seed, forecast.attributes
                   FROM unnest(lines[1:1]) b) r);
 END $$;

@@ -47,8 +47,9 @@ BEGIN
         RETURN CASE WHEN FOUND THEN old END;
     ELSIF tg_op = 'INSERT' THEN
         PERFORM vsm._stream_for_item(new.stream);
+        new.stream := vsm._nfc(new.stream);
         IF new.current_stage IS NOT NULL THEN
-            SELECT s.id INTO stage_id FROM vsm.stages s WHERE s.stream = new.stream AND s.name = new.current_stage;
+            SELECT s.id INTO stage_id FROM vsm.stages s WHERE s.stream = new.stream AND s.name = vsm._nfc(new.current_stage);
             IF NOT FOUND THEN
                 PERFORM vsm._stage_not_found(new.stream, new.current_stage);
             END IF;

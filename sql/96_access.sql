@@ -133,6 +133,7 @@ BEGIN
                   HINT = 'Give reader, writer or admin.';
     END IF;
     PERFORM vsm._require_owner();
+    stream := vsm._nfc(stream);
     IF stream IS NOT NULL AND NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = grant_access.stream) THEN
         RAISE EXCEPTION 'stream "%" not found', stream
             USING ERRCODE = 'PT404', DETAIL = 'There is no stream of that name; names are case-sensitive.',
@@ -157,6 +158,7 @@ DECLARE
     left_level text;
 BEGIN
     PERFORM vsm._require_owner();
+    stream := vsm._nfc(stream);
     DELETE FROM vsm.stream_access a
     WHERE a.role = pg_get_userbyid(revoke_access.role) AND (a.stream = revoke_access.stream OR revoke_access.stream IS NULL);
     IF NOT FOUND AND stream IS NOT NULL THEN

@@ -27,18 +27,31 @@
 #define MAX_AHEAD_US			(5 * USECS_PER_MINUTE)
 
 /* 1970-01-01 00:00 UTC: a mistyped year would stretch every chart. */
+#define GREATEST_ID				((INT64CONST(1) << 53) - 1)
 #define EARLIEST_TIME			((TimestampTz) (UNIX_EPOCH_JDATE - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY)
 
 static void check_title(const ItemRow *row);
 static void check_attributes(const Jsonb *attributes);
 
-/* An id that the sequence has not issued yet would make a later INSERT fail that draws it. */
+/*
+ * vsm_require_issued_item_id
+ *		Refuse an id that the sequence has not issued yet: a later INSERT that draws it would fail.
+ *
+ * The tables' owner may give any id that a number of JSON holds exactly.
+ */
 void
 vsm_require_issued_item_id(Relation rel, int64 id)
 {
 	LOCAL_FCINFO(call, 1);
 	Datum		last;
 
+	if (id > GREATEST_ID || id < -GREATEST_ID)
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("id " INT64_FORMAT " of a work item is out of range", id),
+				errdetail("Clients get ids as numbers of JSON, which are exact below 2^53."),
+				errhint("Leave the id out; an id of your own goes into external_id."),
+				errtablecol(rel, ITEM_ID));
 	if (has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
 		return;
 	InitFunctionCallInfoData(*call, NULL, 1, InvalidOid, NULL, NULL);

@@ -15,6 +15,7 @@
 
 #include "errors.h"
 #include "duration.h"
+#include "nfc.h"
 
 static const int state_columns[] = {
 	ITEM_STAGE_ID, ITEM_CREATED_AT, ITEM_STAGE_ENTERED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME,
@@ -113,6 +114,17 @@ vsm_row_text(const ItemRow *row, int column)
 				errdetail("The value given is null."),
 				errhint("Leave the column out to get its default."));
 	return TextDatumGetCString(row->values[column]);
+}
+
+/* Bring the names that it has into their normal form; the tuple stays as it is. */
+void
+vsm_row_normalize(ItemRow *row)
+{
+	static const int names[] = {ITEM_STREAM, ITEM_EXTERNAL_ID, ITEM_TYPE};
+
+	for (int i = 0; i < (int) lengthof(names); i++)
+		if (!row->nulls[names[i]])
+			row->values[names[i]] = PointerGetDatum(vsm_nfc(DatumGetTextPP(row->values[names[i]])));
 }
 
 /* The row with that state, which becomes its tuple and values. */

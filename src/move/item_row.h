@@ -30,6 +30,7 @@ extern int64 vsm_row_counted_in(const ItemRow *row);
 extern bool vsm_row_has_state(const ItemRow *row);
 extern void vsm_row_state(VsmItemState *state, const ItemRow *row);
 extern bool vsm_same_column(const ItemRow *old, const ItemRow *new, int column, TupleDesc desc);
+extern void vsm_row_normalize(ItemRow *row);
 extern char *vsm_row_text(const ItemRow *row, int column);
 extern HeapTuple vsm_row_with_state(ItemRow *row, const VsmItemState *state, TimestampTz now, TupleDesc desc);
 

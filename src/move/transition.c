@@ -77,6 +77,7 @@ place_item(TriggerData *trigdata)
 
 	vsm_require_recording_right(rel);
 	vsm_read_row(&row, trigdata->tg_trigtuple, desc);
+	vsm_row_normalize(&row);
 	if (!row.nulls[ITEM_STREAM])
 		vsm_require_access(VSM_WRITER, vsm_row_text(&row, ITEM_STREAM));
 	vsm_check_item_texts(&row, NULL, desc);
@@ -119,6 +120,7 @@ change_item(TriggerData *trigdata)
 
 	vsm_read_row(&old, trigdata->tg_trigtuple, desc);
 	vsm_read_row(&new, trigdata->tg_newtuple, desc);
+	vsm_row_normalize(&new);
 	return vsm_decide_change(rel, &old, &new);
 }
 

@@ -67,6 +67,7 @@ sub template
 {
 	my ($self, $path) = @_;
 	$path =~ s/[?#].*//s;
+	$path =~ s{(?<=.)/$}{};		# does not count
 	return $self->{found}{$path} if exists $self->{found}{$path};
 	my @fitting;
 	for my $template ($self->paths)

@@ -89,6 +89,15 @@ sub hs256
 	status_is(try_token($gw, 'GET', $good->('app_stranger')), 403, 'a role without rights does not read');
 	status_is(try_token($gw, 'POST', $good->('app_reader')), 403, 'and a reader does not write after a writer has: the role ends with the request');
 
+	for my $definition ([ POST => 'streams', '{"name":"x"}' ], [ PUT => 'streams/default', '{"time_zone":"Europe/Berlin"}' ], [ DELETE => 'streams/default' ],
+		[ POST => 'stages', '{"name":"x"}' ], [ PUT => 'stages/1', '{"name":"x"}' ], [ DELETE => 'stages/1' ],
+		[ POST => 'types', '{"name":"x"}' ], [ PUT => 'types/bug', '{"name":"x"}' ], [ DELETE => 'types/bug' ])
+	{
+		my ($method, $path, $body) = @$definition;
+		status_is($gw->request($method, "/api/v1/$path", $body, authorization => 'Bearer ' . $good->('app_writer')), 403, "a writer does not define: $method $path");
+	}
+	status_is($gw->request('POST', '/api/v1/types', '{"name":"by an admin"}', authorization => 'Bearer ' . $good->('app_admin')), 201, 'an admin does');
+
 	my $id = try_token($gw, 'POST', $good->('app_writer'))->{json}{id};
 	is($node->safe_psql('postgres', "SELECT DISTINCT actor FROM vsm.history($id)"), 'app_writer', 'the ledger names the role of the token');
 	is($node->safe_psql('postgres', 'SELECT count(*) FROM vsm.work_items'), 3, 'what was refused has left nothing');

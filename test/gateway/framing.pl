@@ -230,6 +230,10 @@ sub text
 	my $body = '{"title":"first","title":"last","type":"bug"}';
 	my ($got) = $raw->answers(with('Connection: close', 'Content-Length: ' . length $body) . $body);
 	is(decode($got)->{title}, 'last', 'of two equal keys the last one counts, as it did in the old service');
+	my $untyped = with('Connection: close', 'Content-Length: ' . length $body) =~ s/\r\n\Q$json\E//r;
+	unlike($untyped, qr/content-type/i, 'a request without content type');
+	($got) = $raw->answers($untyped . $body);
+	is("$got->{status} " . decode($got)->{title}, '201 last', 'is taken as JSON, as it was');
 	$raw->answers("GET /live HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: a\"b\r\nConnection: close$end");
 	($got) = $raw->answers("GET /live HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: x%0d%0aSet-Cookie:a\r\nOrigin: http://a%0d%0aX: y\r\nConnection: close$end");
 	like($got->{headers}{'x-request-id'}, qr/^[0-9a-f]{16}$/, 'a request id with other characters does not come back');

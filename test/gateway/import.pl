@@ -87,6 +87,9 @@ sub ndjson
 	is(item('N-1'), "tab\tquote\" back\\slash \xc3\xa9 \xf0\x9f\x9a\x80|epic|2026-01-05 10:00:00", 'with title and type');
 	is(history('17'), 'Backlog', 'an id may be a number');
 	accepted(import_of('{"case_id":"N-3","stage":"Backlog","entered_at":"2026-01-05"}', type => 'application/x-ndjson'), 1, 1, 'no newline at the end');
+	accepted(import_of("\xef\xbb\xbf" . '{"case_id":"N-4","stage":"Backlog","entered_at":"2026-01-05"}', type => 'application/x-ndjson'), 1, 1, 'a byte order mark');
+	my $utf16 = "\xff\xfe" . '{"case_id":"N-5","stage":"Backlog","entered_at":"2026-01-05"}' =~ s/(.)/$1\0/gr;
+	accepted(import_of($utf16, type => 'application/x-ndjson'), 1, 1, 'UTF-16 with its mark');
 	accepted(import_of('', type => 'application/x-ndjson'), 0, 0, 'nothing at all');
 	return;
 }

@@ -14,10 +14,12 @@ use Service;
 
 # What the contract and its additions name.
 my %promised = (
-	'/' => 'GET', '/live' => 'GET', '/ready' => 'GET', '/metrics' => 'GET', '/docs' => 'GET', '/openapi.json' => 'GET', '/api/v1/health' => 'GET',
+	'/' => 'GET', '/live' => 'GET', '/ready' => 'GET', '/metrics' => 'GET', '/docs' => 'GET', '/redoc' => 'GET', '/openapi.json' => 'GET', '/api/v1/health' => 'GET',
 	'/api/v1/work-items' => 'GET POST', '/api/v1/work-items/{work_item_id}' => 'DELETE GET', '/api/v1/work-items/{work_item_id}/transition' => 'PUT',
 	'/api/v1/work-items/{work_item_id}/history' => 'GET', '/api/v1/import' => 'POST',
-	map { ("/api/v1/$_" => 'GET') } qw(metrics stages streams wip cumulative-flow throughput time-in-stage work-item-age flow-efficiency forecast));
+	'/api/v1/streams' => 'GET POST', '/api/v1/streams/{stream}' => 'DELETE PUT', '/api/v1/stages' => 'GET POST',
+	'/api/v1/stages/{stage_id}' => 'DELETE PUT', '/api/v1/types' => 'GET POST', '/api/v1/types/{type}' => 'DELETE PUT',
+	map { ("/api/v1/$_" => 'GET') } qw(metrics wip cumulative-flow throughput time-in-stage work-item-age flow-efficiency forecast));
 
 my $node = database('openapi');
 my $gw = Service->start($node);

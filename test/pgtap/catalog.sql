@@ -113,8 +113,9 @@ SELECT results_eq($$
     SELECT f.proname::text COLLATE "default" FROM functions f
     WHERE f.schema = 'vsm_api' AND (f.provolatile = 'v' OR f.proparallel = 'u') ORDER BY f.proname COLLATE "C"
     $$, $$
-    VALUES ('create_work_item'), ('delete_work_item'), ('health'), ('import'), ('import_begin'), ('import_end'), ('import_events'), ('prepare'),
-           ('prometheus'), ('transition'), ('wip')
+    VALUES ('add_stage'), ('add_stream'), ('add_type'), ('change_stage'), ('create_work_item'), ('define_stream'), ('delete_stage'),
+           ('delete_stream'), ('delete_type'), ('delete_work_item'), ('health'), ('import'), ('import_begin'), ('import_end'),
+           ('import_events'), ('prepare'), ('prometheus'), ('rename_type'), ('transition'), ('wip')
     $$, 'in vsm_api only what writes, reads shared memory or needs a savepoint cannot run in parallel');
 SELECT is_empty($$SELECT f.object FROM functions f WHERE f.schema = 'vsm_api' AND f.prosecdef$$, 'and all runs with the rights of the caller');
 SELECT is_empty($$

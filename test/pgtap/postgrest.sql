@@ -157,6 +157,15 @@ FROM one o, (VALUES
     ('writer', 'POST', 'work_items', '[{"title":"posted"},{"title":"too"}]', '^\[{"id":\d+,.*"title":"posted","type":"task","current_stage":"Backlog".*"title":"too"'),
     ('writer', 'PATCH', 'work_items?id=eq.@id', '{"current_stage":"Testing","title":"patched"}', '"title":"patched","type":"bug","current_stage":"Testing"'),
     ('writer', 'DELETE', 'work_items?id=eq.@id', '{}', '^\[{"id":@id,'),
+    ('admin',  'POST', 'rpc/add_stream', '{"name":"added","stages":[{"name":"To do","category":"wait"},{"name":"Done","category":"done"}],"time_zone":"Europe/Berlin","commitment_stage":"To do","reopen_rule":"episodes"}', '^{"name":"added","time_zone":"Europe/Berlin","commitment_stage":"To do","reopen_rule":"episodes","stages":\["To do","Done"\]'),
+    ('admin',  'POST', 'rpc/define_stream', '{"stream":"spare","name":"other","stages":[{"name":"Do"},{"name":"Done","category":"done"}],"time_zone":"Europe/Berlin","commitment_stage":"Do","reopen_rule":"episodes"}', '^{"name":"other","time_zone":"Europe/Berlin","commitment_stage":"Do","reopen_rule":"episodes","stages":\["Do","Done"\]'),
+    ('admin',  'POST', 'rpc/delete_stream', '{"stream":"spare"}', '^{"name":"spare"'),
+    ('admin',  'POST', 'rpc/add_stage', '{"name":"Added","stream":"spare","category":"wait","wip_limit":3,"type":"t","description":"d","order":1}', '^{"id":\d+,"name":"Added","order":1,"type":"t","category":"wait","wip_limit":3,"description":"d"}$'),
+    ('admin',  'POST', 'rpc/change_stage', '{"stage_id":@spare,"name":"Changed","category":"wait","wip_limit":3,"type":"t","description":"d","order":70,"retired":true}', '^{"id":@spare,"name":"Changed","order":70,"type":"t","category":"wait","wip_limit":3,"description":"d"}$'),
+    ('admin',  'POST', 'rpc/delete_stage', '{"stage_id":@spare}', '^{"id":@spare,"name":"Spare"'),
+    ('admin',  'POST', 'rpc/add_type', '{"name":"incident"}', '^{"name":"incident"}$'),
+    ('admin',  'POST', 'rpc/rename_type', '{"type":"task","name":"chore"}', '^{"name":"chore"}$'),
+    ('admin',  'POST', 'rpc/delete_type', '{"type":"feature"}', '^{"name":"feature"}$'),
     ('admin',  'POST', 'streams', '[{"name":"posted"}]', '"name":"posted","time_zone":"UTC"'),
     ('admin',  'PATCH', 'streams?name=eq.default', '{"time_zone":"Europe/Berlin"}', '"time_zone":"Europe/Berlin"'),
     ('admin',  'DELETE', 'streams?name=eq.spare', '{}', '"name":"spare"'),
@@ -167,6 +176,8 @@ FROM one o, (VALUES
 UPDATE calls SET target = replace(target, '@id', o.id::text), body = replace(replace(body, '@now', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SSZ')), '@soon', (now() + interval '14 days')::date::text),
     what = replace(what, '@soon', (now() + interval '14 days')::date::text)
 FROM one o;
+
+UPDATE calls SET body = replace(body, '@spare', s.id::text), what = replace(what, '@spare', s.id::text) FROM vsm.stages s WHERE s.name = 'Spare';
 
 -- The second step of an import needs the first in its transaction, as the gateway has it; by PostgREST it is refused.
 INSERT INTO calls (least, method, target, body, what) VALUES ('writer', 'POST', 'rpc/import_end', '{"stream":"default","on_error":"skip"}', NULL);

@@ -466,6 +466,16 @@ SELECT vsm_api.stages(), vsm_api.types(), vsm_api.streams(), vsm_api.wip(), vsm_
 SELECT vsm_api.metrics(), vsm_api.metrics(40, exact => false), vsm_api.cumulative_flow(), vsm_api.occupancy(), vsm_api.throughput(), vsm_api.time_in_stage();
 SELECT vsm_api.work_item_age();
 SELECT vsm_api.flow_efficiency(), vsm_api.cycle_times(), vsm_api.forecast(3), vsm_api.forecast(until => '2027-01-01');
+SELECT vsm_api.add_stream('defined'), vsm_api.define_stream('defined', 'so', '[{"name": "Cafe", "category": "wait"}, {"name": "Done", "category": "done"}]', 'Europe/Berlin', 'Cafe', 'episodes');
+SELECT vsm_api.add_stage('More', 'so', 'wait', 3, 'type', 'description', 1), vsm_api.add_stage('Dropped', 'so', 'discarded');
+SELECT vsm_api.change_stage(s.id, 'Less', 'active', 2, 'type', 'description', 2, true) FROM vsm.stages s WHERE s.name = 'More';
+SELECT vsm_api.change_stage(s.id, E'Caf\u00e9') FROM vsm.stages s WHERE s.name = 'Less';
+SELECT vsm_api.delete_stage(s.id) FROM vsm.stages s WHERE s.name = 'Dropped';
+SELECT vsm_api.delete_stage(0);
+SELECT vsm_api.add_stage(E'Cafe\u0301', 'so');
+SELECT vsm_api.add_type('defined'), vsm_api.rename_type('defined', 'so'), vsm_api.delete_type('so');
+SELECT vsm_api.delete_type('so');
+SELECT vsm_api.delete_stream('so');
 SELECT vsm_api.health();
 SELECT vsm_api.prometheus();
 -- figures

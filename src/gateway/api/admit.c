@@ -216,7 +216,7 @@ is_encoded(const Request *request)
 		(request->match.route->handling == HANDLE_IMPORT || vsm_route_has(request->match.route, IN_BODY));
 }
 
-/* JSON may be sent without a content type, since the old service accepted that. */
+/* JSON may be sent without a content type, or with one that ends in +json, since the old service accepted that. */
 static bool
 has_wrong_type(const Request *request)
 {
@@ -224,5 +224,5 @@ has_wrong_type(const Request *request)
 		return !vsm_request_has_type(request, "text/csv") && !vsm_request_has_type(request, "application/x-ndjson") && !vsm_request_has_type(request, "application/ndjson");
 	if (!vsm_route_has(request->match.route, IN_BODY))
 		return false;
-	return vsm_request_header(request, "Content-Type") != NULL && !vsm_request_has_type(request, "application/json");
+	return vsm_request_header(request, "Content-Type") != NULL && !vsm_request_has_json(request);
 }

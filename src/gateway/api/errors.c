@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "hints.h"
 #include "log.h"
 
 typedef struct Meaning
@@ -41,7 +42,6 @@ static void say_field(Request *request, const Param *param, const char *code, co
 static void say_refusal(Request *request, int status, const PGresult *error);
 static const Param *param_named(const Route *route, const char *name);
 static int	pt_status(const char *code);
-static const char *http_hint(const char *hint);
 
 void
 vsm_say_error(Request *request, const Job *job, const PGresult *error)
@@ -96,7 +96,7 @@ say_refusal(Request *request, int status, const PGresult *error)
 	char	   *detail = status == 404 || facts == NULL ? vsm_copy(message) : vsm_format("%s. %s", message, facts);
 
 	vsm_answer_error(request, status, PQresultErrorField(error, PG_DIAG_SQLSTATE),
-					 http_hint(PQresultErrorField(error, PG_DIAG_MESSAGE_HINT)), detail);
+					 vsm_http_hint(PQresultErrorField(error, PG_DIAG_MESSAGE_HINT)), detail);
 	free(detail);
 }
 
@@ -110,7 +110,7 @@ say_field(Request *request, const Param *param, const char *code, const char *me
 								 "type", "value_error", "loc", places[param->where], param->name, "msg", message,
 								 "input", json_null(), "code", code);
 
-	hint = http_hint(hint);
+	hint = vsm_http_hint(hint);
 	if (body == NULL)
 	{
 		vsm_answer_error(request, 422, code, hint, message);
@@ -140,36 +140,4 @@ pt_status(const char *code)
 	long		status = strncmp(code, "PT", 2) == 0 ? strtol(code + 2, NULL, 10) : 0;
 
 	return status >= 400 && status <= 599 ? (int) status : 0;
-}
-
-/*
- * http_hint
- *		The hint in terms of HTTP; NULL if it mentions SQL and has no equivalent.
- */
-static const char *
-http_hint(const char *hint)
-{
-	static const struct
-	{
-		const char *begins;
-		const char *http;
-	}			hints[] = {
-		{"Look at vsm.history(", "GET the history of the work item, and move it again from where it is."},
-		{"Give a later time,", "Give a later time, or POST past moves to /api/v1/import."},
-		{"Use another stage,", "Use another stage."},
-		{"Define them with vsm.define_stream()", "Define the stages first, or import with on_error=skip."},
-		{"Add them to vsm.work_item_types", "Define the types first, or import with on_error=skip."},
-		{"Ask for vsm.grant_access(", "Ask for access to the stream."},
-	};
-	static const char *const sql[] = {"vsm.", "vsm_api.", "SELECT ", "UPDATE ", "INSERT ", "GRANT ", "create_stages"};
-
-	if (hint == NULL)
-		return NULL;
-	for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
-		if (strncmp(hint, hints[i].begins, strlen(hints[i].begins)) == 0)
-			return hints[i].http;
-	for (size_t i = 0; i < sizeof sql / sizeof sql[0]; i++)
-		if (strstr(hint, sql[i]) != NULL)
-			return NULL;
-	return hint;
 }

@@ -104,9 +104,10 @@ validate(Request *request)
 		submit(request, PHASE_TYPES, vsm_statement_fixed(STATEMENT_TYPES));
 	else if (request->values.errors != NULL)
 		say_invalid(request);
-	else if (request->values.missing_item != NULL)
+	else if (request->values.missing != NULL)
 	{
-		char	   *detail = vsm_format("Work item %s not found", request->values.missing_item);
+		bool		is_item = strcmp(request->values.missing->name, "work_item_id") == 0;
+		char	   *detail = vsm_format("%s %s not found", is_item ? "Work item" : "Stage", request->values.missing_id);
 
 		vsm_answer_error(request, 404, "PT404", NULL, detail);
 		free(detail);

@@ -263,6 +263,21 @@ vsm_read_object(const char *bytes, size_t length)
 	return is_object ? vsm_copy_n(bytes, length) : NULL;
 }
 
+/* Read a JSON array of objects likewise. */
+char *
+vsm_read_list(const char *bytes, size_t length)
+{
+	json_t	   *value = json_loadb(bytes, length, JSON_DECODE_INT_AS_REAL, NULL);
+	bool		is_list = json_is_array(value);
+	size_t		i;
+	json_t	   *element;
+
+	json_array_foreach(value, i, element)
+		is_list &= json_is_object(element);
+	json_decref(value);
+	return is_list ? vsm_copy_n(bytes, length) : NULL;
+}
+
 /*
  * vsm_json_member
  *		Find the text of a member's value in a JSON object that jansson has accepted.

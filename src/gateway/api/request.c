@@ -80,3 +80,16 @@ vsm_request_has_type(const Request *request, const char *type)
 		return false;
 	return strchr("; \t", given[length]) != NULL;
 }
+
+/* Is its body JSON?  application/json, or application/anything+json such as application/merge-patch+json. */
+bool
+vsm_request_has_json(const Request *request)
+{
+	const char *given = vsm_request_header(request, "Content-Type");
+	size_t		length = given == NULL ? 0 : strcspn(given, "; \t");
+
+	if (vsm_request_has_type(request, "application/json"))
+		return true;
+	return length > strlen("application/+json") && strncasecmp(given, "application/", strlen("application/")) == 0 &&
+		strncasecmp(given + length - strlen("+json"), "+json", strlen("+json")) == 0;
+}

@@ -89,6 +89,7 @@ extern Request *vsm_request_new(void *client);
 extern void vsm_request_free(Request *request);
 extern const char *vsm_request_header(const Request *request, const char *name);
 extern bool vsm_request_has_type(const Request *request, const char *type);
+extern bool vsm_request_has_json(const Request *request);
 extern void vsm_request_drop_answer(Request *request);
 extern int	vsm_requests_running(void);
 

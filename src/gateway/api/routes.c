@@ -31,6 +31,15 @@
 #define STEP {"step", IN_QUERY, KIND_STEP, .fallback = "1 day", .about = "Interval between points, such as 6 hours, 1 day, 2 weeks or 1 month"}
 #define LIMIT(n, to) {"limit", IN_QUERY, KIND_INTEGER, .least = 1, .most = (to), .fallback = (n), .about = "Maximum number of items to return"}
 
+#define CATEGORY {"category", IN_BODY, KIND_CHOICE, .choices = "wait|active|done|discarded", .fallback = "active", .about = "Whether work items in the stage wait, are worked on, are delivered or are abandoned"}
+#define WIP_LIMIT {"wip_limit", IN_BODY, KIND_INTEGER, .least = 1, .most = INT32_MAX, .about = "Work items that the stage may hold; any number by default"}
+#define STAGE_TYPE {"type", IN_BODY, KIND_STRING, .about = "A text of your own; by default the name in lower case"}
+#define DESCRIPTION {"description", IN_BODY, KIND_STRING, .about = "What the stage is for"}
+#define STAGES {"stages", IN_BODY, KIND_LIST, .about = "The stages in order; those of a stream that are left out are deleted, or retired if work items have been in them. A new stream has six stages by default"}
+#define TIME_ZONE {"time_zone", IN_BODY, KIND_STRING, .about = "Time zone in which days begin, such as Europe/Berlin; UTC by default"}
+#define COMMITMENT_STAGE {"commitment_stage", IN_BODY, KIND_STRING, .about = "Where work counts as started; an empty text: at the first active stage"}
+#define STREAM_RULE {"reopen_rule", IN_BODY, KIND_CHOICE, .choices = "span_first_last|span_last|sum_active|sum_started|episodes", .about = "How the cycle time of a reopened work item counts; span_first_last by default"}
+
 const Route vsm_routes[] = {
 	{"GET", "/", HANDLE_ROOT, .lenient = true, .answer = "Service", .name = "service",
 	 .summary = "Description of the service and its endpoints; for browsers, the dashboard"},
@@ -47,6 +56,8 @@ const Route vsm_routes[] = {
 	 .summary = "This document"},
 	{"GET", "/docs", HANDLE_DOCS, .lenient = true, .name = "docs",
 	 .summary = "This document as a web page"},
+	{"GET", "/redoc", HANDLE_DOCS, .lenient = true, .name = "redoc",
+	 .summary = "The same page, where the old service had another one"},
 	{"GET", "/docs/{file}", HANDLE_ASSET, .lenient = true, .name = "docs_file",
 	 .summary = "A file of the documentation page",
 	 .params = {{"file", IN_PATH, KIND_STRING, .required = true, .about = "Name of the file"}}},
@@ -98,12 +109,59 @@ const Route vsm_routes[] = {
 	 .function = "stages", .answer = "Stage[]", .name = "stages",
 	 .summary = "The stages of a stream, in order",
 	 .params = {STREAM}},
+	{"POST", "/api/v1/stages", HANDLE_CALL, .writes = true, .status = 201,
+	 .function = "add_stage", .answer = "Stage", .name = "add_stage",
+	 .summary = "Add a stage to a stream",
+	 .params = {{"name", IN_BODY, KIND_STRING, .required = true, .least = 1, .about = "Name of the stage, unique in its stream"},
+				{"stream", IN_BODY, KIND_STRING, .fallback = "default", .about = "Name of the value stream"},
+				CATEGORY, WIP_LIMIT, STAGE_TYPE, DESCRIPTION,
+				{"order", IN_BODY, KIND_INTEGER, .least = 0, .most = 1000000, .about = "Place among the stages, from which the stage there and those after it move up; by default before the done and discarded stages, or for such a stage at the end"}}},
+	{"PUT", "/api/v1/stages/{stage_id}", HANDLE_CALL, .writes = true,
+	 .function = "change_stage", .answer = "Stage", .name = "change_stage",
+	 .summary = "Define a stage anew; it keeps its id, its history and, unless order is given, its place",
+	 .params = {{"stage_id", IN_PATH, KIND_ID, .required = true, .about = "The stage's id"},
+				{"name", IN_BODY, KIND_STRING, .required = true, .least = 1, .about = "Name of the stage; another one renames it"},
+				CATEGORY, WIP_LIMIT, STAGE_TYPE, DESCRIPTION,
+				{"order", IN_BODY, KIND_INTEGER, .least = 0, .most = 1000000, .about = "Place among the stages; if another stage has it, that one and those after it move up"},
+				{"retired", IN_BODY, KIND_BOOLEAN, .about = "Whether the stage takes no new entries; by default it does"}}},
+	{"DELETE", "/api/v1/stages/{stage_id}", HANDLE_CALL, .writes = true,
+	 .function = "delete_stage", .answer = "Stage", .name = "delete_stage",
+	 .summary = "Delete a stage that no work item has been in; returns the stage as it was",
+	 .params = {{"stage_id", IN_PATH, KIND_ID, .required = true, .about = "The stage's id"}}},
 	{"GET", "/api/v1/types", HANDLE_CALL,
 	 .function = "types", .answer = "Type[]", .name = "types",
 	 .summary = "The types that a work item may have, in the order in which they were defined"},
+	{"POST", "/api/v1/types", HANDLE_CALL, .writes = true, .status = 201,
+	 .function = "add_type", .answer = "NewType", .name = "add_type",
+	 .summary = "Add a type of work item",
+	 .params = {{"name", IN_BODY, KIND_STRING, .required = true, .least = 1, .about = "Name of the type"}}},
+	{"PUT", "/api/v1/types/{type}", HANDLE_CALL, .writes = true,
+	 .function = "rename_type", .answer = "NewType", .name = "rename_type",
+	 .summary = "Give a type of work item another name; its work items have it too",
+	 .params = {{"type", IN_PATH, KIND_STRING, .required = true, .about = "Name of the type"},
+				{"name", IN_BODY, KIND_STRING, .required = true, .least = 1, .about = "The other name"}}},
+	{"DELETE", "/api/v1/types/{type}", HANDLE_CALL, .writes = true,
+	 .function = "delete_type", .answer = "NewType", .name = "delete_type",
+	 .summary = "Delete a type that no work item has",
+	 .params = {{"type", IN_PATH, KIND_STRING, .required = true, .about = "Name of the type"}}},
 	{"GET", "/api/v1/streams", HANDLE_CALL,
 	 .function = "streams", .answer = "Stream[]", .name = "streams",
 	 .summary = "The value streams"},
+	{"POST", "/api/v1/streams", HANDLE_CALL, .writes = true, .status = 201,
+	 .function = "add_stream", .answer = "Stream", .name = "add_stream",
+	 .summary = "Define a new value stream",
+	 .params = {{"name", IN_BODY, KIND_STRING, .required = true, .least = 1, .about = "Name of the value stream"},
+				STAGES, TIME_ZONE, COMMITMENT_STAGE, STREAM_RULE}},
+	{"PUT", "/api/v1/streams/{stream}", HANDLE_CALL, .writes = true,
+	 .function = "define_stream", .answer = "Stream", .name = "define_stream",
+	 .summary = "Define a value stream, or change what is given of one and keep its history",
+	 .params = {{"stream", IN_PATH, KIND_STRING, .required = true, .about = "Name of the value stream"},
+				{"name", IN_BODY, KIND_STRING, .least = 1, .about = "Another name for the stream"},
+				STAGES, TIME_ZONE, COMMITMENT_STAGE, STREAM_RULE}},
+	{"DELETE", "/api/v1/streams/{stream}", HANDLE_CALL, .writes = true,
+	 .function = "delete_stream", .answer = "Stream", .name = "delete_stream",
+	 .summary = "Delete a value stream that has no work items; returns the stream as it was",
+	 .params = {{"stream", IN_PATH, KIND_STRING, .required = true, .about = "Name of the value stream"}}},
 	{"GET", "/api/v1/wip", HANDLE_CALL,
 	 .function = "wip", .answer = "Wip[]", .name = "wip",
 	 .summary = "Current work in progress of each stage, with its limit",
@@ -237,6 +295,7 @@ sql_type(const Param *param)
 		case KIND_STEP:
 			return "interval";
 		case KIND_OBJECT:
+		case KIND_LIST:
 			return "jsonb";
 		case KIND_PERCENTILES:
 			return "double precision[]";
@@ -280,7 +339,7 @@ vsm_route_has(const Route *route, Where where)
  * vsm_route_match
  *		Find the route of a method and a path, which is percent-encoded and has no query.
  *
- * HEAD uses the route of GET.
+ * HEAD uses the route of GET.  A slash at the end does not count, as in the old service.
  */
 Match
 vsm_route_match(const char *method, const char *path, size_t length)
@@ -289,6 +348,8 @@ vsm_route_match(const char *method, const char *path, size_t length)
 
 	if (strcmp(method, "HEAD") == 0)
 		method = "GET";
+	if (length > 1 && path[length - 1] == '/')
+		length--;
 	for (int i = 0; i < vsm_route_count; i++)
 	{
 		Segment		wildcards[MAX_SEGMENTS] = {0};

@@ -35,6 +35,7 @@ typedef enum Kind
 	KIND_INSTANT,				/* as KIND_TIME, but a bare date is midnight in the zone of the stream */
 	KIND_DATE,
 	KIND_OBJECT,				/* a JSON object; jsonb */
+	KIND_LIST,					/* a JSON array of objects, in a body; jsonb */
 	KIND_PERCENTILES,			/* "50,85,95" */
 	KIND_BOOLEAN,
 	KIND_FLAG,					/* as KIND_BOOLEAN; without a value it is true */

@@ -16,7 +16,8 @@ typedef struct Values
 	const Param *type;			/* parameter with a type to look up in the database; or NULL */
 	size_t		type_place;		/* index in errors for its entry */
 	json_t	   *type_input;		/* its value */
-	char	   *missing_item;	/* an id that does not fit into bigint, as given */
+	const Param *missing;		/* a parameter of the path whose id does not fit into bigint; or NULL */
+	char	   *missing_id;		/* the id, as given */
 	const char *body;			/* bytes of the body that was parsed, until vsm_values_read() returns */
 	size_t		body_length;
 } Values;

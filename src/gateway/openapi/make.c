@@ -147,7 +147,10 @@ request_body(const Route *route)
 		value = value_schema(param);
 		json_object_set_new(value, "description", json_string(param->about));
 		if (!param->required)
+		{
 			json_object_set_new(value, "type", json_pack("[Os]", json_object_get(value, "type"), "null"));
+			json_array_append_new(json_object_get(value, "enum"), json_null());
+		}
 		else
 			json_array_append_new(required, json_string(param->name));
 		json_object_set_new(properties, param->name, value);
@@ -186,6 +189,9 @@ value_schema(const Param *param)
 		case KIND_OBJECT:
 			schema = json_pack("{ssss}", "type", param->where == IN_BODY ? "object" : "string", "description",
 							   "A JSON object, such as {\"team\": \"red\"}");
+			break;
+		case KIND_LIST:
+			schema = json_pack("{sss{ss}}", "type", "array", "items", "$ref", "#/components/schemas/StageDefinition");
 			break;
 		case KIND_PERCENTILES:
 			schema = json_pack("{ssss}", "type", "string", "pattern", "^[0-9.]+(,[0-9.]+)*$");

@@ -1,0 +1,89 @@
+/*
+ * hints.c
+ *		Hints of the database in the words of HTTP.
+ *
+ * The database writes its hints for users of SQL.  A client of the gateway can call no function and
+ * run no statement, so the table below has the requests that do the same.  This is the only place
+ * where that is decided: a hint that speaks SQL and is not in the table is left out.
+ */
+#include "hints.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#define TELL_ADMINISTRATOR "Tell the administrator of the database; the log of the service has the details."
+
+typedef struct Hint
+{
+	const char *begins;			/* with which the database's hint begins */
+	const char *http;
+} Hint;
+
+/* clang-format would spread the table over more lines. */
+/* clang-format off */
+
+static const Hint hints[] = {
+	/* work items and their moves */
+	{"vsm.create_work_item() creates one", "GET /api/v1/work-items lists the work items."},
+	{"vsm.work_items has the ids", "GET /api/v1/work-items lists the work items."},
+	{"Look at vsm.history(", "GET the history of the work item, and move it again from where it is."},
+	{"Give a later time,", "Give a later time, or POST past moves to /api/v1/import."},
+	{"Use another stage, or bring this one back", "Use another stage, or bring this one back: PUT it to /api/v1/stages/{stage_id}."},
+	{"Use a defined type, or add one", "Use a defined type, or add one with POST /api/v1/types."},
+	/* streams and stages */
+	{"The streams are in vsm.value_streams", "GET /api/v1/streams lists the streams; PUT /api/v1/streams/{stream} defines one."},
+	{"vsm.value_streams has the streams", "GET /api/v1/streams lists the streams that you may see."},
+	{"vsm.define_stream() defines one", "PUT /api/v1/streams/{stream} defines one."},
+	{"The stages of each stream are in vsm.stages", "GET /api/v1/stages lists the stages of a stream."},
+	{"The stages are in vsm.stages", "GET /api/v1/stages lists the stages of a stream; POST /api/v1/stages adds one."},
+	{"Retire it instead: UPDATE", "Retire it instead: PUT it to /api/v1/stages/{stage_id} with \"retired\": true."},
+	{"Name another commitment_stage in vsm.value_streams", "Give the stream another commitment_stage first."},
+	{"Give each stage an order of its own", "Give each stage an order of its own, or PUT the stream with its stages in order."},
+	{"Give a name from pg_timezone_names", "Give the name of a time zone, such as Europe/Berlin."},
+	/* imports */
+	{"Define them with vsm.define_stream()", "Add them with POST /api/v1/stages, or import with on_error=skip."},
+	{"Add them to vsm.work_item_types", "Add them with POST /api/v1/types, or import with on_error=skip."},
+	{"Correct the rows, or skip them", "Correct the rows, or skip them with on_error=skip."},
+	/* access */
+	{"Ask for vsm.grant_access(", "Ask for access to the stream."},
+	/* what no request can mend */
+	{"Restore vsm.", TELL_ADMINISTRATOR},
+	{"vsm.cells_check() shows", TELL_ADMINISTRATOR},
+};
+
+/* clang-format on */
+
+static bool speaks_sql(const char *hint);
+
+/* The hint for a client of HTTP; NULL: none. */
+const char *
+vsm_http_hint(const char *hint)
+{
+	if (hint == NULL)
+		return NULL;
+	for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
+		if (strncmp(hint, hints[i].begins, strlen(hints[i].begins)) == 0)
+			return hints[i].http;
+	return speaks_sql(hint) ? NULL : hint;
+}
+
+/* Does it name an object, call a function, give an argument by name, or begin a statement? */
+static bool
+speaks_sql(const char *hint)
+{
+	static const char *const signs[] = {
+		"vsm.", "vsm_api.", "pg_", "=>", "::",
+		"ALTER ", "CALL ", "COMMIT ", "COPY ", "CREATE ", "DELETE ", "DROP ", "GRANT ", "INSERT ", "NOTIFY ", "NULL", "RESET ",
+		"REVOKE ", "SELECT ", "SET ", "TRUNCATE ", "UPDATE ", "VACUUM ", "create_stages", "stage_columns", "wip_rebuild"
+	};
+
+	for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++)
+		if (strstr(hint, signs[i]) != NULL)
+			return true;
+	for (const char *c = strchr(hint, '('); c != NULL; c = strchr(c + 1, '('))
+		if (c > hint && (isalnum((unsigned char) c[-1]) || c[-1] == '_'))
+			return true;
+	return false;
+}

@@ -1,0 +1,10 @@
+/*
+ * hints.h
+ *		Hints of the database in the words of HTTP.
+ */
+#ifndef VSM_GATEWAY_HINTS_H
+#define VSM_GATEWAY_HINTS_H
+
+extern const char *vsm_http_hint(const char *hint);
+
+#endif
