@@ -485,7 +485,12 @@ BEGIN
         RAISE EXCEPTION 'the id of work item type "%" cannot be changed', old.name
             USING ERRCODE = 'PT422', DETAIL = 'The id identifies a type that is renamed.', HINT = 'Leave the id as it is.';
     END IF;
-    IF tg_op = 'UPDATE' AND new.name <> old.name THEN
+    IF tg_op = 'INSERT' AND new.id > 9007199254740991 THEN
+        RAISE EXCEPTION 'id % is out of range', new.id
+            USING ERRCODE = 'PT422', DETAIL = 'The greatest is 9007199254740991: beyond it numbers in JSON are not exact.', HINT = 'Leave the id out.';
+    ELSIF tg_op = 'INSERT' AND new.id > coalesce(pg_sequence_last_value('vsm.work_item_types_id_seq'), 0) THEN
+        PERFORM setval('vsm.work_item_types_id_seq', new.id);       -- so that no later type draws the id
+    ELSIF tg_op = 'UPDATE' AND new.name <> old.name THEN
         PERFORM vsm._hold_items();
         UPDATE vsm.work_items w SET type = new.name WHERE w.type = old.name;
         -- items that are gone or have another type now, for figures as they were known

@@ -7,10 +7,13 @@ AS $$
 DECLARE
     greatest_id record;
 BEGIN
-    PERFORM vsm._require_owner();
+    IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = 'vsm.work_items'::regclass), 'USAGE') THEN
+        RAISE EXCEPTION 'permission denied to move the sequences of vsm on'
+            USING ERRCODE = '42501', DETAIL = 'The rights of the owner of vsm''s tables are needed.', HINT = 'Ask the owner, who created the extension.';
+    END IF;
     -- nobody inserts rows meanwhile, and so nobody draws ids
     LOCK TABLE vsm.value_streams, vsm.stages, vsm.work_item_types, vsm.work_items, vsm.stage_transitions, vsm._merged_events,
-        vsm.superseded_transitions, vsm._retypes, vsm.import_refusals, vsm.flow_metrics IN SHARE ROW EXCLUSIVE MODE;
+        vsm.superseded_transitions, vsm._retypes, vsm._marks, vsm.import_refusals, vsm.flow_metrics IN SHARE ROW EXCLUSIVE MODE;
     FOR greatest_id IN
         -- the rows, and what refers to such that are gone
         SELECT g.name, max(g.id) AS id
@@ -28,6 +31,7 @@ BEGIN
               UNION ALL SELECT 'stage_transitions', max(u.transition_id) FROM vsm.superseded_transitions u
               UNION ALL SELECT 'superseded_transitions', max(u.id) FROM vsm.superseded_transitions u
               UNION ALL SELECT '_retypes', max(r.id) FROM vsm._retypes r
+              UNION ALL SELECT '_marks', max(k.id) FROM vsm._marks k
               UNION ALL SELECT 'import_refusals', max(r.id) FROM vsm.import_refusals r
               UNION ALL SELECT 'flow_metrics', max(f.id) FROM vsm.flow_metrics f) g (name, id)
         GROUP BY 1 ORDER BY 1

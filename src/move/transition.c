@@ -277,13 +277,16 @@ seed_default(Oid owner)
 static void
 check_expected_stage(const VsmRequest *request, const VsmStage *from)
 {
-	if (strcmp(request->expected_from, from->name) == 0)
+	char	   *name = pstrdup(from->name);
+
+	if (strcmp(request->expected_from, name) == 0)
 		return;
+	(void) vsm_require_stage(pstrdup(from->stream), request->expected_from);
 	ereport(ERROR,
 			errcode(VSM_CONFLICT),
 			errmsg("work item " INT64_FORMAT " is not in stage \"%s\"",
 				   request->work_item_id, request->expected_from),
-			errdetail("It is in stage \"%s\": somebody else moved it.", from->name),
+			errdetail("It is in stage \"%s\": somebody else moved it.", name),
 			errhint("Look at vsm.history(" INT64_FORMAT ") and move it again from where it is.",
 					request->work_item_id));
 }

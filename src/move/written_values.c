@@ -152,7 +152,7 @@ vsm_settle_written(const ItemRow *old, ItemRow *new, Relation items)
 	int			changed = 0;
 
 	/* without a stream, which the owner may have taken away, no stage could be told from none */
-	if (new->nulls[ITEM_STAGE_ID] && !new->nulls[ITEM_STREAM])
+	if (new->nulls[ITEM_STAGE_ID] && !old->nulls[ITEM_STREAM])
 		keep(old, new, ITEM_STAGE_ID);
 	if (new->nulls[ITEM_TYPE])
 		keep(old, new, ITEM_TYPE);
