@@ -110,7 +110,7 @@ BEGIN
     INSERT INTO vsm._retypes (id, stream_id, work_item_id, old_type, at) VALUES (7, 1, 1, 'bug', now());
     INSERT INTO vsm._marks (id, stream_id, since, until) VALUES (6, 1, '-infinity', 'infinity');
     INSERT INTO vsm.import_refusals (id, stream, source, reason, imported_by) VALUES (8, 'default', 'x', 'x', current_user);
-    INSERT INTO vsm.flow_metrics (id, stream, date, period_type, throughput, wip, created_at) VALUES (9, 'default', '2026-01-05', 'day', 0, 0, now());
+    INSERT INTO vsm.flow_metrics (id, stream, date, period_type, throughput, wip, created_at, started_wip) VALUES (9, 'default', '2026-01-05', 'day', 0, 0, now(), 0);
 END $$;
 DELETE FROM vsm.work_items WHERE id = 3000000;
 SELECT c.sequence, c.before < c.after AS moved_on FROM vsm.sequences_catch_up() c
