@@ -202,6 +202,8 @@ CREATE TABLE vsm.stream_access (
     granted_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE NULLS NOT DISTINCT (role, stream)
 );
+-- a publisher must be able to change a row; a primary key would need a stream
+ALTER TABLE vsm.stream_access REPLICA IDENTITY FULL;
 COMMENT ON TABLE vsm.stream_access IS
     'Grants of vsm.grant_access(). A role that has rows, its own or those of roles whose rights it has, sees and writes only '
     'these streams; a role without rows is not limited.';

@@ -17,6 +17,14 @@ CREATE FUNCTION vsm._stage_id(stream text, stage text) RETURNS bigint
     LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__stage_id';
 COMMENT ON FUNCTION vsm._stage_id(text, text) IS 'Id of a stage by its exact name. Errors: PT404.';
 
+CREATE FUNCTION vsm._streams_to_choose() RETURNS text
+    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__streams_to_choose';
+COMMENT ON FUNCTION vsm._streams_to_choose() IS 'For a hint: the names of the streams that the caller may see.';
+CREATE FUNCTION vsm._stages_to_choose(stream text) RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__stages_to_choose';
+COMMENT ON FUNCTION vsm._stages_to_choose(text) IS
+    'For a hint: the names of the stages in use of a stream that the caller may see, else of the streams.';
+
 CREATE FUNCTION vsm._require_room(locker xid, present bigint, entered bigint) RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'vsm__require_room';
 COMMENT ON FUNCTION vsm._require_room(xid, bigint, bigint) IS
@@ -154,7 +162,14 @@ DECLARE
                                           WHEN 'value_streams' THEN pg_sequence_last_value('vsm.value_streams_id_seq') END;
     is_owner CONSTANT boolean := pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = 'vsm.work_items'::regclass), 'USAGE');
 BEGIN
-    IF id > coalesce(last, 0) AND NOT is_owner THEN
+    IF id > 9007199254740991 THEN
+        RAISE EXCEPTION 'id % is out of range', id
+            USING ERRCODE = 'PT422', DETAIL = 'The greatest is 9007199254740991: beyond it numbers in JSON are not exact.', HINT = 'Leave the id out.';
+    END IF;
+    -- the owner's id moves the sequence on, so that no later row draws it
+    IF id > coalesce(last, 0) AND is_owner THEN
+        PERFORM setval(format('vsm.%s_id_seq', of_table), id);
+    ELSIF id > coalesce(last, 0) THEN
         RAISE EXCEPTION 'id % has not been issued yet', id
             USING ERRCODE = 'PT422', DETAIL = format('Ids come from the sequence vsm.%s_id_seq.', of_table), HINT = 'Leave the id out.';
     END IF;
@@ -308,7 +323,7 @@ BEGIN
     IF tg_op = 'INSERT' AND NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = new.stream)
        AND (new.type IS NULL OR NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = tg_relid), 'USAGE')) THEN
         RAISE EXCEPTION 'stream "%" not found', new.stream
-            USING ERRCODE = 'PT404', DETAIL = 'A stage belongs to a stream.', HINT = 'vsm.define_stream() defines one with its stages.';
+            USING ERRCODE = 'PT404', DETAIL = 'A stage belongs to a stream.', HINT = format('%s; vsm.define_stream() defines one with its stages.', vsm._streams_to_choose());
     END IF;
     -- from here on nobody renames or deletes the stream
     IF tg_op = 'INSERT' AND EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = new.stream)
@@ -490,7 +505,12 @@ BEGIN
         RAISE EXCEPTION 'the id of work item type "%" cannot be changed', old.name
             USING ERRCODE = 'PT422', DETAIL = 'The id identifies a type that is renamed.', HINT = 'Leave the id as it is.';
     END IF;
-    IF tg_op = 'UPDATE' AND new.name <> old.name THEN
+    IF tg_op = 'INSERT' AND new.id > 9007199254740991 THEN
+        RAISE EXCEPTION 'id % is out of range', new.id
+            USING ERRCODE = 'PT422', DETAIL = 'The greatest is 9007199254740991: beyond it numbers in JSON are not exact.', HINT = 'Leave the id out.';
+    ELSIF tg_op = 'INSERT' AND new.id > coalesce(pg_sequence_last_value('vsm.work_item_types_id_seq'), 0) THEN
+        PERFORM setval('vsm.work_item_types_id_seq', new.id);       -- so that no later type draws the id
+    ELSIF tg_op = 'UPDATE' AND new.name <> old.name THEN
         PERFORM vsm._hold_items();
         UPDATE vsm.work_items w SET type = new.name WHERE w.type = old.name;
         -- items that are gone or have another type now, for figures as they were known

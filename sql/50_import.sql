@@ -89,7 +89,8 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'stream "%" not found', of_stream
             USING ERRCODE = 'PT404', DETAIL = 'There is no stream of that name; names are case-sensitive.',
-                  HINT = 'vsm.define_stream() defines one.';
+                  HINT = CASE WHEN of_stream IS NULL THEN 'Name a stream.'
+                              ELSE format('%s; vsm.define_stream() defines one.', vsm._streams_to_choose()) END;
     END IF;
     DROP TABLE IF EXISTS pg_temp.vsm_import, pg_temp.vsm_import_refused, pg_temp.vsm_import_items, pg_temp.vsm_import_moves;
     CREATE TEMPORARY TABLE vsm_import (ord bigint NOT NULL, case_id text, stage text, entered_at timestamptz, entered_text text,

@@ -89,7 +89,7 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'stream "%" not found', coalesce(of_stream, 'null')
             USING ERRCODE = 'PT404', DETAIL = 'There is no stream of that name; names are case-sensitive.',
-                  HINT = 'The streams are in vsm.value_streams; vsm.define_stream() defines one.';
+                  HINT = format('%s; vsm.define_stream() defines one.', vsm._streams_to_choose());
     END IF;
     IF result.reopen_rule NOT IN ('span_first_last', 'span_last', 'sum_active', 'sum_started', 'episodes') THEN
         RAISE EXCEPTION 'reopen rule "%" is not known', rule

@@ -265,7 +265,8 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'stream "%" not found', coalesce(of_stream, 'null')
             USING ERRCODE = 'PT404', DETAIL = 'There is no stream of that name; names are case-sensitive.',
-                  HINT = 'The streams are in vsm.value_streams; vsm.define_stream() defines one.';
+                  HINT = CASE WHEN of_stream IS NULL THEN 'Name a stream.'
+                               ELSE format('%s; vsm.define_stream() defines one.', vsm._streams_to_choose()) END;
     END IF;
     -- held until the messages of the commit have been sent, unlike a row's lock
     PERFORM vsm._lock_fold(v.id);

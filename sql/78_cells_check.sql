@@ -111,7 +111,7 @@ BEGIN
     IF stream IS NOT NULL AND NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = stream) THEN
         RAISE EXCEPTION 'stream "%" not found', stream
             USING ERRCODE = 'PT404', DETAIL = 'There is no stream of that name; names are case-sensitive.',
-                  HINT = 'The streams are in vsm.value_streams; vsm.define_stream() defines one.';
+                  HINT = format('%s; vsm.define_stream() defines one.', vsm._streams_to_choose());
     END IF;
     RETURN QUERY
         SELECT v.name, CASE d.unit WHEN 'h' THEN 'hour' WHEN 'd' THEN 'days' WHEN 'm' THEN 'month' END, d.since, d.until, coalesce(y.name, d.type_id::text), coalesce(s.name, d.stage_id::text), d.figure, d.cell, d.ledger

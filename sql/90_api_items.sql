@@ -24,7 +24,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = wanted) THEN
         RAISE EXCEPTION 'Stream ''%'' not found', wanted
             USING ERRCODE = 'PT404', COLUMN = 'stream', DETAIL = 'There is no stream of that name; names are case-sensitive.',
-                  HINT = 'The list of streams has their names.';
+                  HINT = format('%s.', vsm._streams_to_choose());
     END IF;
     RETURN wanted;
 END $$;
@@ -61,7 +61,7 @@ BEGIN
     RAISE EXCEPTION 'Stage ''%'' not found', stage
         USING ERRCODE = 'PT404', COLUMN = 'to_stage', DETAIL = coalesce('Stream ''' || stream || '''', 'No stream') || ' has ' || CASE WHEN stream IS NULL THEN 'a' ELSE 'no' END
                        || ' stage of that name; names are case-sensitive.',
-              HINT = 'The list of stages has their names.';
+              HINT = format('%s.', CASE WHEN stream IS NULL THEN vsm._streams_to_choose() ELSE vsm._stages_to_choose(stream) END);
 END $$;
 COMMENT ON FUNCTION vsm._stage_not_found(text, text) IS 'Raises the error. Errors: PT404.';
 

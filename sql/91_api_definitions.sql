@@ -1,13 +1,31 @@
 -- 91_api_definitions: streams, stages and types
 
+-- each look-up has an index that has the items of that category, except done ones
+CREATE FUNCTION vsm._holds_items(stream text, stage_id bigint, category text) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN CASE category
+        WHEN 'done' THEN EXISTS (SELECT FROM vsm.work_items w
+                                 WHERE w.stream = _holds_items.stream AND w.stage_id = _holds_items.stage_id AND w.completed_at IS NOT NULL)
+        WHEN 'discarded' THEN EXISTS (SELECT FROM vsm.work_items w
+                                      WHERE w.stream = _holds_items.stream AND w.stage_id = _holds_items.stage_id AND w.discarded_at IS NOT NULL)
+        ELSE EXISTS (SELECT FROM vsm.work_items w
+                     WHERE w.stream = _holds_items.stream AND w.stage_id = _holds_items.stage_id
+                       AND w.completed_at IS NULL AND w.discarded_at IS NULL) END;
+END $$;
+COMMENT ON FUNCTION vsm._holds_items(text, bigint, text) IS 'Is any item in the stage?';
+
 CREATE FUNCTION vsm_api.stages(stream text DEFAULT 'default') RETURNS json
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     rows CONSTANT json[] := ARRAY(
         SELECT row_to_json(r)
-        FROM (SELECT s.id, s.name, s."order", s.type, s.category, s.wip_limit, s.description
-              FROM vsm.stages s WHERE s.stream = vsm._nfc(coalesce(stages.stream, 'default')) AND s.retired_at IS NULL
+        FROM (SELECT s.id, s.name, s."order", s.type, s.category, s.wip_limit, s.description, vsm._rfc3339(s.retired_at) AS retired_at
+              FROM vsm.stages s
+              WHERE s.stream = vsm._nfc(coalesce(stages.stream, 'default'))
+                AND CASE WHEN s.retired_at IS NULL THEN true ELSE vsm._holds_items(s.stream, s.id, s.category) END
               ORDER BY s."order") r);
 BEGIN
     IF cardinality(rows) = 0 THEN
@@ -15,7 +33,7 @@ BEGIN
     END IF;
     RETURN array_to_json(rows);
 END $$;
-COMMENT ON FUNCTION vsm_api.stages(text) IS 'The stages of a stream that are in use, in order. Errors: PT404 stream.';
+COMMENT ON FUNCTION vsm_api.stages(text) IS 'The stages of a stream, in order: those in use, and retired ones (retired_at) that hold items. Errors: PT404 stream.';
 
 CREATE FUNCTION vsm_api.types() RETURNS json
     LANGUAGE sql STABLE PARALLEL RESTRICTED

@@ -137,7 +137,7 @@ BEGIN
     IF stream IS NOT NULL AND NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = grant_access.stream) THEN
         RAISE EXCEPTION 'stream "%" not found', stream
             USING ERRCODE = 'PT404', DETAIL = 'There is no stream of that name; names are case-sensitive.',
-                  HINT = 'vsm.define_stream() defines one.';
+                  HINT = format('%s; vsm.define_stream() defines one.', vsm._streams_to_choose());
     END IF;
     INSERT INTO vsm.stream_access AS a (role, stream, level)
     VALUES (pg_get_userbyid(grant_access.role), grant_access.stream, grant_access.level)

@@ -8,6 +8,7 @@
 #include "item_checks.h"
 
 #include "access/htup_details.h"
+#include "commands/sequence.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -19,6 +20,7 @@
 #include "utils/timestamp.h"
 
 #include "errors.h"
+#include "known_names.h"
 #include "stage_cache.h"
 
 /* A title is one line of a board or a report. */
@@ -27,45 +29,79 @@
 #define MAX_AHEAD_US			(5 * USECS_PER_MINUTE)
 
 /* 1970-01-01 00:00 UTC: a mistyped year would stretch every chart. */
-#define GREATEST_ID				((INT64CONST(1) << 53) - 1)
 #define EARLIEST_TIME			((TimestampTz) (UNIX_EPOCH_JDATE - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY)
 
+/* JSON numbers are exact up to here: 2^53 - 1. */
+#define GREATEST_ID				INT64CONST(9007199254740991)
+/* An id that is further beyond the sequence is set, not drawn. */
+#define FAR						10000
+
+static void move_sequence_on(Oid sequence, int64 id, int64 last);
 static void check_title(const ItemRow *row);
 static void check_attributes(const Jsonb *attributes);
 
+/* The sequence that ids of work items come from. */
+Oid
+vsm_item_id_sequence(Relation items)
+{
+	return get_relname_relid("work_items_id_seq", RelationGetNamespace(items));
+}
+
 /*
  * vsm_require_issued_item_id
- *		Refuse an id that the sequence has not issued yet: a later INSERT that draws it would fail.
+ *		Refuse an id that the sequence has not issued; for the owner, move the sequence on.
  *
- * The tables' owner may give any id that a number of JSON holds exactly.
+ * Otherwise a later INSERT would fail that draws the id.
  */
 void
-vsm_require_issued_item_id(Relation rel, int64 id)
+vsm_require_issued_item_id(Relation items, int64 id)
 {
 	LOCAL_FCINFO(call, 1);
+	Oid			sequence = vsm_item_id_sequence(items);
 	Datum		last;
 
 	if (id > GREATEST_ID || id < -GREATEST_ID)
 		ereport(ERROR,
 				errcode(VSM_UNPROCESSABLE),
 				errmsg("id " INT64_FORMAT " of a work item is out of range", id),
-				errdetail("Clients get ids as numbers of JSON, which are exact below 2^53."),
+				errdetail("The greatest is " INT64_FORMAT ": beyond it numbers in JSON are not exact.", GREATEST_ID),
 				errhint("Leave the id out; an id of your own goes into external_id."),
-				errtablecol(rel, ITEM_ID));
-	if (has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
-		return;
+				errtablecol(items, ITEM_ID));
 	InitFunctionCallInfoData(*call, NULL, 1, InvalidOid, NULL, NULL);
-	call->args[0].value = ObjectIdGetDatum(get_relname_relid("work_items_id_seq", RelationGetNamespace(rel)));
+	call->args[0].value = ObjectIdGetDatum(sequence);
 	call->args[0].isnull = false;
 	last = pg_sequence_last_value(call);
 	if (!call->isnull && id <= DatumGetInt64(last))
 		return;
+	if (has_privs_of_role(GetUserId(), items->rd_rel->relowner))
+	{
+		move_sequence_on(sequence, id, call->isnull ? 0 : DatumGetInt64(last));
+		return;
+	}
 	ereport(ERROR,
 			errcode(VSM_UNPROCESSABLE),
 			errmsg("id " INT64_FORMAT " of a work item has not been issued yet", id),
 			errdetail("Ids come from the sequence vsm.work_items_id_seq."),
 			errhint("Leave the id out; an id of your own goes into external_id."),
-			errtablecol(rel, ITEM_ID));
+			errtablecol(items, ITEM_ID));
+}
+
+/*
+ * move_sequence_on
+ *		Let the sequence go on after that id.
+ *
+ * Setting a sequence could take it back, if others draw ids at the same time; drawing
+ * ids cannot.  So a near id is drawn, and only a far one is set: others would have to draw
+ * FAR ids between two statements.
+ */
+static void
+move_sequence_on(Oid sequence, int64 id, int64 last)
+{
+	if (id - last > FAR)
+		DirectFunctionCall2(setval_oid, ObjectIdGetDatum(sequence), Int64GetDatum(id));
+	else
+		while (nextval_internal(sequence, true) < id)
+			CHECK_FOR_INTERRUPTS();
 }
 
 /* Check the title, if it is new or changed, the external id and the attributes. */
@@ -129,9 +165,8 @@ vsm_check_item_type(const char *type)
 		ereport(ERROR,
 				errcode(VSM_UNPROCESSABLE),
 				errmsg("work item type \"%s\" is not defined", type),
-				errdetail("The types are in vsm.work_item_types; names are case-sensitive."),
-				errhint("Use a defined type, or add one: INSERT INTO vsm.work_item_types VALUES (%s).",
-						quote_literal_cstr(type)),
+				errdetail("There is no type of that name; names are case-sensitive."),
+				errhint("%s; vsm.work_item_types takes another one.", vsm_known_types()),
 				err_generic_string(PG_DIAG_COLUMN_NAME, "type"));
 }
 
@@ -161,21 +196,6 @@ vsm_check_move_time(TimestampTz at, TimestampTz now)
 			errmsg("the time of a move lies in the future"),
 			errdetail("The time given is %s; the server's clock shows %s.", timestamptz_to_str(at), now_text),
 			errhint("Give a time at most 5 minutes ahead, or none for now."));
-}
-
-/* updated_at may be written: many tools do so, and the trigger always sets it. */
-void
-vsm_refuse_computed_changes(const ItemRow *old, const ItemRow *new, Relation rel)
-{
-	static const int computed[] = {
-		ITEM_ID, ITEM_STREAM, ITEM_CREATED_AT, ITEM_STAGE_ENTERED_AT, ITEM_STARTED_AT,
-		ITEM_COMPLETED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME, ITEM_REOPENED, ITEM_BACKWARD_MOVES,
-		ITEM_DISCARDED_AT, ITEM_DISCARDED, ITEM_FURTHEST_STAGE_ID
-	};
-
-	for (int i = 0; i < (int) lengthof(computed); i++)
-		if (!vsm_same_column(old, new, computed[i], RelationGetDescr(rel)))
-			vsm_refuse_computed_column(rel, computed[i]);
 }
 
 /* A row that is inserted with its state filled in would have no history. */

@@ -143,6 +143,12 @@ vsm_any_stage(void)
 	return current_definitions()->nstages > 0;
 }
 
+const VsmDefinitions *
+vsm_all_definitions(void)
+{
+	return current_definitions();
+}
+
 /* The rows of vsm.stream_access; the pointer is good while the generation stays the same. */
 const VsmGrant *
 vsm_grants(int *count, uint64 *generation)

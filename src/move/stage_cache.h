@@ -17,6 +17,7 @@ extern const VsmStage *vsm_stage_named(const char *stream, const char *name);
 extern const VsmStage *vsm_first_stage(const char *stream);
 extern bool vsm_type_known(const char *type);
 extern bool vsm_any_stage(void);
+extern const VsmDefinitions *vsm_all_definitions(void);
 extern TimestampTz vsm_closed_until(int64 stream_id);
 extern bool vsm_any_closed(void);
 extern const VsmGrant *vsm_grants(int *count, uint64 *generation);

@@ -39,6 +39,7 @@
 #include "trigger_guard.h"
 #include "unrecorded.h"
 #include "vsm.h"
+#include "written_values.h"
 
 static HeapTuple place_item(TriggerData *trigdata);
 static HeapTuple change_item(TriggerData *trigdata);
@@ -73,11 +74,15 @@ place_item(TriggerData *trigdata)
 	TimestampTz now = GetCurrentTimestamp();
 	const VsmStage *stage;
 	VsmItemState state;
+	VsmGiven	given;
 	ItemRow		row;
+	HeapTuple	stored;
 
 	vsm_require_recording_right(rel);
 	vsm_read_row(&row, trigdata->tg_trigtuple, desc);
 	vsm_row_normalize(&row);
+	if (row.nulls[ITEM_STAGE_ENTERED_AT])
+		vsm_take_defaults(rel, &row, &given);
 	if (!row.nulls[ITEM_STREAM])
 		vsm_require_access(VSM_WRITER, vsm_row_text(&row, ITEM_STREAM));
 	vsm_check_item_texts(&row, NULL, desc);
@@ -91,7 +96,7 @@ place_item(TriggerData *trigdata)
 	for (int column = ITEM_STARTED_AT; column <= ITEM_FURTHEST_STAGE_ID; column++)
 		if (!row.nulls[column])
 			vsm_refuse_computed_column(rel, column);
-	if (!row.nulls[ITEM_ID])
+	if (given.columns[ITEM_ID])
 		vsm_require_issued_item_id(rel, vsm_row_id(&row));
 
 	/* created_at, if given, is the time of the first transition */
@@ -101,9 +106,10 @@ place_item(TriggerData *trigdata)
 	vsm_state_create(&state, stage,
 					 row.nulls[ITEM_CREATED_AT] ? now : DatumGetTimestampTz(row.values[ITEM_CREATED_AT]));
 	vsm_check_item_type(vsm_row_text(&row, ITEM_TYPE));
-	if (!row.nulls[ITEM_ID])
-		vsm_note_decision(VSM_DECIDED_INSERT, vsm_row_id(&row), &state, NULL);
-	return vsm_row_with_state(&row, &state, now, desc);
+	vsm_note_decision(VSM_DECIDED_INSERT, vsm_row_id(&row), &state, NULL);
+	stored = vsm_row_with_state(&row, &state, now, desc);
+	vsm_propose_row(&row, &given, desc);
+	return stored;
 }
 
 static HeapTuple
@@ -121,6 +127,7 @@ change_item(TriggerData *trigdata)
 	vsm_read_row(&old, trigdata->tg_trigtuple, desc);
 	vsm_read_row(&new, trigdata->tg_newtuple, desc);
 	vsm_row_normalize(&new);
+	vsm_settle_upsert(&old, &new, desc);
 	return vsm_decide_change(rel, &old, &new);
 }
 
@@ -138,7 +145,7 @@ vsm_decide_change(Relation rel, ItemRow *old, ItemRow *new)
 	VsmRequest *request;
 	VsmItemState state;
 
-	vsm_refuse_computed_changes(old, new, rel);
+	vsm_settle_written(old, new, rel);
 	vsm_check_item_texts(new, old, desc);
 	if (!new->nulls[ITEM_TYPE] && !vsm_same_column(old, new, ITEM_TYPE, desc))
 		vsm_check_item_type(vsm_row_text(new, ITEM_TYPE));
@@ -231,7 +238,7 @@ stage_to_enter(const ItemRow *row, Oid owner)
 					errcode(VSM_NOT_FOUND),
 					errmsg("stream \"%s\" not found", stream),
 					errdetail("No stream of that name has a stage in use."),
-					errhint("The streams are in vsm.value_streams; vsm.define_stream() defines one."));
+					errhint("%s; vsm.define_stream() defines one.", vsm_streams_to_choose()));
 	}
 	else
 	{
@@ -244,7 +251,7 @@ stage_to_enter(const ItemRow *row, Oid owner)
 					errmsg("stage " INT64_FORMAT " not found in stream \"%s\"", id, stream),
 					stage == NULL ? errdetail("No stage has that id.")
 								  : errdetail("It is stage \"%s\" of stream \"%s\".", stage->name, stage->stream),
-					errhint("The stages of each stream are in vsm.stages."));
+					errhint("%s; their ids are in vsm.stages.", vsm_stages_to_choose(stream)));
 	}
 	if (stage->retired)
 		ereport(ERROR,
@@ -272,13 +279,16 @@ seed_default(Oid owner)
 static void
 check_expected_stage(const VsmRequest *request, const VsmStage *from)
 {
-	if (strcmp(request->expected_from, from->name) == 0)
+	char	   *name = pstrdup(from->name);
+
+	if (strcmp(request->expected_from, name) == 0)
 		return;
+	(void) vsm_require_stage(pstrdup(from->stream), request->expected_from);
 	ereport(ERROR,
 			errcode(VSM_CONFLICT),
 			errmsg("work item " INT64_FORMAT " is not in stage \"%s\"",
 				   request->work_item_id, request->expected_from),
-			errdetail("It is in stage \"%s\": somebody else moved it.", from->name),
+			errdetail("It is in stage \"%s\": somebody else moved it.", name),
 			errhint("Look at vsm.history(" INT64_FORMAT ") and move it again from where it is.",
 					request->work_item_id));
 }

@@ -35,6 +35,7 @@
 
 #include "compat.h"
 #include "errors.h"
+#include "move/known_names.h"
 #include "owner.h"
 #include "trigger_guard.h"
 
@@ -78,6 +79,8 @@ static bool has_right(Access *access, Oid table, AclMode right);
 static AclMode rights_on_table(Access *access, Oid table);
 static bool watch_table(Oid table);
 static void refuse_borrowed_right(Oid table);
+static bool may_read_names(void);
+static bool sees(const char *stream);
 static void forget_accesses(void);
 static void compute_access(Access *access, const VsmGrant *grants, int count);
 static bool passes_row_security(Oid role);
@@ -89,6 +92,8 @@ PG_FUNCTION_INFO_V1(vsm__may_see_stage);
 PG_FUNCTION_INFO_V1(vsm__may_write);
 PG_FUNCTION_INFO_V1(vsm__may_define);
 PG_FUNCTION_INFO_V1(vsm__has_rights_of);
+PG_FUNCTION_INFO_V1(vsm__streams_to_choose);
+PG_FUNCTION_INFO_V1(vsm__stages_to_choose);
 
 /* vsm._may_see(stream text, on_table regclass) -> boolean; stream null: every stream */
 Datum
@@ -319,8 +324,50 @@ vsm_require_stage(const char *stream, const char *name)
 				errcode(VSM_NOT_FOUND),
 				errmsg("stage \"%s\" not found", name),
 				errdetail("Stream \"%s\" has no stage of that name; names are case-sensitive.", stream),
-				errhint("The stages are in vsm.stages; vsm.define_stream(), or an INSERT of stream, name and category into vsm.stages, adds one."));
+				errhint("%s; vsm.define_stream() adds a stage.", vsm_stages_to_choose(stream)));
 	return stage;
+}
+
+/* The names of the streams that the user may see, as a clause of a hint. */
+char *
+vsm_streams_to_choose(void)
+{
+	return may_read_names() ? vsm_known_streams(sees) : pstrdup("You may not see the names");
+}
+
+/* The names of the stages of a stream that are in use; if the user may not see it, of the streams. */
+char *
+vsm_stages_to_choose(const char *stream)
+{
+	return may_read_names() && sees(stream) ? vsm_known_stages(stream) : vsm_streams_to_choose();
+}
+
+static bool
+may_read_names(void)
+{
+	Access	   *access = access_of_user();
+
+	return access->limited || has_right(access, vsm_relation(VSM_TABLE_STAGES), ACL_SELECT);
+}
+
+static bool
+sees(const char *stream)
+{
+	return vsm_may(VSM_READER, stream);
+}
+
+/* vsm._streams_to_choose() -> text */
+Datum
+vsm__streams_to_choose(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(vsm_streams_to_choose()));
+}
+
+/* vsm._stages_to_choose(stream text) -> text */
+Datum
+vsm__stages_to_choose(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(vsm_stages_to_choose(text_to_cstring(PG_GETARG_TEXT_PP(0)))));
 }
 
 /*
@@ -352,7 +399,7 @@ vsm_require_access(VsmLevel level, const char *stream)
 				errcode(VSM_NOT_FOUND),
 				errmsg("stream \"%s\" not found", stream),
 				errdetail("There is no stream of that name; names are case-sensitive."),
-				errhint("vsm.value_streams has the streams that you may see."));
+				errhint("%s.", vsm_streams_to_choose()));
 	ereport(ERROR,
 			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			errmsg("permission denied for stream \"%s\"", stream),

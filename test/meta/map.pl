@@ -15,6 +15,7 @@ my %files = (
 	isolation => [ glob 'test/specs/*.spec' ],
 	pgtap => [ glob 'test/pgtap/*.sql' ],
 	tap => [ glob 'test/t/*.pl' ],
+	clients => [ grep { !m{/tap\.mjs$} } glob 'test/clients/postgres_fdw.py test/clients/with_*.py test/clients/*.mjs' ],
 	gateway => [ glob 'test/gateway/*.pl' ],
 	grafana => [ glob 'test/grafana/*.pl test/grafana/*.mjs test/grafana/rules*.yml' ],
 	web => [ glob 'test/web/*.pl' ],

@@ -98,6 +98,7 @@ SELECT results_eq($$
            ('rel_error',             'f', 'i', 's', true,  false),
            ('revoke_access',         'f', 'v', 'u', false, false),
            ('rollup',                'a', 'i', 's', false, false),
+           ('sequences_catch_up',    'f', 'v', 'u', false, false),
            ('simulate',              'f', 's', 's', true,  false),
            ('sum',                   'f', 'i', 's', true,  false),
            ('throughput',            'f', 's', 'r', false, false),

@@ -53,6 +53,7 @@ INSERT INTO calls VALUES
     ('import_events',    'SELECT vsm.import_events(''vsm_t.events'')', 'writer'),
     ('import_wide',      'SELECT vsm.import_wide(''vsm_t.wide'', stages => ARRAY[''Backlog'', ''Production''])', 'writer'),
     ('define_stream',    'SELECT vsm.define_stream(''second'')', 'admin'),
+    ('sequences_catch_up', 'SELECT vsm.sequences_catch_up()', 'owner'),
     ('grant_access',     'SELECT vsm.grant_access(''vsm_t_plain'', ''admin'')', 'owner'),
     ('revoke_access',    'SELECT vsm.revoke_access(''vsm_t_plain'')', 'owner');
 SELECT set_eq('SELECT function FROM calls', $$

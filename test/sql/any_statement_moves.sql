@@ -100,6 +100,10 @@ INSERT INTO vsm.work_items AS w (title, external_id, stage_id) SELECT 'other', '
 ON CONFLICT (stream, external_id) WHERE external_id IS NOT NULL DO UPDATE SET stage_id = excluded.stage_id WHERE w.type = 'bug';
 INSERT INTO vsm.work_items AS w (title, external_id) VALUES ('item 4', 'X-4')
 ON CONFLICT (stream, external_id) WHERE external_id IS NOT NULL DO UPDATE SET stage_id = excluded.stage_id, title = excluded.title;
+-- The stage was not given, so the item stays; to move it back, say so.
+SELECT stage_id = stage('Production') AS stayed FROM vsm.work_items WHERE external_id = 'X-4';
+INSERT INTO vsm.work_items AS w (title, external_id, stage_id) VALUES ('item 4', 'X-4', stage('Backlog'))
+ON CONFLICT (stream, external_id) DO UPDATE SET stage_id = excluded.stage_id, title = excluded.title;
 SELECT * FROM differs_from_functions();
 
 -- By MERGE: one inserts, one moves some and inserts the rest, one deletes what is too much.

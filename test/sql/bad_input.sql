@@ -51,10 +51,9 @@ SELECT error_of($$INSERT INTO vsm.work_items (title, stage_id) VALUES ('new', 99
 SELECT error_of($$INSERT INTO vsm.work_items (title, stage_id) SELECT 'new', id FROM vsm.stages WHERE name = 'Open'$$);
 SELECT error_of($$SELECT vsm.create_work_item('new', stream => 'Default')$$);
 SELECT error_of($$INSERT INTO vsm.work_items (title, stream) VALUES ('new', '')$$);
-SELECT error_of($$INSERT INTO vsm.work_items (title, stream) VALUES ('new', NULL)$$);
 SELECT error_of($$SELECT vsm.create_work_item('new', 'story')$$);
 SELECT error_of($$SELECT vsm.create_work_item('new', 'it''s')$$);
-SELECT error_of($$INSERT INTO vsm.work_items (title, type) VALUES ('new', NULL)$$);
+SELECT error_of($$INSERT INTO vsm.work_items (title, id) VALUES ('new', 9007199254740992)$$);
 SELECT error_of($$UPDATE vsm.work_items SET type = 'Bug'$$);
 
 -- A title that is missing, empty or too long; NUL is the server's own error.

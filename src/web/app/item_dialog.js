@@ -14,7 +14,7 @@ export function itemDialog(move)
 	async function open(item, {stages, zone})
 	{
 		const moves = h('div', {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Moves'}, h('p', {class: 'note'}, 'Reading the moves'));
-		const others = discardedLast(stages).filter(stage => stage.name !== item.current_stage);
+		const others = discardedLast(stages).filter(stage => stage.name !== item.current_stage && !stage.retired_at);
 		const go = stage => {
 			dialog.close();
 			move(item, item.current_stage, stage.name);
