@@ -21,19 +21,21 @@ CREATE FUNCTION vsm_api.stages(stream text DEFAULT 'default') RETURNS json
 AS $$
 DECLARE
     rows CONSTANT json[] := ARRAY(
-        SELECT row_to_json(r)
-        FROM (SELECT s.id, s.name, s."order", s.type, s.category, s.wip_limit, s.description, vsm._rfc3339(s.retired_at) AS retired_at
-              FROM vsm.stages s
-              WHERE s.stream = vsm._nfc(coalesce(stages.stream, 'default'))
-                AND CASE WHEN s.retired_at IS NULL THEN true ELSE vsm._holds_items(s.stream, s.id, s.category) END
-              ORDER BY s."order") r);
+        SELECT CASE WHEN s.retired_at IS NULL
+                    THEN (SELECT row_to_json(r) FROM (SELECT s.id, s.name, s."order", s.type, s.category, s.wip_limit, s.description) r)
+                    ELSE (SELECT row_to_json(r) FROM (SELECT s.id, s.name, s."order", s.type, s.category, s.wip_limit, s.description,
+                                                             vsm._rfc3339(s.retired_at) AS retired_at) r) END
+        FROM vsm.stages s
+        WHERE s.stream = vsm._nfc(coalesce(stages.stream, 'default'))
+          AND CASE WHEN s.retired_at IS NULL THEN true ELSE vsm._holds_items(s.stream, s.id, s.category) END
+        ORDER BY s."order");
 BEGIN
     IF cardinality(rows) = 0 THEN
         PERFORM vsm._known_stream(stages.stream);
     END IF;
     RETURN array_to_json(rows);
 END $$;
-COMMENT ON FUNCTION vsm_api.stages(text) IS 'The stages of a stream, in order: those in use, and retired ones (retired_at) that hold items. Errors: PT404 stream.';
+COMMENT ON FUNCTION vsm_api.stages(text) IS 'The stages of a stream, in order: those in use, and retired ones that hold items, which have retired_at as well. Errors: PT404 stream.';
 
 CREATE FUNCTION vsm_api.types() RETURNS json
     LANGUAGE sql STABLE PARALLEL RESTRICTED

@@ -56,7 +56,7 @@ GRANT SELECT ON pg_temp.events TO PUBLIC;
 -- ---- Who may see, write and define what ----
 
 SELECT is(pg_temp.refusal(current_user, $$SELECT vsm.grant_access('vsm_t_reader', 'reader', 'nowhere')$$),
-          'PT404 | stream "nowhere" not found | There is no stream of that name; names are case-sensitive. | vsm.define_stream() defines one.',
+          'PT404 | stream "nowhere" not found | There is no stream of that name; names are case-sensitive. | The only stream is open; vsm.define_stream() defines one.',
           'access to a stream that is not there is refused');
 SELECT vsm.define_stream('passing');
 SELECT vsm.grant_access('vsm_t_reader', 'reader', 'open'), vsm.grant_access('vsm_t_writer', 'writer', 'open'),

@@ -10,8 +10,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $publisher = server('publisher', "wal_level = logical");
-my $subscriber = server('subscriber', '');
+my $publisher = server('publisher');
+my $subscriber = server('subscriber');
 my ($at_publisher, $at_subscriber, $checks) = steps();
 
 $publisher->safe_psql('postgres', q{
@@ -71,10 +71,10 @@ done_testing();
 
 sub server
 {
-	my ($name, $settings) = @_;
+	my ($name) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
-	$node->init(extra => [ '--encoding=UTF8', '--no-locale' ]);
-	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'vsm'\nfsync = off\n$settings");
+	$node->init(allows_streaming => 'logical', extra => [ '--encoding=UTF8', '--no-locale' ]);
+	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'vsm'\nfsync = off");
 	$node->start;
 	return $node;
 }
@@ -85,7 +85,8 @@ sub steps
 	my %block;
 	while ($section =~ /^ *```(sql|psql)\n(.*?)^ *```$/msg)
 	{
-		my ($kind, $text) = ($1, $2 =~ s/^   //mgr);
+		my ($kind, $fenced) = ($1, $2);
+		my $text = $fenced =~ s/^   //mgr;
 		my ($where) = $text =~ /^-- at the (\w+)/;
 		$block{$where // $kind} = $text;
 	}
