@@ -103,6 +103,7 @@ CREATE TEMPORARY TABLE one AS SELECT max(id) AS id FROM vsm.work_items;
 -- ---- Every object, by the least role that may ----
 
 -- what: a pattern of the answer
+INSERT INTO vsm.work_item_types (name) VALUES ('spare');
 CREATE TEMPORARY TABLE calls (n serial, least text, method text, target text, body text, what text);
 INSERT INTO calls (least, method, target, body, what)
 SELECT c.least, c.method, c.target, replace(c.body, '@id', o.id::text), replace(c.what, '@id', o.id::text)
@@ -111,7 +112,7 @@ FROM one o, (VALUES
     ('reader', 'GET',  'rpc/version', '{}', '^"\d+\.\d+\.\d+'),
     ('reader', 'GET',  'rpc/prometheus', '{}', '^# HELP vsm_work_items_created_total .*\nvsm_throughput_per_day{stream="default"} \d+\n'),
     ('reader', 'POST', 'rpc/prometheus', '{}', '^# HELP'),
-    ('reader', 'GET',  'rpc/types', '{}', '^\["feature","bug","task","epic"\]$'),
+    ('reader', 'GET',  'rpc/types', '{}', '^\["feature","bug","task","epic","spare"\]$'),
     ('reader', 'GET',  'rpc/streams', '{}', '^\[{"name":"default",.*"stages":\["Backlog",'),
     ('reader', 'GET',  'rpc/stages', '{}', '^\[{"id":\d+,"name":"Backlog","order":1,"type":"backlog","category":"wait","wip_limit":null,"description":null},'),
     ('reader', 'POST', 'rpc/stages', '{"stream":"default"}', '^\[{"id":'),
@@ -165,7 +166,7 @@ FROM one o, (VALUES
     ('admin',  'POST', 'rpc/delete_stage', '{"stage_id":@spare}', '^{"id":@spare,"name":"Spare"'),
     ('admin',  'POST', 'rpc/add_type', '{"name":"incident"}', '^{"name":"incident"}$'),
     ('admin',  'POST', 'rpc/rename_type', '{"type":"task","name":"chore"}', '^{"name":"chore"}$'),
-    ('admin',  'POST', 'rpc/delete_type', '{"type":"feature"}', '^{"name":"feature"}$'),
+    ('admin',  'POST', 'rpc/delete_type', '{"type":"spare"}', '^{"name":"spare"}$'),
     ('admin',  'POST', 'streams', '[{"name":"posted"}]', '"name":"posted","time_zone":"UTC"'),
     ('admin',  'PATCH', 'streams?name=eq.default', '{"time_zone":"Europe/Berlin"}', '"time_zone":"Europe/Berlin"'),
     ('admin',  'DELETE', 'streams?name=eq.spare', '{}', '"name":"spare"'),
