@@ -50,7 +50,7 @@ like($behind, qr/^vsm\.$_\_id_seq\|/m, "$_ was behind") for qw(stages stage_tran
 # 4.
 my $found = $subscriber->safe_psql('postgres', $checks);
 is($found =~ s/^\{.*\}\n?//mr, '', 'nothing is missing') or diag($found);
-like($found, qr/"UP"/, 'and the service is up');
+like($found, qr/"database_connected":true/, 'and the service is up');
 is($subscriber->safe_psql('postgres', tables()), $publisher->safe_psql('postgres', tables()), 'the tables are those of the publisher');
 
 # 5. goes on
