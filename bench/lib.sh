@@ -120,12 +120,13 @@ bench_fill()
 	sql -v items="$1" <<-'SQL' || exit
 		SET vsm.recording = off;
 		INSERT INTO vsm.work_items (id, stream, external_id, title, created_at, updated_at, stage_id, stage_entered_at,
-		                            started_at, active_time, wait_time, reopened, backward_moves)
+		                            started_at, active_time, wait_time, reopened, backward_moves, discarded)
 		SELECT n, 'bench', 'CASE-' || n, 'Item number ' || n || ' of the benchmark', at, at, 1 + n % 5, at,
-		       CASE WHEN n % 5 > 0 THEN at END, '0', '0', 0, 0
+		       CASE WHEN n % 5 > 0 THEN at END, '0', '0', 0, 0, 0
 		FROM generate_series(1, :items) n, LATERAL (SELECT now() - :items * interval '1 s' + n * interval '1 s') AS t (at);
-		INSERT INTO vsm.stage_transitions (work_item_id, to_stage_id, "timestamp", recorded_at, actor, type)
-		SELECT id, stage_id, stage_entered_at, stage_entered_at, current_user, type FROM vsm.work_items ORDER BY id;
+		INSERT INTO vsm.stage_transitions (work_item_id, stream_id, to_stage_id, "timestamp", recorded_at, actor, type)
+		SELECT w.id, v.id, w.stage_id, w.stage_entered_at, w.stage_entered_at, current_user, w.type
+		FROM vsm.work_items w JOIN vsm.value_streams v ON v.name = w.stream ORDER BY w.id;
 		SELECT setval('vsm.work_items_id_seq', :items) AS last \gset
 		VACUUM (ANALYZE, FREEZE);
 		CHECKPOINT;
