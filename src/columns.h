@@ -7,6 +7,9 @@
 #ifndef VSM_COLUMNS_H
 #define VSM_COLUMNS_H
 
+/* Bytes of an actor in the ledger. */
+#define VSM_MAX_ACTOR 255
+
 /* vsm.work_items, by attribute number */
 enum
 {

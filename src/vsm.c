@@ -8,6 +8,7 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
+#include "columns.h"
 #include "compat.h"
 #include "counters/counters.h"
 #include "counters/wip_limit.h"

@@ -7,8 +7,6 @@
 
 #include "postgres.h"
 
-#define VSM_MAX_ACTOR 255		/* bytes */
-
 extern bool vsm_recording;		/* vsm.recording */
 
 extern const char *vsm_role(void);

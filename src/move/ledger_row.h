@@ -11,7 +11,6 @@
 
 #include "columns.h"
 #include "item_state.h"
-#include "vsm.h"
 
 typedef struct VsmLedgerRow
 {

@@ -60,7 +60,7 @@ static const int computed[] = {
 static Proposal *proposed = NULL;
 
 static void take_default(ItemRow *row, int column, Datum value);
-static void forget_proposal(void *proposal);
+static void forget_proposal(void *arg);
 static bool is_for(const Proposal *proposal, const ItemRow *item, TupleDesc desc);
 static void keep(const ItemRow *old, ItemRow *new, int column);
 static bool is_rounded(const ItemRow *old, const ItemRow *new, int column, TupleDesc desc);
@@ -107,10 +107,13 @@ vsm_propose_row(const ItemRow *row, const VsmGiven *given, TupleDesc desc)
 }
 
 static void
-forget_proposal(void *proposal)
+forget_proposal(void *arg)
 {
-	if (proposed == proposal)
+	Proposal   *gone = arg;
+
+	if (proposed == gone)
 		proposed = NULL;
+	gone->of = NULL;
 }
 
 /*

@@ -6,7 +6,7 @@
 #define VSM_GATEWAY_INVALID_H
 
 #include "text.h"
-#include "values.h"
+#include "value_list.h"
 
 extern void vsm_invalid(Values *values, const Param *param, const char *type, const char *message, json_t *input, json_t *ctx);
 extern void vsm_invalid_string(Values *values, const Param *param, json_t *input);

@@ -253,9 +253,10 @@ responses(const Route *route)
 	if (route->handling == HANDLE_ASSET || route->handling == HANDLE_DOCS || route->handling == HANDLE_ROOT)
 		json_object_set_new(list, "304", json_pack("{ss}", "description", "Not modified: If-None-Match contains the current ETag"));
 	if (route->handling == HANDLE_READY)
+	{
 		add_error(list, 503, "The service is not ready", "Error");
-	if (route->handling == HANDLE_READY)
 		add_error(list, 422, "Invalid values", "ValidationError");
+	}
 	if (vsm_route_has(route, IN_PATH))
 	{
 		add_error(list, 404, "Not found", "Error");

@@ -33,25 +33,25 @@ typedef enum KeyKind
 struct Algorithm
 {
 	const char *name;
-	KeyKind		kind;
 	const EVP_MD *(*digest)(void);
-	int			bits;			/* of a secret: its least size; of a curve: the size of a coordinate */
 	const char *curve;			/* as OpenSSL calls it */
+	KeyKind		kind;
+	int			bits;			/* of a secret: its least size; of a curve: the size of a coordinate */
 };
 
 static const Algorithm algorithms[] = {
-	{"HS256", KEY_SECRET, EVP_sha256, 256, NULL},
-	{"HS384", KEY_SECRET, EVP_sha384, 384, NULL},
-	{"HS512", KEY_SECRET, EVP_sha512, 512, NULL},
-	{"RS256", KEY_RSA, EVP_sha256, 0, NULL},
-	{"RS384", KEY_RSA, EVP_sha384, 0, NULL},
-	{"RS512", KEY_RSA, EVP_sha512, 0, NULL},
-	{"PS256", KEY_RSA_PSS, EVP_sha256, 0, NULL},
-	{"PS384", KEY_RSA_PSS, EVP_sha384, 0, NULL},
-	{"PS512", KEY_RSA_PSS, EVP_sha512, 0, NULL},
-	{"ES256", KEY_EC, EVP_sha256, 256, "prime256v1"},
-	{"ES384", KEY_EC, EVP_sha384, 384, "secp384r1"},
-	{"ES512", KEY_EC, EVP_sha512, 521, "secp521r1"},
+	{"HS256", EVP_sha256, NULL, KEY_SECRET, 256},
+	{"HS384", EVP_sha384, NULL, KEY_SECRET, 384},
+	{"HS512", EVP_sha512, NULL, KEY_SECRET, 512},
+	{"RS256", EVP_sha256, NULL, KEY_RSA, 0},
+	{"RS384", EVP_sha384, NULL, KEY_RSA, 0},
+	{"RS512", EVP_sha512, NULL, KEY_RSA, 0},
+	{"PS256", EVP_sha256, NULL, KEY_RSA_PSS, 0},
+	{"PS384", EVP_sha384, NULL, KEY_RSA_PSS, 0},
+	{"PS512", EVP_sha512, NULL, KEY_RSA_PSS, 0},
+	{"ES256", EVP_sha256, "prime256v1", KEY_EC, 256},
+	{"ES384", EVP_sha384, "secp384r1", KEY_EC, 384},
+	{"ES512", EVP_sha512, "secp521r1", KEY_EC, 521},
 };
 
 #define N_ALGORITHMS ((int) (sizeof algorithms / sizeof algorithms[0]))
