@@ -114,7 +114,7 @@ BEGIN
                   HINT = format('%s; vsm.define_stream() defines one.', vsm._streams_to_choose());
     END IF;
     RETURN QUERY
-        SELECT v.name, CASE d.unit WHEN 'h' THEN 'hour' WHEN 'd' THEN 'days' WHEN 'm' THEN 'month' END, d.since, d.until, coalesce(y.name, d.type_id::text), coalesce(s.name, d.stage_id::text), d.figure, d.cell, d.ledger
+        SELECT v.name, CASE d.unit WHEN 'h' THEN 'hour' WHEN 'd' THEN 'days' WHEN 'm' THEN 'month' END, d.since, d.until, coalesce(y.name, nullif(d.type_id, 0)::text), coalesce(s.name, d.stage_id::text), d.figure, d.cell, d.ledger
         FROM (SELECT x.id, x.name FROM vsm.value_streams x WHERE cells_check.stream IS NULL OR x.name = cells_check.stream ORDER BY x.id) v
         CROSS JOIN LATERAL vsm._cells_check(v.id) d
         LEFT JOIN vsm.work_item_types y ON y.id = d.type_id

@@ -125,7 +125,7 @@ sub caused
 	my $csv = "case_id,stage,entered_at,type\nA,%s,%s,%s\n";
 	my @requests = (
 		[ GET => '/api/v1/work-items/99999', undef, 'list of work items' ],
-		[ PUT => "/api/v1/work-items/$id/transition", { to_stage => 'Nope' }, 'list of stages' ],
+		[ PUT => "/api/v1/work-items/$id/transition", { to_stage => 'Nope' }, 'The stages are Backlog' ],
 		[ PUT => "/api/v1/work-items/$id/transition", { to_stage => 'Testing', expected_from => 'Production' }, 'GET the history' ],
 		[ PUT => "/api/v1/work-items/$id/transition", { to_stage => 'Testing', at => '2020-01-01' }, '/api/v1/import' ],
 		[ PUT => "/api/v1/work-items/$id/transition", { to_stage => 'Testing', at => '2999-01-01' }, 'at most 5 minutes ahead' ],
@@ -133,8 +133,8 @@ sub caused
 		[ PUT => '/api/v1/work-items/3/transition', { to_stage => 'Doing' }, 'raise its wip_limit' ],
 		[ PUT => '/api/v1/work-items/3/transition', { to_stage => 'Old' }, '/api/v1/stages/{stage_id}' ],
 		[ POST => '/api/v1/work-items', { title => 'x', type => 'bug', external_id => '' }, 'or null' ],
-		[ POST => '/api/v1/work-items', { title => 'x', type => 'bug', stream => 'nowhere' }, 'list of streams' ],
-		[ GET => '/api/v1/metrics?stream=nowhere', undef, 'list of streams' ],
+		[ POST => '/api/v1/work-items', { title => 'x', type => 'bug', stream => 'nowhere' }, 'The streams are default' ],
+		[ GET => '/api/v1/metrics?stream=nowhere', undef, 'The streams are default' ],
 		[ GET => '/api/v1/metrics?since=2026-02-01&until=2026-01-01', undef, '' ],
 		[ GET => '/api/v1/metrics?type=nothing', undef, 'The types are' ],
 		[ GET => '/api/v1/metrics?attributes=%7B%22a%22:1%7D', undef, '' ],

@@ -95,7 +95,7 @@ SELECT results_eq($$
     WITH spoilt AS MATERIALIZED (SELECT c.* FROM vsm._stage_cells c WHERE c.unit = 'd' ORDER BY c.since, c.stage_id LIMIT 1)
     SELECT s.stage_id FROM spoilt s$$, $$SELECT s.id FROM vsm.stages s WHERE s.stream = 'Main' AND s.name = 'Todo'$$, 'the first cell is of Todo');
 UPDATE vsm._stage_cells c SET entered = -1
-WHERE (c.since, c.stage_id) = (SELECT x.since, x.stage_id FROM vsm._stage_cells x WHERE x.unit = 'd' ORDER BY 1, 2 LIMIT 1) AND c.unit = 'd';
+WHERE (c.since, c.stage_id) = (SELECT x.since, x.stage_id FROM vsm._stage_cells x WHERE x.unit = 'd' ORDER BY 1, 2 LIMIT 1) AND c.unit = 'd' AND c.type_id > 0;
 SELECT results_eq($$
     SELECT d.stream, d.unit, d.since, d.until, d.type, d.stage, d.figure, d.cell
     FROM vsm.cells_check('Main') d WHERE d.unit = 'days'$$, $$

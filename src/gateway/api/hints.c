@@ -31,13 +31,7 @@ static const Hint hints[] = {
 	{"Look at vsm.history(", "GET the history of the work item, and move it again from where it is."},
 	{"Give a later time,", "Give a later time, or POST past moves to /api/v1/import."},
 	{"Use another stage, or bring this one back", "Use another stage, or bring this one back: PUT it to /api/v1/stages/{stage_id}."},
-	{"Use a defined type, or add one", "Use a defined type, or add one with POST /api/v1/types."},
 	/* streams and stages */
-	{"The streams are in vsm.value_streams", "GET /api/v1/streams lists the streams; PUT /api/v1/streams/{stream} defines one."},
-	{"vsm.value_streams has the streams", "GET /api/v1/streams lists the streams that you may see."},
-	{"vsm.define_stream() defines one", "PUT /api/v1/streams/{stream} defines one."},
-	{"The stages of each stream are in vsm.stages", "GET /api/v1/stages lists the stages of a stream."},
-	{"The stages are in vsm.stages", "GET /api/v1/stages lists the stages of a stream; POST /api/v1/stages adds one."},
 	{"Retire it instead: UPDATE", "Retire it instead: PUT it to /api/v1/stages/{stage_id} with \"retired\": true."},
 	{"Name another commitment_stage in vsm.value_streams", "Give the stream another commitment_stage first."},
 	{"Give each stage an order of its own", "Give each stage an order of its own, or PUT the stream with its stages in order."},
