@@ -284,7 +284,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM vsm.work_item_types t WHERE t.name = vsm._nfc(_known_type.type)) THEN
         RAISE EXCEPTION 'Type ''%'' not found', coalesce(type, 'null')
             USING ERRCODE = 'PT404', COLUMN = 'type', DETAIL = 'There is no type of that name; names are case-sensitive.',
-                  HINT = 'The list of types has their names.';
+                  HINT = 'The types are ' || left((SELECT string_agg(t.name, ', ' ORDER BY t.id) FROM vsm.work_item_types t), 200) || '.';
     END IF;
     RETURN vsm._nfc(type);
 END $$;

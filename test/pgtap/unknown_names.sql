@@ -52,6 +52,7 @@ WHERE a.type IN ('text'::regtype, 'text[]'::regtype, 'jsonb'::regtype)
   AND NOT EXISTS (SELECT FROM free_text t WHERE t.parameter = a.name)
   -- what they define
   AND NOT (f.function = 'vsm.define_stream' AND a.name = 'stages') AND NOT (f.function ~ 'create_work_item' AND a.name = 'attributes' AND k.wrong ~ 'nope')
+  AND NOT (f.function ~ '^vsm_api\.(add|change|define)_' AND (a.name <> 'stream' OR f.function = 'vsm_api.define_stream'))
   -- what the server itself refuses (22023), and what needs an import that has begun
   AND NOT (f.function = 'vsm.cycle_time_days' AND a.name = 'time_zone') AND f.function <> 'vsm_api.import_end'
   -- rights that are left of a stream that is gone may be taken back: it names the role's own rows

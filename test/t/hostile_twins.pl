@@ -473,7 +473,9 @@ SELECT vsm_api.change_stage(s.id, E'Caf\u00e9') FROM vsm.stages s WHERE s.name =
 SELECT vsm_api.delete_stage(s.id) FROM vsm.stages s WHERE s.name = 'Dropped';
 SELECT vsm_api.delete_stage(0);
 SELECT vsm_api.add_stage(E'Cafe\u0301', 'so');
-SELECT vsm_api.add_type('defined'), vsm_api.rename_type('defined', 'so'), vsm_api.delete_type('so');
+SELECT vsm_api.add_type('defined');
+SELECT vsm_api.rename_type('defined', 'so');
+SELECT vsm_api.delete_type('so');
 SELECT vsm_api.delete_type('so');
 SELECT vsm_api.delete_stream('so');
 SELECT vsm_api.health();
@@ -697,6 +699,8 @@ work item type "bug" is in use
 "vsm_import" is not a table
 1 row of "wide" cannot be imported
 source "wide" has no date columns
+Stage 0 not found
+Stage 'Café' already exists
 the ledger "stage_transitions" is append-only
 the ledger "stage_transitions" is append-only
 EXPECTED
