@@ -78,7 +78,7 @@ FROM (SELECT min(s.id) AS a FROM vsm.stages s GROUP BY s.stream) x CROSS JOIN vs
 UNION ALL
 SELECT 3, coalesce(f.id, 0), s.id, 0
 FROM vsm.stages s
-JOIN (SELECT f.stream, f.id FROM vsm.stages f UNION ALL SELECT v.name, NULL FROM vsm.value_streams v) f
+JOIN (SELECT f.stream, f.id FROM vsm.stages f UNION ALL SELECT v.name, NULL::bigint AS id FROM vsm.value_streams v) f
     ON f.stream = s.stream AND f.id IS DISTINCT FROM s.id
 WHERE s.retired_at IS NULL
 UNION ALL

@@ -56,7 +56,7 @@ my ($from, $to) = map { "$days[$_] 00:00 Europe/Berlin" } 0, 2;
 my @doors;
 for my $type (undef, 'bug')
 {
-	my %how = (from => $from, to => $to, variables => { stream => 'default', type => $type }, all => { type => 'NULL' });
+	my %how = (from => $from, to => $to, variables => { stream => 'default', type => $type, attributes => '' }, all => { type => 'NULL' });
 	my $quoted = defined $type ? "'$type'" : 'NULL';
 	push @doors, sprintf '{"since": "%s", "until": "%s", "type": "%s", "sql": %s, "grafana": [%s, %s]}', @days[0, 1], $type // '',
 		row("SELECT * FROM vsm.metrics('default', '$from', '$to', $quoted)"), map { row(expand_sql($panel{$_}, %how)) } 'Flow', 'Flow balance';
