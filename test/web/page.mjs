@@ -447,7 +447,9 @@ await part('light and dark', async () => {
 	await shoot(page, 'dark', {fullPage: true});
 	await accessible(page, 'dark');
 	await page.setViewportSize({width: 900, height: 800});
-	ok(await page.locator('#cumulative-flow canvas').evaluate(canvas => canvas.getBoundingClientRect().right <= innerWidth), 'charts follow the window\'s width');
+	// drawn anew once the browser has told of the change
+	ok(await page.waitForFunction(() => document.querySelector('#cumulative-flow canvas').getBoundingClientRect().right <= innerWidth)
+		.then(() => true, () => false), 'charts follow the window\'s width');
 	await page.context().close();
 });
 
@@ -570,7 +572,7 @@ await part('the API viewer shows every endpoint, and tries one', async () => {
 	await page.locator('.opblock').first().waitFor();
 	is(await page.locator('.opblock').count(), operations, 'it lists all operations of /openapi.json');
 
-	const stages = page.locator('.opblock', {has: page.locator('[data-path="/api/v1/stages"]')});
+	const stages = page.locator('.opblock-get', {has: page.locator('[data-path="/api/v1/stages"]')});
 
 	await stages.locator('.opblock-summary-control').click();
 	await stages.getByRole('button', {name: 'Try it out'}).click();
