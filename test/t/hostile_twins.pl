@@ -701,6 +701,7 @@ work item type "bug" is in use
 source "wide" has no date columns
 Stage 0 not found
 Stage 'Café' already exists
+Type 'so' not found
 the ledger "stage_transitions" is append-only
 the ledger "stage_transitions" is append-only
 EXPECTED
