@@ -13,6 +13,8 @@
 #	bench_raw				schema raw, empty: items and their moves as an expert would keep them without vsm
 #	bench_raw_fill				the items and moves of vsm in it
 #	bench_raw_move				the statement that moves item :id to :stage there
+#	bench_raw_open				empties the items, which from now on know when they were done; an index finds the open ones
+#	bench_raw_move_open			the statement that keeps that too
 #	bench_role LEVEL			a role that has this access, whose name is then in mover; none without LEVEL
 #	bench_count				have the counters and totals counted: from then on each commit keeps them
 #	say TEXT ...				progress, on stderr
@@ -203,6 +205,23 @@ bench_raw_move()
 		INSERT INTO raw.moves (item_id, stream_id, from_stage_id, to_stage_id, at)
 		SELECT id, stream_id, from_stage_id, stage_id, entered_at FROM moved;
 	SQL
+}
+
+# "What is in progress?" must not read every item that was ever finished, with vsm as without.
+bench_raw_open()
+{
+	sql <<-'SQL' || exit
+		TRUNCATE raw.items;
+		ALTER TABLE raw.items ADD completed_at timestamptz;
+		CREATE INDEX items_open ON raw.items (stream_id, id) WHERE completed_at IS NULL;
+	SQL
+}
+
+bench_raw_move_open()
+{
+	local done_stage
+	done_stage=$(sql -c "SELECT id FROM vsm.stages WHERE stream = 'bench' AND category = 'done'") || exit
+	bench_raw_move | sed "s/entered_at = clock_timestamp()/&, completed_at = CASE :stage::bigint WHEN $done_stage THEN clock_timestamp() END/"
 }
 
 bench_role()

@@ -83,8 +83,34 @@ CREATE TYPE vsm.flow_figures AS (
 );
 COMMENT ON TYPE vsm.flow_figures IS 'The row of vsm.metrics().';
 
+CREATE FUNCTION vsm._open_change(of_stream_id bigint, since timestamptz, by_cells boolean, of_type text)
+    RETURNS TABLE (open numeric, started numeric)
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    WITH pieces AS MATERIALIZED (
+        SELECT p.* FROM vsm._pieces(of_stream_id, ARRAY[_open_change.since, 'infinity'], by_cells, vsm._units(of_type)) p)
+    SELECT coalesce(sum(x.open), 0), coalesce(sum(x.started), 0)
+    FROM (SELECT c.arrivals + c.returns - c.departures - c.discarded AS open, c.started_change AS started
+          FROM pieces p
+          CROSS JOIN LATERAL (
+              SELECT * FROM vsm._item_cells c
+              WHERE c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since AND c.type_id = coalesce((SELECT vsm._type_id(of_type)), 0)
+              OFFSET 0) c
+          WHERE p.folded
+          UNION ALL
+          SELECT (e.category IN ('wait', 'active'))::integer - coalesce((l.category IN ('wait', 'active'))::integer, 0), m.started_change
+          FROM pieces p
+          CROSS JOIN LATERAL vsm._moves(of_stream_id, p.since, p.until, of_type, NULL, NULL) m
+          JOIN vsm.stages e ON e.id = m.to_stage_id
+          LEFT JOIN vsm.stages l ON l.id = m.from_stage_id
+          WHERE NOT p.folded) x;
+END;
+COMMENT ON FUNCTION vsm._open_change(bigint, timestamptz, boolean, text) IS
+    'What all moves from an instant on change: items in progress, and those of them that have started.';
+
 -- One pass over moves gives nearly everything (src/figures/flow.c).  What was open at the window's bounds is counted from
--- the nearer end of the history: on from the first move, or back from what is open now.
+-- the nearer end of the history: on from the first move, or back from what is open now.  Where folding keeps up, what is open now
+-- is counted on from the window's end: the rest of today's moves are fewer than the open items.
 CREATE FUNCTION vsm.metrics(stream text DEFAULT 'default',
                             since timestamptz DEFAULT clock_timestamp() - interval '7 days',
                             until timestamptz DEFAULT clock_timestamp(), type text DEFAULT NULL,
@@ -105,8 +131,9 @@ DECLARE
     undone record;          -- completions in the window that a move in it has ended
     events CONSTANT record := vsm._events_span(v.stream_id, known_at);
     -- WIP of a window that has not ended is averaged up to now, which lies in no folded span unless the clock was set back
-    by_cells CONSTANT boolean := vsm._by_cells(v.stream_id, attributes, known_at)
-        AND (SELECT s.until FROM vsm._spans s WHERE s.stream_id = v.stream_id AND s.unit = 'd' ORDER BY s.since DESC LIMIT 1) <= clock_timestamp();
+    folded_until CONSTANT timestamptz := (
+        SELECT s.until FROM vsm._spans s WHERE s.stream_id = v.stream_id AND s.unit = 'd' ORDER BY s.since DESC LIMIT 1);
+    by_cells CONSTANT boolean := vsm._by_cells(v.stream_id, attributes, known_at) AND folded_until <= clock_timestamp();
     completed_by_cells CONSTANT boolean := by_cells AND vsm._by_cells(v.stream_id, attributes, known_at, v.reopen_rule);
     -- known moves are all read in any case
     from_first CONSTANT boolean := known_at IS NOT NULL OR by_cells
@@ -161,7 +188,10 @@ BEGIN
     i.started_outside := coalesce(i.started_outside, 0) + cells.started_before;
     i.open_us := coalesce(i.open_us, 0) + cells.open_us;
     i.started_us := coalesce(i.started_us, 0) + cells.started_us;
-    IF metrics.known_at IS NULL THEN
+    IF by_cells AND folded_until > clock_timestamp() - interval '2 days' THEN
+        SELECT i.open_outside + i.open_change + c.open AS open, i.started_outside + i.started_change + c.started AS started INTO now
+        FROM vsm._open_change(v.stream_id, v.bound, by_cells, metrics.type) c;
+    ELSIF metrics.known_at IS NULL THEN
         SELECT count(*) AS open, count(w.started_at) AS started INTO now
         FROM vsm.work_items w
         WHERE w.stream = v.stream AND w.completed_at IS NULL AND w.discarded_at IS NULL
