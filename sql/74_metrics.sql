@@ -84,12 +84,12 @@ CREATE TYPE vsm.flow_figures AS (
 COMMENT ON TYPE vsm.flow_figures IS 'The row of vsm.metrics().';
 
 CREATE FUNCTION vsm._open_change(of_stream_id bigint, since timestamptz, by_cells boolean, of_type text)
-    RETURNS TABLE (open numeric, started numeric)
+    RETURNS TABLE (open bigint, started bigint)
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     WITH pieces AS MATERIALIZED (
         SELECT p.* FROM vsm._pieces(of_stream_id, ARRAY[_open_change.since, 'infinity'], by_cells, vsm._units(of_type)) p)
-    SELECT coalesce(sum(x.open), 0), coalesce(sum(x.started), 0)
+    SELECT coalesce(sum(x.open), 0)::bigint, coalesce(sum(x.started), 0)::bigint
     FROM (SELECT c.arrivals + c.returns - c.departures - c.discarded AS open, c.started_change AS started
           FROM pieces p
           CROSS JOIN LATERAL (
@@ -198,8 +198,8 @@ BEGIN
           AND (metrics.type IS NULL OR w.type = metrics.type)
           AND (metrics.attributes IS NULL OR w.attributes @> metrics.attributes);
     ELSE
-        SELECT coalesce(sum((e.category IN ('wait', 'active'))::integer - coalesce((l.category IN ('wait', 'active'))::integer, 0)), 0) AS open,
-               coalesce(sum(k.started_change), 0) AS started INTO now
+        SELECT coalesce(sum((e.category IN ('wait', 'active'))::integer - coalesce((l.category IN ('wait', 'active'))::integer, 0)), 0)::bigint AS open,
+               coalesce(sum(k.started_change), 0)::bigint AS started INTO now
         FROM vsm._known_moves(v.stream_id, metrics.type, metrics.attributes, metrics.known_at) k
         JOIN vsm.stages e ON e.id = k.to_stage_id
         LEFT JOIN vsm.stages l ON l.id = k.from_stage_id;
@@ -229,22 +229,22 @@ BEGIN
     RETURN QUERY
     SELECT v.stream, v.since, v.until, v.time_zone, v.reopen_rule, 'percentile_disc',
            coalesce((i.lead).n, 0), coalesce(i.arrivals, 0),
-           (b.open_since * wip_us + coalesce(i.open_us, 0)) / nullif(wip_us, 0),
-           now.open::bigint, now.started::bigint,
+           (b.open_since::numeric * wip_us + coalesce(i.open_us, 0)) / nullif(wip_us, 0),
+           now.open, now.started,
            coalesce((i.lead).n, 0), (i.lead).avg, (i.lead).p50, (i.lead).p70, (i.lead).p85, (i.lead).p95,
            coalesce((i.cycle).n, 0), (i.cycle).avg, (i.cycle).p50, (i.cycle).p70, (i.cycle).p85, (i.cycle).p95,
            i.active_us / nullif(i.active_us + i.wait_us, 0), never_started,
            coalesce(i.reopened, 0), coalesce(i.backward_moves, 0), metrics.type,
            CASE WHEN exactly THEN 0::double precision ELSE 0.01::double precision END,
            coalesce(i.departures, 0), coalesce(i.returns, 0), coalesce(i.discarded, 0),
-           (b.started_since * wip_us + coalesce(i.started_us, 0)) / nullif(wip_us, 0),
-           b.open_since::bigint, b.open_until::bigint, b.started_since::bigint, b.started_until::bigint,
+           (b.started_since::numeric * wip_us + coalesce(i.started_us, 0)) / nullif(wip_us, 0),
+           b.open_since, b.open_until, b.started_since, b.started_until,
            metrics.attributes, metrics.known_at
     FROM (SELECT o.open_since, o.started_since, o.open_since + coalesce(i.open_change, 0) AS open_until,
                  o.started_since + coalesce(i.started_change, 0) AS started_until
-          FROM (SELECT CASE WHEN from_first THEN coalesce(i.open_outside, 0)::numeric
+          FROM (SELECT CASE WHEN from_first THEN coalesce(i.open_outside, 0)
                             ELSE now.open - coalesce(i.open_outside, 0) - coalesce(i.open_change, 0) END AS open_since,
-                       CASE WHEN from_first THEN coalesce(i.started_outside, 0)::numeric
+                       CASE WHEN from_first THEN coalesce(i.started_outside, 0)
                             ELSE now.started - coalesce(i.started_outside, 0) - coalesce(i.started_change, 0) END AS started_since) o) b;
 END $$;
 COMMENT ON FUNCTION vsm.metrics(text, timestamptz, timestamptz, text, text, boolean, jsonb, timestamptz) IS
