@@ -88,46 +88,28 @@ END;
 COMMENT ON FUNCTION vsm._moves(bigint, timestamptz, timestamptz, text, jsonb, timestamptz) IS
     'Moves of a stream with a time in [since, bound), of items of a type and with attributes.';
 
--- What lies in the stages before an instant.  Sums suffice.  Of known moves and with cells: what had entered, less what had
--- left; else what is there now, less what has entered since, plus what has left since.  us: how long the items have been in
--- the stage at "at".
-CREATE FUNCTION vsm._stages_at(of_stream text, of_stream_id bigint, bound timestamptz, at timestamptz, of_type text, attributes jsonb,
-                               known_at timestamptz)
+-- What lies in the stages before an instant.  us: how long the items have been in the stage at "at".  Sums suffice.  With cells:
+-- what had entered, less what had left.
+CREATE FUNCTION vsm._stages_by_cells(of_stream_id bigint, bound timestamptz, at timestamptz, of_type text)
     RETURNS TABLE (stage_id bigint, items bigint, us numeric)
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
     WITH pieces AS MATERIALIZED (
-        SELECT p.* FROM vsm._pieces(of_stream_id, ARRAY['-infinity', bound], true, vsm._units(of_type)) p
-        WHERE vsm._by_cells(of_stream_id, _stages_at.attributes, _stages_at.known_at)),
-    now AS MATERIALIZED (SELECT known_at IS NULL AND NOT EXISTS (SELECT FROM pieces p) AS counts),
+        SELECT p.* FROM vsm._pieces(of_stream_id, ARRAY['-infinity', bound], true, vsm._units(of_type)) p),
     moves AS (
-        SELECT m.from_stage_id, m.to_stage_id, m."timestamp", m.time_in_stage, -1 AS sign
-        FROM vsm._moves(of_stream_id, bound, 'infinity', of_type, _stages_at.attributes, NULL) m
-        WHERE (SELECT n.counts FROM now n)
-        UNION ALL
-        SELECT m.from_stage_id, m.to_stage_id, m."timestamp", m.time_in_stage, 1
+        SELECT m.from_stage_id, m.to_stage_id, m."timestamp", m.time_in_stage
         FROM pieces p CROSS JOIN LATERAL vsm._moves(of_stream_id, p.since, p.until, of_type, NULL, NULL) m
-        WHERE NOT p.folded
-        UNION ALL
-        SELECT k.from_stage_id, k.to_stage_id, k."timestamp", k.time_in_stage, 1
-        FROM vsm._known_moves(of_stream_id, of_type, _stages_at.attributes, known_at) k
-        WHERE known_at IS NOT NULL AND k."timestamp" < bound)
+        WHERE NOT p.folded)
     SELECT c.stage_id, sum(c.n)::bigint, sum(c.us)
-    FROM (SELECT w.stage_id, count(*) AS n, sum(vsm._elapsed_us(w.stage_entered_at, _stages_at.at)) AS us
-          FROM vsm.work_items w
-          WHERE (SELECT n.counts FROM now n) AND w.stream = of_stream AND (of_type IS NULL OR w.type = of_type)
-            AND (_stages_at.attributes IS NULL OR w.attributes @> _stages_at.attributes)
-          GROUP BY 1
-          UNION ALL
-          SELECT m.to_stage_id, sum(m.sign), sum(m.sign * vsm._elapsed_us(m."timestamp", _stages_at.at)::numeric)
+    FROM (SELECT m.to_stage_id AS stage_id, count(*) AS n, sum(vsm._elapsed_us(m."timestamp", _stages_by_cells.at)::numeric) AS us
           FROM moves m GROUP BY 1
           UNION ALL
-          SELECT m.from_stage_id, -sum(m.sign),
-                 -sum(m.sign * (vsm._elapsed_us(m."timestamp", _stages_at.at)::numeric + vsm._interval_us(m.time_in_stage)))
+          SELECT m.from_stage_id, -count(*),
+                 -sum(vsm._elapsed_us(m."timestamp", _stages_by_cells.at)::numeric + vsm._interval_us(m.time_in_stage))
           FROM moves m WHERE m.from_stage_id IS NOT NULL GROUP BY 1
           UNION ALL
           SELECT s.stage_id, sum(s.entered - s."left"),
-                 sum(s.entered_us - s.left_us - s.stayed_us + (s.entered - s."left") * vsm._elapsed_us(p.until, _stages_at.at)::numeric)
+                 sum(s.entered_us - s.left_us - s.stayed_us + (s.entered - s."left") * vsm._elapsed_us(p.until, _stages_by_cells.at)::numeric)
           FROM pieces p
           CROSS JOIN LATERAL (
               SELECT * FROM vsm._stage_cells c
@@ -136,8 +118,41 @@ BEGIN ATOMIC
           WHERE p.folded GROUP BY 1) c
     GROUP BY 1;
 END;
+COMMENT ON FUNCTION vsm._stages_by_cells(bigint, timestamptz, timestamptz, text) IS
+    'Items in each stage after the moves before bound, and the time that they have been there at "at", in microseconds; from cells.';
+
+-- Without cells: what is there now, less what has entered since, plus what has left since; of known moves what had entered, less
+-- what had left.
+CREATE FUNCTION vsm._stages_at(of_stream text, of_stream_id bigint, bound timestamptz, at timestamptz, of_type text, attributes jsonb,
+                               known_at timestamptz)
+    RETURNS TABLE (stage_id bigint, items bigint, us numeric)
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    WITH moves AS (
+        SELECT m.from_stage_id, m.to_stage_id, m."timestamp", m.time_in_stage, -1 AS sign
+        FROM vsm._moves(of_stream_id, bound, 'infinity', of_type, _stages_at.attributes, NULL) m
+        WHERE known_at IS NULL
+        UNION ALL
+        SELECT k.from_stage_id, k.to_stage_id, k."timestamp", k.time_in_stage, 1
+        FROM vsm._known_moves(of_stream_id, of_type, _stages_at.attributes, known_at) k
+        WHERE known_at IS NOT NULL AND k."timestamp" < bound)
+    SELECT c.stage_id, sum(c.n)::bigint, sum(c.us)
+    FROM (SELECT w.stage_id, count(*) AS n, sum(vsm._elapsed_us(w.stage_entered_at, _stages_at.at)) AS us
+          FROM vsm.work_items w
+          WHERE known_at IS NULL AND w.stream = of_stream AND (of_type IS NULL OR w.type = of_type)
+            AND (_stages_at.attributes IS NULL OR w.attributes @> _stages_at.attributes)
+          GROUP BY 1
+          UNION ALL
+          SELECT m.to_stage_id, sum(m.sign), sum(m.sign * vsm._elapsed_us(m."timestamp", _stages_at.at)::numeric)
+          FROM moves m GROUP BY 1
+          UNION ALL
+          SELECT m.from_stage_id, -sum(m.sign),
+                 -sum(m.sign * (vsm._elapsed_us(m."timestamp", _stages_at.at)::numeric + vsm._interval_us(m.time_in_stage)))
+          FROM moves m WHERE m.from_stage_id IS NOT NULL GROUP BY 1) c
+    GROUP BY 1;
+END;
 COMMENT ON FUNCTION vsm._stages_at(text, bigint, timestamptz, timestamptz, text, jsonb, timestamptz) IS
-    'Items in each stage after the moves before bound, and the time that they have been there at "at", in microseconds.';
+    'As vsm._stages_by_cells(), from the items and the ledger.';
 
 -- A span lies between two neighbouring points, and counts at the second.  A move at a point counts there, so those at the
 -- first are taken out of a span that begins with it.

@@ -8,24 +8,53 @@ CREATE FUNCTION vsm.wip_at(stream text DEFAULT 'default', at timestamptz DEFAULT
 AS $$
 DECLARE
     v CONSTANT vsm._window := vsm._window(stream, at, at, NULL, type, attributes, known_at);
+    bound CONSTANT timestamptz := vsm._just_after(at);
+    by_cells CONSTANT boolean := vsm._by_cells(v.stream_id, attributes, known_at);
 BEGIN
-    PERFORM vsm._plan(vsm._by_cells(v.stream_id, attributes, known_at), type IS NOT NULL);
-    RETURN QUERY
-    SELECT s.name, coalesce(h.items, 0)
-    FROM vsm.stages s
-    LEFT JOIN vsm._stages_at(v.stream, v.stream_id, vsm._just_after(wip_at.at), v.until, wip_at.type, wip_at.attributes, wip_at.known_at) h
-        ON h.stage_id = s.id
-    WHERE s.stream = v.stream
-    ORDER BY s."order";
+    PERFORM vsm._plan(by_cells, type IS NOT NULL);
+    IF by_cells THEN
+        RETURN QUERY
+        SELECT s.name, coalesce(h.items, 0)
+        FROM vsm.stages s LEFT JOIN vsm._stages_by_cells(v.stream_id, bound, v.until, wip_at.type) h ON h.stage_id = s.id
+        WHERE s.stream = v.stream ORDER BY s."order";
+    ELSE
+        RETURN QUERY
+        SELECT s.name, coalesce(h.items, 0)
+        FROM vsm.stages s
+        LEFT JOIN vsm._stages_at(v.stream, v.stream_id, bound, v.until, wip_at.type, wip_at.attributes, wip_at.known_at) h ON h.stage_id = s.id
+        WHERE s.stream = v.stream ORDER BY s."order";
+    END IF;
 END $$;
 COMMENT ON FUNCTION vsm.wip_at(text, timestamptz, text, jsonb, timestamptz) IS
     'Items in each stage at an instant, moves of that instant included; every stage in order, done and discarded ones too. WIP '
     'is what is in wait and active stages. Errors: PT404, PT422.';
 
+-- A function of its own, as both charts sum the same changes: at each point of a grid, in each stage.
+CREATE FUNCTION vsm._lines(of_window vsm._window, step interval, type text, attributes jsonb, known_at timestamptz)
+    RETURNS TABLE (at timestamptz, stage text, items bigint, reached bigint)
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    WITH points AS MATERIALIZED (
+        SELECT g.* FROM vsm._grid(of_window.since, of_window.until, _lines.step, of_window.time_zone) g),
+    changes AS MATERIALIZED (
+        SELECT c.*
+        FROM (SELECT array_agg(p.at ORDER BY p.place) AS points FROM points p) g
+        CROSS JOIN LATERAL vsm._stage_changes(of_window.stream_id, g.points, _lines.type, _lines.attributes, _lines.known_at) c)
+    SELECT p.at, s.name, sum(coalesce(c.items, 0)) OVER so_far::bigint, sum(coalesce(c.reached, 0)) OVER so_far::bigint
+    FROM vsm.stages s
+    CROSS JOIN points p
+    LEFT JOIN changes c ON c.stage_id = s.id AND c.place = p.place
+    WHERE s.stream = of_window.stream
+    WINDOW so_far AS (PARTITION BY s.id ORDER BY p.place)
+    ORDER BY p.place, s."order";
+END;
+COMMENT ON FUNCTION vsm._lines(vsm._window, interval, text, jsonb, timestamptz) IS
+    'Items in each stage, and those that have reached it, at since, since + step, ... until.';
+
 CREATE FUNCTION vsm.occupancy(stream text DEFAULT 'default',
-                              since timestamptz DEFAULT clock_timestamp() - interval '7 days',
-                              until timestamptz DEFAULT clock_timestamp(), step interval DEFAULT '1 day',
-                              type text DEFAULT NULL, attributes jsonb DEFAULT NULL, known_at timestamptz DEFAULT NULL)
+                                   since timestamptz DEFAULT clock_timestamp() - interval '7 days',
+                                   until timestamptz DEFAULT clock_timestamp(), step interval DEFAULT '1 day',
+                                   type text DEFAULT NULL, attributes jsonb DEFAULT NULL, known_at timestamptz DEFAULT NULL)
     RETURNS TABLE (at timestamptz, stage text, items bigint)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     SET jit = off
@@ -34,28 +63,16 @@ DECLARE
     v CONSTANT vsm._window := vsm._window(stream, since, until, NULL, type, attributes, known_at);
 BEGIN
     PERFORM vsm._plan(vsm._by_cells(v.stream_id, attributes, known_at), type IS NOT NULL);
-    RETURN QUERY
-    WITH points AS MATERIALIZED (
-        SELECT g.* FROM vsm._grid(v.since, v.until, occupancy.step, v.time_zone) g),
-    changes AS MATERIALIZED (
-        SELECT c.*
-        FROM (SELECT array_agg(p.at ORDER BY p.place) AS points FROM points p) g
-        CROSS JOIN LATERAL vsm._stage_changes(v.stream_id, g.points, occupancy.type, occupancy.attributes, occupancy.known_at) c)
-    SELECT p.at, s.name, sum(coalesce(c.items, 0)) OVER (PARTITION BY s.id ORDER BY p.place)::bigint
-    FROM vsm.stages s
-    CROSS JOIN points p
-    LEFT JOIN changes c ON c.stage_id = s.id AND c.place = p.place
-    WHERE s.stream = v.stream
-    ORDER BY p.place, s."order";
+    RETURN QUERY SELECT l.at, l.stage, l.items FROM vsm._lines(v, occupancy.step, occupancy.type, occupancy.attributes, occupancy.known_at) l;
 END $$;
 COMMENT ON FUNCTION vsm.occupancy(text, timestamptz, timestamptz, interval, text, jsonb, timestamptz) IS
     'Items that are in each stage at since, since + step, ... until: the number falls when items move on or back. '
     'Days and months of the step follow the calendar of the stream''s zone. Errors: PT404, PT422.';
 
 CREATE FUNCTION vsm.cumulative_flow(stream text DEFAULT 'default',
-                                    since timestamptz DEFAULT clock_timestamp() - interval '7 days',
-                                    until timestamptz DEFAULT clock_timestamp(), step interval DEFAULT '1 day',
-                                    type text DEFAULT NULL, attributes jsonb DEFAULT NULL, known_at timestamptz DEFAULT NULL)
+                                   since timestamptz DEFAULT clock_timestamp() - interval '7 days',
+                                   until timestamptz DEFAULT clock_timestamp(), step interval DEFAULT '1 day',
+                                   type text DEFAULT NULL, attributes jsonb DEFAULT NULL, known_at timestamptz DEFAULT NULL)
     RETURNS TABLE (at timestamptz, stage text, items bigint)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     SET jit = off
@@ -64,20 +81,7 @@ DECLARE
     v CONSTANT vsm._window := vsm._window(stream, since, until, NULL, type, attributes, known_at);
 BEGIN
     PERFORM vsm._plan(vsm._by_cells(v.stream_id, attributes, known_at), type IS NOT NULL);
-    RETURN QUERY
-    WITH points AS MATERIALIZED (
-        SELECT g.* FROM vsm._grid(v.since, v.until, cumulative_flow.step, v.time_zone) g),
-    changes AS MATERIALIZED (
-        SELECT c.*
-        FROM (SELECT array_agg(p.at ORDER BY p.place) AS points FROM points p) g
-        CROSS JOIN LATERAL vsm._stage_changes(v.stream_id, g.points, cumulative_flow.type, cumulative_flow.attributes,
-                                              cumulative_flow.known_at) c)
-    SELECT p.at, s.name, sum(coalesce(c.reached, 0)) OVER (PARTITION BY s.id ORDER BY p.place)::bigint
-    FROM vsm.stages s
-    CROSS JOIN points p
-    LEFT JOIN changes c ON c.stage_id = s.id AND c.place = p.place
-    WHERE s.stream = v.stream
-    ORDER BY p.place, s."order";
+    RETURN QUERY SELECT l.at, l.stage, l.reached FROM vsm._lines(v, cumulative_flow.step, cumulative_flow.type, cumulative_flow.attributes, cumulative_flow.known_at) l;
 END $$;
 COMMENT ON FUNCTION vsm.cumulative_flow(text, timestamptz, timestamptz, interval, text, jsonb, timestamptz) IS
     'Cumulative flow diagram: items that have reached each stage or a later one by since, since + step, ... until. '
@@ -95,13 +99,12 @@ CREATE FUNCTION vsm.time_in_stage(stream text DEFAULT 'default',
 AS $$
 DECLARE
     v CONSTANT vsm._window := vsm._window(stream, since, until, NULL, type, attributes, known_at);
+    by_cells CONSTANT boolean := vsm._by_cells(v.stream_id, attributes, known_at);
 BEGIN
-    PERFORM vsm._plan(vsm._by_cells(v.stream_id, attributes, known_at), type IS NOT NULL);
+    PERFORM vsm._plan(by_cells, type IS NOT NULL);
     RETURN QUERY
     WITH pieces AS MATERIALIZED (
-        SELECT p.*
-        FROM vsm._pieces(v.stream_id, ARRAY[time_in_stage.since, v.bound],
-                         vsm._by_cells(v.stream_id, time_in_stage.attributes, time_in_stage.known_at), 'd') p),
+        SELECT p.* FROM vsm._pieces(v.stream_id, ARRAY[time_in_stage.since, v.bound], by_cells, 'd') p),
     moves AS MATERIALIZED (
         SELECT m.work_item_id, m.id, m.from_stage_id, m."timestamp", vsm._interval_us(m.time_in_stage) AS us
         FROM pieces p
@@ -130,8 +133,11 @@ BEGIN
     closed AS (
         SELECT e.stage_id, vsm._summary_of(e.visits) AS visits, sum(e.items) AS items, sum(e.us) AS total_us FROM ended e GROUP BY 1),
     held AS MATERIALIZED (
+        SELECT h.* FROM vsm._stages_by_cells(v.stream_id, v.bound, v.until, time_in_stage.type) h WHERE by_cells
+        UNION ALL
         SELECT h.*
-        FROM vsm._stages_at(v.stream, v.stream_id, v.bound, v.until, time_in_stage.type, time_in_stage.attributes, time_in_stage.known_at) h)
+        FROM vsm._stages_at(v.stream, v.stream_id, v.bound, v.until, time_in_stage.type, time_in_stage.attributes, time_in_stage.known_at) h
+        WHERE NOT by_cells)
     SELECT s.name, coalesce((c.visits).n, 0),
            (c.visits).avg, (c.visits).p50, (c.visits).p70, (c.visits).p85, (c.visits).p95,
            coalesce(c.items, 0)::bigint, vsm._interval(round(c.total_us / c.items)::bigint),
@@ -177,7 +183,7 @@ COMMENT ON AGGREGATE vsm._in_progress(bigint[], bigint[]) IS
 -- they have the items; then it is the one move of each that left a stage after the instant, and had come there before.
 CREATE FUNCTION vsm._open_items_at(of_stream text, of_stream_id bigint, at timestamptz, of_type text, attributes jsonb,
                                    known_at timestamptz)
-    RETURNS TABLE (work_item_id bigint, external_id text, type text, title text, stage_id bigint, created_at timestamptz, started_at timestamptz,
+    RETURNS TABLE (work_item_id bigint, external_id text, type text, title text, stage text, created_at timestamptz, started_at timestamptz,
                    stage_entered_at timestamptz)
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
@@ -200,7 +206,7 @@ BEGIN ATOMIC
                     LEFT JOIN (SELECT s.id, s.category IN ('wait', 'active') AS open FROM vsm.stages s) l ON l.id = m.from_stage_id
                     WHERE NOT p.folded) x) o),
     now AS MATERIALIZED (SELECT known_at IS NULL AND NOT EXISTS (SELECT FROM pieces p) AS counts)
-    SELECT o.work_item_id, o.external_id, o.type, o.title, o.stage_id, o.created_at,
+    SELECT o.work_item_id, o.external_id, o.type, o.title, s.name, o.created_at,
            CASE WHEN o.started_at <= _open_items_at.at THEN o.started_at END, o.stage_entered_at
     FROM (SELECT w.id AS work_item_id, w.external_id, w.type, w.title, w.stage_id, w.created_at, w.started_at, w.stage_entered_at
           FROM vsm.work_items w
@@ -236,8 +242,8 @@ BEGIN ATOMIC
                        vsm._replay(n.to_stage_id, n."timestamp", n.id) AS state
                 FROM vsm._known_moves(of_stream_id, of_type, _open_items_at.attributes, known_at) n
                 WHERE known_at IS NOT NULL AND n."timestamp" <= _open_items_at.at GROUP BY 1) k) o
-    CROSS JOIN LATERAL (SELECT s.category FROM vsm.stages s WHERE s.id = o.stage_id OFFSET 0) s
-    WHERE s.category IN ('wait', 'active');
+    JOIN vsm.stages s ON s.id = o.stage_id
+    WHERE s.stream = of_stream AND s.category IN ('wait', 'active');
 END;
 COMMENT ON FUNCTION vsm._open_items_at(text, bigint, timestamptz, text, jsonb, timestamptz) IS
     'Items that are neither finished nor discarded at an instant, moves of that instant included, as they were then.';
@@ -254,12 +260,11 @@ DECLARE
 BEGIN
     PERFORM vsm._plan(vsm._cells_beyond(v.stream_id, at, known_at));
     RETURN QUERY
-    SELECT o.work_item_id, o.external_id, o.title, o.type, s.name,
+    SELECT o.work_item_id, o.external_id, o.title, o.type, o.stage,
            vsm._interval(vsm._elapsed_us(o.started_at, v.until)),
            vsm._interval(vsm._elapsed_us(o.stage_entered_at, v.until)),
            vsm._interval(vsm._elapsed_us(o.created_at, v.until))
     FROM vsm._open_items_at(v.stream, v.stream_id, work_item_age.at, work_item_age.type, work_item_age.attributes, work_item_age.known_at) o
-    CROSS JOIN LATERAL (SELECT s.name FROM vsm.stages s WHERE s.id = o.stage_id OFFSET 0) s
     ORDER BY o.started_at NULLS LAST, o.created_at, o.work_item_id;
 END $$;
 COMMENT ON FUNCTION vsm.work_item_age(text, text, timestamptz, jsonb, timestamptz) IS

@@ -4,7 +4,8 @@
  *
  * The aggregate vsm._in_progress gets lists of items, of each piece of the time up to an
  * instant, in any order.  An item is in progress if it has been opened once more than
- * closed.
+ * closed.  One that was opened and closed as often is forgotten, so that the table holds
+ * about as many items as are in progress, not all that ever were.
  */
 #include "postgres.h"
 
@@ -99,6 +100,8 @@ count_list(FunctionCallInfo fcinfo, items_hash *items, int argument, int32 chang
 		Item	   *item = items_insert(items, ids[i], &found);
 
 		item->opened = (found ? item->opened : 0) + change;
+		if (item->opened == 0)
+			items_delete_item(items, item);
 	}
 }
 

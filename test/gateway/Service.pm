@@ -15,6 +15,7 @@
 #	$gw->stop							SIGTERM; its wait status
 #	$gw->finish							three tests: it ended well, its log is JSON, and every answer was as /openapi.json says
 #	seconds_left($limit)				an iterator for loops that wait: true until so many seconds have passed
+#	until_true($condition)				waits for it, a minute at most; whether it came true
 #	file($name)							a file in the test's directory
 #
 # VSM_GATEWAY is the program, or a command that runs it, such as "valgrind --error-exitcode=9 ./vsm-gateway".
@@ -37,7 +38,7 @@ use Time::HiRes qw(sleep time);
 
 use OpenApi;
 
-our @EXPORT = qw(database url seconds_left file program);
+our @EXPORT = qw(database url seconds_left until_true file program);
 
 my $json = Cpanel::JSON::XS->new->utf8->allow_nonref->canonical;
 my $dir = File::Temp->newdir('vsm-XXXXXX', TMPDIR => 1);
@@ -90,6 +91,18 @@ sub seconds_left
 	my ($limit) = @_;
 	my $end = time + $limit;
 	return sub { time < $end };
+}
+
+sub until_true
+{
+	my ($condition) = @_;
+	my $waiting = seconds_left(60);
+	while ($waiting->())
+	{
+		return 1 if $condition->();
+		sleep 0.05;
+	}
+	return 0;
 }
 
 sub start

@@ -49,18 +49,6 @@ sub asked
 	return ($server // $node)->safe_psql('postgres', $sql);
 }
 
-sub until_true
-{
-	my ($condition) = @_;
-	my $waiting = seconds_left(60);
-	while ($waiting->())
-	{
-		return 1 if $condition->();
-		sleep 0.05;
-	}
-	return 0;
-}
-
 # Lines of the log about folding.
 sub told
 {

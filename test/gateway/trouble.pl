@@ -118,18 +118,6 @@ sub status
 	return $answer =~ m{^HTTP/1\.1 (\d{3}) } ? $1 : "no answer: $answer";
 }
 
-sub until_true
-{
-	my ($condition) = @_;
-	my $waiting = seconds_left(60);
-	while ($waiting->())
-	{
-		return 1 if $condition->();
-		sleep 0.05;
-	}
-	return 0;
-}
-
 sub slow_beside_fast
 {
 	my $gw = Service->start($node, options => [ qw(--pool-size 2 --fast-timeout 300000) ]);
