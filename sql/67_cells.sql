@@ -309,11 +309,23 @@ END;
 COMMENT ON FUNCTION vsm._stages_reached(bigint, bigint) IS
     'The stages that an item reaches for the first time when it enters one. before: the furthest that it had reached; null: none.';
 
+-- The days of spans that are marked are read from the ledger again, until the next fold.
+CREATE FUNCTION vsm._days_marked(of_stream_id bigint) RETURNS bigint
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+RETURN (SELECT coalesce(sum(round(extract(epoch FROM s.until - s.since) / 86400)), 0)::bigint
+        FROM vsm._spans s
+        WHERE EXISTS (SELECT FROM vsm._marks k WHERE k.stream_id = of_stream_id) AND s.stream_id = of_stream_id AND s.unit = 'd'
+          AND tstzrange(s.since, s.until) && (SELECT range_agg(tstzrange(k.since, k.until)) FROM vsm._marks k WHERE k.stream_id = of_stream_id));
+COMMENT ON FUNCTION vsm._days_marked(bigint) IS 'How many days have been folded, and changed since.';
+
 CREATE FUNCTION vsm._days_waiting(of_stream_id bigint, settled_until timestamptz, today timestamptz) RETURNS bigint
     LANGUAGE sql STABLE PARALLEL RESTRICTED
-RETURN (SELECT greatest(0, ceil(extract(epoch FROM today - greatest(settled_until, e.first)) / 86400))::bigint
-        FROM (SELECT coalesce(min(t."timestamp"), today) AS first FROM vsm.stage_transitions t WHERE t.stream_id = of_stream_id) e);
-COMMENT ON FUNCTION vsm._days_waiting(bigint, timestamptz, timestamptz) IS 'How many days are over, and may not be folded yet.';
+RETURN vsm._days_marked(of_stream_id)
+     + CASE WHEN settled_until >= today THEN 0       -- without a look at the ledger
+            ELSE (SELECT greatest(0, ceil(extract(epoch FROM today - greatest(settled_until, e.first)) / 86400))::bigint
+                  FROM (SELECT coalesce(min(t."timestamp"), today) AS first FROM vsm.stage_transitions t WHERE t.stream_id = of_stream_id) e) END;
+COMMENT ON FUNCTION vsm._days_waiting(bigint, timestamptz, timestamptz) IS
+    'How many days are over and not in cells: they may not be folded yet, or have changed since they were.';
 
 -- Whole days of the zone, together up to 256 moves, or one day with more; no span passes a month's end.  So a span that a
 -- window cuts costs little, or no more than the day.  The last days wait until they are as many moves, or the month is over.

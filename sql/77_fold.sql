@@ -353,6 +353,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm.fold(text, boolean) IS
     'Sums up the moves of days that are over, so that figures need not read them; of one stream, or with null of all. Answers are the '
-    'same without. days_folded: now; days_waiting: that are over, but may not be folded while a transaction is open that began '
-    'before they were closed; the first two calls close them, a later one folds. rebuild: computes all cells anew, which needs the rights '
+    'same without. days_folded: now; days_waiting: that are over and not in cells, as they may not be folded while a transaction is open that '
+    'began before they were closed; the first two calls close them, a later one folds. rebuild: computes all cells anew, which needs the rights '
     'of a writer. Errors: PT404, 42501; 40001 in a transaction with an older snapshot, 25006 where nothing can be written.';

@@ -7,19 +7,18 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION vsm_api.version() IS 'Version of the extension. Errors: none.';
 
--- How far behind vsm.fold() is.  A stream that is folded up to today costs no look at the ledger, another one a look at its
--- first move.
+-- How far behind vsm.fold() is.
 CREATE FUNCTION vsm._streams_to_fold(at timestamptz) RETURNS TABLE (stream text, days_waiting bigint)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN QUERY
-        SELECT d.name, CASE WHEN d.settled_until >= d.today THEN 0 ELSE vsm._days_waiting(d.id, d.settled_until, d.today) END
+        SELECT d.name, vsm._days_waiting(d.id, d.settled_until, d.today)
         FROM (SELECT v.id, v.name, coalesce(f.settled_until, '-infinity') AS settled_until, date_trunc('day', at, v.time_zone) AS today
               FROM vsm.value_streams v LEFT JOIN vsm._folds f ON f.stream_id = v.id) d;
 END $$;
 COMMENT ON FUNCTION vsm._streams_to_fold(timestamptz) IS
-    'The streams that the caller sees, and how many days that were over at that instant vsm.fold() has not yet settled.';
+    'The streams that the caller sees, and how many days that were over at that instant wait for vsm.fold().';
 
 -- Reads at most one row of each table, and as _streams_to_fold().  That suffices: COPY loads a whole table or fails, so a
 -- restore loses all rows of a table or none.  The check does not wait: a table that somebody has locked, perhaps a restore, is

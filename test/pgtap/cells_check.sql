@@ -29,6 +29,14 @@ SELECT is_empty('SELECT * FROM vsm.cells_check()', 'all is right');
 SELECT is_empty($$SELECT * FROM vsm.cells_check('Other')$$, 'in a stream without cells too');
 SELECT throws_ok($$SELECT * FROM vsm.cells_check('Nothing')$$, 'PT404', 'stream "Nothing" not found', 'a stream must exist');
 
+-- what a late move changes is read from the ledger again, and waits
+SELECT is((SELECT f.days_waiting FROM vsm._streams_to_fold(now()) f WHERE f.stream = 'Main'), 0::bigint, 'all days are in cells');
+CREATE VIEW late AS SELECT 'busy 1' AS case_id, 'Void' AS stage, date_trunc('month', now()) - interval '49 days' AS entered_at, 'task' AS type;
+SELECT count(*) AS n FROM vsm.import_events('late', 'Main') \gset
+SELECT cmp_ok((SELECT f.days_waiting FROM vsm._streams_to_fold(now()) f WHERE f.stream = 'Main'), '>', 0::bigint, 'a late move makes days wait');
+SELECT is((SELECT f.days_waiting FROM vsm.fold('Main') f), 0::bigint, 'which are folded anew');
+SELECT is_empty('SELECT * FROM vsm.cells_check()', 'and right');
+
 -- Another value than the one that is there.
 CREATE FUNCTION pg_temp.other_value(c pg_attribute) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT CASE format_type(c.atttypid, NULL)
