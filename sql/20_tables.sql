@@ -77,6 +77,7 @@ CREATE TABLE vsm.work_items (
     discarded_at timestamptz DEFAULT nullif(timestamptz 'epoch', 'epoch'),
     discarded integer NOT NULL DEFAULT nullif(0, 0),
     furthest_stage_id bigint DEFAULT nullif(0::bigint, 0),
+    current_stage text DEFAULT nullif(text '', ''),
     attributes jsonb NOT NULL DEFAULT '{}',
     CONSTRAINT work_items_external_id UNIQUE (stream, external_id)
 ) WITH (fillfactor = 80);
@@ -86,7 +87,7 @@ CREATE INDEX work_items_open ON vsm.work_items (stream, id) WHERE completed_at I
 CREATE INDEX work_items_discarded ON vsm.work_items (stream, id) WHERE discarded_at IS NOT NULL;
 CREATE INDEX work_items_type ON vsm.work_items (stream, type, id);
 COMMENT ON TABLE vsm.work_items IS
-    'Work items and where they are. INSERT, UPDATE of stage_id and DELETE by any client keep the ledger; '
+    'Work items and where they are. INSERT, UPDATE of stage_id or current_stage and DELETE by any client keep the ledger; '
     'the columns from created_at on are computed.';
 COMMENT ON COLUMN vsm.work_items.external_id IS 'Id of the item in another system; unique in its stream.';
 COMMENT ON COLUMN vsm.work_items.created_at IS 'Time of the first transition; may be given in an INSERT, from 1970 on, at most 5 minutes ahead.';
@@ -106,6 +107,8 @@ COMMENT ON COLUMN vsm.work_items.discarded_at IS 'Latest entry into discarded; n
 COMMENT ON COLUMN vsm.work_items.discarded IS 'Times the item was discarded.';
 COMMENT ON COLUMN vsm.work_items.furthest_stage_id IS
     'The furthest stage in the order that the item has reached, leaving out discarded stages; null: none.';
+COMMENT ON COLUMN vsm.work_items.current_stage IS
+    'The name of the stage that the item is in; written, it moves the item as stage_id does.';
 COMMENT ON COLUMN vsm.work_items.attributes IS
     'Your own fields, a JSON object, e.g. {"team": "red"}; every figure takes attributes => ''{"team": "red"}''.';
 

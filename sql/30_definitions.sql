@@ -404,6 +404,7 @@ COMMENT ON FUNCTION vsm._stage_deleted() IS 'Refuses to drop a stage that histor
 CREATE FUNCTION vsm._stage_renamed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     SET row_security = off
+    SET vsm.recording = off
 AS $$
 BEGIN
     IF tg_relid <> 'vsm.stages'::regclass THEN
@@ -412,9 +413,11 @@ BEGIN
     PERFORM vsm._hold_streams(ARRAY[new.stream]);
     UPDATE vsm.value_streams v SET commitment_stage = new.name
     WHERE v.name = new.stream AND v.commitment_stage = old.name;
+    PERFORM vsm._hold_items();
+    UPDATE vsm.work_items w SET current_stage = new.name WHERE w.stream = new.stream AND w.stage_id = new.id;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION vsm._stage_renamed() IS 'Keeps a renamed stage the commitment point of its stream.';
+COMMENT ON FUNCTION vsm._stage_renamed() IS 'Keeps a renamed stage the commitment point of its stream, and the stage of its items.';
 
 -- Checks that need the whole statement; the transition table "changed" has its rows.
 CREATE FUNCTION vsm._stages_after() RETURNS trigger

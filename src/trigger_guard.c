@@ -70,6 +70,7 @@ static const struct
 	{"discarded_at", TIMESTAMPTZOID},
 	{"discarded", INT4OID},
 	{"furthest_stage_id", INT8OID},
+	{"current_stage", TEXTOID},
 	{"attributes", JSONBOID},
 };
 

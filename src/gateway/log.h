@@ -14,6 +14,8 @@ typedef enum LogLevel
 } LogLevel;
 
 extern void vsm_log_set_level(LogLevel least);
+extern void vsm_log_hold(void);
+extern void vsm_log_release(void);
 
 /* fields: a printf() format of additional members, such as "\"n\":%d"; or NULL. */
 extern void vsm_log(LogLevel level, const char *event, const char *fields, ...) __attribute__((format(printf, 3, 4)));

@@ -262,7 +262,7 @@ static bool
 has_changed_column(const FormData_pg_index *index)
 {
 	for (int i = 0; i < index->indnkeyatts; i++)
-		if (index->indkey.values[i] >= ITEM_CREATED_AT && index->indkey.values[i] <= ITEM_FURTHEST_STAGE_ID)
+		if (index->indkey.values[i] >= ITEM_CREATED_AT && index->indkey.values[i] <= ITEM_CURRENT_STAGE)
 			return true;
 	return false;
 }

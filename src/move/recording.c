@@ -33,6 +33,7 @@
 #include "marks.h"
 #include "recording.h"
 #include "stage_cache.h"
+#include "stage_name.h"
 #include "superseded.h"
 #include "trigger_guard.h"
 #include "unrecorded.h"
@@ -48,6 +49,7 @@ static void mark_unrecorded(const ItemRow *old, const ItemRow *new, TupleDesc de
 static bool moved_backward(const ItemRow *row);
 static bool fits_definitions(const ItemRow *row);
 static bool has_known_type(const ItemRow *row);
+static bool is_misnamed(Relation items, const ItemRow *row);
 static void set_effect(VsmLedgerRow *row, const VsmItemState *before, const VsmItemState *after);
 static int32 keep_place(Relation items, int64 stage_id);
 static bool is_replica(void);
@@ -121,7 +123,7 @@ record_insert(TriggerData *trigdata)
 		vsm_wip_count_move(items, 0, counted);
 		return;
 	}
-	if (!fits_definitions(&stored))
+	if (!fits_definitions(&stored) || is_misnamed(items, &stored))
 		refuse_other_row(items, row.work_item_id);
 	row.id = decision.ledger_id;
 	row.wip_breach = keep_place(items, counted);
@@ -182,6 +184,8 @@ vsm_record_change(Relation items, const ItemRow *old, const ItemRow *new)
 		vsm_mark_item(vsm_row_id(old));
 		vsm_mark_item(row.work_item_id);
 	}
+	if (vsm_recording && is_misnamed(items, new))
+		refuse_other_row(items, row.work_item_id);
 	if (same_item && memcmp(&before, &after, sizeof(VsmItemState)) == 0)
 		return;
 	if (!same_item || before.stage_id == after.stage_id ||
@@ -242,6 +246,13 @@ static bool
 has_known_type(const ItemRow *row)
 {
 	return !row->nulls[ITEM_TYPE] && vsm_type_known(vsm_row_text(row, ITEM_TYPE));
+}
+
+/* Has a later trigger changed the name of the item's stage?  Nobody else does; the stage may have been renamed since. */
+static bool
+is_misnamed(Relation items, const ItemRow *row)
+{
+	return !vsm_stage_is_named(row) && later_triggers(items) != NULL;
 }
 
 /*

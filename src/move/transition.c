@@ -35,6 +35,7 @@
 #include "request.h"
 #include "roles/stream_access.h"
 #include "stage_cache.h"
+#include "stage_name.h"
 #include "transition.h"
 #include "trigger_guard.h"
 #include "unrecorded.h"
@@ -91,7 +92,7 @@ place_item(TriggerData *trigdata)
 	{
 		if (!vsm_takes_rows_as_they_are(rel))
 			vsm_refuse_given_state(rel);
-		return trigdata->tg_trigtuple;
+		return vsm_row_as_it_is(&row, desc);
 	}
 	for (int column = ITEM_STARTED_AT; column <= ITEM_FURTHEST_STAGE_ID; column++)
 		if (!row.nulls[column])
@@ -102,6 +103,9 @@ place_item(TriggerData *trigdata)
 	/* created_at, if given, is the time of the first transition */
 	if (!row.nulls[ITEM_CREATED_AT])
 		vsm_check_move_time(DatumGetTimestampTz(row.values[ITEM_CREATED_AT]), now);
+	if (!row.nulls[ITEM_CURRENT_STAGE] && !vsm_any_stage())
+		seed_default(rel->rd_rel->relowner);
+	vsm_take_stage_by_name(rel, NULL, &row);
 	stage = stage_to_enter(&row, rel->rd_rel->relowner);
 	vsm_state_create(&state, stage,
 					 row.nulls[ITEM_CREATED_AT] ? now : DatumGetTimestampTz(row.values[ITEM_CREATED_AT]));
@@ -121,11 +125,11 @@ change_item(TriggerData *trigdata)
 	ItemRow		new;
 
 	vsm_require_recording_right(rel);
+	vsm_read_row(&new, trigdata->tg_newtuple, desc);
 	if (!vsm_recording)
-		return trigdata->tg_newtuple;
+		return vsm_row_as_it_is(&new, desc);
 
 	vsm_read_row(&old, trigdata->tg_trigtuple, desc);
-	vsm_read_row(&new, trigdata->tg_newtuple, desc);
 	vsm_row_normalize(&new);
 	vsm_settle_upsert(&old, &new, desc);
 	return vsm_decide_change(rel, &old, &new);
@@ -145,6 +149,7 @@ vsm_decide_change(Relation rel, ItemRow *old, ItemRow *new)
 	VsmRequest *request;
 	VsmItemState state;
 
+	vsm_take_stage_by_name(rel, old, new);
 	vsm_settle_written(old, new, rel);
 	vsm_check_item_texts(new, old, desc);
 	if (!new->nulls[ITEM_TYPE] && !vsm_same_column(old, new, ITEM_TYPE, desc))

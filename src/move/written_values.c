@@ -73,6 +73,8 @@ vsm_take_defaults(Relation items, ItemRow *row, VsmGiven *given)
 {
 	for (int column = 1; column <= ITEM_COLUMNS; column++)
 		given->columns[column] = !row->nulls[column];
+	given->columns[ITEM_STAGE_ID] |= given->columns[ITEM_CURRENT_STAGE];
+	given->columns[ITEM_CURRENT_STAGE] = given->columns[ITEM_STAGE_ID];
 	if (row->nulls[ITEM_ID])
 		take_default(row, ITEM_ID,
 					 Int64GetDatum(nextval_internal(vsm_item_id_sequence(items), true)));

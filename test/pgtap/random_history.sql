@@ -380,6 +380,9 @@ BEGIN
            OR w.updated_at IS NULL
         $$, after || ': the computed columns are what the ledger gives');
     RETURN NEXT is_empty($$
+        SELECT w.id, w.current_stage, s.name FROM vsm.work_items w LEFT JOIN vsm.stages s ON s.id = w.stage_id WHERE w.current_stage IS DISTINCT FROM s.name
+        $$, after || ': the stage is named');
+    RETURN NEXT is_empty($$
         SELECT d.* FROM (VALUES ('alpha'), ('beta')) s (stream) CROSS JOIN LATERAL vsm.data_quality(s.stream) d
         WHERE d.finding IN ('ledger_gap', 'no_ledger', 'undefined_stage', 'state_differs') AND d.items > 0
         $$, after || ': vsm.data_quality() finds no fault');

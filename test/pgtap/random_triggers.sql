@@ -179,6 +179,9 @@ CREATE FUNCTION chaos.wrong() RETURNS SETOF text LANGUAGE sql AS $$
            w.discarded_at, w.discarded, w.furthest_stage_id)
           IS DISTINCT FROM (SELECT vsm._replay(t.to_stage_id, t."timestamp", t.id) FROM vsm.stage_transitions t WHERE t.work_item_id = w.id)
     UNION ALL
+    SELECT 'item ' || w.id || ' shows the stage ' || w.current_stage FROM vsm.work_items w JOIN vsm.stages s ON s.id = w.stage_id
+    WHERE w.current_stage IS DISTINCT FROM s.name
+    UNION ALL
     SELECT 'the rows of item ' || o.work_item_id || ' do not follow one another'
     FROM (SELECT t.*, lag(t.to_stage_id) OVER w AS before, lag(t."timestamp") OVER w AS at FROM vsm.stage_transitions t
           WINDOW w AS (PARTITION BY t.work_item_id ORDER BY t."timestamp", t.id)) o

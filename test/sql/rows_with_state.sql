@@ -34,7 +34,7 @@ SELECT title, created_at, updated_at, stage_id, stage_entered_at, started_at, ac
 INSERT INTO vsm.work_items SELECT id + 1000, stream, NULL, title, type, created_at, updated_at, stage_id, stage_entered_at, started_at, completed_at,
     active_time, wait_time, reopened, backward_moves FROM vsm.work_items;
 COPY vsm.work_items FROM stdin;
-21	default	\N	copied	bug	2024-01-01 00:00+00	2024-01-09 00:00+00	4	2024-01-05 00:00+00	2024-01-02 00:00+00	\N	2 days	1 day	1	2	\N	0	6	{}
+21	default	\N	copied	bug	2024-01-01 00:00+00	2024-01-09 00:00+00	4	2024-01-05 00:00+00	2024-01-02 00:00+00	\N	2 days	1 day	1	2	\N	0	6	Testing	{}
 \.
 -- Neither of the two settings alone will do.
 SET check_function_bodies = off;

@@ -191,6 +191,7 @@ run_pool(void *unused)
 
 		open_connections(now_us);
 		n = epoll_wait(pool.epoll, events, MAX_EVENTS, sooner(wait_ms(now_us), pool.guest.timeout_ms()));
+		vsm_log_hold();
 		serve(events, n);
 		now_us = vsm_now_us();
 		for (int i = 0; i < vsm_options.pool_size; i++)
@@ -199,6 +200,7 @@ run_pool(void *unused)
 		if (!pool.up)
 			fail_queued(OUTCOME_DOWN);
 		dispatch();
+		vsm_log_release();
 	}
 	fail_queued(OUTCOME_DOWN);
 	return NULL;

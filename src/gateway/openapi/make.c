@@ -37,6 +37,7 @@ main(int argc, char **argv)
 	json_error_t error = {.text = "expected one argument, the file of schemas"};
 	json_t	   *schemas = argc == 2 ? json_load_file(argv[1], 0, &error) : NULL;
 	json_t	   *root;
+	bool		written;
 
 	if (schemas == NULL)
 	{
@@ -50,7 +51,9 @@ main(int argc, char **argv)
 					 "servers", json_pack("[{ss}]", "url", "/"),
 					 "paths", paths(),
 					 "components", "schemas", schemas);
-	return root == NULL || json_dumpf(root, stdout, JSON_COMPACT) != 0;
+	written = root != NULL && json_dumpf(root, stdout, JSON_COMPACT) == 0;
+	json_decref(root);
+	return written ? 0 : 1;
 }
 
 static json_t *

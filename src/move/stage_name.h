@@ -1,0 +1,20 @@
+/*
+ * stage_name.h
+ *		current_stage: the name of the stage that an item is in, in the item's row.
+ */
+#ifndef VSM_STAGE_NAME_H
+#define VSM_STAGE_NAME_H
+
+#include "postgres.h"
+
+#include "access/tupdesc.h"
+#include "utils/relcache.h"
+
+#include "item_row.h"
+
+extern void vsm_take_stage_by_name(Relation items, const ItemRow *old, ItemRow *new);
+extern void vsm_name_stage(ItemRow *row);
+extern bool vsm_stage_is_named(const ItemRow *row);
+extern HeapTuple vsm_row_as_it_is(ItemRow *row, TupleDesc desc);
+
+#endif							/* VSM_STAGE_NAME_H */
