@@ -19,6 +19,7 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
+#include "compat.h"
 #include "errors.h"
 #include "nfc.h"
 #include "roles/stream_access.h"
@@ -38,6 +39,7 @@ void
 vsm_take_stage_by_name(Relation items, const ItemRow *old, ItemRow *new)
 {
 	TupleDesc	desc = RelationGetDescr(items);
+	const char *name;
 	bool		has_id;
 	int64		id;
 
@@ -50,8 +52,8 @@ vsm_take_stage_by_name(Relation items, const ItemRow *old, ItemRow *new)
 				errtablecol(items, ITEM_CURRENT_STAGE));
 	if (new->nulls[ITEM_CURRENT_STAGE] || (old && vsm_same_column(old, new, ITEM_CURRENT_STAGE, desc)))
 		return;
-	id = stage_of_name(vsm_row_text(old ? old : new, ITEM_STREAM),
-					   text_to_cstring(vsm_nfc(DatumGetTextPP(new->values[ITEM_CURRENT_STAGE]))))->id;
+	name = text_to_cstring(vsm_nfc(DatumGetTextPP(new->values[ITEM_CURRENT_STAGE])));
+	id = stage_of_name(vsm_row_text(old ? old : new, ITEM_STREAM), name)->id;
 	has_id = !new->nulls[ITEM_STAGE_ID] && !(old && vsm_same_column(old, new, ITEM_STAGE_ID, desc));
 	if (has_id && DatumGetInt64(new->values[ITEM_STAGE_ID]) != id)
 		ereport(ERROR,
