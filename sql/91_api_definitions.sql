@@ -138,7 +138,7 @@ CREATE FUNCTION vsm._refuse_second(what text, name text, parameter text) RETURNS
 AS $$
 BEGIN
     RAISE EXCEPTION '% ''%'' already exists', what, name
-        USING ERRCODE = 'PT409', COLUMN = parameter, DETAIL = 'It is referred to by its name.', HINT = 'Change that one, or give another name.';
+        USING ERRCODE = 'PT409', COLUMN = parameter, DETAIL = 'Names are unique.', HINT = 'Change that one, or give another name.';
 END $$;
 COMMENT ON FUNCTION vsm._refuse_second(text, text, text) IS 'Raises the error. Errors: PT409.';
 

@@ -277,7 +277,8 @@ report_full(int level, const VsmStage *stage, VsmWip held)
 			held.reserved > 0
 				? errdetail("It holds %d work items, %d more are on their way in, and its limit is %d.",
 							held.committed, held.reserved, stage->wip_limit)
-				: errdetail("It holds %d work items and its limit is %d.", held.committed, stage->wip_limit),
+				: errdetail_plural("It holds %d work item and its limit is %d.", "It holds %d work items and its limit is %d.",
+								   held.committed, held.committed, stage->wip_limit),
 			errhint("Finish or move an item out of the stage, or raise its wip_limit."),
 			err_generic_string(PG_DIAG_CONSTRAINT_NAME, "wip_limit"));
 }

@@ -16,7 +16,6 @@
 #include "errors.h"
 #include "duration.h"
 #include "nfc.h"
-#include "stage_name.h"
 
 static const int state_columns[] = {
 	ITEM_STAGE_ID, ITEM_CREATED_AT, ITEM_STAGE_ENTERED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME,
@@ -148,7 +147,6 @@ vsm_row_with_state(ItemRow *row, const VsmItemState *state, TimestampTz now, Tup
 	set_value(row, ITEM_DISCARDED, Int32GetDatum(state->discarded));
 	set_value(row, ITEM_FURTHEST_STAGE_ID, Int64GetDatum(state->furthest_stage_id));
 	row->nulls[ITEM_FURTHEST_STAGE_ID] = state->furthest_stage_id == 0;
-	vsm_name_stage(row);
 
 	row->tuple = heap_form_tuple(desc, row->values + 1, row->nulls + 1);
 	row->tuple->t_data->t_ctid = old->t_data->t_ctid;

@@ -26,6 +26,7 @@
 #include "stage_cache.h"
 
 static const VsmStage *stage_of_name(const char *stream, const char *name);
+static void name_stage(ItemRow *row);
 
 /*
  * vsm_take_stage_by_name
@@ -39,7 +40,7 @@ void
 vsm_take_stage_by_name(Relation items, const ItemRow *old, ItemRow *new)
 {
 	TupleDesc	desc = RelationGetDescr(items);
-	const char *name;
+	char	   *name;
 	bool		has_id;
 	int64		id;
 
@@ -60,7 +61,7 @@ vsm_take_stage_by_name(Relation items, const ItemRow *old, ItemRow *new)
 				errcode(VSM_UNPROCESSABLE),
 				errmsg("stage_id and current_stage of a work item are different stages"),
 				errdetail("Stage \"%s\" has the id " INT64_FORMAT ", and stage_id is " INT64_FORMAT ".",
-						  TextDatumGetCString(new->values[ITEM_CURRENT_STAGE]), id, DatumGetInt64(new->values[ITEM_STAGE_ID])),
+						  name, id, DatumGetInt64(new->values[ITEM_STAGE_ID])),
 				errhint("Write one of the two."),
 				errtablecol(items, ITEM_CURRENT_STAGE));
 	new->values[ITEM_STAGE_ID] = Int64GetDatum(id);
@@ -91,9 +92,19 @@ stage_of_name(const char *stream, const char *name)
 	return stage;
 }
 
+/* The row with that state and the name of its stage, which becomes its tuple and values. */
+HeapTuple
+vsm_named_row(ItemRow *row, const VsmItemState *state, TimestampTz now, TupleDesc desc)
+{
+	row->values[ITEM_STAGE_ID] = Int64GetDatum(state->stage_id);
+	row->nulls[ITEM_STAGE_ID] = false;
+	name_stage(row);
+	return vsm_row_with_state(row, state, now, desc);
+}
+
 /* Set current_stage to the name of the row's stage; a stage that is not defined leaves it as it is. */
-void
-vsm_name_stage(ItemRow *row)
+static void
+name_stage(ItemRow *row)
 {
 	if (vsm_stage_is_named(row))
 		return;
@@ -125,6 +136,6 @@ vsm_row_as_it_is(ItemRow *row, TupleDesc desc)
 
 	if (vsm_stage_is_named(row))
 		return row->tuple;
-	vsm_name_stage(row);
+	name_stage(row);
 	return heap_modify_tuple_by_cols(row->tuple, desc, 1, &column, &row->values[column], &row->nulls[column]);
 }

@@ -13,7 +13,7 @@
 #include "item_row.h"
 
 extern void vsm_take_stage_by_name(Relation items, const ItemRow *old, ItemRow *new);
-extern void vsm_name_stage(ItemRow *row);
+extern HeapTuple vsm_named_row(ItemRow *row, const VsmItemState *state, TimestampTz now, TupleDesc desc);
 extern bool vsm_stage_is_named(const ItemRow *row);
 extern HeapTuple vsm_row_as_it_is(ItemRow *row, TupleDesc desc);
 

@@ -111,7 +111,7 @@ place_item(TriggerData *trigdata)
 					 row.nulls[ITEM_CREATED_AT] ? now : DatumGetTimestampTz(row.values[ITEM_CREATED_AT]));
 	vsm_check_item_type(vsm_row_text(&row, ITEM_TYPE));
 	vsm_note_decision(VSM_DECIDED_INSERT, vsm_row_id(&row), &state, NULL);
-	stored = vsm_row_with_state(&row, &state, now, desc);
+	stored = vsm_named_row(&row, &state, now, desc);
 	vsm_propose_row(&row, &given, desc);
 	return stored;
 }
@@ -160,7 +160,7 @@ vsm_decide_change(Relation rel, ItemRow *old, ItemRow *new)
 		return move_item(rel, request, old, new);
 
 	vsm_row_state(&state, new);
-	return vsm_row_with_state(new, &state, GetCurrentTimestamp(), desc);
+	return vsm_named_row(new, &state, GetCurrentTimestamp(), desc);
 }
 
 /* A deleted item: the AFTER trigger deletes its ledger rows up to this decision. */
@@ -215,7 +215,7 @@ move_item(Relation rel, VsmRequest *request, ItemRow *old, ItemRow *new)
 		(void) vsm_limit_reserve_place(rel, &to, false);
 	vsm_state_move(&state, &from, &to, at);
 	vsm_note_decision(VSM_DECIDED_MOVE, work_item_id, &state, request);
-	return vsm_row_with_state(new, &state, now, RelationGetDescr(rel));
+	return vsm_named_row(new, &state, now, RelationGetDescr(rel));
 }
 
 /*

@@ -60,6 +60,7 @@ static const int computed[] = {
 static Proposal *proposed = NULL;
 
 static void take_default(ItemRow *row, int column, Datum value);
+static void take_json_null(ItemRow *row);
 static void forget_proposal(void *arg);
 static bool is_for(const Proposal *proposal, const ItemRow *item, TupleDesc desc);
 static void keep(const ItemRow *old, ItemRow *new, int column);
@@ -71,6 +72,7 @@ static void refuse_lost_update(const ItemRow *old, const ItemRow *new, Relation 
 void
 vsm_take_defaults(Relation items, ItemRow *row, VsmGiven *given)
 {
+	take_json_null(row);
 	for (int column = 1; column <= ITEM_COLUMNS; column++)
 		given->columns[column] = !row->nulls[column];
 	given->columns[ITEM_STAGE_ID] |= given->columns[ITEM_CURRENT_STAGE];
@@ -91,6 +93,17 @@ take_default(ItemRow *row, int column, Datum value)
 {
 	row->values[column] = value;
 	row->nulls[column] = false;
+}
+
+/* Attributes that are null in JSON, as some programs write "no value", are null. */
+static void
+take_json_null(ItemRow *row)
+{
+	JsonbValue	value;
+
+	if (!row->nulls[ITEM_ATTRIBUTES] &&
+		JsonbExtractScalar(&DatumGetJsonbP(row->values[ITEM_ATTRIBUTES])->root, &value) && value.type == jbvNull)
+		row->nulls[ITEM_ATTRIBUTES] = true;
 }
 
 /* Remember a row that is about to be inserted, until the executor comes to the next one. */
@@ -161,6 +174,7 @@ vsm_settle_written(const ItemRow *old, ItemRow *new, Relation items)
 		keep(old, new, ITEM_STAGE_ID);
 	if (new->nulls[ITEM_TYPE])
 		keep(old, new, ITEM_TYPE);
+	take_json_null(new);
 	if (new->nulls[ITEM_ATTRIBUTES])
 		take_default(new, ITEM_ATTRIBUTES, DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
 	for (int i = 0; i < (int) lengthof(computed); i++)

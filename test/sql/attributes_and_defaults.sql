@@ -48,3 +48,8 @@ SELECT throughput, arrivals, departures, returns, discarded, open_at_until, star
 UPDATE vsm.stages SET wip_limit = 3 WHERE name = 'Dropped';
 SELECT name FROM vsm.define_stream('default', commitment_stage => 'Dropped');
 SELECT finding, items FROM vsm.data_quality() WHERE items > 0 AND finding <> 'moves_at_one_instant';
+-- Programs that write "no value" as JSON's null mean none.
+INSERT INTO vsm.work_items (external_id, title, attributes) VALUES ('json null', 'x', 'null') RETURNING attributes;
+UPDATE vsm.work_items SET attributes = '{"team": "red"}' WHERE external_id = 'json null' RETURNING attributes;
+UPDATE vsm.work_items SET attributes = 'null' WHERE external_id = 'json null' RETURNING attributes;
+UPDATE vsm.work_items SET attributes = '[1]' WHERE external_id = 'json null';
