@@ -244,7 +244,8 @@ RETURN CASE
     WHEN entered_at > latest THEN 'the time lies in the future'
     WHEN char_length(coalesce(nullif(title, ''), case_id)) > 500 THEN 'the title has more than 500 characters'
     WHEN NOT stage_known THEN format('stage "%s" is not defined', stage)
-    WHEN NOT type_known THEN format('type "%s" is not defined', type)
+    WHEN NOT type_known AND type <> '' THEN format('type "%s" is not defined', type)
+    WHEN NOT type_known THEN 'no type, and type "task" is not defined'
 END;
 COMMENT ON FUNCTION vsm._import_objection(text, text, timestamptz, text, text, boolean, text, boolean, timestamptz) IS
     'Why a row cannot be imported; null when it can.';
@@ -281,6 +282,7 @@ CREATE FUNCTION vsm._import_refuse(of_stream text, source text, on_error text) R
 AS $$
 DECLARE
     latest CONSTANT timestamptz := clock_timestamp() + '5 minutes';
+    is_default_defined CONSTANT boolean := EXISTS (SELECT FROM vsm.work_item_types t WHERE t.name = 'task');
     refused bigint;
     facts text;
 BEGIN
@@ -289,7 +291,8 @@ BEGIN
         SELECT r.ord, vsm._import_objection(
                    r.case_id, r.stage, r.entered_at, r.entered_text, r.title,
                    r.stage IN (SELECT s.name FROM vsm.stages s WHERE s.stream = of_stream), r.type,
-                   coalesce(nullif(r.type, ''), 'task') IN (SELECT t.name FROM vsm.work_item_types t),
+                   CASE WHEN r.type <> '' THEN r.type IN (SELECT t.name FROM vsm.work_item_types t)
+                        ELSE is_default_defined OR EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = of_stream AND w.external_id = r.case_id) END,
                    latest) AS reason
         FROM pg_temp.vsm_import r) o
     WHERE o.reason IS NOT NULL;

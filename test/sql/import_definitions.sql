@@ -29,3 +29,13 @@ ALTER TABLE events ADD seq integer;
 INSERT INTO events VALUES ('C', 'Second', '2024-01-02', NULL, 2), ('C', 'First', '2024-01-03', NULL, 1);
 SELECT * FROM vsm.import_events('events', 'flow', order_column => 'seq', create_stages => true);
 SELECT string_agg(name, ', ' ORDER BY "order") FROM vsm.stages;
+
+-- Without a type, an item that is known keeps its own, whatever types there are; a new one is a task.
+UPDATE vsm.work_item_types SET name = 'errand' WHERE name = 'task';
+TRUNCATE events;
+INSERT INTO events (case_id, stage, entered_at) SELECT w.external_id, s.name, w.stage_entered_at + interval '1 hour'
+FROM vsm.work_items w JOIN vsm.stages s ON s.stream = w.stream AND s.id <> w.stage_id ORDER BY w.id, s."order" LIMIT 1;
+SELECT w.stream AS of_stream FROM vsm.work_items w WHERE w.external_id = (SELECT case_id FROM events) ORDER BY w.id LIMIT 1 \gset
+SELECT transitions, refused FROM vsm.import_events('events', :'of_stream');
+INSERT INTO events (case_id, stage, entered_at) SELECT 'of no type', stage, entered_at FROM events;
+SELECT transitions, refused FROM vsm.import_events('events', :'of_stream');
