@@ -191,7 +191,7 @@ plain_text(const char *name, char *text, size_t size)
 				text[n++] = (char) c;
 		}
 		else
-			n += vsm_fold(begin, (size_t) (name - begin), FOLD_STAGE, text + n, 8);
+			n += vsm_fold(begin, (size_t) (name - begin), FOLD_WORDS, text + n, 8);
 	}
 	while (n > 0 && text[n - 1] == ' ')
 		n--;

@@ -12,12 +12,16 @@
 
 #include "csv/moves.h"
 
+#define MOST_CHAINED 8			/* moves at one time, of which all orders are tried */
+
 typedef struct TieWork
 {
 	VsmRecognition *r;
 	Moves	   *moves;
 	Precedence	before;			/* by different times only */
 	int			direction;		/* of the file: 1, -1; 0: none */
+	bool		by_item;		/* each item has one direction, its own */
+	bool		both;			/* some items go forth and some back */
 	size_t		n_room;			/* of r->private->ties */
 	long		by_stage;		/* ties that only the order of the stages decided */
 	long		unknown;		/* ties that nothing decides */
@@ -26,12 +30,17 @@ typedef struct TieWork
 
 static void sort_slice(const Moves *moves, uint32_t *place, uint32_t *spare, size_t n);
 static int	direction_of_times(const Moves *moves, long *up, long *down);
+static bool items_have_directions(const Moves *moves);
+static void item_direction(const Moves *moves, const uint32_t *place, size_t n, long *up, long *down);
 static int	direction_of_ties(VsmRecognition *r, const Moves *moves);
 static int	direction_of_file(const Moves *moves);
 static void resolve_item(TieWork *work, uint32_t item, int direction);
-static bool resolve_group(TieWork *work, uint32_t *place, size_t n, uint16_t before, int direction);
+static bool resolve_group(TieWork *work, uint32_t *place, size_t n, uint16_t before, const uint32_t *last, int direction, bool weak);
 static bool is_tie(const Moves *moves, const uint32_t *place, size_t n);
-static bool follow_chain(const VsmRecognition *r, const Moves *moves, uint32_t *place, size_t n, uint16_t before);
+static bool follow_chain(const VsmRecognition *r, const Moves *moves, uint32_t *place, size_t n, uint16_t before, const uint32_t *next,
+						 const uint32_t *last);
+static bool may_follow(const VsmRecognition *r, const Moves *moves, int stage, const uint32_t *next, const uint32_t *last);
+static int	stage_left(const VsmRecognition *r, const Move *move);
 static int	chain_direction(const VsmRecognition *r, const Moves *moves, const uint32_t *place, size_t n);
 static int	direction_by_stages(const TieWork *work, const uint32_t *place, size_t n);
 static void note_order(TieWork *work, const uint32_t *place, size_t n);
@@ -110,6 +119,8 @@ vsm_resolve_ties(VsmRecognition *r, Moves *moves, const VsmRecogniseOptions *opt
 			work.direction = direction_of_file(moves);
 	}
 	r->private->sign = work.direction < 0 ? -1 : 1;
+	work.by_item = items_have_directions(moves);
+	work.both = up > 0 && down > 0;
 	work.before = (Precedence){n_names, vsm_arena_alloc(&r->private->arena, (size_t) n_names * (size_t) n_names * sizeof(uint32_t))};
 	vsm_count_precedence(r, moves, &work.before, false);
 	for (uint32_t item = 0; item < moves->n_items; item++)
@@ -143,26 +154,54 @@ vsm_resolve_ties(VsmRecognition *r, Moves *moves, const VsmRecogniseOptions *opt
 static int
 direction_of_times(const Moves *moves, long *up, long *down)
 {
-	uint32_t   *last;
-	uint32_t	items = moves->n_items;
-
 	*up = *down = 0;
-	/* place is sorted by time: whether lines grow with it. */
-	last = moves->place;
-	for (uint32_t item = 0; item < items; item++)
-		for (uint32_t i = moves->begin[item] + 1; i < moves->begin[item + 1]; i++)
-		{
-			const Move *a = &moves->moves[last[i - 1]];
-			const Move *b = &moves->moves[last[i]];
+	for (uint32_t item = 0; item < moves->n_items; item++)
+	{
+		long		of_item[2];
 
-			if (a->at == b->at)
-				continue;
-			*up += a->line < b->line;
-			*down += a->line > b->line;
-		}
+		item_direction(moves, moves->place + moves->begin[item], moves->begin[item + 1] - moves->begin[item], &of_item[0], &of_item[1]);
+		*up += of_item[0];
+		*down += of_item[1];
+	}
 	if (*up + *down == 0)
 		return 0;
 	return 10 * *up >= 9 * (*up + *down) ? 1 : (10 * *down >= 9 * (*up + *down) ? -1 : 0);
+}
+
+/* Of nearly all items the rows go one way, be it not the same for all. */
+static bool
+items_have_directions(const Moves *moves)
+{
+	long		one_way = 0;
+	long		both_ways = 0;
+
+	for (uint32_t item = 0; item < moves->n_items; item++)
+	{
+		long		up;
+		long		down;
+
+		item_direction(moves, moves->place + moves->begin[item], moves->begin[item + 1] - moves->begin[item], &up, &down);
+		if (up + down < 2)
+			continue;
+		one_way += up == 0 || down == 0;
+		both_ways += up > 0 && down > 0;
+	}
+	return one_way > 19 * both_ways;
+}
+
+/* Pairs of moves, next to each other in time, whose lines go forth and back. */
+static void
+item_direction(const Moves *moves, const uint32_t *place, size_t n, long *up, long *down)
+{
+	*up = *down = 0;
+	for (size_t i = 1; i < n; i++)
+	{
+		const Move *a = &moves->moves[place[i - 1]];
+		const Move *b = &moves->moves[place[i]];
+
+		*up += a->at != b->at && a->line < b->line;
+		*down += a->at != b->at && a->line > b->line;
+	}
 }
 
 /* When no item has moves at different times: by the stages that each row left, or by what the stages are called. */
@@ -214,36 +253,32 @@ resolve_item(TieWork *work, uint32_t item, int direction)
 	Moves	   *moves = work->moves;
 	uint32_t   *place = moves->place + moves->begin[item];
 	size_t		n = moves->begin[item + 1] - moves->begin[item];
-	long		up = 0;
-	long		down = 0;
+	long		up;
+	long		down;
+	bool		weak;
 
-	for (size_t i = 1; i < n; i++)
-		if (moves->moves[place[i - 1]].at != moves->moves[place[i]].at)
-		{
-			up += moves->moves[place[i - 1]].line < moves->moves[place[i]].line;
-			down += moves->moves[place[i - 1]].line > moves->moves[place[i]].line;
-		}
-	/* The item's own rows say more than the others'. */
-	if (direction == 0 && (up > 0) != (down > 0))
+	/* The item's own rows say more than the others', except in a file without order, where they stand so by chance. */
+	item_direction(moves, place, n, &up, &down);
+	if (direction == 0 && work->by_item && (up > 0) != (down > 0))
 		direction = up > 0 ? 1 : -1;
+	/* The others' rows say little when they do not all go one way. */
+	weak = direction == 0 && work->both;
 	if (direction == 0)
 		direction = work->direction;
-	/* In a file without order, one pair that happens to stand so says nothing. */
-	if (work->direction == 0 && up + down < 3)
-		direction = 0;
 	for (size_t begin = 0, end; begin < n; begin = end)
 	{
 		for (end = begin + 1; end < n && moves->moves[place[end]].at == moves->moves[place[begin]].at; end++)
 			;
 		if (end - begin > 1 && is_tie(moves, place + begin, end - begin) &&
-			!resolve_group(work, place + begin, end - begin, begin > 0 ? moves->moves[place[begin - 1]].stage : NO_STAGE, direction))
+			!resolve_group(work, place + begin, end - begin, begin > 0 ? moves->moves[place[begin - 1]].stage : NO_STAGE,
+						   place + n, direction, weak))
 			work->unknown++;
 	}
 }
 
 /* The group stands in the order of its lines. */
 static bool
-resolve_group(TieWork *work, uint32_t *place, size_t n, uint16_t before, int direction)
+resolve_group(TieWork *work, uint32_t *place, size_t n, uint16_t before, const uint32_t *last, int direction, bool weak)
 {
 	VsmRecognition *r = work->r;
 	int			by_chain;
@@ -261,19 +296,24 @@ resolve_group(TieWork *work, uint32_t *place, size_t n, uint16_t before, int dir
 			}
 		return true;			/* pass 2 reads the sequence, too */
 	}
-	if (r->from >= 0 && follow_chain(r, work->moves, place, n, before))
+	/* Of several such orders, that of the file. */
+	if (r->from >= 0 && direction < 0)
+		reverse(place, n);
+	if (r->from >= 0 && follow_chain(r, work->moves, place, n, before, place + n, last))
 	{
 		note_order(work, place, n);
 		return true;
 	}
+	if (r->from >= 0 && direction < 0)
+		reverse(place, n);
 	by_chain = chain_direction(r, work->moves, place, n);
 	if (by_chain != 0)
 		direction = by_chain;
-	if (direction == 0)
+	by_stages = by_chain == 0 && (direction == 0 || weak) ? direction_by_stages(work, place, n) : 0;
+	if (direction == 0 && by_stages == 0)
+		return false;
+	if (by_stages != 0)
 	{
-		by_stages = direction_by_stages(work, place, n);
-		if (by_stages == 0)
-			return false;
 		direction = by_stages;
 		work->by_stage++;
 	}
@@ -281,8 +321,7 @@ resolve_group(TieWork *work, uint32_t *place, size_t n, uint16_t before, int dir
 		work->depends = true;
 	if (direction < 0)
 		reverse(place, n);
-	if (direction != r->private->sign)
-		note_order(work, place, n);
+	note_order(work, place, n);
 	return true;
 }
 
@@ -296,39 +335,51 @@ is_tie(const Moves *moves, const uint32_t *place, size_t n)
 	return false;
 }
 
-/* Each move leaves the stage that the one before it entered: true when that gives all of them one order. */
+/*
+ * Each move leaves the stage that the one before it entered: puts them so that all do, and one of those at the next time, which
+ * stand from next to last.  False: they cannot stand so.
+ */
 static bool
-follow_chain(const VsmRecognition *r, const Moves *moves, uint32_t *place, size_t n, uint16_t before)
+follow_chain(const VsmRecognition *r, const Moves *moves, uint32_t *place, size_t n, uint16_t before, const uint32_t *next, const uint32_t *last)
 {
-	uint16_t	now = before == NO_STAGE ? NO_STAGE : before;
+	int			now = before == NO_STAGE ? -1 : (int) before;
 
-	if (n > 64)
+	if (n == 0)
+		return may_follow(r, moves, now, next, last);
+	if (n > MOST_CHAINED)
 		return false;
 	for (size_t i = 0; i < n; i++)
 	{
-		size_t		next = n;
-		int			fitting = 0;
+		uint32_t	chosen = place[i];
+		const Move *move = &moves->moves[chosen];
 
-		for (size_t j = i; j < n; j++)
-		{
-			uint16_t	from = moves->moves[place[j]].from;
-			bool		fits = from == NO_STAGE ? now == NO_STAGE : r->private->from_stage[from] == (now == NO_STAGE ? -1 : (int) now);
-
-			if (fits && next == n)
-				next = j;
-			fitting += fits;
-		}
-		if (next == n || (fitting > 1 && n > 2))
-			return false;
-		{
-			uint32_t	chosen = place[next];
-
-			memmove(place + i + 1, place + i, (next - i) * sizeof *place);
-			place[i] = chosen;
-			now = moves->moves[chosen].stage;
-		}
+		/* At the beginning of an item, any stage may have been left. */
+		if (stage_left(r, move) != now && !(before == NO_STAGE && move->from != NO_STAGE))
+			continue;
+		memmove(place + 1, place, i * sizeof *place);
+		place[0] = chosen;
+		if (follow_chain(r, moves, place + 1, n - 1, move->stage, next, last))
+			return true;
+		memmove(place, place + 1, i * sizeof *place);
+		place[i] = chosen;
 	}
-	return true;
+	return false;
+}
+
+/* Is there nothing behind, or a move at the next time that leaves this stage? */
+static bool
+may_follow(const VsmRecognition *r, const Moves *moves, int stage, const uint32_t *next, const uint32_t *last)
+{
+	for (const uint32_t *place = next; place < last && moves->moves[*place].at == moves->moves[*next].at; place++)
+		if (stage_left(r, &moves->moves[*place]) == stage)
+			return true;
+	return next >= last;
+}
+
+static int
+stage_left(const VsmRecognition *r, const Move *move)
+{
+	return move->from == NO_STAGE ? -1 : r->private->from_stage[move->from];
 }
 
 /* Of rows that follow each other: 1 when each leaves what the one above entered, -1 the other way round. */
@@ -369,10 +420,17 @@ direction_by_stages(const TieWork *work, const uint32_t *place, size_t n)
 	return direction;
 }
 
+/* Unless pass 2 finds it by the lines. */
 static void
 note_order(TieWork *work, const uint32_t *place, size_t n)
 {
 	struct VsmPrivate *private = work->r->private;
+	bool		by_lines = true;
+
+	for (size_t i = 1; i < n; i++)
+		by_lines &= (work->moves->moves[place[i - 1]].line < work->moves->moves[place[i]].line) == (private->sign > 0);
+	if (by_lines)
+		return;
 
 	if (private->n_ties + n > work->n_room)
 	{

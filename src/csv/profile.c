@@ -216,7 +216,7 @@ is_numeric(const char *text, size_t length)
 	return true;
 }
 
-/* Nine in ten of the values are times.  Numbers are so only where the name, or the caller, says that it is a time. */
+/* Nine in ten of the values are times, or half of them where the name, or the caller, says that it is one. */
 bool
 vsm_is_date_column(const Profile *profile, bool by_name)
 {
@@ -224,7 +224,7 @@ vsm_is_date_column(const Profile *profile, bool by_name)
 
 	if (vsm_unit_of(profile) != UNIT_NONE && (by_name || profile->units[vsm_unit_of(profile)] > 1))
 		dates += profile->units[vsm_unit_of(profile)];
-	return dates > 0 && 10 * dates >= 9 * profile->filled;
+	return dates > 0 && 10 * dates >= (by_name ? 5 : 9) * profile->filled;
 }
 
 /* The unit that most of its numbers have. */

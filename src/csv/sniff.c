@@ -50,7 +50,7 @@ SniffResult
 vsm_sniff(const VsmSource *source, Arena *arena, RowFormat *format, const char **encoding)
 {
 	static const char delimiters[] = ",;\t|";
-	char	   *head = vsm_arena_alloc(arena, HEAD);
+	char	   *head = vsm_arena_alloc(arena, HEAD + 1);
 	size_t		length = 0;
 	Bytes		bytes = {0};
 	Fit			best = {0};
@@ -255,7 +255,7 @@ fit_delimiter(const char *head, size_t length, Encoding encoding, char delimiter
 					break;
 		}
 	}
-	return n > 0;
+	return n > 0 && strspn(head, " \t\r\n,;|\"") < length;
 }
 
 /* First by how many records agree, then by the number of fields. */
