@@ -413,9 +413,9 @@ direction_by_stages(const TieWork *work, const uint32_t *place, size_t n)
 		uint64_t	back = work->before.count[b * (size_t) work->before.n + a];
 		int			step = forth > 9 * back ? 1 : (back > 9 * forth ? -1 : 0);
 
-		if (step == 0 || (direction != 0 && step != direction))
+		if (step != 0 && direction != 0 && step != direction)
 			return 0;
-		direction = step;
+		direction = step != 0 ? step : direction;
 	}
 	return direction;
 }
