@@ -22,8 +22,9 @@ static const char done_words[] =
 	"termine|terminee|fini|finie|ferme|fermee|resolu|resolue|livre|livree|clos|close|cloture|cloturee|acheve|en production|deploye|"
 	"concluido|concluida|concluidos|feito|feita|fechado|fechada|finalizado|finalizada|entregue|resolvido|resolvida|em producao|publicado|"
 	"hecho|hecha|terminado|terminada|cerrado|cerrada|completado|completada|completo|entregado|resuelto|resuelta|listo|en produccion|"
-	"fatto|completato|chiuso|chiusa|risolto|rilasciato|consegnato|finito|in produzione|"
-	"klaar|gereed|afgerond|gesloten|opgelost|voltooid|opgeleverd|gotowe|zakonczone|zamkniete|zrobione|klar|fardig|stangd|ferdig|lukket|faerdig|valmis|"
+	"finalizados|concluidas|itens concluidos|terminados|"
+	"fatto|completato|completata|chiuso|chiusa|risolto|rilasciato|consegnato|finito|in produzione|"
+	"klaar|gereed|afgerond|gesloten|opgelost|voltooid|opgeleverd|gotowe|zakonczone|zamkniete|zrobione|klar|klart|slutfort|avslutad|fardig|stangd|ferdig|lukket|faerdig|valmis|"
 	"\xD0\xB3\xD0\xBE\xD1\x82\xD0\xBE\xD0\xB2\xD0\xBE|\xD0\xB7\xD0\xB0\xD0\xBA\xD1\x80\xD1\x8B\xD1\x82\xD0\xBE|"
 	"\xD0\xB2\xD1\x8B\xD0\xBF\xD0\xBE\xD0\xBB\xD0\xBD\xD0\xB5\xD0\xBD\xD0\xBE|\xD0\xB7\xD0\xB0\xD0\xB2\xD0\xB5\xD1\x80\xD1\x88\xD0\xB5\xD0\xBD\xD0\xBE|"
 	"\xE5\xAE\x8C\xE6\x88\x90|\xE5\xB7\xB2\xE5\xAE\x8C\xE6\x88\x90|\xE5\xAE\x8C\xE4\xBA\x86|\xE5\x85\xB3\xE9\x97\xAD|\xE5\xB7\xB2\xE5\x85\xB3\xE9\x97\xAD";
@@ -43,11 +44,11 @@ static const char wait_words[] =
 	"angenommen|genehmigt|zuruckgestellt|pausiert|vorgeschlagen|zu erledigen|zu tun|noch nicht begonnen|wiedereroffnet|anstehend|eingegangen|beauftragt|"
 	"a faire|nouveau|nouvelle|ouvert|ouverte|en attente|attente|bloque|bloquee|pret|prete|demande|demandee|selectionne|selectionnee|idee|idees|cree|creee|"
 	"planifie|planifiee|a traiter|rouvert|accepte|acceptee|valide|propose|"
-	"a fazer|novo|nova|aberto|aberta|aguardando|espera|bloqueado|bloqueada|pronto|pronta|selecionado|selecionada|solicitado|solicitada|ideia|ideias|criado|"
+	"tarefas pendentes|a fazer|novo|nova|aberto|aberta|aguardando|espera|bloqueado|bloqueada|pronto|pronta|selecionado|selecionada|solicitado|solicitada|ideia|ideias|criado|"
 	"criada|pendente|planejado|fila|reaberto|para fazer|aprovado|"
 	"por hacer|nuevo|nueva|abierto|abierta|en espera|esperando|pendiente|pendientes|lista para|listo para|solicitado|seleccionado|seleccionada|idea|creado|"
 	"creada|planificado|cola|reabierto|aprobado|"
-	"da fare|nuovo|nuova|aperto|aperta|in attesa|bloccato|richiesto|selezionato|creato|pianificato|da iniziare|"
+	"tareas por hacer|da completare|da fare|nuovo|nuova|aperto|aperta|in attesa|bloccato|richiesto|selezionato|creato|pianificato|da iniziare|"
 	"te doen|nieuw|nieuwe|openstaand|wacht*|geblokkeerd|wachtend|aangevraagd|do zrobienia|nowe|nowy|otwarte|oczekuje|zablokowane|"
 	"att gora|ny|nya|oppen|vantar|vanter|venter|apen|aben|apne|blockerad|"
 	"\xD0\xBD\xD0\xBE\xD0\xB2\xD0\xB0\xD1\x8F|\xD0\xBD\xD0\xBE\xD0\xB2\xD1\x8B\xD0\xB9|\xD0\xBE\xD1\x82\xD0\xBA\xD1\x80\xD1\x8B\xD1\x82\xD0\xBE|"
@@ -58,13 +59,13 @@ static const char active_words[] =
 	"in progress|progress|doing|wip|active|activated|start|started|development|develop|dev|review|reviewing|test|testing|qa|design|designing|build|building|verify|verification|"
 	"implement|implementing|implementation|analysis|analyse|analyze|analysing|analyzing|coding|code|work|working|fix|fixing|in work|investigating|investigation|deploy|"
 	"deploying|validation|validate|uat|refinement|specification|integration|check|checking|underway|rework|execution|"
-	"in arbeit|arbeit|bearbeitung|in bearbeitung|entwicklung|entwurf|umsetzung|prufung|begonnen|gestartet|laufend|aktiv|analyse|abnahme|konzeption|realisierung|"
+	"in uberprufung|uberprufung|klarung|in klarung|in arbeit|arbeit|bearbeitung|in bearbeitung|entwicklung|entwurf|umsetzung|prufung|begonnen|gestartet|laufend|aktiv|analyse|abnahme|konzeption|realisierung|"
 	"en cours|revue|developpement|conception|realisation|verification|recette|commence|demarre|"
 	"em andamento|andamento|em progresso|fazendo|revisao|desenvolvimento|teste|testes|analise|homologacao|iniciado|construcao|execucao|validacao|"
 	"en curso|curso|en progreso|progreso|haciendo|revision|desarrollo|pruebas|prueba|analisis|diseno|construccion|validacion|iniciado|"
 	"in corso|in lavorazione|sviluppo|revisione|progettazione|verifica|"
-	"bezig|in behandeling|behandeling|ontwikkeling|uitvoering|w toku|w trakcie|testy|pagaende|pagar|igang|i gang|arbeid|utveckling|granskning|"
-	"\xD0\xB2 \xD1\x80\xD0\xB0\xD0\xB1\xD0\xBE\xD1\x82\xD0\xB5|\xE8\xBF\x9B\xE8\xA1\x8C\xE4\xB8\xAD|\xE9\x80\xB2\xE8\xA1\x8C\xE4\xB8\xAD";
+	"bezig|in behandeling|behandeling|in beoordeling|beoordeling|ontwikkeling|uitvoering|w toku|w trakcie|testy|pagaende|pagar|igang|i gang|arbeid|utveckling|granskning|"
+	"\xD0\xB2 \xD1\x80\xD0\xB0\xD0\xB1\xD0\xBE\xD1\x82\xD0\xB5|\xE8\xBF\x9B\xE8\xA1\x8C\xE4\xB8\xAD|\xE6\xB5\x8B\xE8\xAF\x95\xE4\xB8\xAD|\xE5\xBC\x80\xE5\x8F\x91\xE4\xB8\xAD|\xE9\x80\xB2\xE8\xA1\x8C\xE4\xB8\xAD";
 
 /* certain is false for a name that no list has, which is then taken to be active. */
 VsmCategory

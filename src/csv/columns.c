@@ -18,6 +18,8 @@ static const char *const item_names[] = {
 	"caseid", "itemid", "workitemid", "issuekey", "issueid", "key", "id", "issuenumber", "issue", "ticket", "ticketid", "ticketkey",
 	"ticketnumber", "ticketno", "incident", "incidentid", "cardid", "card", "storyid", "taskid", "taskkey", "item", "workitem", "case",
 	"caseconceptname", "externalid", "reference", "identifier", "issueiid", "iid", "number", "ref", "task", "story", "itemkey",
+	"request", "requestid", "requestnumber", "requestno", "feature", "featureid", "bug", "bugid", "defect", "defectid", "pbi", "pbiid", "orderid", "ordernumber",
+	"jobid", "recordid", "uid", "uuid", "guid", "code", "cardnumber", "ticketref", "epickey", "n\xC2\xBA", "no",
 	/* German */
 	"vorgangsschlussel", "schlussel", "vorgangsid", "vorgangsnummer", "vorgangsnr", "vorgang", "ticketnummer", "ticketnr", "nummer", "nr",
 	"aufgabenid", "aufgabe", "kartenid", "karte", "auftragsnummer", "auftrag", "fallid", "fall", "kennung", "elementid",
@@ -31,7 +33,7 @@ static const char *const item_names[] = {
 	/* Dutch, Polish, Swedish, Danish, Norwegian; Russian, Chinese, Japanese */
 	"sleutel", "taak", "kaart", "zaak", "zaaknummer", "klucz", "numer", "zadanie", "zgloszenie", "arende", "nyckel", "sag", "sak", "oppgave",
 	"\xD0\xBA\xD0\xBB\xD1\x8E\xD1\x87", "\xD0\xBD\xD0\xBE\xD0\xBC\xD0\xB5\xD1\x80", "\xD0\xB7\xD0\xB0\xD0\xB4\xD0\xB0\xD1\x87\xD0\xB0",
-	"\xE7\xBC\x96\xE5\x8F\xB7", "\xE5\xB7\xA5\xE5\x8D\x95", "\xE8\xAA\xB2\xE9\xA1\x8C\xE3\x82\xAD\xE3\x83\xBC", "\xE3\x82\xAD\xE3\x83\xBC", "",
+	"nogle", "avain", "\xE7\xBC\x96\xE5\x8F\xB7", "\xE5\xB7\xA5\xE5\x8D\x95", "\xE8\xAA\xB2\xE9\xA1\x8C\xE3\x82\xAD\xE3\x83\xBC", "\xE3\x82\xAD\xE3\x83\xBC", "",
 	"url", "link", "permalink", NULL
 };
 
@@ -44,7 +46,7 @@ static const char *const stage_names[] = {
 	"nieuwestatus", "naar", "nowystatus", "",
 	"status", "state", "statusname", "statename", "stagename", "workflowstate", "workflowstatus", "column", "columnname", "boardcolumn", "list",
 	"listname", "phase", "step", "issuestatus", "ticketstatus", "itemstatus",
-	"zustand", "stand", "spalte", "schritt", "stufe", "liste", "bearbeitungsstatus", "vorgangsstatus",
+	"zustand", "stand", "spalte", "schritt", "stufe", "liste", "bearbeitungsstatus", "bearbeitungsstand", "vorgangsstatus", "bucket", "bucketname", "section",
 	"statut", "etat", "etape", "colonne", "estado", "etapa", "fase", "columna", "lista", "situacao", "coluna", "stato", "colonna", "toestand",
 	"kolom", "lijst", "stan", "etap", "kolumna", "tillstand", "kolumn", "tilstand", "kolonne",
 	"\xD1\x81\xD1\x82\xD0\xB0\xD1\x82\xD1\x83\xD1\x81", "\xD1\x81\xD0\xBE\xD1\x81\xD1\x82\xD0\xBE\xD1\x8F\xD0\xBD\xD0\xB8\xD0\xB5",
@@ -71,7 +73,9 @@ static const char *const time_names[] = {
 	"starttime", "start", "startdate", "starttimestamp", "startedat", "begin", "beginn", "startzeit", "debut", "inicio", "inizio", "",
 	"updated", "updatedat", "updatedon", "updateddate", "modified", "modifiedat", "modifiedon", "modifieddate", "lastmodified", "lastupdated",
 	"lastchanged", "aktualisiert", "aktualisiertam", "misajour", "misajourle", "actualizado", "actualizada", "atualizado",
-	"atualizadoem", "aggiornato", "bijgewerkt", "", NULL
+	"atualizadoem", "atualizadoa", "actualizadoa", "aggiornato", "bijgewerkt", "zaktualizowano", "uppdaterad", "oppdatert", "opdateret",
+	"datademodificacao", "\xD0\xBE\xD0\xB1\xD0\xBD\xD0\xBE\xD0\xB2\xD0\xBB\xD0\xB5\xD0\xBD\xD0\xBE", "\xE6\x9B\xB4\xE6\x96\xB0\xE6\x97\xB6\xE9\x97\xB4",
+	"\xE6\x9B\xB4\xE6\x96\xB0\xE6\x97\xA5\xE6\x99\x82", "", NULL
 };
 
 static const char *const created_names[] = {
@@ -136,6 +140,8 @@ vsm_column_rank(const char *name, ColumnRole role)
 	rank = rank_in(key, names_of[role]);
 	if (rank < NO_RANK)
 		return rank;
+	if (role == ROLE_ITEM && (strcmp(name, "#") == 0 || strcmp(name, "\xE2\x84\x96") == 0))
+		return TIER_SIZE - 1;
 	if (role == ROLE_TIME && rank_in(key, created_names) < NO_RANK)
 		return 4 * TIER_SIZE + rank_in(key, created_names);
 	vsm_fold_words(name, strlen(name), &words);
@@ -215,7 +221,7 @@ vsm_column_is_plan(const char *name)
 							"due|duedate|target|targetdate|planned|plan|estimated|estimate|expected|baseline|deadline|forecast|viewed|snoozed|snooze|reminder|"
 							"birthday|sla|cycle|sprint|iteration|project|milestone|epic|parent|imported|exported|synced|report|retrieved|scheduled|"
 							"fallig|falligkeit|falligkeitsdatum|falligam|termin|solltermin|ziel|zieldatum|geplant|geplantes|frist|"
-							"echeance|prevu|prevue|vencimento|vencimiento|prazo|prevista|previsto|plazo|limite|scadenza|vervaldatum|termijn");
+							"echeance|prevu|prevue|vencimento|vencimiento|prazo|prevista|previsto|plazo|limite|scadenza|vervaldatum|termijn|custom field|category");
 }
 
 /* A date of the last change, whatever it was. */
@@ -228,7 +234,7 @@ vsm_column_is_last_change(const char *name)
 	return vsm_has_any_word(&words,
 							"last|latest|updated|update|modified|changed|change|archived|aktualisiert|aktualisierung|geandert|letzte|letzter|letztes|"
 							"archiviert|dernier|derniere|misajour|mise|modifie|modifiee|archive|atualizado|atualizada|actualizado|actualizada|modificado|"
-							"modificada|ultima|ultimo|aggiornato|modificato|bijgewerkt|gewijzigd|arquivado|archivado");
+							"modificada|ultima|ultimo|aggiornato|modificato|bijgewerkt|gewijzigd|arquivado|archivado|zaktualizowano|uppdaterad|oppdatert|opdateret");
 }
 
 /* A name of the doors' own: case_id, stage, entered_at, type, title. */

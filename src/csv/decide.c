@@ -9,9 +9,6 @@
 
 #include "csv/recognition.h"
 
-/* Of the items with several rows, the share in which a column must change to be their stage or time. */
-#define CHANGES(profiles, profile) (10 * (profile)->varying >= 3 * (profiles)->repeated)
-
 static const char how_long[] = "A log has a line for each move, with the columns case_id, stage and entered_at or names like these; "
 	"or a line for each item, with a column of dates for each stage.";
 
@@ -24,7 +21,6 @@ typedef struct Decision
 	int			n_dates;		/* of these, that may be stages of the wide form */
 } Decision;
 
-static bool given_column(VsmRecognition *r, const char *name, int *column);
 static bool find_dates(Decision *d);
 static bool is_stage_date(const Decision *d, int column);
 static bool check_item(const Decision *d);
@@ -34,6 +30,7 @@ static bool is_rival(int best, int rank);
 static bool choose_time(const Decision *d);
 static int	time_tier(const Decision *d, int column, bool must_change);
 static bool choose_form(const Decision *d);
+static bool dates_are_of_items(const Decision *d);
 static bool decide_long(const Decision *d);
 static bool decide_wide(const Decision *d);
 static void choose_others(const Decision *d);
@@ -41,7 +38,6 @@ static int	best_by_name(const Decision *d, ColumnRole role, bool dates);
 static bool is_used(const VsmRecognition *r, int column);
 static bool choose_order(const Decision *d, const int *columns, int n);
 static bool order_of_short_years(const Decision *d, const Profile *sum);
-static const char *list_columns(VsmRecognition *r);
 
 /* False: there is a question or a refusal now. */
 bool
@@ -49,47 +45,13 @@ vsm_decide(VsmRecognition *r, const VsmRecogniseOptions *options, const Profiles
 {
 	Decision	d = {r, options, profiles, NULL, 0};
 
-	if (!given_column(r, options->stage, &r->stage) || !given_column(r, options->time, &r->time) ||
-		!given_column(r, options->type, &r->type) || !given_column(r, options->title, &r->title))
+	if (!vsm_given_column(r, options->stage, &r->stage) || !vsm_given_column(r, options->time, &r->time) ||
+		!vsm_given_column(r, options->type, &r->type) || !vsm_given_column(r, options->title, &r->title))
 		return false;
 	if (profiles->rows == 0)
 		return vsm_refuse(r, "no_rows", "there is nothing below the header line", NULL, how_long);
 	return find_dates(&d) && check_item(&d) && choose_stage(&d) && choose_time(&d) && choose_form(&d) &&
 		(r->form == VSM_LONG ? decide_long(&d) : decide_wide(&d));
-}
-
-/* By its name as it is shown, or, when only one column has it, by its letters. */
-static bool
-given_column(VsmRecognition *r, const char *name, int *column)
-{
-	char		wanted[128];
-	char		key[128];
-	int			found = -1;
-	int			n = 0;
-
-	if (name == NULL)
-		return true;
-	for (int i = 0; i < r->n_columns; i++)
-		if (strcmp(r->columns[i], name) == 0)
-		{
-			*column = i;
-			return true;
-		}
-	vsm_fold(name, strlen(name), FOLD_LETTERS, wanted, sizeof wanted);
-	for (int i = 0; i < r->n_columns; i++)
-	{
-		vsm_fold(r->columns[i], strlen(r->columns[i]), FOLD_LETTERS, key, sizeof key);
-		if (strcmp(key, wanted) == 0)
-		{
-			found = i;
-			n++;
-		}
-	}
-	if (n != 1)
-		return vsm_refuse(r, "no_such_column", vsm_arena_format(&r->private->arena, "the file has no column \"%.100s\"", name),
-						  list_columns(r), "Name a column as the header line does.");
-	*column = found;
-	return true;
 }
 
 /* ---- What the file has ---- */
@@ -152,8 +114,8 @@ check_item(const Decision *d)
 		return vsm_ask(r, "no_item", "item", "most lines have no item", vsm_arena_format(&r->private->arena, "Column \"%.100s\" is empty in most lines.", r->columns[r->item]),
 					   "Name the column that tells which item a line is about.");
 	if (dates == 0 || texts == 0 || (dates == 1 && texts == 1 && d->n_dates < 2))
-		return vsm_refuse(r, "no_items", "no column tells which item a line is about, so this is no log of events", list_columns(r), how_long);
-	return vsm_ask(r, "no_item", "item", "no column tells by its name which item a line is about", list_columns(r),
+		return vsm_refuse(r, "no_items", "no column tells which item a line is about, so this is no log of events", vsm_list_columns(r), how_long);
+	return vsm_ask(r, "no_item", "item", "no column tells by its name which item a line is about", vsm_list_columns(r),
 				   "Name the column that tells which item a line is about.");
 }
 
@@ -209,7 +171,7 @@ stage_rank(const Decision *d, int column)
 		return NO_RANK;
 	if (vsm_column_is_plain(r->private->headers[column], ROLE_STAGE))
 		return rank - TIER_SIZE;
-	return rank + (d->profiles->repeated > 0 && !CHANGES(d->profiles, profile) ? 50 * TIER_SIZE : 0);
+	return rank + (d->profiles->repeated > 0 && !vsm_changes(d->profiles, column) ? 50 * TIER_SIZE : 0);
 }
 
 /* As good as the best: of the same name, or it changes as well and its name is as good. */
@@ -273,9 +235,10 @@ time_tier(const Decision *d, int column, bool must_change)
 	int			rank = vsm_column_rank(name, ROLE_TIME);
 
 	if (!d->is_date[column] || column == d->r->stage || vsm_column_is_plan(name) ||
-		(must_change && (d->profiles->repeated == 0 || !CHANGES(d->profiles, &d->profiles->column[column]))))
+		(must_change && (d->profiles->repeated == 0 || !vsm_changes(d->profiles, column))))
 		return NO_RANK;
-	return rank == NO_RANK ? 9 : rank / TIER_SIZE;
+	/* Created and updated are as good as each other when both change. */
+	return rank == NO_RANK ? 9 : (rank / TIER_SIZE == 4 && must_change ? 3 : rank / TIER_SIZE);
 }
 
 /* ---- The form ---- */
@@ -287,7 +250,7 @@ choose_form(const Decision *d)
 	const Profiles *profiles = d->profiles;
 	bool		some_repeat = 100 * profiles->repeated > 5 * profiles->items;
 	bool		many_repeat = 100 * profiles->repeated >= 15 * profiles->items;
-	bool		changes = r->stage >= 0 && profiles->repeated > 0 && CHANGES(profiles, &profiles->column[r->stage]);
+	bool		changes = r->stage >= 0 && profiles->repeated > 0 && vsm_changes(profiles, r->stage);
 	bool		plain = r->stage >= 0 && r->time >= 0 && vsm_column_is_plain(r->private->headers[r->stage], ROLE_STAGE) &&
 		vsm_column_is_plain(r->private->headers[r->time], ROLE_TIME);
 
@@ -303,15 +266,20 @@ choose_form(const Decision *d)
 		return vsm_refuse(r, "no_dates", "no columns tell when an item entered which stage: none holds dates or times",
 						  named >= 0 && d->profiles->column[named].example != NULL
 							  ? vsm_arena_format(&r->private->arena, "Column \"%.100s\" holds no dates, but such as \"%s\".", r->columns[named], d->profiles->column[named].example)
-							  : list_columns(r),
+							  : vsm_list_columns(r),
 						  how_long);
 	}
 	if (r->stage >= 0 && r->time >= 0 && profiles->repeated > 0 && (d->n_dates < 2 || (many_repeat && changes)))
 		r->form = VSM_LONG;
 	else if (d->n_dates >= 2 && !some_repeat)
 		r->form = VSM_WIDE;
+	else if (d->n_dates >= 2 && r->stage < 0 && dates_are_of_items(d))
+	{
+		r->form = VSM_WIDE;
+		vsm_note(r, "Some items have several lines, all with the same dates.");
+	}
 	else if (profiles->repeated > 0 && r->stage < 0)
-		return vsm_ask(r, "no_stage", "stage", "no column tells by its name which stage an item entered", list_columns(r),
+		return vsm_ask(r, "no_stage", "stage", "no column tells by its name which stage an item entered", vsm_list_columns(r),
 					   "Name the column of the stage that an item enters.");
 	else if (profiles->repeated > 0)
 		return vsm_ask(r, "unclear_form", "time", "some items have several lines, and the lines have several dates",
@@ -319,7 +287,17 @@ choose_form(const Decision *d)
 					   "Name the column that tells when an item entered the stage.");
 	else
 		return vsm_refuse(r, "no_history", "each item has one line and one date, so nothing tells when it entered which stage",
-						  list_columns(r), how_long);
+						  vsm_list_columns(r), how_long);
+	return true;
+}
+
+/* Do several lines of an item have the same dates? */
+static bool
+dates_are_of_items(const Decision *d)
+{
+	for (int i = 0; i < d->r->n_columns; i++)
+		if (is_stage_date(d, i) && d->profiles->column[i].varying > 0)
+			return false;
 	return true;
 }
 
@@ -331,10 +309,10 @@ decide_long(const Decision *d)
 	int			n = 0;
 
 	if (r->stage < 0)
-		return vsm_ask(r, "no_stage", "stage", "no column tells by its name which stage an item entered", list_columns(r),
+		return vsm_ask(r, "no_stage", "stage", "no column tells by its name which stage an item entered", vsm_list_columns(r),
 					   "Name the column of the stage that an item enters.");
 	if (r->time < 0)
-		return vsm_refuse(r, "no_dates", "no column tells when an item entered a stage: none holds dates or times", list_columns(r), how_long);
+		return vsm_refuse(r, "no_dates", "no column tells when an item entered a stage: none holds dates or times", vsm_list_columns(r), how_long);
 	r->field = best_by_name(d, ROLE_FIELD, false);
 	if (r->field >= 0 && d->profiles->column[r->field].status_rows == 0)
 	{
@@ -371,8 +349,11 @@ decide_wide(const Decision *d)
 			columns[n++] = i;
 		}
 	}
+	for (int i = 0; i < r->n_columns; i++)
+		if (d->is_date[i] && r->private->stage_of[i] < 0 && i != r->item)
+			vsm_note(r, "Column \"%.100s\" has dates, but by its name they are of no stage, so it is not used.", r->columns[i]);
 	if (n < 1)
-		return vsm_refuse(r, "no_dates", "no columns tell when an item entered which stage: none holds dates or times", list_columns(r), how_long);
+		return vsm_refuse(r, "no_dates", "no columns tell when an item entered which stage: none holds dates or times", vsm_list_columns(r), how_long);
 	r->n_stages = n;
 	r->stages = vsm_arena_alloc(&r->private->arena, (size_t) n * sizeof(VsmStage));
 	for (int i = 0; i < n; i++)
@@ -380,6 +361,14 @@ decide_wide(const Decision *d)
 		const char *name;
 		size_t		length = vsm_column_stage(r->columns[columns[i]], &name);
 
+		/* "Closed Date" and "Closed at" keep their whole names. */
+		for (int k = 0; k < i; k++)
+			if (vsm_same_name(r->stages[k].name, strlen(r->stages[k].name), name, length))
+			{
+				name = r->columns[columns[i]];
+				length = strlen(name);
+				break;
+			}
 		r->stages[i].name = vsm_arena_text(&r->private->arena, name, length);
 		r->stages[i].column = columns[i];
 	}
@@ -513,26 +502,4 @@ order_of_short_years(const Decision *d, const Profile *sum)
 	if (first <= 5 && last > first)
 		d->r->dates = d->r->private->order = VSM_YMD;
 	return false;
-}
-
-static const char *
-list_columns(VsmRecognition *r)
-{
-	char		list[900];
-	size_t		n = 0;
-
-	for (int i = 0; i < r->n_columns && n < sizeof list - 120; i++)
-	{
-		size_t		length = strlen(r->columns[i]);
-
-		if (length > 60)
-			for (length = 60; ((unsigned char) r->columns[i][length] & 0xC0) == 0x80; length--)
-				;
-		memcpy(list + n, i == 0 ? "" : ", ", i == 0 ? 0 : 2);
-		n += i == 0 ? 0 : 2;
-		memcpy(list + n, r->columns[i], length);
-		n += length;
-	}
-	list[n] = '\0';
-	return vsm_arena_format(&r->private->arena, "The columns are %s%s.", list, n < sizeof list - 120 ? "" : " ...");
 }

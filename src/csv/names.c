@@ -34,6 +34,18 @@ vsm_spelling_of(const Names *names, const char *text, size_t length)
 	return place < 0 ? -1 : names->spellings[place].name;
 }
 
+/* Is it the same name, when capitals, accents and blanks do not count? */
+bool
+vsm_same_name(const char *a, size_t a_length, const char *b, size_t b_length)
+{
+	char		a_key[512];
+	char		b_key[512];
+
+	vsm_fold(a, a_length, FOLD_STAGE, a_key, sizeof a_key);
+	vsm_fold(b, b_length, FOLD_STAGE, b_key, sizeof b_key);
+	return strcmp(a_key, b_key) == 0;
+}
+
 static int
 find(const Names *names, const char *text, size_t length, uint64_t hash)
 {

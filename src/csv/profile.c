@@ -10,8 +10,8 @@
 
 #include "csv/recognition.h"
 
-#define MOST_CANDIDATES 8
-#define ITEM_SLOTS 65536		/* a power of two; half of them are used */
+#define MOST_CANDIDATES 16
+#define ITEM_SLOTS 32768		/* a power of two; half of them are used */
 #define IGNORE_AFTER 2000		/* values without a date: no more are tried */
 
 typedef struct ItemSlot
@@ -72,8 +72,6 @@ vsm_profile(const VsmSource *source, VsmRecognition *r, Profiles *profiles)
 	}
 	vsm_rows_close(rows);
 	count_items(&items, profiles);
-	for (int i = 0; i < items.n_candidates; i++)
-		profiles->column[items.candidate[i]].is_candidate = true;
 	for (size_t s = 0; s < ITEM_SLOTS; s++)
 		for (int i = 0; i < items.n_candidates; i++)
 			profiles->column[items.candidate[i]].varying += items.slots[s].varies >> i & 1;
@@ -82,23 +80,19 @@ vsm_profile(const VsmSource *source, VsmRecognition *r, Profiles *profiles)
 	return fine;
 }
 
-/* Columns that may be the stage or the time, by their names. */
+/* Columns that may be the stage, by their names, then those that may be the time, then others. */
 static void
 choose_candidates(const VsmRecognition *r, Items *items)
 {
-	for (int i = 0; i < r->n_columns && items->n_candidates < MOST_CANDIDATES; i++)
-		if (i != r->item && (vsm_column_rank(r->private->headers[i], ROLE_STAGE) < NO_RANK ||
-							 vsm_column_rank(r->private->headers[i], ROLE_TIME) < NO_RANK))
-			items->candidate[items->n_candidates++] = i;
-	for (int i = 0; i < r->n_columns && items->n_candidates < MOST_CANDIDATES; i++)
-	{
-		bool		known = i == r->item;
+	for (int pass = 0; pass < 3; pass++)
+		for (int i = 0; i < r->n_columns && items->n_candidates < MOST_CANDIDATES; i++)
+		{
+			bool		stage = vsm_column_rank(r->private->headers[i], ROLE_STAGE) < NO_RANK;
+			bool		time = vsm_column_rank(r->private->headers[i], ROLE_TIME) < NO_RANK;
 
-		for (int j = 0; j < items->n_candidates; j++)
-			known |= items->candidate[j] == i;
-		if (!known)
-			items->candidate[items->n_candidates++] = i;
-	}
+			if (i != r->item && pass == (stage ? 0 : (time ? 1 : 2)))
+				items->candidate[items->n_candidates++] = i;
+		}
 }
 
 static void
@@ -216,7 +210,7 @@ is_numeric(const char *text, size_t length)
 	return true;
 }
 
-/* Nine in ten of the values are times, or half of them where the name, or the caller, says that it is one. */
+/* Four in five of the values are times, or half of them where the name, or the caller, says that it is one. */
 bool
 vsm_is_date_column(const Profile *profile, bool by_name)
 {
@@ -224,7 +218,7 @@ vsm_is_date_column(const Profile *profile, bool by_name)
 
 	if (vsm_unit_of(profile) != UNIT_NONE && (by_name || profile->units[vsm_unit_of(profile)] > 1))
 		dates += profile->units[vsm_unit_of(profile)];
-	return dates > 0 && 10 * dates >= (by_name ? 5 : 9) * profile->filled;
+	return dates > 0 && 10 * dates >= (by_name ? 5 : 8) * profile->filled;
 }
 
 /* The unit that most of its numbers have. */

@@ -3,7 +3,7 @@
  *		What a file of delimited text is.
  *
  * In the order of the questions: how it is written (sniff.c), what its columns
- * hold (profile.c), which column is what and which form it has (decide.c), and
+ * hold (profile.c) and which is the item (item.c), which column is what and which form it has (decide.c), and
  * which moves and stages it has, in which order (moves.c, order.c, stages.c).
  */
 #include "csv/recognise.h"
@@ -22,8 +22,6 @@ static bool sniff(VsmRecognition *r, const VsmSource *source);
 static bool read_header(VsmRecognition *r, const VsmSource *source);
 static bool header_is_one(VsmRecognition *r);
 static void name_columns(VsmRecognition *r);
-static bool choose_item(VsmRecognition *r, const VsmRecogniseOptions *options, int after);
-static bool matches(const char *name, const char *wanted);
 
 static const char no_header_hint[] = "Give a file whose first line names the columns, such as case_id, stage, entered_at.";
 
@@ -76,16 +74,8 @@ recognise(VsmRecognition *r, const VsmSource *source, const VsmRecogniseOptions 
 	const char *zone = options->time_zone == NULL || options->time_zone[0] == '\0' ? "UTC" : options->time_zone;
 
 	r->time_zone = vsm_arena_text(&r->private->arena, zone, strlen(zone));
-	if (!sniff(r, source) || !read_header(r, source) || !header_is_one(r) || !choose_item(r, options, -1))
+	if (!sniff(r, source) || !read_header(r, source) || !header_is_one(r) || !vsm_choose_item(r, source, options, &profiles))
 		return;
-	do
-		if (!vsm_profile(source, r, &profiles))
-		{
-			r->outcome = VSM_UNREADABLE;
-			return;
-		}
-	/* A column that is nearly empty does not tell which item a line is about, whatever its name. */
-	while (options->item == NULL && r->item >= 0 && 2 * profiles.column[r->item].filled < profiles.rows && choose_item(r, options, r->item));
 	if (profiles.error != NULL)
 	{
 		vsm_refuse(r, "not_delimited_text", vsm_arena_format(&r->private->arena, "line %ld: %s", profiles.error_line, profiles.error), NULL,
@@ -204,47 +194,6 @@ name_columns(VsmRecognition *r)
 				j = -1;
 			}
 	}
-}
-
-/* The item by its name: given, or the best one; after: not that column, nor a better one. */
-static bool
-choose_item(VsmRecognition *r, const VsmRecogniseOptions *options, int after)
-{
-	int			least = after < 0 ? -1 : vsm_column_rank(r->private->headers[after], ROLE_ITEM);
-	int			best = NO_RANK;
-
-	if (options->item != NULL)
-	{
-		for (int exact = 1; exact >= 0 && r->item < 0; exact--)
-			for (int i = 0; i < r->n_columns && r->item < 0; i++)
-				if (exact ? strcmp(r->columns[i], options->item) == 0 : matches(r->columns[i], options->item))
-					r->item = i;
-		return r->item >= 0 ||
-			vsm_refuse(r, "no_such_column", vsm_arena_format(&r->private->arena, "the file has no column \"%.100s\"", options->item), NULL,
-					   "Name a column as the header line does.");
-	}
-	for (int i = 0; i < r->n_columns; i++)
-	{
-		int			rank = vsm_column_rank(r->private->headers[i], ROLE_ITEM);
-
-		if (i != after && rank > least && rank < best)
-		{
-			r->item = i;
-			best = rank;
-		}
-	}
-	return after < 0 || best < NO_RANK;
-}
-
-static bool
-matches(const char *name, const char *wanted)
-{
-	char		key[128];
-	char		other[128];
-
-	vsm_fold(name, strlen(name), FOLD_LETTERS, key, sizeof key);
-	vsm_fold(wanted, strlen(wanted), FOLD_LETTERS, other, sizeof other);
-	return strcmp(key, other) == 0;
 }
 
 /* ---- Answers ---- */

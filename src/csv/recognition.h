@@ -88,7 +88,6 @@ typedef struct Profile
 	uint64_t	contents;		/* hash of all cells */
 	long		varying;		/* items in whose rows it has several values */
 	char	   *example;		/* of an open date, or else the first value */
-	bool		is_candidate;
 	bool		is_field;		/* by its name */
 	long		status_rows;	/* of a field: that are of a status */
 	char		status_key[40];
@@ -107,10 +106,13 @@ typedef struct Profiles
 } Profiles;
 
 extern bool vsm_profile(const VsmSource *source, VsmRecognition *r, Profiles *profiles);
+extern bool vsm_choose_item(VsmRecognition *r, const VsmSource *source, const VsmRecogniseOptions *options, Profiles *profiles);
+extern bool vsm_changes(const Profiles *profiles, int column);
 extern bool vsm_is_date_column(const Profile *profile, bool by_name);
 extern DateUnit vsm_unit_of(const Profile *profile);
 
 extern int	vsm_name_of(Arena *arena, Names *names, const char *text, size_t length);
+extern bool vsm_same_name(const char *a, size_t a_length, const char *b, size_t b_length);
 extern int	vsm_spelling_of(const Names *names, const char *text, size_t length);
 
 /* One row, read by a proposal. */
@@ -149,6 +151,8 @@ extern bool vsm_row_event(const VsmRecognition *r, const RowReader *rows, RowCur
 extern bool vsm_row_birth(const VsmRecognition *r, const RowReader *rows, RowEvent *event);
 extern int64_t vsm_row_sequence(const VsmRecognition *r, const RowReader *rows);
 
+extern bool vsm_given_column(VsmRecognition *r, const char *name, int *column);
+extern const char *vsm_list_columns(VsmRecognition *r);
 extern bool vsm_decide(VsmRecognition *r, const VsmRecogniseOptions *options, const Profiles *profiles);
 extern bool vsm_read_moves(const VsmSource *source, VsmRecognition *r, const VsmRecogniseOptions *options);
 extern VsmCategory vsm_category_of(const char *name, bool *certain);
