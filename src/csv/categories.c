@@ -6,6 +6,7 @@
  * accents.  Whether a name that may be either is done is decided by where items
  * stay: see stages.c.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "csv/recognition.h"
@@ -91,12 +92,11 @@ bool
 vsm_category_is_surely_done(const char *name)
 {
 	char		key[64];
-	char		padded[68] = "|";
+	char		padded[68];
 
 	if (vsm_fold(name, strlen(name), FOLD_LETTERS, key, sizeof key) == 0)
 		return false;
-	strcat(padded, key);
-	strcat(padded, "|");
+	snprintf(padded, sizeof padded, "|%s|", key);
 	return strstr(surely_done, padded) != NULL;
 }
 
@@ -248,7 +248,7 @@ abandoned_word(const char *text)
 	for (const char *word = words; *word != '\0';)
 	{
 		size_t		length = strcspn(word, "|");
-		bool		open = word[length - 1] == '*';
+		bool		open = length > 0 && word[length - 1] == '*';
 		size_t		n = length - open;
 
 		if (strncmp(text, word, n) == 0)

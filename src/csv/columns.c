@@ -9,6 +9,7 @@
  */
 #include "csv/columns.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "csv/fold.h"
@@ -311,11 +312,10 @@ vsm_field_is_status(const char *value, size_t length)
 		"boardcolumn|systemboardcolumn|column|list|spalte|\xE7\x8A\xB6\xE6\x80\x81|\xE7\x8A\xB6\xE6\x85\x8B|"
 		"\xE3\x82\xB9\xE3\x83\x86\xE3\x83\xBC\xE3\x82\xBF\xE3\x82\xB9|\xD1\x81\xD1\x82\xD0\xB0\xD1\x82\xD1\x83\xD1\x81|";
 	char		key[40];
-	char		padded[44] = "|";
+	char		padded[44];
 
 	if (length > 36 || vsm_fold(value, length, FOLD_LETTERS, key, sizeof key) == 0)
 		return false;
-	strcat(padded, key);
-	strcat(padded, "|");
+	snprintf(padded, sizeof padded, "|%s|", key);
 	return strstr(words, padded) != NULL;
 }

@@ -68,6 +68,7 @@ vsm_fold(const char *text, size_t length, FoldKind kind, char *folded, size_t si
 void
 vsm_fold_words(const char *text, size_t length, Words *words)
 {
+	/* cppcheck-suppress ctuuninitvar ; it is filled here */
 	size_t		n = vsm_fold(text, length, FOLD_WORDS, words->text + 1, sizeof words->text - 2);
 
 	words->text[0] = ' ';

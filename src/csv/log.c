@@ -205,9 +205,9 @@ is_birth(const VsmRecognition *r, long line)
 static int64_t
 order_of(const VsmLog *log, int stage)
 {
-	const struct VsmPrivate *private = log->r->private;
+	const struct VsmPrivate *inner = log->r->private;
 	size_t		low = 0;
-	size_t		high = private->n_ties;
+	size_t		high = inner->n_ties;
 
 	if (log->r->form == VSM_WIDE)
 		return stage;
@@ -217,14 +217,14 @@ order_of(const VsmLog *log, int stage)
 	{
 		size_t		middle = (low + high) / 2;
 
-		if (private->ties[middle].line < log->rows.line)
+		if (inner->ties[middle].line < log->rows.line)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (low < private->n_ties && private->ties[low].line == log->rows.line)
-		return private->ties[low].order;
-	return private->sign * (int64_t) log->rows.line;
+	if (low < inner->n_ties && inner->ties[low].line == log->rows.line)
+		return inner->ties[low].order;
+	return inner->sign * (int64_t) log->rows.line;
 }
 
 /* Without what does not fit, cut between characters. */

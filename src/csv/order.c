@@ -165,7 +165,7 @@ direction_of_times(const Moves *moves, long *up, long *down)
 	}
 	if (*up + *down == 0)
 		return 0;
-	return 10 * *up >= 9 * (*up + *down) ? 1 : (10 * *down >= 9 * (*up + *down) ? -1 : 0);
+	return *up >= 9 * *down ? 1 : (*down >= 9 * *up ? -1 : 0);
 }
 
 /* Of nearly all items the rows go one way, be it not the same for all. */
@@ -242,7 +242,7 @@ direction_of_file(const Moves *moves)
 		up += moves->moves[i].at > moves->moves[i - 1].at;
 		down += moves->moves[i].at < moves->moves[i - 1].at;
 	}
-	return up > 0 && down == 0 ? 1 : (down > 0 && up == 0 ? -1 : 0);
+	return (down == 0) == (up == 0) ? 0 : (up > 0 ? 1 : -1);
 }
 
 /* ---- Ties ---- */
@@ -342,28 +342,41 @@ is_tie(const Moves *moves, const uint32_t *place, size_t n)
 static bool
 follow_chain(const VsmRecognition *r, const Moves *moves, uint32_t *place, size_t n, uint16_t before, const uint32_t *next, const uint32_t *last)
 {
-	int			now = before == NO_STAGE ? -1 : (int) before;
+	uint32_t	chosen[MOST_CHAINED];
+	size_t		choice[MOST_CHAINED + 1] = {0};
+	unsigned int used = 0;
+	size_t		depth = 0;
 
-	if (n == 0)
-		return may_follow(r, moves, now, next, last);
 	if (n > MOST_CHAINED)
 		return false;
-	for (size_t i = 0; i < n; i++)
+	for (;;)
 	{
-		uint32_t	chosen = place[i];
-		const Move *move = &moves->moves[chosen];
+		const Move *last_move = depth > 0 ? &moves->moves[chosen[depth - 1]] : NULL;
+		int			now = last_move != NULL ? (int) last_move->stage : (before == NO_STAGE ? -1 : (int) before);
+		size_t		i = choice[depth];
 
+		if (depth == n && may_follow(r, moves, now, next, last))
+			break;
 		/* At the beginning of an item, any stage may have been left. */
-		if (stage_left(r, move) != now && !(before == NO_STAGE && move->from != NO_STAGE))
+		while (i < n && ((used >> i & 1) != 0 || (stage_left(r, &moves->moves[place[i]]) != now &&
+												   !(now == -1 && moves->moves[place[i]].from != NO_STAGE))))
+			i++;
+		if (depth < n && i < n)
+		{
+			choice[depth] = i;
+			chosen[depth++] = place[i];
+			used |= 1U << i;
+			choice[depth] = 0;
 			continue;
-		memmove(place + 1, place, i * sizeof *place);
-		place[0] = chosen;
-		if (follow_chain(r, moves, place + 1, n - 1, move->stage, next, last))
-			return true;
-		memmove(place, place + 1, i * sizeof *place);
-		place[i] = chosen;
+		}
+		if (depth == 0)
+			return false;
+		depth--;
+		used &= ~(1U << choice[depth]);
+		choice[depth]++;
 	}
-	return false;
+	memcpy(place, chosen, n * sizeof *place);
+	return true;
 }
 
 /* Is there nothing behind, or a move at the next time that leaves this stage? */
@@ -424,21 +437,21 @@ direction_by_stages(const TieWork *work, const uint32_t *place, size_t n)
 static void
 note_order(TieWork *work, const uint32_t *place, size_t n)
 {
-	struct VsmPrivate *private = work->r->private;
+	struct VsmPrivate *inner = work->r->private;
 	bool		by_lines = true;
 
 	for (size_t i = 1; i < n; i++)
-		by_lines &= (work->moves->moves[place[i - 1]].line < work->moves->moves[place[i]].line) == (private->sign > 0);
+		by_lines &= (work->moves->moves[place[i - 1]].line < work->moves->moves[place[i]].line) == (inner->sign > 0);
 	if (by_lines)
 		return;
 
-	if (private->n_ties + n > work->n_room)
+	if (inner->n_ties + n > work->n_room)
 	{
 		work->n_room = 2 * work->n_room + n + 64;
-		private->ties = vsm_arena_resize(&private->arena, private->ties, work->n_room * sizeof(TieOrder));
+		inner->ties = vsm_arena_resize(&inner->arena, inner->ties, work->n_room * sizeof(TieOrder));
 	}
 	for (size_t i = 0; i < n; i++)
-	private->ties[private->n_ties++] = (TieOrder){(long) work->moves->moves[place[i]].line, (int64_t) i};
+		inner->ties[inner->n_ties++] = (TieOrder){(long) work->moves->moves[place[i]].line, (int64_t) i};
 }
 
 static void

@@ -269,7 +269,7 @@ look_at_item(Items *items, Arena *arena, const RowReader *rows, int item_column)
 
 		if (slot->value[i] == 0)
 			slot->value[i] = now;
-		else if (now != 0 && slot->value[i] != now)
+		else if (value != NULL && slot->value[i] != now)
 			slot->varies |= 1U << i;
 	}
 }

@@ -148,12 +148,12 @@ static bool
 is_move(const VsmRecognition *r, const RowReader *rows)
 {
 	size_t		length;
-	const char *text;
-	char		key[40];
 
 	if (r->private->field_value[0] != '\0')
 	{
-		text = vsm_rows_field(rows, r->field, &length);
+		const char *text = vsm_rows_field(rows, r->field, &length);
+		char		key[40];
+
 		if (text == NULL || length >= sizeof key)
 			return false;
 		vsm_fold(text, length, FOLD_LETTERS, key, sizeof key);

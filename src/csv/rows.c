@@ -52,9 +52,10 @@ vsm_rows_next(RowReader *rows)
 			break;
 		length = rows->source->read(rows->source->state, rows->bytes, sizeof rows->bytes);
 		if (length < 0)
+		{
 			rows->failed = true;
-		if (length < 0)
 			break;
+		}
 		if (length == 0)
 			vsm_csv_finish(rows->csv);
 		vsm_csv_push(rows->csv, rows->bytes, (size_t) length);

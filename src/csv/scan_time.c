@@ -19,15 +19,14 @@ static bool known_zone(const char *name, int *offset);
 bool
 vsm_scan_time(Scanner *scanner, DateReading *reading)
 {
-	Scanner		begin;
-
 	if (reading->has_time)
 		return true;
 	if (scanner->at == scanner->end)
 		return true;
 	if (vsm_scan(scanner, "t"))
 	{
-		begin = *scanner;
+		Scanner		begin = *scanner;
+
 		if (!vsm_scan_clock(scanner, &reading->time))
 		{
 			*scanner = begin;

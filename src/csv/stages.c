@@ -79,13 +79,13 @@ vsm_stages_in_order(VsmRecognition *r, Moves *moves, const VsmRecogniseOptions *
 static void
 add_spellings(VsmRecognition *r, const VsmRecogniseOptions *options)
 {
-	struct VsmPrivate *private = r->private;
-	Names	   *names = &private->stage_names;
-	Names	   *from = &private->from_names;
+	struct VsmPrivate *inner = r->private;
+	Names	   *names = &inner->stage_names;
+	Names	   *from = &inner->from_names;
 
-	r->stages = vsm_arena_alloc(&private->arena, ((size_t) names->n_names + (size_t) from->n_names + 1) * sizeof(VsmStage));
-	private->stage_index = vsm_arena_alloc(&private->arena, ((size_t) names->n_names + 1) * sizeof(int));
-	private->from_stage = vsm_arena_alloc(&private->arena, ((size_t) from->n_names + 1) * sizeof(int));
+	r->stages = vsm_arena_alloc(&inner->arena, ((size_t) names->n_names + (size_t) from->n_names + 1) * sizeof(VsmStage));
+	inner->stage_index = vsm_arena_alloc(&inner->arena, ((size_t) names->n_names + 1) * sizeof(int));
+	inner->from_stage = vsm_arena_alloc(&inner->arena, ((size_t) from->n_names + 1) * sizeof(int));
 	for (int name = 0; name < names->n_names; name++)
 	{
 		const Spelling *best = NULL;
@@ -95,11 +95,15 @@ add_spellings(VsmRecognition *r, const VsmRecogniseOptions *options)
 		for (int i = 0; i < names->n_spellings; i++)
 			if (names->spellings[i].name == name && (best == NULL || names->spellings[i].count > best->count))
 				best = &names->spellings[i];
+		if (best == NULL)
+			continue;
 		alias = alias_of(options, best->key, &found);
 		if (found && (alias == NULL || alias[0] == '\0'))
-		private->stage_index[name] = -1;
-		else if (found) private->stage_index[name] = stage_named(r, alias, strlen(alias), true);
-		else private->stage_index[name] = stage_named(r, best->text, strlen(best->text), true);
+			inner->stage_index[name] = -1;
+		else if (found)
+			inner->stage_index[name] = stage_named(r, alias, strlen(alias), true);
+		else
+			inner->stage_index[name] = stage_named(r, best->text, strlen(best->text), true);
 	}
 	for (int name = 0; name < from->n_names; name++)
 		for (int i = 0; i < from->n_spellings; i++)
@@ -110,8 +114,9 @@ add_spellings(VsmRecognition *r, const VsmRecogniseOptions *options)
 				const char *alias = alias_of(options, spelling->key, &found);
 
 				if (found && (alias == NULL || alias[0] == '\0'))
-				private->from_stage[name] = -1;
-				else private->from_stage[name] = stage_named(r, found ? alias : spelling->text, strlen(found ? alias : spelling->text), r->created >= 0);
+					inner->from_stage[name] = -1;
+				else
+					inner->from_stage[name] = stage_named(r, found ? alias : spelling->text, strlen(found ? alias : spelling->text), r->created >= 0);
 				break;
 			}
 }
@@ -159,15 +164,15 @@ alias_of(const VsmRecogniseOptions *options, const char *key, bool *found)
 static bool
 name_stages(VsmRecognition *r)
 {
-	struct VsmPrivate *private = r->private;
-	Names	   *names = &private->stage_names;
+	struct VsmPrivate *inner = r->private;
+	Names	   *names = &inner->stage_names;
 	int			merged = 0;
 	int			used = 0;
 
 	for (int i = 0; i < names->n_spellings; i++)
 	{
 		const Spelling *spelling = &names->spellings[i];
-		int			index = private->stage_index[spelling->name];
+		int			index = inner->stage_index[spelling->name];
 		VsmStage   *stage;
 
 		if (index < 0)
@@ -181,12 +186,12 @@ name_stages(VsmRecognition *r)
 		stage->moves += spelling->count;
 		if (strcmp(spelling->text, stage->name) == 0)
 			continue;
-		stage->spellings = vsm_arena_resize(&private->arena, stage->spellings, ((size_t) stage->n_spellings + 1) * sizeof(char *));
+		stage->spellings = vsm_arena_resize(&inner->arena, stage->spellings, ((size_t) stage->n_spellings + 1) * sizeof(char *));
 		stage->spellings[stage->n_spellings++] = spelling->text;
 		merged++;
 	}
 	if (used > VSM_MAX_STAGES || r->n_stages > VSM_MAX_STAGES + 50)
-		return vsm_refuse(r, "too_many_stages", vsm_arena_format(&private->arena, "column \"%.100s\" has %d different values", r->columns[r->stage], used),
+		return vsm_refuse(r, "too_many_stages", vsm_arena_format(&inner->arena, "column \"%.100s\" has %d different values", r->columns[r->stage], used),
 						  "A stream has up to 200 stages.", "Name the column of the stages.");
 	if (merged > 0)
 		vsm_note(r, "Spellings of a stage that differ in capitals and blanks are one stage: %d spellings of %d stages.", merged, used);
@@ -215,10 +220,10 @@ map_moves(VsmRecognition *r, Moves *moves)
 static void
 find_births(VsmRecognition *r, const Moves *moves)
 {
-	struct VsmPrivate *private = r->private;
+	struct VsmPrivate *inner = r->private;
 	long		unknown = 0;
 
-	private->births = vsm_arena_alloc(&private->arena, ((size_t) moves->n_items + 1) * sizeof(long));
+	inner->births = vsm_arena_alloc(&inner->arena, ((size_t) moves->n_items + 1) * sizeof(long));
 	for (uint32_t item = 0; item < moves->n_items; item++)
 	{
 		const Move *first;
@@ -233,20 +238,20 @@ find_births(VsmRecognition *r, const Moves *moves)
 			unknown += first->from != NO_STAGE;
 			continue;
 		}
-		private->births[private->n_births++] = (long) first->line;
+		inner->births[inner->n_births++] = (long) first->line;
 		r->stages[stage].moves++;
 		r->moves++;
 		if (first->born < r->first)
 			r->first = first->born;
 	}
-	for (size_t i = 1; i < private->n_births; i++)
-		if (private->births[i] < private->births[i - 1])
+	for (size_t i = 1; i < inner->n_births; i++)
+		if (inner->births[i] < inner->births[i - 1])
 		{
-			vsm_sort_lines(private->births, private->n_births, vsm_arena_alloc(&private->arena, private->n_births * sizeof(long)));
+			vsm_sort_lines(inner->births, inner->n_births, vsm_arena_alloc(&inner->arena, inner->n_births * sizeof(long)));
 			break;
 		}
-	if (private->n_births > 0)
-		vsm_note(r, "%ld items were created, by column \"%.100s\", in the stage that their first move leaves.", (long) private->n_births, r->columns[r->created]);
+	if (inner->n_births > 0)
+		vsm_note(r, "%ld items were created, by column \"%.100s\", in the stage that their first move leaves.", (long) inner->n_births, r->columns[r->created]);
 	if (unknown > 0)
 		vsm_note(r, "The first move of %ld items leaves a stage; nothing tells when they entered that, so they begin with the move.", unknown);
 }
@@ -284,7 +289,7 @@ look_at_use(const VsmRecognition *r, const Moves *moves, StageUse *use)
 	}
 }
 
-/* Into private->rank: by how many stages most items enter before. */
+/* Into inner->rank: by how many stages most items enter before. */
 static void
 order_stages(VsmRecognition *r, const Moves *moves)
 {
@@ -421,24 +426,24 @@ choose_ends(VsmRecognition *r, const StageUse *use)
 static void
 move_stages(VsmRecognition *r, const int *from, int n)
 {
-	struct VsmPrivate *private = r->private;
+	struct VsmPrivate *inner = r->private;
 	VsmStage   *old = r->stages;
-	int		   *to = vsm_arena_alloc(&private->arena, ((size_t) r->n_stages + 1) * sizeof(int));
+	int		   *to = vsm_arena_alloc(&inner->arena, ((size_t) r->n_stages + 1) * sizeof(int));
 
 	for (int i = 0; i < r->n_stages; i++)
 		to[i] = -1;
-	r->stages = vsm_arena_alloc(&private->arena, ((size_t) n + 1) * sizeof(VsmStage));
+	r->stages = vsm_arena_alloc(&inner->arena, ((size_t) n + 1) * sizeof(VsmStage));
 	for (int i = 0; i < n; i++)
 	{
 		r->stages[i] = old[from[i]];
 		to[from[i]] = i;
 	}
-	for (int i = 0; r->form == VSM_LONG && i < private->stage_names.n_names; i++)
-	private->stage_index[i] = private->stage_index[i] < 0 ? -1 : to[private->stage_index[i]];
-	for (int i = 0; r->form == VSM_LONG && i < private->from_names.n_names; i++)
-	private->from_stage[i] = private->from_stage[i] < 0 ? -1 : to[private->from_stage[i]];
+	for (int i = 0; r->form == VSM_LONG && i < inner->stage_names.n_names; i++)
+		inner->stage_index[i] = inner->stage_index[i] < 0 ? -1 : to[inner->stage_index[i]];
+	for (int i = 0; r->form == VSM_LONG && i < inner->from_names.n_names; i++)
+		inner->from_stage[i] = inner->from_stage[i] < 0 ? -1 : to[inner->from_stage[i]];
 	for (int i = 0; r->form == VSM_WIDE && i < r->n_columns; i++)
-	private->stage_of[i] = private->stage_of[i] < 0 ? -1 : to[private->stage_of[i]];
+		inner->stage_of[i] = inner->stage_of[i] < 0 ? -1 : to[inner->stage_of[i]];
 	r->n_stages = n;
 }
 

@@ -1,5 +1,5 @@
 /*
- * recognise.c
+ * recognition.c
  *		What a file of delimited text is.
  *
  * In the order of the questions: how it is written (sniff.c), what its columns
@@ -91,9 +91,9 @@ recognise(VsmRecognition *r, const VsmSource *source, const VsmRecogniseOptions 
 static bool
 sniff(VsmRecognition *r, const VsmSource *source)
 {
-	struct VsmPrivate *private = r->private;
+	struct VsmPrivate *inner = r->private;
 
-	switch (vsm_sniff(source, &private->arena, &private->format, &r->encoding))
+	switch (vsm_sniff(source, &inner->arena, &inner->format, &r->encoding))
 	{
 		case SNIFF_EMPTY:
 			return vsm_refuse(r, "empty", "the file is empty: there is no header line", NULL, no_header_hint);
@@ -108,10 +108,10 @@ sniff(VsmRecognition *r, const VsmSource *source)
 		default:
 			break;
 	}
-	r->delimiter = private->format.delimiter;
-	r->header_line = private->format.header_line;
-	r->n_columns = private->format.n_columns;
-	if (private->format.encoding == ENCODING_WINDOWS_1252)
+	r->delimiter = inner->format.delimiter;
+	r->header_line = inner->format.header_line;
+	r->n_columns = inner->format.n_columns;
+	if (inner->format.encoding == ENCODING_WINDOWS_1252)
 		vsm_note(r, "The file is not UTF-8, so it is read as Windows-1252.");
 	return true;
 }
@@ -119,18 +119,18 @@ sniff(VsmRecognition *r, const VsmSource *source)
 static bool
 read_header(VsmRecognition *r, const VsmSource *source)
 {
-	struct VsmPrivate *private = r->private;
-	RowFormat	format = private->format;
-	RowReader  *rows = vsm_arena_alloc(&private->arena, sizeof *rows);
+	struct VsmPrivate *inner = r->private;
+	RowFormat	format = inner->format;
+	RowReader  *rows = vsm_arena_alloc(&inner->arena, sizeof *rows);
 	bool		found = false;
 
 	format.header_line--;
 	format.n_columns = 0;
-	private->headers = vsm_arena_alloc(&private->arena, ((size_t) r->n_columns + 1) * sizeof(char *));
-	private->units = vsm_arena_alloc(&private->arena, ((size_t) r->n_columns + 1) * sizeof(DateUnit));
-	private->stage_of = vsm_arena_alloc(&private->arena, ((size_t) r->n_columns + 1) * sizeof(int));
+	inner->headers = vsm_arena_alloc(&inner->arena, ((size_t) r->n_columns + 1) * sizeof(char *));
+	inner->units = vsm_arena_alloc(&inner->arena, ((size_t) r->n_columns + 1) * sizeof(DateUnit));
+	inner->stage_of = vsm_arena_alloc(&inner->arena, ((size_t) r->n_columns + 1) * sizeof(int));
 	for (int i = 0; i < r->n_columns; i++)
-	private->stage_of[i] = -1;
+		inner->stage_of[i] = -1;
 	if (vsm_rows_open(rows, source, &format))
 		found = vsm_rows_next(rows);
 	for (int i = 0; i < r->n_columns; i++)
@@ -138,10 +138,10 @@ read_header(VsmRecognition *r, const VsmSource *source)
 		size_t		length = 0;
 		const char *name = found ? vsm_rows_field(rows, i, &length) : NULL;
 
-		private->headers[i] = vsm_arena_text(&private->arena, name == NULL ? "" : name, length);
+		inner->headers[i] = vsm_arena_text(&inner->arena, name == NULL ? "" : name, length);
 	}
 	vsm_rows_close(rows);
-	vsm_arena_release(&private->arena, rows);
+	vsm_arena_release(&inner->arena, rows);
 	if (!found)
 		r->outcome = VSM_UNREADABLE;
 	else
