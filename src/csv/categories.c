@@ -247,9 +247,9 @@ abandoned_word(const char *text)
 
 	for (const char *word = words; *word != '\0';)
 	{
-		size_t		length = strcspn(word, "|");
-		bool		open = length > 0 && word[length - 1] == '*';
-		size_t		n = length - open;
+		size_t		length = strcspn(word, "*|");
+		bool		open = word[length] == '*';
+		size_t		n = length;
 
 		if (strncmp(text, word, n) == 0)
 		{
@@ -258,7 +258,8 @@ abandoned_word(const char *text)
 			if (!is_letter(text[n]) && n > best)
 				best = n;
 		}
-		word += length + (word[length] == '|');
+		word += length + open;
+		word += *word == '|';
 	}
 	return best;
 }
