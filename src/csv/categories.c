@@ -40,7 +40,7 @@ static const char surely_done[] =
 static const char wait_words[] =
 	"new|open|opened|reopened|backlog|to do|todo|wait*|await*|blocked|on hold|onhold|hold|ready|queue|queued|inbox|pending|paused|suspended|created|"
 	"submitted|reported|requested|request|proposed|selected|approved|accepted|idea|ideas|triage|triaged|planned|scheduled|prioritized|prioritised|"
-	"not started|next|upcoming|icebox|parked|deferred|postponed|later|options|intake|unstarted|assigned|committed|refined|stalled|up next|incoming|"
+	"to be|not started|next|upcoming|icebox|parked|deferred|postponed|later|options|intake|unstarted|assigned|committed|refined|stalled|up next|incoming|"
 	"neu|neue|neuer|offen|offene|geoffnet|warte*|wartend|angefordert|ausgewahlt|bereit|blockiert|geplant|idee|ideen|eingang|angelegt|erstellt|gemeldet|"
 	"angenommen|genehmigt|zuruckgestellt|pausiert|vorgeschlagen|zu erledigen|zu tun|noch nicht begonnen|wiedereroffnet|anstehend|eingegangen|beauftragt|"
 	"a faire|nouveau|nouvelle|ouvert|ouverte|en attente|attente|bloque|bloquee|pret|prete|demande|demandee|selectionne|selectionnee|idee|idees|cree|creee|"
@@ -86,6 +86,17 @@ vsm_category_of(const char *name, bool *certain)
 		return VSM_WAIT;
 	*certain = vsm_has_any_word(&words, active_words);
 	return VSM_ACTIVE;
+}
+
+/* An end, when items stay there and no stage follows; else they wait for what follows. */
+bool
+vsm_category_is_approval(const char *name)
+{
+	Words		words;
+
+	vsm_fold_words(name, strlen(name), &words);
+	return vsm_has_any_word(&words, "accepted|approved|signed off|abgenommen|freigegeben|accepte|acceptee|approuve|valide|validee|aceito|aprovado|aceptado|"
+							"aprobado|approvato|geaccepteerd|goedgekeurd");
 }
 
 bool
@@ -233,7 +244,8 @@ abandoned_word(const char *text)
 {
 	static const char words[] =
 		"cancelled|canceled|cancel|wont do|wont fix|wontdo|wontfix|wont implement|will not do|will not fix|will not implement|not doing|not planned|not needed|"
-		"duplicate*|dupe*|abandoned|rejected|declined|obsolete|invalid|discarded|dropped|withdrawn|removed|deleted|"
+		"cannot reproduce|not reproducible|as designed|works as designed|not a bug|out of scope|expired|superseded|aborted|revoked|voided|no longer needed|"
+		"nicht reproduzierbar|kein fehler|non reproductible|duplicate*|dupe*|abandoned|rejected|declined|obsolete|invalid|discarded|dropped|withdrawn|removed|deleted|"
 		"abgebrochen|abbruch|storniert|verworfen|abgelehnt|duplikat*|dublette|doppelt|zuruckgezogen|aufgegeben|hinfallig|obsolet|ungultig|nicht geplant|"
 		"wird nicht gemacht|wird nicht umgesetzt|wird nicht behoben|wird nicht erledigt|entfallt|geloscht|annulliert|"
 		"annule*|abandonne*|rejete*|refuse*|doublon*|duplique*|obsolete*|invalide*|retire*|supprime*|ecarte*|sans suite|non planifie*|ne sera pas fait*|"

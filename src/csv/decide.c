@@ -276,7 +276,7 @@ choose_form(const Decision *d)
 	else if (d->n_dates >= 2 && r->stage < 0 && dates_are_of_items(d))
 	{
 		r->form = VSM_WIDE;
-		vsm_note(r, "Some items have several lines, all with the same dates.");
+		vsm_remark(r, "Some items have several lines, all with the same dates.");
 	}
 	else if (profiles->repeated > 0 && r->stage < 0)
 		return vsm_ask(r, "no_stage", "stage", "no column tells by its name which stage an item entered", vsm_list_columns(r),
@@ -351,7 +351,7 @@ decide_wide(const Decision *d)
 	}
 	for (int i = 0; i < r->n_columns; i++)
 		if (d->is_date[i] && r->private->stage_of[i] < 0 && i != r->item)
-			vsm_note(r, "Column \"%.100s\" has dates, but by its name they are of no stage, so it is not used.", r->columns[i]);
+			vsm_remark(r, "Column \"%.100s\" has dates, but by its name they are of no stage, so it is not used.", r->columns[i]);
 	if (n < 1)
 		return vsm_refuse(r, "no_dates", "no columns tell when an item entered which stage: none holds dates or times", vsm_list_columns(r), how_long);
 	r->n_stages = n;
@@ -483,7 +483,7 @@ choose_order(const Decision *d, const int *columns, int n)
 					   "Say which it is: DMY or MDY.");
 	r->dates = r->private->order = sum.only[VSM_MDY] > 0 ? VSM_MDY : VSM_DMY;
 	if (sum.only[VSM_DMY] + sum.only[VSM_MDY] == 0)
-		vsm_note(r, "Dates such as %s begin with the day, as dates with points do.", example);
+		vsm_remark(r, "Dates such as %s begin with the day, as dates with points do.", example);
 	return true;
 }
 

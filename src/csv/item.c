@@ -64,7 +64,7 @@ vsm_choose_item(VsmRecognition *r, const VsmSource *source, const VsmRecogniseOp
 	if (r->item < 0)
 		return true;
 	if (r->item != first && is_filled(profiles, first))
-		vsm_note(r, "Column \"%.100s\" numbers the lines, so the item is column \"%.100s\".", r->columns[first], r->columns[r->item]);
+		vsm_remark(r, "Column \"%.100s\" numbers the lines, so the item is column \"%.100s\".", r->columns[first], r->columns[r->item]);
 	rival = rival_of(r, profiles);
 	return rival < 0 ||
 		vsm_ask(r, "two_item_columns", "item", "two columns may tell which item a line is about",

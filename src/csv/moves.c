@@ -217,7 +217,7 @@ list_types(VsmRecognition *r, const Names *types)
 
 	if (types->full)
 	{
-		vsm_note(r, "Column \"%.100s\" has more than %d different values, so it is not taken for the type.", r->columns[r->type], VSM_MAX_TYPES);
+		vsm_remark(r, "Column \"%.100s\" has more than %d different values, so it is not taken for the type.", r->columns[r->type], VSM_MAX_TYPES);
 		r->type = -1;
 		return;
 	}

@@ -141,7 +141,7 @@ vsm_resolve_ties(VsmRecognition *r, Moves *moves, const VsmRecogniseOptions *opt
 		return vsm_ask(r, "unknown_direction", "direction", "some moves of an item have the same time, and the lines stand in no order", NULL,
 					   "Sort the lines by time, and say how they stand: oldest_first or newest_first.");
 	if (work.by_stage > 0)
-		vsm_note(r, "The lines stand in no order; %ld times several moves of an item have the same time, and are taken in the order of their stages.", work.by_stage);
+		vsm_remark(r, "The lines stand in no order; %ld times several moves of an item have the same time, and are taken in the order of their stages.", work.by_stage);
 	if (r->private->n_ties > 1)
 		sort_ties(r->private->ties, r->private->n_ties,
 				  vsm_arena_alloc(&r->private->arena, r->private->n_ties * sizeof(TieOrder)));
@@ -525,7 +525,7 @@ check_sequence(VsmRecognition *r, const Moves *moves)
 		}
 	if (20 * against <= with || with + against == 0)
 		return true;
-	vsm_note(r, "Column \"%.100s\" does not number the moves of an item in the order of their times, so it is not used.", r->columns[r->sequence]);
+	vsm_remark(r, "Column \"%.100s\" does not number the moves of an item in the order of their times, so it is not used.", r->columns[r->sequence]);
 	return false;
 }
 

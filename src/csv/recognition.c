@@ -112,7 +112,7 @@ sniff(VsmRecognition *r, const VsmSource *source)
 	r->header_line = inner->format.header_line;
 	r->n_columns = inner->format.n_columns;
 	if (inner->format.encoding == ENCODING_WINDOWS_1252)
-		vsm_note(r, "The file is not UTF-8, so it is read as Windows-1252.");
+		vsm_remark(r, "The file is not UTF-8, so it is read as Windows-1252.");
 	return true;
 }
 
@@ -238,7 +238,7 @@ vsm_refuse_row(VsmRecognition *r, long line, const char *reason, const char *val
 
 /* A sentence. */
 void
-vsm_note(VsmRecognition *r, const char *format, ...)
+vsm_remark(VsmRecognition *r, const char *format, ...)
 {
 	Arena	   *arena = &r->private->arena;
 	char		text[1000];

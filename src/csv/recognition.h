@@ -157,9 +157,10 @@ extern bool vsm_decide(VsmRecognition *r, const VsmRecogniseOptions *options, co
 extern bool vsm_read_moves(const VsmSource *source, VsmRecognition *r, const VsmRecogniseOptions *options);
 extern VsmCategory vsm_category_of(const char *name, bool *certain);
 extern bool vsm_category_may_return(const char *name);
+extern bool vsm_category_is_approval(const char *name);
 extern bool vsm_category_is_surely_done(const char *name);
 
-extern void vsm_note(VsmRecognition *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+extern void vsm_remark(VsmRecognition *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 extern bool vsm_refuse(VsmRecognition *r, const char *code, const char *message, const char *detail, const char *hint);
 extern bool vsm_ask(VsmRecognition *r, const char *code, const char *option, const char *message, const char *detail, const char *hint);
 extern void vsm_refuse_row(VsmRecognition *r, long line, const char *reason, const char *value, size_t length);

@@ -29,6 +29,7 @@ static void look_at_use(const VsmRecognition *r, const Moves *moves, StageUse *u
 static void order_stages(VsmRecognition *r, const Moves *moves);
 static void sort_wide_ties(const VsmRecognition *r, Moves *moves);
 static void choose_categories(VsmRecognition *r, const StageUse *use, long items);
+static void accept_last(VsmRecognition *r, const StageUse *use);
 static void choose_ends(VsmRecognition *r, const StageUse *use);
 static bool apply_given(VsmRecognition *r, const VsmRecogniseOptions *options);
 static void move_stages(VsmRecognition *r, const int *from, int n);
@@ -194,7 +195,7 @@ name_stages(VsmRecognition *r)
 		return vsm_refuse(r, "too_many_stages", vsm_arena_format(&inner->arena, "column \"%.100s\" has %d different values", r->columns[r->stage], used),
 						  "A stream has up to 200 stages.", "Name the column of the stages.");
 	if (merged > 0)
-		vsm_note(r, "Spellings of a stage that differ in capitals and blanks are one stage: %d spellings of %d stages.", merged, used);
+		vsm_remark(r, "Spellings of a stage that differ in capitals and blanks are one stage: %d spellings of %d stages.", merged, used);
 	return true;
 }
 
@@ -251,9 +252,11 @@ find_births(VsmRecognition *r, const Moves *moves)
 			break;
 		}
 	if (inner->n_births > 0)
-		vsm_note(r, "%ld items were created, by column \"%.100s\", in the stage that their first move leaves.", (long) inner->n_births, r->columns[r->created]);
-	if (unknown > 0)
-		vsm_note(r, "The first move of %ld items leaves a stage; nothing tells when they entered that, so they begin with the move.", unknown);
+		vsm_remark(r, "%ld items were created, by column \"%.100s\", in the stage that their first move leaves.", (long) inner->n_births, r->columns[r->created]);
+	if (unknown > 0 && r->sampled && r->created >= 0)
+		vsm_remark(r, "The file is so long that items begin with their first move, not when they were created; import it in parts.");
+	else if (unknown > 0)
+		vsm_remark(r, "The first move of %ld items leaves a stage; nothing tells when they entered that, so they begin with the move.", unknown);
 }
 
 /* ---- Order ---- */
@@ -367,6 +370,7 @@ choose_categories(VsmRecognition *r, const StageUse *use, long items)
 		if (stage->category == VSM_DONE && 2 * use[i].remain < use[i].items && !vsm_category_is_surely_done(stage->name))
 			stage->category = VSM_WAIT;
 	}
+	accept_last(r, use);
 	choose_ends(r, use);
 	for (int i = 0; i < n; i++)
 	{
@@ -379,7 +383,7 @@ choose_categories(VsmRecognition *r, const StageUse *use, long items)
 		r->stages[first].category = VSM_WAIT;
 	for (int i = 0; i < n; i++)
 		if (r->stages[i].guessed)
-			vsm_note(r, "The category of stage \"%.100s\" is guessed: %s.", r->stages[i].name,
+			vsm_remark(r, "The category of stage \"%.100s\" is guessed: %s.", r->stages[i].name,
 					 r->stages[i].category == VSM_WAIT ? "wait" : (r->stages[i].category == VSM_DONE ? "done" : "active"));
 	for (int i = 0; i < n; i++)
 	{
@@ -395,6 +399,23 @@ choose_categories(VsmRecognition *r, const StageUse *use, long items)
 		order[place] = i;
 	}
 	move_stages(r, order, n);
+}
+
+/* Accepted, behind all others but what is given up, ends the work when most items stay in it. */
+static void
+accept_last(VsmRecognition *r, const StageUse *use)
+{
+	int			last = -1;
+
+	for (int i = 0; i < r->n_stages; i++)
+		if (r->stages[i].category != VSM_DISCARDED && (last < 0 || r->private->rank[i] > r->private->rank[last]))
+			last = i;
+	if (last >= 0 && r->n_stages > 2 && r->stages[last].category == VSM_WAIT && 2 * use[last].remain >= use[last].items &&
+		vsm_category_is_approval(r->stages[last].name))
+	{
+		r->stages[last].category = VSM_DONE;
+		r->stages[last].guessed = true;
+	}
 }
 
 /* When no name says done: a stage of unknown name in which most items stay, or what is abandoned when nothing else ends. */
@@ -415,7 +436,7 @@ choose_ends(VsmRecognition *r, const StageUse *use)
 			best = i;
 	if (best < 0)
 	{
-		vsm_note(r, "No stage is done by its name, so no item has finished.");
+		vsm_remark(r, "No stage is done by its name, so no item has finished.");
 		return;
 	}
 	r->stages[best].category = VSM_DONE;
@@ -501,7 +522,7 @@ apply_given(VsmRecognition *r, const VsmRecogniseOptions *options)
 	for (int i = 0; i < old; i++)
 		if (!used[i])
 		{
-			vsm_note(r, "Column \"%.100s\" is not given as a stage, so it is not used.", r->columns[r->stages[i].column]);
+			vsm_remark(r, "Column \"%.100s\" is not given as a stage, so it is not used.", r->columns[r->stages[i].column]);
 			r->moves -= r->stages[i].moves;
 		}
 	move_stages(r, order, n);
