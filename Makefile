@@ -103,11 +103,11 @@ objects: $(BUILD)/read_csv $(BUILD)/recognise
 
 $(BUILD)/read_csv: src/csv/read_csv.c $(filter src/csv/%,$(SOURCES)) $(wildcard src/csv/*.h)
 	@mkdir -p $(@D)
-	$(CC) -Isrc -std=gnu11 -O2 -Wall -Wextra $(WERROR) -o $@ $(filter %.c,$^)
+	$(CC) -Isrc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra $(WERROR) -o $@ $(filter %.c,$^)
 
 $(BUILD)/recognise: src/csv/recognise_file.c $(filter src/csv/%,$(SOURCES)) $(wildcard src/csv/*.h)
 	@mkdir -p $(@D)
-	$(CC) -Isrc -std=gnu11 -O2 -Wall -Wextra $(WERROR) -o $@ $(filter %.c,$^)
+	$(CC) -Isrc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra $(WERROR) -o $@ $(filter %.c,$^)
 
 # ---- The gateway: a program, which needs no server but libpq ----
 

@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "csv/recognise.h"
 
@@ -33,6 +35,7 @@ static bool read_option(Request *request, const char *name, char *value);
 static void read_stages(Request *request, char *list);
 static long read_file(void *state, char *buffer, size_t size);
 static bool rewind_file(void *state);
+static bool resolve_zone(void *state, const char *zone, int64_t local, int64_t *instant);
 static bool write_out(void *state, const char *text, size_t length);
 static int	print_events(const VsmSource *source, const VsmRecognition *recognition);
 static void print_value(const char *value, const char *behind);
@@ -157,6 +160,25 @@ rewind_file(void *state)
 	return fseek(state, 0, SEEK_SET) == 0;
 }
 
+/* By the C library. */
+static bool
+resolve_zone(void *state, const char *zone, int64_t local, int64_t *instant)
+{
+	time_t		seconds = (time_t) (local / 1000000 - (local % 1000000 < 0));
+	char		file[300];
+	struct tm	parts;
+
+	(void) state;
+	snprintf(file, sizeof file, "/usr/share/zoneinfo/%s", zone);
+	if (strstr(zone, "..") != NULL || access(file, R_OK) != 0 || gmtime_r(&seconds, &parts) == NULL)
+		return false;
+	setenv("TZ", zone, 1);
+	tzset();
+	parts.tm_isdst = -1;
+	*instant = (int64_t) mktime(&parts) * 1000000 + local - (int64_t) seconds * 1000000;
+	return true;
+}
+
 static bool
 write_out(void *state, const char *text, size_t length)
 {
@@ -167,7 +189,7 @@ write_out(void *state, const char *text, size_t length)
 static int
 print_events(const VsmSource *source, const VsmRecognition *recognition)
 {
-	VsmLog	   *log = vsm_log_open(source, recognition, NULL, NULL);
+	VsmLog	   *log = vsm_log_open(source, recognition, resolve_zone, NULL);
 	VsmLogEvent event;
 	VsmLogResult result;
 

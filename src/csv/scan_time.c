@@ -149,7 +149,11 @@ read_half(Scanner *scanner, bool *afternoon)
 		*scanner = begin;
 		return false;
 	}
-	return true;
+	/* "12:00 America/New_York" is no 12:00 AM. */
+	if (scanner->at == scanner->end || (*scanner->at | 0x20) < 'a' || (*scanner->at | 0x20) > 'z')
+		return true;
+	*scanner = begin;
+	return false;
 }
 
 /* In microseconds; further digits are cut. */

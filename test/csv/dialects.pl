@@ -192,6 +192,25 @@ for my $words ([ wait => 'To Do', 'Offen', 'À faire', 'A fazer', 'Por hacer', '
 	}
 }
 
+# ---- Time zones ----
+
+{
+	my $file = write_file("id,status,date\n1,Open,2024-03-30 12:00\n1,Doing,2024-03-31 12:00\n1,Test,2024-03-31T12:00:00Z\n1,Done,2024-04-01 12:00 America/New_York\n");
+	my ($status, $answer) = recognise($file);
+	ok($answer->{local_times}, 'that some times have no offset is told');
+	is($answer->{time_zone}, 'UTC', 'they are of UTC');
+	($status, $answer) = recognise($file, '--time-zone', 'Europe/Berlin');
+	is($answer->{time_zone}, 'Europe/Berlin', 'or of a zone that is given');
+	SKIP:
+	{
+		skip 'this machine has no time zones', 2 unless -e '/usr/share/zoneinfo/Europe/Berlin';
+		is_deeply([ map { $_->{entered_at} } @{ (events($file))[0] } ],
+			[ '2024-03-30T12:00:00Z', '2024-03-31T12:00:00Z', '2024-03-31T12:00:00Z', '2024-04-01T16:00:00Z' ], 'a zone that stands beside the time counts');
+		is_deeply([ map { $_->{entered_at} } @{ (events($file, '--time-zone', 'Europe/Berlin'))[0] } ],
+			[ '2024-03-30T11:00:00Z', '2024-03-31T10:00:00Z', '2024-03-31T12:00:00Z', '2024-04-01T16:00:00Z' ], 'and the zone that is given, with its summer time');
+	}
+}
+
 # ---- Files of which not all moves are kept ----
 
 {
