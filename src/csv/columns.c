@@ -225,6 +225,20 @@ vsm_column_is_plan(const char *name)
 							"echeance|prevu|prevue|vencimento|vencimiento|prazo|prevista|previsto|plazo|limite|scadenza|vervaldatum|termijn|custom field|category");
 }
 
+/* Of a plan or of the work: what stands beside it tells. */
+bool
+vsm_column_is_start_date(const char *name)
+{
+	static const char *const names = "|startdate|startdatum|starttermin|datededebut|fechadeinicio|datadeinicio|datadiinizio|begindatum|";
+	char		key[40];
+	char		padded[44];
+
+	if (vsm_fold(name, strlen(name), FOLD_LETTERS, key, sizeof key) == 0)
+		return false;
+	snprintf(padded, sizeof padded, "|%s|", key);
+	return strstr(names, padded) != NULL;
+}
+
 /* A date of the last change, whatever it was. */
 bool
 vsm_column_is_last_change(const char *name)

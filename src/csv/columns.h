@@ -28,6 +28,7 @@ typedef enum ColumnRole
 
 extern int	vsm_column_rank(const char *name, ColumnRole role);
 extern bool vsm_column_is_plan(const char *name);
+extern bool vsm_column_is_start_date(const char *name);
 extern bool vsm_column_is_last_change(const char *name);
 extern bool vsm_column_is_plain(const char *name, ColumnRole role);
 extern size_t vsm_column_stage(const char *name, const char **stage);

@@ -90,8 +90,15 @@ find_dates(Decision *d)
 static bool
 is_stage_date(const Decision *d, int column)
 {
-	return d->is_date[column] && column != d->r->stage && !vsm_column_is_plan(d->r->private->headers[column]) &&
-		!vsm_column_is_last_change(d->r->private->headers[column]);
+	char	  **headers = d->r->private->headers;
+
+	if (!d->is_date[column] || column == d->r->stage || vsm_column_is_plan(headers[column]) || vsm_column_is_last_change(headers[column]))
+		return false;
+	/* Beside a due date, the start date is that of the plan. */
+	for (int i = 0; i < d->r->n_columns && vsm_column_is_start_date(headers[column]); i++)
+		if (vsm_column_is_plan(headers[i]))
+			return false;
+	return true;
 }
 
 static bool

@@ -14,6 +14,7 @@
 static int	next_item(const VsmRecognition *r, int least);
 static bool is_filled(const Profiles *profiles, int column);
 static bool is_log(const VsmRecognition *r, const Profiles *profiles);
+static int	space_of_numbers(const VsmRecognition *r, const Profiles *profiles);
 static int	rival_of(const VsmRecognition *r, const Profiles *profiles);
 
 /* Sets r->item (-1: none is known) and the profiles for it; false: a question or refusal, or the source failed. */
@@ -65,6 +66,11 @@ vsm_choose_item(VsmRecognition *r, const VsmSource *source, const VsmRecogniseOp
 		return true;
 	if (r->item != first && is_filled(profiles, first))
 		vsm_remark(r, "Column \"%.100s\" numbers the lines, so the item is column \"%.100s\".", r->columns[first], r->columns[r->item]);
+	if ((rival = space_of_numbers(r, profiles)) >= 0)
+		return vsm_ask(r, "numbers_repeat", "item", "the same number stands for several items",
+					   vsm_arena_format(&r->private->arena, "Column \"%.100s\" differs between lines that have the same value of \"%.100s\".", r->columns[rival],
+										r->columns[r->item]),
+					   "Name a column whose values differ between items, or give each part of the file on its own.");
 	rival = rival_of(r, profiles);
 	return rival < 0 ||
 		vsm_ask(r, "two_item_columns", "item", "two columns may tell which item a line is about",
@@ -109,6 +115,24 @@ is_log(const VsmRecognition *r, const Profiles *profiles)
 			!vsm_is_date_column(&profiles->column[i], false))
 			return true;
 	return false;
+}
+
+/* A column of repositories or projects in which items have equal numbers; -1: none. */
+static int
+space_of_numbers(const VsmRecognition *r, const Profiles *profiles)
+{
+	const Profile *item = &profiles->column[r->item];
+
+	for (int i = 0; i < r->n_columns && 10 * item->numeric >= 9 * item->filled; i++)
+	{
+		Words		words;
+
+		vsm_fold_words(r->private->headers[i], strlen(r->private->headers[i]), &words);
+		if (profiles->repeated > 0 && vsm_changes(profiles, i) &&
+			vsm_has_any_word(&words, "repository|repo|project|projectkey|projekt|projet|proyecto|projeto|progetto"))
+			return i;
+	}
+	return -1;
 }
 
 /* Another column of the same name, or whose name is as vague, with other values; -1: none. */

@@ -120,6 +120,15 @@ asks('stage', 'no column for the stage', long($history, [qw(id thing date)], [qw
 same('and with the options', $history, long($history, [qw(thing what date)], [qw(item stage iso)]), options => [ '--item', 'thing', '--stage', 'what' ]);
 asks('direction', 'moves at one time in a file without order, of which nothing tells the first',
 	write_file(join "\n", 'id,status,date', map { ("$_,Alpha,2024-01-05", "$_,Omega,2024-01-05") } shuffled(1 .. 9), 'x,Omega,2024-01-02'));
+asks('item', 'numbers of several repositories', write_file(join "\n", 'repository,number,status,date', map { my $n = $_; map { ("$_,$n,Open,2024-01-05", "$_,$n,Done,2024-01-06") } 'a', 'b' } 1 .. 5));
+asks('time', 'two columns of the database\'s own', write_file(join "\n", 'id,ticket_id,status,created_at,updated_at', map { ("1$_,$_,Open,2024-01-05 10:0$_,2024-01-05 11:0$_",
+		"2$_,$_,Done,2024-01-06 10:0$_,2024-01-06 11:0$_") } 1 .. 5));
+same('the number of a row is no item', $history, long($history, [qw(id ticket_id status changed_at)], [qw(n item stage iso)]));
+{
+	my ($status, $answer) = recognise(write_file(join "\n", 'Task ID,Created At,Completed At,Last Modified,Start Date,Due Date', map { "$_,2024-01-05,2024-01-09,2024-01-10,2024-01-07,2024-01-20" } 1 .. 5));
+	is_deeply([ map { $_->{name} } @{ $answer->{stages} } ], [qw(Created Completed)], 'a start date beside a due date is of the plan');
+	is(scalar(grep { /by its name/ } @{ $answer->{notices} }), 3, 'columns of dates that are not used are told');
+}
 refuses('header', 'no header line', write_file(join "\n", map { "K-$_,Open,2024-01-0$_" } 1 .. 9));
 refuses('event', 'counts for each week', write_file("Week,Created,Done\n2024-W01,3,4\n2024-W02,5,1\n"));
 refuses('event', 'counts for each day', write_file("Date,Created,Done\n2024-01-01,3,4\n2024-01-02,5,1\n"));
