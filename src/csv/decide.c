@@ -294,7 +294,7 @@ choose_form(const Decision *d)
 					   "Name the column that tells when an item entered the stage.");
 	else
 		return vsm_refuse(r, "no_history", "each item has one line and one date, so nothing tells when it entered which stage",
-						  vsm_list_columns(r), how_long);
+						  vsm_list_columns(r), "If each line is a move all the same, name the columns of the stage and of the time.");
 	return true;
 }
 

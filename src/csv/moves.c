@@ -30,11 +30,13 @@ vsm_read_moves(const VsmSource *source, VsmRecognition *r, const VsmRecogniseOpt
 	bool		fine;
 
 	r->private->stage_names.most = r->private->from_names.most = 2000;
+	r->private->reading = rows;
 	fine = vsm_rows_open(rows, source, &r->private->format);
 	if (fine)
 		read_rows(r, rows, &moves, &types);
 	fine = fine && !rows->failed;
 	vsm_rows_close(rows);
+	r->private->reading = NULL;
 	vsm_arena_release(arena, rows);
 	if (!fine)
 	{

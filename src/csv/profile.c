@@ -56,6 +56,7 @@ vsm_profile(const VsmSource *source, VsmRecognition *r, Profiles *profiles)
 	choose_candidates(r, &items);
 	for (int i = 0; i < r->n_columns; i++)
 		profiles->column[i].is_field = vsm_column_rank(r->private->headers[i], ROLE_FIELD) < NO_RANK;
+	r->private->reading = rows;
 	fine = vsm_rows_open(rows, source, &r->private->format);
 	while (fine && vsm_rows_next(rows))
 	{
@@ -71,6 +72,7 @@ vsm_profile(const VsmSource *source, VsmRecognition *r, Profiles *profiles)
 		profiles->error_line = rows->line;
 	}
 	vsm_rows_close(rows);
+	r->private->reading = NULL;
 	count_items(&items, profiles);
 	for (size_t s = 0; s < ITEM_SLOTS; s++)
 		for (int i = 0; i < items.n_candidates; i++)

@@ -13,7 +13,8 @@
  * What the options say is never guessed, and what contradicts the file is a refusal.
  *
  * Plain C: it knows no PostgreSQL and no HTTP.  Memory is malloc()'s; it does not grow with the file but for the names of
- * stages and types (up to VSM_MAX_STAGES and VSM_MAX_TYPES).  No global state: threads may recognise at once.
+ * stages and types (up to VSM_MAX_STAGES and VSM_MAX_TYPES).  No global state: threads may recognise at once, and read
+ * events by one recognition, each from a source of its own.
  */
 #ifndef VSM_CSV_RECOGNISE_H
 #define VSM_CSV_RECOGNISE_H
@@ -30,7 +31,8 @@
 
 typedef struct VsmSource
 {
-	/* Up to size bytes from where the last read ended; 0 at the end; -1: it cannot be read. */
+	/* Up to size bytes from where the last read ended; 0 at the end; -1: it cannot be read, or the caller wants to stop.  It returns:
+	 * an error that jumps past the reader would lose its memory. */
 	long (*read)(void *state, char *buffer, size_t size);
 	/* The next read is from the beginning; false: it cannot be. */
 	bool (*rewind)(void *state);
@@ -129,7 +131,7 @@ typedef enum VsmOutcome
 	VSM_QUESTION,				/* code, message, detail, option, hint */
 	VSM_REFUSAL,				/* code, message, detail, hint */
 	VSM_NO_MEMORY,
-	VSM_UNREADABLE				/* the source failed */
+	VSM_UNREADABLE				/* the source failed: read returned -1, or rewind false */
 } VsmOutcome;
 
 typedef struct VsmStage

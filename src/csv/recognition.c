@@ -50,7 +50,12 @@ recognise_or_fail(VsmRecognition *r, const VsmSource *source, const VsmRecognise
 	jmp_buf		failure;
 
 	if (setjmp(failure) != 0)
+	{
+		if (r->private->reading != NULL)
+			vsm_rows_close(r->private->reading);
+		r->private->reading = NULL;
 		return false;
+	}
 	r->private->arena.failure = &failure;
 	recognise(r, source, options);
 	r->private->arena.failure = NULL;
@@ -131,6 +136,7 @@ read_header(VsmRecognition *r, const VsmSource *source)
 	inner->stage_of = vsm_arena_alloc(&inner->arena, ((size_t) r->n_columns + 1) * sizeof(int));
 	for (int i = 0; i < r->n_columns; i++)
 		inner->stage_of[i] = -1;
+	inner->reading = rows;
 	if (vsm_rows_open(rows, source, &format))
 		found = vsm_rows_next(rows);
 	for (int i = 0; i < r->n_columns; i++)
@@ -141,6 +147,7 @@ read_header(VsmRecognition *r, const VsmSource *source)
 		inner->headers[i] = vsm_arena_text(&inner->arena, name == NULL ? "" : name, length);
 	}
 	vsm_rows_close(rows);
+	inner->reading = NULL;
 	vsm_arena_release(&inner->arena, rows);
 	if (!found)
 		r->outcome = VSM_UNREADABLE;

@@ -47,6 +47,7 @@ struct VsmPrivate
 {
 	Arena		arena;
 	RowFormat	format;
+	RowReader  *reading;		/* open, to be closed should memory fail; else NULL */
 	char	  **headers;		/* as in the file */
 	DateUnit   *units;			/* of each column: which plain numbers are times of it */
 	int		   *stage_of;		/* wide form: index into stages for each column; -1: no stage */
