@@ -257,12 +257,13 @@ abandoned_word(const char *text)
 		"\xE5\x8D\xB4\xE4\xB8\x8B|\xD0\xBE\xD1\x82\xD0\xBC\xD0\xB5\xD0\xBD\xD0\xB5\xD0\xBD\xD0\xBE|\xD0\xBE\xD1\x82\xD0\xBA\xD0\xBB\xD0\xBE\xD0\xBD\xD0\xB5\xD0\xBD\xD0\xBE";
 	size_t		best = 0;
 
-	for (const char *word = words; *word != '\0';)
+	for (const char *word = words, *next; word != NULL; word = next)
 	{
-		size_t		length = strcspn(word, "*|");
-		bool		open = word[length] == '*';
-		size_t		n = length;
+		const char *end = strchr(word, '|');
+		size_t		n = strcspn(word, "*|");
+		bool		open = word[n] == '*';
 
+		next = end == NULL ? NULL : end + 1;
 		if (strncmp(text, word, n) == 0)
 		{
 			for (int more = 0; open && more < 2 && is_letter(text[n]); more++)
@@ -270,8 +271,6 @@ abandoned_word(const char *text)
 			if (!is_letter(text[n]) && n > best)
 				best = n;
 		}
-		word += length + open;
-		word += *word == '|';
 	}
 	return best;
 }
