@@ -9,7 +9,8 @@ VSM_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" vsm.contr
 
 BUILD = build/obj
 ROOMS = move counters percentiles figures roles shape csv
-SOURCES = $(filter-out src/csv/read_csv.c,$(wildcard src/*.c $(ROOMS:%=src/%/*.c)))
+CSV_PROGRAMS = src/csv/read_csv.c src/csv/recognise_file.c
+SOURCES = $(filter-out $(CSV_PROGRAMS),$(wildcard src/*.c $(ROOMS:%=src/%/*.c)))
 OBJS = $(SOURCES:src/%.c=$(BUILD)/%.o)
 DATA_built = $(BUILD)/vsm--$(VSM_VERSION).sql
 EXTRA_CLEAN = build
@@ -96,13 +97,17 @@ $(BUILD)/vsm--$(VSM_VERSION).sql: scripts/join-sql $(wildcard sql/[0-9][0-9]_*) 
 	@mkdir -p $(@D)
 	scripts/join-sql sql >$@.new && mv $@.new $@
 
-# ---- The reader of `make demo DATA=...` ----
+# ---- The reader of `make demo DATA=...`, and what it makes of a file ----
 
-objects: $(BUILD)/read_csv
+objects: $(BUILD)/read_csv $(BUILD)/recognise
 
-$(BUILD)/read_csv: $(wildcard src/csv/*.[ch])
+$(BUILD)/read_csv: src/csv/read_csv.c $(filter src/csv/%,$(SOURCES)) $(wildcard src/csv/*.h)
 	@mkdir -p $(@D)
-	$(CC) -Isrc -std=gnu11 -O2 -Wall -Wextra $(WERROR) -o $@ $(filter %.c,$^)
+	$(CC) -Isrc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra $(WERROR) -o $@ $(filter %.c,$^)
+
+$(BUILD)/recognise: src/csv/recognise_file.c $(filter src/csv/%,$(SOURCES)) $(wildcard src/csv/*.h)
+	@mkdir -p $(@D)
+	$(CC) -Isrc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra $(WERROR) -o $@ $(filter %.c,$^)
 
 # ---- The gateway: a program, which needs no server but libpq ----
 

@@ -8,6 +8,10 @@
  * as the first, the header.  A delimiter that is not given is found in the
  * header; "sep=;" in a line before the header, as Excel writes it, names it.
  *
+ * A tolerant reader has no header: each record has the fields it has.  A quote
+ * within a field without quotes stands for itself, and what makes one record
+ * doubtful is its fault and no error of the file.
+ *
  * Only one record is held.  Memory is malloc()'s and belongs to the reader, so
  * that vsm_csv_free() can be called at any time.
  */
@@ -41,6 +45,7 @@ struct CsvReader
 {
 	CsvForm		form;
 	char		delimiter;		/* NUL: not yet known */
+	bool		tolerant;
 	bool		special[256];	/* bytes that may mean something */
 
 	/* the input */
@@ -60,6 +65,7 @@ struct CsvReader
 	Buffer		record;			/* its fields, each with a NUL behind it */
 	int			n_fields;
 	bool		quoted;			/* the present field has quotes */
+	const char *fault;			/* of a tolerant reader: what is wrong with the record; NULL: nothing */
 	size_t		begin;			/* of the present field in record */
 	size_t		field[VSM_CSV_MAX_COLUMNS]; /* where it begins in record, plus one; 0: null */
 
@@ -79,6 +85,7 @@ static bool end_head(CsvReader *csv, const char *line_end);
 static void set_delimiter(CsvReader *csv, char delimiter);
 static bool end_field(CsvReader *csv);
 static bool end_record(CsvReader *csv);
+static bool field_is_blank(const CsvReader *csv);
 static bool has_record(const CsvReader *csv);
 static void forget_record(CsvReader *csv);
 static bool append(CsvReader *csv, const char *bytes, size_t length);
@@ -107,6 +114,16 @@ vsm_csv_new(CsvForm form, char delimiter)
 	csv->special['"'] = form == CSV_DELIMITED;
 	csv->delimiter = delimiter;
 	return csv;
+}
+
+/* The reader, new and with a delimiter, is tolerant; the text has this encoding (ENCODING_UNKNOWN: by its mark). */
+void
+vsm_csv_tolerate(CsvReader *csv, Encoding encoding)
+{
+	csv->tolerant = true;
+	csv->decoder.encoding = encoding;
+	csv->state = CSV_FIELD_BEGINS;
+	csv->special[(unsigned char) csv->delimiter] = true;
 }
 
 void
@@ -174,6 +191,13 @@ const char *
 vsm_csv_error(const CsvReader *csv)
 {
 	return csv->error;
+}
+
+/* What is wrong with the record, of a tolerant reader; NULL: nothing. */
+const char *
+vsm_csv_fault(const CsvReader *csv)
+{
+	return csv->fault;
 }
 
 /* ---- The input ---- */
@@ -295,7 +319,13 @@ read_special(CsvReader *csv, char c)
 		return end_record(csv);
 	if (c == csv->delimiter)
 		return end_field(csv);
-	return fail(csv, "text follows a closing quote");
+	if (!csv->tolerant)
+		return fail(csv, "text follows a closing quote");
+	if (c == ' ')
+		return true;
+	csv->fault = "text follows a closing quote";
+	csv->state = CSV_PLAIN;
+	return append(csv, &c, 1);
 }
 
 static bool
@@ -304,7 +334,15 @@ read_quote(CsvReader *csv)
 	switch (csv->state)
 	{
 		case CSV_PLAIN:
-			return fail(csv, "a field without quotes has a quote in it");
+			if (csv->tolerant && field_is_blank(csv))
+				csv->record.length = csv->begin;
+			else if (csv->tolerant)
+				return append(csv, "\"", 1);
+			else
+				return fail(csv, "a field without quotes has a quote in it");
+			csv->state = CSV_QUOTED;
+			csv->quoted = true;
+			return true;
 		case CSV_QUOTED:
 			csv->state = CSV_QUOTE_IN_QUOTED;
 			return true;
@@ -376,12 +414,24 @@ end_field(CsvReader *csv)
 
 	if (csv->n_columns > 0 && csv->n_fields >= csv->n_columns)
 		return fail(csv, "the record has more than the header's %d fields", csv->n_columns);
+	if (csv->n_fields >= VSM_CSV_MAX_COLUMNS && csv->tolerant)
+	{
+		csv->fault = "the record has too many fields";
+		csv->record.length = csv->begin;
+		csv->quoted = false;
+		csv->state = CSV_FIELD_BEGINS;
+		return true;
+	}
 	if (csv->n_fields >= VSM_CSV_MAX_COLUMNS)
 		return fail(csv, "the header has more than %d columns", VSM_CSV_MAX_COLUMNS);
 	if (!append(csv, "", 1))
 		return false;
 	if (!vsm_utf8_valid(csv->record.data + csv->begin, length))
-		return fail(csv, "the text is not UTF-8");
+	{
+		if (!csv->tolerant)
+			return fail(csv, "the text is not UTF-8");
+		csv->fault = "the text is not UTF-8";
+	}
 	csv->field[csv->n_fields++] = length > 0 || csv->quoted ? csv->begin + 1 : 0;
 	csv->begin = csv->record.length;
 	csv->quoted = false;
@@ -399,11 +449,21 @@ end_record(CsvReader *csv)
 	}
 	if (!end_field(csv))
 		return false;
-	if (csv->n_columns == 0)
+	if (csv->n_columns == 0 && !csv->tolerant)
 		csv->n_columns = csv->n_fields;
 	if (csv->n_fields < csv->n_columns)
 		return fail(csv, "the record has %d of the header's %d fields", csv->n_fields, csv->n_columns);
 	csv->complete = true;
+	return true;
+}
+
+/* So far it is empty or blank. */
+static bool
+field_is_blank(const CsvReader *csv)
+{
+	for (size_t i = csv->begin; i < csv->record.length; i++)
+		if (csv->record.data[i] != ' ')
+			return false;
 	return true;
 }
 
@@ -423,6 +483,7 @@ static void
 forget_record(CsvReader *csv)
 {
 	csv->complete = false;
+	csv->fault = NULL;
 	csv->record.length = 0;
 	csv->begin = 0;
 	csv->n_fields = 0;

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "csv/encoding.h"
+
 #define VSM_CSV_MAX_RECORD (1024 * 1024)	/* bytes, as UTF-8 */
 #define VSM_CSV_MAX_COLUMNS 1024
 
@@ -32,6 +34,7 @@ typedef enum CsvForm
 typedef struct CsvReader CsvReader;
 
 extern CsvReader *vsm_csv_new(CsvForm form, char delimiter);
+extern void vsm_csv_tolerate(CsvReader *csv, Encoding encoding);
 extern void vsm_csv_free(CsvReader *csv);
 extern void vsm_csv_push(CsvReader *csv, const char *bytes, size_t length);
 extern void vsm_csv_finish(CsvReader *csv);
@@ -41,5 +44,6 @@ extern long vsm_csv_line(const CsvReader *csv);
 extern int	vsm_csv_fields(const CsvReader *csv);
 extern const char *vsm_csv_field(const CsvReader *csv, int field);
 extern const char *vsm_csv_error(const CsvReader *csv);
+extern const char *vsm_csv_fault(const CsvReader *csv);
 
 #endif

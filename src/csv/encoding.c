@@ -12,6 +12,7 @@
 
 static int	match_mark(Decoder *decoder, char text[VSM_MAX_DECODED]);
 static int	decode_utf16(Decoder *decoder, char text[VSM_MAX_DECODED]);
+static int	decode_windows_1252(unsigned char byte, char text[VSM_MAX_DECODED]);
 static unsigned int code_unit(const Decoder *decoder, int place);
 static int	encode(unsigned int character, char text[VSM_MAX_DECODED]);
 
@@ -27,6 +28,8 @@ vsm_decoder_read(Decoder *decoder, unsigned char byte, char text[VSM_MAX_DECODED
 		text[0] = (char) byte;
 		return 1;
 	}
+	if (decoder->encoding == ENCODING_WINDOWS_1252)
+		return decode_windows_1252(byte, text);
 	decoder->held[decoder->n_held++] = byte;
 	return decoder->encoding == ENCODING_UNKNOWN ? match_mark(decoder, text) : decode_utf16(decoder, text);
 }
@@ -99,6 +102,48 @@ decode_utf16(Decoder *decoder, char text[VSM_MAX_DECODED])
 	}
 	decoder->n_held = 0;
 	return encode(character, text);
+}
+
+/* As browsers read it: a byte that has no character is the control character of its number. */
+static int
+decode_windows_1252(unsigned char byte, char text[VSM_MAX_DECODED])
+{
+	static const unsigned short characters[] = {
+		0x20AC,
+		0x81,
+		0x201A,
+		0x0192,
+		0x201E,
+		0x2026,
+		0x2020,
+		0x2021,
+		0x02C6,
+		0x2030,
+		0x0160,
+		0x2039,
+		0x0152,
+		0x8D,
+		0x017D,
+		0x8F,
+		0x90,
+		0x2018,
+		0x2019,
+		0x201C,
+		0x201D,
+		0x2022,
+		0x2013,
+		0x2014,
+		0x02DC,
+		0x2122,
+		0x0161,
+		0x203A,
+		0x0153,
+		0x9D,
+		0x017E,
+		0x0178,
+	};
+
+	return encode(byte >= 0x80 && byte < 0xA0 ? characters[byte - 0x80] : byte, text);
 }
 
 static unsigned int

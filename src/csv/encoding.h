@@ -15,7 +15,8 @@ typedef enum Encoding
 	ENCODING_UNKNOWN,			/* so far the input is empty, or the beginning of a byte order mark */
 	ENCODING_UTF8,
 	ENCODING_UTF16_LE,
-	ENCODING_UTF16_BE
+	ENCODING_UTF16_BE,
+	ENCODING_WINDOWS_1252		/* only when the caller says so: no mark names it */
 } Encoding;
 
 /* Starts as {0}. */

@@ -13,6 +13,7 @@ my $map = 'test/README.md';
 my %files = (
 	regress => [ glob 'test/sql/*.sql' ],
 	isolation => [ glob 'test/specs/*.spec' ],
+	csv => [ glob 'test/csv/*.pl' ],
 	pgtap => [ glob 'test/pgtap/*.sql' ],
 	tap => [ glob 'test/t/*.pl' ],
 	clients => [ grep { !m{/tap\.mjs$} } glob 'test/clients/postgres_fdw.py test/clients/with_*.py test/clients/*.mjs' ],
