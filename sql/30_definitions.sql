@@ -281,6 +281,8 @@ BEGIN
         FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND a.stream = b.name;
         UPDATE vsm.import_refusals r SET stream = c.name
         FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND r.stream = b.name;
+        UPDATE vsm.stage_aliases a SET stream = c.name
+        FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND a.stream = b.name;
     END IF;
     PERFORM vsm._recompute_items(c.name)
     FROM before b JOIN changed c USING (id) WHERE c.commitment_stage IS DISTINCT FROM b.commitment_stage;
@@ -299,6 +301,7 @@ BEGIN
         PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.value_streams');
     END IF;
     DELETE FROM vsm.stages s USING changed c WHERE s.stream = c.name;
+    DELETE FROM vsm.stage_aliases a USING changed c WHERE a.stream = c.name;
     DELETE FROM vsm.flow_metrics f USING changed c WHERE f.stream = c.name;
     DELETE FROM vsm._retypes r USING changed c WHERE r.stream_id = c.id;
     DELETE FROM vsm._folds f USING changed c WHERE f.stream_id = c.id;
@@ -412,9 +415,10 @@ BEGIN
     PERFORM vsm._hold_streams(ARRAY[new.stream]);
     UPDATE vsm.value_streams v SET commitment_stage = new.name
     WHERE v.name = new.stream AND v.commitment_stage = old.name;
+    UPDATE vsm.stage_aliases a SET stage = new.name WHERE a.stream = new.stream AND a.stage = old.name;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION vsm._stage_renamed() IS 'Keeps a renamed stage the commitment point of its stream.';
+COMMENT ON FUNCTION vsm._stage_renamed() IS 'Keeps a renamed stage the commitment point of its stream, and what its aliases mean.';
 
 -- Checks that need the whole statement; the transition table "changed" has its rows.
 CREATE FUNCTION vsm._stages_after() RETURNS trigger
@@ -455,6 +459,9 @@ BEGIN
             USING ERRCODE = 'PT422', DETAIL = 'Work ends there, so it cannot start there.',
                   HINT = 'Name another commitment_stage in vsm.value_streams first.';
     END IF;
+    IF tg_op = 'DELETE' THEN
+        DELETE FROM vsm.stage_aliases a USING changed c WHERE a.stream = c.stream AND a.stage = c.name;
+    END IF;
     IF tg_op = 'UPDATE' THEN
         -- waits for transactions that entered under the old limit; later ones see the new limit
         IF EXISTS (SELECT FROM changed c JOIN before b USING (id)
@@ -473,6 +480,37 @@ BEGIN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION vsm._stages_after() IS 'Checks the stages of a stream together and applies a change to the work items.';
+
+CREATE FUNCTION vsm._alias_key(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN lower(btrim(regexp_replace(vsm._nfc(name), '\s+', ' ', 'g')));
+COMMENT ON FUNCTION vsm._alias_key(text) IS 'What names of stages in sources of imports are compared by.';
+
+CREATE FUNCTION vsm._stage_alias_before() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF tg_relid <> 'vsm.stage_aliases'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stage_aliases');
+    END IF;
+    new.stream := vsm._nfc(new.stream);
+    new.name := vsm._nfc(new.name);
+    new.stage := vsm._nfc(nullif(new.stage, ''));
+    IF vsm._alias_key(new.name) = '' OR char_length(new.name) > 500 THEN
+        RAISE EXCEPTION 'an alias cannot be "%"', left(new.name, 100)
+            USING ERRCODE = 'PT422', COLUMN = 'aliases', DETAIL = 'It is empty, or has more than 500 characters.',
+                  HINT = 'Give the name of a stage as the source of an import writes it.';
+    END IF;
+    -- a restore, by the owner of the tables, may load aliases before stages
+    IF new.stage IS NOT NULL AND NOT EXISTS (SELECT FROM vsm.stages s WHERE s.stream = new.stream AND s.name = new.stage)
+       AND NOT (tg_op = 'INSERT' AND pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = tg_relid), 'USAGE')) THEN
+        RAISE EXCEPTION 'stage "%" not found', new.stage
+            USING ERRCODE = 'PT404', DETAIL = format('"%s" is to mean that stage in stream "%s".', new.name, new.stream),
+                  HINT = format('%s.', vsm._stages_to_choose(new.stream));
+    END IF;
+    RETURN new;
+END $$;
+COMMENT ON FUNCTION vsm._stage_alias_before() IS 'Checks a row of vsm.stage_aliases.';
 
 CREATE FUNCTION vsm._work_item_type_before() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -584,6 +622,9 @@ CREATE TRIGGER stages_updated AFTER UPDATE ON vsm.stages
     REFERENCING OLD TABLE AS before NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION vsm._stages_after();
 CREATE TRIGGER stages_deleted AFTER DELETE ON vsm.stages
     REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION vsm._stages_after();
+
+CREATE TRIGGER row_checked BEFORE INSERT OR UPDATE ON vsm.stage_aliases
+    FOR EACH ROW EXECUTE FUNCTION vsm._stage_alias_before();
 
 CREATE TRIGGER definitions_truncated BEFORE TRUNCATE ON vsm.work_item_types
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_truncated();
