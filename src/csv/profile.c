@@ -60,7 +60,13 @@ vsm_profile(const VsmSource *source, VsmRecognition *r, Profiles *profiles)
 	while (fine && vsm_rows_next(rows))
 	{
 		if (rows->fault != NULL)
-			profiles->faults++;
+		{
+			if (profiles->faults++ == 0)
+			{
+				profiles->fault = rows->fault;
+				profiles->fault_line = rows->line;
+			}
+		}
 		else
 			look_at_row(r, rows, profiles, &items);
 	}

@@ -97,7 +97,9 @@ typedef struct Profiles
 {
 	Profile    *column;
 	long		rows;			/* without a fault */
-	long		faults;
+	long		faults;			/* rows with one */
+	const char *fault;			/* the first, static, at fault_line */
+	long		fault_line;
 	long		items;			/* of the sample */
 	long		repeated;		/* of these, with several rows */
 	long		item_rows;		/* rows of these */
