@@ -1,22 +1,26 @@
 /*
  * import.c
- *		An import: its file, what is done with it in the background, and its job for the database.
+ *		An import: its file, what is done with it in the background, and its jobs for the database.
  *
- *	keeping		the client's bytes are written to the file
- *	reading		the body is complete; the file is recognised
- *	making		rows are made of the file, and go to COPY in the database
+ *	task KEEPING		the client's bytes are written to the file
+ *	job SETTINGS		the body is complete: what names of stages mean in the stream, and its time zone
+ *	task READING		the file is recognised
+ *	job CHANGES			a dry run only: what the import would have to define
+ *	job ROWS			COPY and the import itself, while
+ *	task MAKING			makes rows of the file
  *
- * Each is a background task (background.c), one at a time.  About MAX_WAITING bytes wait for a task or for the database at
+ * Tasks run in the background (background.c), one at a time.  About MAX_WAITING bytes wait for a task or for the database at
  * most: a client is suspended, so that nothing is read from it, while its bytes cannot be kept, and from the end of its body
- * until the outcome is known; no rows are made while some wait.  The database is asked only when a file was understood.
+ * until the outcome is known; no rows are made while some wait.  Rows go to the database only when a file was understood.
  *
- * An import belongs to the request, to the task and to the job (holders); the last one to release it frees it.  A request that
+ * An import belongs to the request, to its task and to its job (holders); the last one to release it frees it.  A request that
  * ends before has abandoned it: the database keeps none of its rows.  Only the working thread uses an import, except for the
  * file and "part", which are the task's while there is one.
  */
 #include "import.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "background.h"
 #include "db/pool.h"
@@ -24,7 +28,7 @@
 #include "options.h"
 
 #define MAX_WAITING (256 * 1024)
-#define MAX_OWNED (MAX_PARAMS + 5)
+#define MAX_OWNED (MAX_PARAMS + 6)
 
 typedef enum Doing
 {
@@ -33,12 +37,21 @@ typedef enum Doing
 	MAKING
 } Doing;
 
+typedef enum Asking
+{
+	SETTINGS,
+	CHANGES,
+	ROWS
+} Asking;
+
 struct Import
 {
 	Job			job;
 	Task		task;
-	char	   *owned[MAX_OWNED];	/* strings that the job points to */
+	char	   *owned[MAX_OWNED];	/* strings that the jobs point to */
 	int			n_owned;
+	const Statement *statement;	/* of the import itself, and its values */
+	const char *values[MAX_PARAMS];
 	ImportFile *file;
 	size_t		size;			/* bytes that have arrived */
 
@@ -49,7 +62,8 @@ struct Import
 	Text		part;			/* the task's: bytes to keep, or rows that it made */
 	Text		rows;			/* for the database */
 	bool		complete;		/* the body is */
-	bool		submitted;		/* the job is */
+	Asking		asking;			/* of the job */
+	bool		copying;		/* the job is ROWS, and has not ended */
 	bool		made;			/* no more rows will be made */
 	bool		taking;			/* the database waits for more rows */
 	bool		abandoned;
@@ -59,12 +73,14 @@ struct Import
 	void	   *client;			/* NULL: the request has ended */
 };
 
+static const char *own(Import *import, char *text);
 static void begin(Import *import, Doing doing);
 static void run_task(Task *task);
 static void note_task(Task *task);
 static void note_kept(Import *import);
 static void note_read(Import *import);
 static void note_made(Import *import);
+static void ask(Import *import, Asking what);
 static bool take_rows(Job *job, Text *rows, bool *ended, bool *abandoned);
 static void note_done(Job *job);
 static void end(Import *import, ImportEnd how);
@@ -84,16 +100,39 @@ vsm_import_new(void *client, ImportPlan *plan)
 	import->task.run = run_task;
 	import->task.done = note_task;
 	import->job.owner = import;
-	import->job.take_rows = take_rows;
-	import->job.address = vsm_door.address(client);
 	import->job.done = note_done;
 	return import;
 }
 
+/* The job that has ended last. */
 Job *
 vsm_import_job(Import *import)
 {
 	return &import->job;
+}
+
+/* Whose rights count.  Takes ownership of the texts, each of which may be NULL. */
+void
+vsm_import_caller(Import *import, char *role, char *claims, char *actor)
+{
+	own(import, role);
+	own(import, claims);
+	own(import, actor);
+	import->job.role = role;
+	import->job.claims = claims;
+	import->job.actor = actor;
+}
+
+/* The statement that imports the rows.  Takes ownership of its values. */
+void
+vsm_import_statement(Import *import, const Statement *statement, char **values)
+{
+	import->statement = statement;
+	for (int i = 0; i < statement->n_params; i++)
+	{
+		own(import, values[i]);
+		import->values[i] = values[i];
+	}
 }
 
 /* To be read when the import has ended. */
@@ -104,10 +143,11 @@ vsm_import_file(Import *import)
 }
 
 /* The import frees the string when the import itself is freed. */
-void
-vsm_import_own(Import *import, char *text)
+static const char *
+own(Import *import, char *text)
 {
 	import->owned[import->n_owned++] = text;
+	return text;
 }
 
 /* ---- For the request ---- */
@@ -153,7 +193,7 @@ vsm_import_end(Import *import)
 	import->suspended = true;
 	vsm_door.suspend(import->client);
 	if (!import->working)
-		begin(import, READING);
+		ask(import, SETTINGS);
 	return false;
 }
 
@@ -177,7 +217,7 @@ vsm_import_abandon(Import *import)
 {
 	import->abandoned = true;
 	import->file->abandoned = true;
-	if (import->submitted)
+	if (import->copying)
 		vsm_pool_wake();
 }
 
@@ -224,7 +264,7 @@ run_task(Task *task)
 			vsm_import_file_recognise(import->file);
 			break;
 		case MAKING:
-			(void) vsm_import_file_rows(import->file, &import->part);
+			vsm_import_file_rows(import->file, &import->part);
 			break;
 	}
 }
@@ -260,12 +300,11 @@ note_kept(Import *import)
 	{
 		vsm_text_free(&import->part);
 		vsm_text_free(&import->arrived);
-		begin(import, READING);
+		ask(import, SETTINGS);
 	}
 	resume(import);
 }
 
-/* Ask the database only with a file that was understood. */
 static void
 note_read(Import *import)
 {
@@ -273,19 +312,14 @@ note_read(Import *import)
 
 	if (file->failed)
 		end(import, vsm_background_stopping() ? IMPORT_STOPPED : IMPORT_UNREADABLE);
-	else if (file->error != NULL || file->plan->dry_run || file->recognition->outcome != VSM_PROPOSAL ||
-			 (file->recognition->n_refused > 0 && !file->plan->skip))
+	else if (file->error != NULL || file->recognition->outcome != VSM_PROPOSAL)
 		end(import, IMPORT_READ);
+	else if (file->plan->dry_run)
+		ask(import, CHANGES);
 	else
 	{
-		import->submitted = true;
-		import->holders++;
 		begin(import, MAKING);
-		vsm_import_own(import, vsm_import_stages(file->recognition));
-		import->job.values[file->plan->stages_place] = import->owned[import->n_owned - 1];
-		vsm_import_own(import, vsm_import_aliases(file->recognition, file->plan));
-		import->job.values[file->plan->aliases_place] = import->owned[import->n_owned - 1];
-		vsm_pool_submit(&import->job);
+		ask(import, ROWS);
 	}
 }
 
@@ -297,8 +331,6 @@ note_made(Import *import)
 	import->made = file->ended;
 	if (file->failed)
 		import->failure = vsm_background_stopping() ? IMPORT_STOPPED : IMPORT_UNREADABLE;
-	else if (file->refused_count > 0 && !file->plan->skip)
-		import->failure = IMPORT_READ;
 	vsm_text_free(&import->rows);
 	import->rows = import->part;
 	import->part = (Text){0};
@@ -306,7 +338,48 @@ note_made(Import *import)
 		vsm_pool_wake();
 }
 
-/* ---- For the connection ---- */
+/* ---- The database ---- */
+
+static void
+ask(Import *import, Asking what)
+{
+	const ImportPlan *plan = import->file->plan;
+	Job		   *job = &import->job;
+
+	PQclear(job->result);
+	*job = (Job){.owner = import, .done = note_done, .role = job->role, .claims = job->claims, .actor = job->actor};
+	job->class = what == ROWS ? CLASS_IMPORT : CLASS_FAST;
+	if (what == SETTINGS)
+	{
+		job->statement = vsm_statement_fixed(STATEMENT_IMPORT_SETTINGS);
+		job->values[0] = import->values[plan->stream_place];
+	}
+	else
+	{
+		const char *stages = own(import, vsm_import_stages(import->file->recognition));
+
+		if (what == CHANGES)
+		{
+			job->statement = vsm_statement_fixed(STATEMENT_IMPORT_CHANGES);
+			job->values[0] = stages;
+			job->values[1] = own(import, vsm_import_types(import->file->recognition));
+			job->values[2] = import->values[plan->stream_place];
+		}
+		else
+		{
+			job->statement = import->statement;
+			memcpy(job->values, import->values, sizeof import->values);
+			job->values[plan->stages_place] = stages;
+			job->writes = true;
+			job->take_rows = take_rows;
+			job->address = vsm_door.address(import->client);
+		}
+	}
+	import->asking = what;
+	import->copying = what == ROWS;
+	import->holders++;
+	vsm_pool_submit(job);
+}
 
 /* False means that no rows are available now.  *ended means that no more will come. */
 static bool
@@ -328,8 +401,22 @@ static void
 note_done(Job *job)
 {
 	Import	   *import = job->owner;
+	bool		answered = job->outcome == OUTCOME_ROWS && PQntuples(job->result) == 1 && !PQgetisnull(job->result, 0, 0);
 
-	end(import, import->failure != IMPORT_RUNNING ? import->failure : IMPORT_ANSWERED);
+	import->copying = false;
+	if (import->failure != IMPORT_RUNNING)
+		end(import, import->failure);
+	else if (import->abandoned)
+		end(import, IMPORT_STOPPED);
+	else if (!answered || import->asking == ROWS)
+		end(import, IMPORT_ANSWERED);
+	else if (import->asking == CHANGES)
+		end(import, IMPORT_READ);
+	else
+	{
+		vsm_import_plan_add(import->file->plan, PQgetvalue(job->result, 0, 0));
+		begin(import, READING);
+	}
 	let_go(import);
 }
 

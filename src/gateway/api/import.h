@@ -1,6 +1,6 @@
 /*
  * import.h
- *		An import: its file, what is done with it in the background, and its job for the database.
+ *		An import: its file, what is done with it in the background, and its jobs for the database.
  */
 #ifndef VSM_GATEWAY_IMPORT_H
 #define VSM_GATEWAY_IMPORT_H
@@ -33,7 +33,8 @@ typedef enum ImportEnd
 extern Import *vsm_import_new(void *client, ImportPlan *plan);
 extern Job *vsm_import_job(Import *import);
 extern ImportFile *vsm_import_file(Import *import);
-extern void vsm_import_own(Import *import, char *text);
+extern void vsm_import_caller(Import *import, char *role, char *claims, char *actor);
+extern void vsm_import_statement(Import *import, const Statement *statement, char **values);
 extern ImportRoom vsm_import_room(Import *import);
 extern void vsm_import_add(Import *import, const char *bytes, size_t length);
 extern bool vsm_import_end(Import *import);

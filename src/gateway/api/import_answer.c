@@ -15,15 +15,12 @@
 #include "answer.h"
 #include "log.h"
 
-#define SKIP_HINT "Correct the lines, or skip them with on_error=skip."
-
 static void say_file(Request *request, const ImportFile *file);
 static void say_counts(Request *request, const ImportFile *file, json_t *counts);
 static json_t *no_counts(const ImportFile *file);
 static bool say_result(Request *request, const ImportFile *file, Job *job);
-static void add_refused(const ImportFile *file, json_t *counts);
+static void say_dry_run(Request *request, const ImportFile *file, const PGresult *result);
 static json_t *refused_of(const ImportFile *file);
-static void say_refused_rows(Request *request, const ImportFile *file);
 static void say_not_understood(Request *request, const ImportFile *file);
 static char *hint_of(const VsmRecognition *r);
 static void say_422(Request *request, const ImportFile *file, const char *detail, const char *hint);
@@ -72,22 +69,8 @@ say_result(Request *request, const ImportFile *file, Job *job)
 		counts = json_loads(PQgetvalue(job->result, 0, 0), 0, NULL);
 	if (counts == NULL)
 		return false;
-	add_refused(file, counts);
 	say_counts(request, file, counts);
 	return true;
-}
-
-/* The rows that were refused here come before those that the database refused. */
-static void
-add_refused(const ImportFile *file, json_t *counts)
-{
-	json_t	   *all = json_copy(file->refused);
-
-	json_array_extend(all, json_object_get(counts, "refused"));
-	while (json_array_size(all) > VSM_SHOWN_REFUSALS)
-		json_array_remove(all, json_array_size(all) - 1);
-	json_object_set_new(counts, "refused", all);
-	json_object_set_new(counts, "refused_count", json_integer(json_integer_value(json_object_get(counts, "refused_count")) + file->refused_count));
 }
 
 static void
@@ -97,12 +80,21 @@ say_file(Request *request, const ImportFile *file)
 
 	if (file->error != NULL)
 		vsm_answer_error(request, 422, "PT422", "Nothing was imported.", file->error);
-	else if (vsm_import_file_is_empty(file) || (file->plan->dry_run && r->outcome == VSM_PROPOSAL))
+	else if (vsm_import_file_is_empty(file))
 		say_counts(request, file, no_counts(file));
-	else if (r->outcome == VSM_PROPOSAL)
-		say_refused_rows(request, file);
-	else
+	else if (r->outcome != VSM_PROPOSAL)
 		say_not_understood(request, file);
+	else
+		say_dry_run(request, file, vsm_import_job(request->import)->result);
+}
+
+static void
+say_dry_run(Request *request, const ImportFile *file, const PGresult *result)
+{
+	json_t	   *counts = no_counts(file);
+
+	json_object_set_new(counts, "changes", json_loads(PQgetvalue(result, 0, 0), 0, NULL));
+	say_counts(request, file, counts);
 }
 
 static json_t *
@@ -139,7 +131,6 @@ write_text(void *state, const char *text, size_t length)
 
 /* ---- Refusals ---- */
 
-/* By the recognition; rows that only reading them again refuses are in file->refused. */
 static json_t *
 refused_of(const ImportFile *file)
 {
@@ -150,34 +141,6 @@ refused_of(const ImportFile *file)
 		json_array_append_new(list, json_pack("{sI ss ss?}", "line", (json_int_t) r->refused[i].line, "reason", r->refused[i].reason,
 											  "value", r->refused[i].value));
 	return list;
-}
-
-static void
-say_refused_rows(Request *request, const ImportFile *file)
-{
-	const VsmRecognition *r = file->recognition;
-	Text		detail = {0};
-
-	if (r->n_refused > 0)
-		vsm_text_addf(&detail, "%ld of %ld lines cannot be imported.", r->n_refused, r->rows);
-	else
-		vsm_text_adds(&detail, "A line cannot be imported.");
-	for (int i = 0; i < 3 && i < r->n_refused; i++)
-	{
-		vsm_text_addf(&detail, " Line %ld: %s", r->refused[i].line, r->refused[i].reason);
-		if (r->refused[i].value != NULL)
-			vsm_text_addf(&detail, ": %s", r->refused[i].value);
-		vsm_text_addc(&detail, '.');
-	}
-	if (r->n_refused == 0)
-	{
-		const json_t *row = json_array_get(file->refused, 0);
-
-		vsm_text_addf(&detail, " Line %lld: %s.", (long long) json_integer_value(json_object_get(row, "line")),
-					  json_string_value(json_object_get(row, "reason")));
-	}
-	say_422(request, file, detail.data, SKIP_HINT);
-	vsm_text_free(&detail);
 }
 
 static void

@@ -21,7 +21,6 @@ static bool rewind_bytes(void *state);
 static void count_from_first(ImportFile *file);
 static bool has_column(const VsmRecognition *recognition, const char *name);
 static void add_row(ImportFile *file, const VsmLogEvent *event, Text *rows);
-static void add_refusal(ImportFile *file, const VsmLogEvent *event);
 static void copy_value(Text *copy, const char *value);
 
 /* Takes ownership of the plan. */
@@ -34,7 +33,6 @@ vsm_import_file_new(ImportPlan *plan)
 	file->spool.fd = -1;
 	file->bytes = (VsmSource){read_bytes, rewind_bytes, file};
 	file->text = file->bytes;
-	file->refused = json_array();
 	return file;
 }
 
@@ -46,7 +44,6 @@ vsm_import_file_free(ImportFile *file)
 	vsm_ndjson_free(file->ndjson);
 	vsm_spool_close(&file->spool);
 	vsm_import_plan_free(file->plan);
-	json_decref(file->refused);
 	free(file->detail);
 	free(file);
 }
@@ -82,6 +79,8 @@ vsm_import_file_recognise(ImportFile *file)
 		options->item = options->item == NULL ? "case_id" : options->item;
 		options->stage = options->stage == NULL ? "stage" : options->stage;
 		options->time = options->time == NULL ? "entered_at" : options->time;
+		options->type = options->type == NULL ? "type" : options->type;
+		options->title = options->title == NULL ? "title" : options->title;
 	}
 	file->failed = !vsm_spool_rewind(&file->spool);
 	if (!file->failed)
@@ -131,11 +130,11 @@ has_column(const VsmRecognition *recognition, const char *name)
 
 /*
  * vsm_import_file_rows
- *		Add the next rows, in the text format of COPY: case_id, stage, entered_at, type, title, sequence.
+ *		Add the next rows, in the text format of COPY: case_id, stage, entered_at, type, title, sequence, line, refused.
  *
- * False: no more will come, since all were made, the file cannot be read (failed), or a row is refused and must not be.
+ * Sets ended when all were made, or failed when the file cannot be read.
  */
-bool
+void
 vsm_import_file_rows(ImportFile *file, Text *rows)
 {
 	VsmLogEvent event;
@@ -144,17 +143,9 @@ vsm_import_file_rows(ImportFile *file, Text *rows)
 	if (file->log == NULL)
 		file->log = vsm_log_open(&file->text, file->recognition, NULL, NULL);
 	while (file->log != NULL && rows->length < PIECE && (result = vsm_log_next(file->log, &event)) == VSM_LOG_EVENT)
-		if (event.refused == NULL)
-			add_row(file, &event, rows);
-		else
-		{
-			add_refusal(file, &event);
-			if (!file->plan->skip)
-				return false;
-		}
+		add_row(file, &event, rows);
 	file->failed = file->log == NULL || result == VSM_LOG_ERROR;
 	file->ended = result == VSM_LOG_END;
-	return !file->failed && !file->ended;
 }
 
 static void
@@ -171,17 +162,10 @@ add_row(ImportFile *file, const VsmLogEvent *event, Text *rows)
 	copy_value(rows, event->type);
 	vsm_text_addc(rows, '\t');
 	copy_value(rows, title != NULL ? title : event->title);
-	vsm_text_addf(rows, "\t%lld\n", (long long) event->order);
+	vsm_text_addf(rows, "\t%lld\t%ld\t", (long long) event->order, event->line - (file->ndjson != NULL));
+	copy_value(rows, event->refused);
+	vsm_text_addc(rows, '\n');
 	free(title);
-}
-
-static void
-add_refusal(ImportFile *file, const VsmLogEvent *event)
-{
-	if (file->refused_count++ < VSM_SHOWN_REFUSALS)
-		json_array_append_new(file->refused, json_pack("{sI ss? ss? ss? ss}", "line", (json_int_t) (event->line - (file->ndjson != NULL)),
-													   "case_id", event->item, "stage", event->stage,
-													   "entered_at", event->at_text[0] == '\0' ? NULL : event->at_text, "reason", event->refused));
 }
 
 /* Writes a value in the text format of COPY; NULL becomes \N. */

@@ -11,6 +11,7 @@
 
 #include "import_plan.h"
 #include "spool.h"
+#include "text.h"
 
 typedef struct ImportFile
 {
@@ -25,15 +26,13 @@ typedef struct ImportFile
 	VsmLog	   *log;
 	bool		ended;			/* all rows were made */
 	bool		failed;			/* the file could not be read */
-	long		refused_count;	/* rows that were refused */
-	json_t	   *refused;		/* the first of them */
 	char	   *detail;			/* of the recognition, if it was replaced */
 } ImportFile;
 
 extern ImportFile *vsm_import_file_new(ImportPlan *plan);
 extern void vsm_import_file_recognise(ImportFile *file);
 extern bool vsm_import_file_is_empty(const ImportFile *file);
-extern bool vsm_import_file_rows(ImportFile *file, Text *rows);
+extern void vsm_import_file_rows(ImportFile *file, Text *rows);
 extern void vsm_import_file_free(ImportFile *file);
 
 #endif

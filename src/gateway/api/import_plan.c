@@ -28,6 +28,7 @@ static const Field fields[] = {
 static void read_param(ImportPlan *plan, Values *values, const Param *param, char *text);
 static void read_stages(ImportPlan *plan, Values *values, const Param *param);
 static void read_aliases(ImportPlan *plan, Values *values, const Param *param);
+static void add_alias(ImportPlan *plan, const char *name, const json_t *stage);
 
 /* Adds to values->errors what is wrong; the values stay as they are. */
 ImportPlan *
@@ -39,8 +40,8 @@ vsm_import_plan_read(Values *values, const Route *route)
 	{
 		if (strcmp(route->params[n].name, "stages") == 0)
 			plan->stages_place = n;
-		else if (strcmp(route->params[n].name, "aliases") == 0)
-			plan->aliases_place = n;
+		else if (strcmp(route->params[n].name, "stream") == 0)
+			plan->stream_place = n;
 		if (values->text[n] != NULL)
 		{
 			plan->texts[n] = vsm_copy(values->text[n]);
@@ -59,6 +60,7 @@ vsm_import_plan_free(ImportPlan *plan)
 		free(plan->texts[n]);
 	json_decref(plan->given_stages);
 	json_decref(plan->given_aliases);
+	json_decref(plan->settings);
 	free(plan->aliases);
 	free(plan->stages);
 	free(plan);
@@ -127,15 +129,40 @@ read_aliases(ImportPlan *plan, Values *values, const Param *param)
 	plan->aliases = vsm_alloc((json_object_size(plan->given_aliases) + 1) * sizeof *plan->aliases);
 	json_object_foreach(plan->given_aliases, name, stage)
 	{
-		if (!json_is_string(stage))
+		if (!json_is_string(stage) && !json_is_null(stage))
 		{
-			vsm_invalid(values, param, "value_error", "Input should be an object whose values are names of stages, such as {\"Fertig\": \"Done\"}",
+			vsm_invalid(values, param, "value_error", "Input should be an object whose values are names of stages, such as {\"Fertig\": \"Done\"}, or null",
 						plan->given_aliases, NULL);
 			return;
 		}
-		plan->aliases[plan->options.n_aliases++] = (VsmAlias){name, json_string_value(stage)};
+		add_alias(plan, name, stage);
 	}
 	plan->options.aliases = plan->aliases;
+}
+
+/* No stage: rows with that name are no moves. */
+static void
+add_alias(ImportPlan *plan, const char *name, const json_t *stage)
+{
+	plan->aliases[plan->options.n_aliases++] = (VsmAlias){name, json_is_string(stage) ? json_string_value(stage) : ""};
+}
+
+/* Add what is kept for the stream: aliases, behind those of the request, which are found first, and its time zone. */
+void
+vsm_import_plan_add(ImportPlan *plan, const char *settings)
+{
+	const char *name;
+	json_t	   *stage;
+	json_t	   *aliases;
+
+	plan->settings = json_loads(settings, 0, NULL);
+	aliases = json_object_get(plan->settings, "aliases");
+	plan->aliases = vsm_grow(plan->aliases, ((size_t) plan->options.n_aliases + json_object_size(aliases) + 1) * sizeof *plan->aliases);
+	json_object_foreach(aliases, name, stage)
+		add_alias(plan, name, stage);
+	plan->options.aliases = plan->aliases;
+	if (plan->options.time_zone == NULL)
+		plan->options.time_zone = json_string_value(json_object_get(plan->settings, "time_zone"));
 }
 
 /* ---- For the database ---- */
@@ -157,20 +184,17 @@ vsm_import_stages(const VsmRecognition *proposal)
 	return json;
 }
 
-/* What the file's names mean, as JSON: {"name": "stage"}.  To be freed. */
+/* Its types likewise: [{"name"}] */
 char *
-vsm_import_aliases(const VsmRecognition *proposal, const ImportPlan *plan)
+vsm_import_types(const VsmRecognition *proposal)
 {
-	json_t	   *names = json_object();
+	json_t	   *list = json_array();
 	char	   *json;
 
-	for (int i = 0; i < plan->options.n_aliases; i++)
-		json_object_set_new(names, plan->aliases[i].name, json_string(plan->aliases[i].stage));
-	for (int i = 0; i < proposal->n_stages; i++)
-		for (int j = 0; j < proposal->stages[i].n_spellings; j++)
-			json_object_set_new(names, proposal->stages[i].spellings[j], json_string(proposal->stages[i].name));
-	json = json_dumps(names, JSON_COMPACT);
-	json_decref(names);
+	for (int i = 0; i < proposal->n_types; i++)
+		json_array_append_new(list, json_pack("{ss}", "name", proposal->types[i].name));
+	json = json_dumps(list, JSON_COMPACT);
+	json_decref(list);
 	if (json == NULL)
 		abort();
 	return json;

@@ -19,13 +19,15 @@ typedef struct ImportPlan
 	json_t	   *given_aliases;
 	VsmAlias   *aliases;
 	VsmGivenStage *stages;
-	int			stages_place;	/* among the parameters of the route, and of its statement */
-	int			aliases_place;
+	json_t	   *settings;		/* of the stream */
+	int			stream_place;	/* among the parameters of the route, and of its statement */
+	int			stages_place;
 } ImportPlan;
 
 extern ImportPlan *vsm_import_plan_read(Values *values, const Route *route);
+extern void vsm_import_plan_add(ImportPlan *plan, const char *settings);
 extern char *vsm_import_stages(const VsmRecognition *proposal);
-extern char *vsm_import_aliases(const VsmRecognition *proposal, const ImportPlan *plan);
+extern char *vsm_import_types(const VsmRecognition *proposal);
 extern void vsm_import_plan_free(ImportPlan *plan);
 
 #endif

@@ -4,9 +4,9 @@
  */
 #include "import_request.h"
 
-#include "limits.h"
+#include <string.h>
 
-static void fill_job(Request *request, Job *job);
+#include "limits.h"
 
 /* The file is kept as it arrives, so the query's values are checked first. */
 void
@@ -26,30 +26,10 @@ vsm_import_begin(Request *request)
 		return;
 	}
 	request->import = vsm_import_new(request->client, plan);
-	fill_job(request, vsm_import_job(request->import));
-}
-
-/* What the import itself owns, since it may outlive the request. */
-static void
-fill_job(Request *request, Job *job)
-{
-	const Route *route = request->match.route;
-
-	job->statement = vsm_statement_of(route);
-	job->class = route->class;
-	job->writes = true;
-	for (int i = 0; i < job->statement->n_params; i++)
-	{
-		vsm_import_own(request->import, request->values.text[i]);
-		job->values[i] = request->values.text[i];
-		request->values.text[i] = NULL;
-	}
-	vsm_import_own(request->import, request->who.role);
-	vsm_import_own(request->import, request->who.claims);
-	vsm_import_own(request->import, request->who.actor);
-	job->role = request->who.role;
-	job->claims = request->who.claims;
-	job->actor = request->who.actor;
+	/* What the import owns itself, since it may outlive the request. */
+	vsm_import_statement(request->import, vsm_statement_of(route), request->values.text);
+	memset(request->values.text, 0, sizeof request->values.text[0] * (size_t) vsm_statement_of(route)->n_params);
+	vsm_import_caller(request->import, request->who.role, request->who.claims, request->who.actor);
 	request->who.role = NULL;
 	request->who.claims = NULL;
 	request->who.actor = NULL;

@@ -52,6 +52,7 @@ typedef struct Param
 	bool		here;			/* for the gateway itself: no parameter of the function; after those that are */
 	int64_t		least;
 	int64_t		most;
+	const char *sql;			/* type of the function's parameter; NULL: that of the kind */
 	const char *choices;
 	const char *fallback;		/* the database's default, for the documentation; or NULL */
 	const char *about;
@@ -97,6 +98,8 @@ typedef enum FixedStatement
 	STATEMENT_TYPES,
 	STATEMENT_HEALTH,
 	STATEMENT_READY,			/* whether the server takes writes; then as STATEMENT_HEALTH */
+	STATEMENT_IMPORT_SETTINGS,	/* $1: stream */
+	STATEMENT_IMPORT_CHANGES,	/* $1: stages, $2: types, $3: stream */
 	N_FIXED_STATEMENTS
 } FixedStatement;
 
