@@ -49,6 +49,7 @@ main(int argc, char **argv)
 	vsm_log_set_level(vsm_options.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	raise_limits();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);	/* a file that is imported may reach a limit; writing it fails */
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
