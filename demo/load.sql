@@ -30,15 +30,21 @@ SELECT part[1] AS name, n AS place, lower(part[2]) AS category, part[3]::integer
 FROM string_to_table(nullif(:'stages', ''), ',') WITH ORDINALITY AS list(entry, n),
      regexp_match(btrim(entry), '^(.*?)\s*(?::\s*(wait|active|done|discarded)\s*)?(?::\s*(\d{1,9})\s*)?$', 'i') AS part;
 
-\lo_import :log
-SELECT vsm._import_file(
-    lo_get(:LASTOID), :'stream', 'skip', false, true, true,
-    jsonb_strip_nulls(jsonb_build_object(
+CREATE TEMP TABLE options AS
+SELECT jsonb_strip_nulls(jsonb_build_object(
         'time_zone', :'zone', 'item', nullif(:'item', ''), 'stage', nullif(:'stage', ''), 'time', nullif(:'time', ''),
         'type', nullif(:'type', ''), 'title', nullif(:'title', ''), 'form', nullif(:'form', ''),
         'dates', nullif(:'dates', ''), 'direction', nullif(:'direction', ''),
-        'stages', (SELECT jsonb_agg(jsonb_build_object('name', name, 'category', category) ORDER BY place) FROM given))),
-    NULL) AS answer \gset
+        'stages', (SELECT jsonb_agg(jsonb_build_object('name', name, 'category', category) ORDER BY place) FROM given))) AS options;
+
+\lo_import :log
+SELECT vsm._recognise(lo_get(:LASTOID), options) -> 'stages' AS stages FROM options \gset
+SELECT pg_temp.refuse('no stage of the file is a done stage', format(
+           'Its items could never finish; add STAGES=%L, or as it should be.',
+           string_agg(format('%s:%s', s.value ->> 'name', s.value ->> 'category'), ',' ORDER BY n) || ',Done:done'))
+FROM json_array_elements(:'stages') WITH ORDINALITY AS s(value, n)
+HAVING NOT bool_or(s.value ->> 'category' = 'done');
+SELECT vsm._import_file(lo_get(:LASTOID), :'stream', 'skip', false, true, true, options, NULL) AS answer FROM options \gset
 SELECT lo_unlink(:LASTOID);
 
 CREATE TEMP TABLE imported AS
