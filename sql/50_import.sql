@@ -332,7 +332,8 @@ BEGIN
         IF facts IS NOT NULL THEN
             RAISE EXCEPTION 'the source names work item types that are not defined'
                 USING ERRCODE = 'PT422', DETAIL = format('They are %s.', facts),
-                      HINT = 'Add them to vsm.work_item_types, or import with create_stages => true or on_error => ''skip''.';
+                      HINT = format('Add them to vsm.work_item_types, or import with %s => true or on_error => ''skip''.',
+                                    CASE source WHEN 'import_rows' THEN 'create_types' ELSE 'create_stages' END);
         END IF;
         SELECT string_agg(format('%s %s (case %s): %s', b.kind, b.row, coalesce(b.case_id, 'null'), b.reason), '; ' ORDER BY b.row, b.ord) INTO facts
         FROM (SELECT CASE WHEN source = 'import_rows' AND r.source_row IS NOT NULL THEN 'line' ELSE 'row' END AS kind,

@@ -122,6 +122,13 @@ DECLARE
 BEGIN
     IF NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = of_stream) THEN
         PERFORM vsm._require_import_definer(of_stream, 'vsm.value_streams', format('stream "%s"', of_stream), 'create_stages');
+        IF NOT EXISTS (SELECT FROM vsm._read_given_stages(stages) g WHERE g.category = 'done') THEN
+            RAISE EXCEPTION 'none of the stages is a done stage'
+                USING ERRCODE = 'PT422', COLUMN = 'stages',
+                      DETAIL = format('They are %s; items could never finish.',
+                                      (SELECT string_agg(format('"%s"', g.name), ', ' ORDER BY g.place) FROM vsm._read_given_stages(stages) g)),
+                      HINT = 'Give stages, all in order, with the category done for one.';
+        END IF;
         PERFORM vsm.define_stream(of_stream,
                                   (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('name', g.name, 'category', g.category)) ORDER BY g.place)
                                    FROM vsm._read_given_stages(stages) g), zone);
@@ -256,6 +263,9 @@ DECLARE
     zone text;
     result vsm.import_result;
 BEGIN
+    IF NOT coalesce(create_stages AND stages IS NOT NULL, false) THEN
+        of_stream := vsm._stream_for_item(of_stream);
+    END IF;
     IF to_regclass('pg_temp.import_rows') IS NULL THEN
         RAISE EXCEPTION 'no import has begun'
             USING ERRCODE = 'PT422', DETAIL = 'There is no table import_rows in this transaction.', HINT = 'Call import_begin() first.';
@@ -263,7 +273,6 @@ BEGIN
     IF create_stages AND stages IS NOT NULL THEN
         PERFORM vsm._import_define_stages(of_stream, stages, time_zone);
     END IF;
-    of_stream := vsm._stream_for_item(of_stream);
     IF create_types THEN
         PERFORM vsm._import_define_types(ARRAY(SELECT vsm._nfc(r.type) FROM pg_temp.import_rows r WHERE r.type <> '' GROUP BY 1 ORDER BY min(r.ctid)));
     END IF;

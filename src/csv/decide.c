@@ -49,7 +49,7 @@ vsm_decide(VsmRecognition *r, const VsmRecogniseOptions *options, const Profiles
 		!vsm_given_column(r, options->type, &r->type) || !vsm_given_column(r, options->title, &r->title))
 		return false;
 	if (profiles->rows == 0 && profiles->faults > 0)
-		return vsm_refuse(r, "no_good_rows", "no line below the header can be read",
+		return vsm_refuse(r, "no_events", "no line of the file is an event",
 						  vsm_arena_format(&r->private->arena, "Line %ld: %s.", profiles->fault_line, profiles->fault), how_long);
 	if (profiles->rows == 0)
 		return vsm_refuse(r, "no_rows", "there is nothing below the header line", NULL, how_long);

@@ -59,15 +59,12 @@ vsm_profile(const VsmSource *source, VsmRecognition *r, Profiles *profiles)
 	fine = vsm_rows_open(rows, source, &r->private->format);
 	while (fine && vsm_rows_next(rows))
 	{
-		if (rows->fault != NULL)
+		if (rows->fault != NULL && profiles->faults++ == 0)
 		{
-			if (profiles->faults++ == 0)
-			{
-				profiles->fault = rows->fault;
-				profiles->fault_line = rows->line;
-			}
+			profiles->fault = rows->fault;
+			profiles->fault_line = rows->line;
 		}
-		else
+		else if (rows->fault == NULL)
 			look_at_row(r, rows, profiles, &items);
 	}
 	fine = fine && !rows->failed;

@@ -97,8 +97,8 @@ typedef struct Profiles
 {
 	Profile    *column;
 	long		rows;			/* without a fault */
-	long		faults;			/* rows with one */
-	const char *fault;			/* the first, static, at fault_line */
+	long		faults;			/* rows with a fault; the first one and its line */
+	const char *fault;
 	long		fault_line;
 	long		items;			/* of the sample */
 	long		repeated;		/* of these, with several rows */

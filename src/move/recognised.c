@@ -240,7 +240,7 @@ put_event(const VsmLogEvent *event, ReturnSetInfo *result)
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-/* An hour that the clocks repeat is the first of the two, as everywhere in PostgreSQL. */
+/* An hour that the clocks repeat is that of standard time, as everywhere in PostgreSQL. */
 static bool
 resolve_zone(void *state, const char *zone, int64_t local, int64_t *instant)
 {

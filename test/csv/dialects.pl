@@ -139,10 +139,9 @@ refuses('column', 'one column', write_file("case_id\nA-1\nA-2\n"));
 refuses('no column', 'a column that is not there', long($history, [qw(id status date)], [qw(item stage iso)]), '--stage', 'State');
 refuses('no dates', 'a time that is none', write_file("id,stage,time\n1,New,yesterday\n1,Done,later\n"), '--time', 'time');
 refuses('empty', 'an empty file', write_file(''));
-refuses('nothing below', 'a header alone', write_file("case_id,stage,entered_at\n"));
-refuses('Line 2: text follows', 'lines that cannot be read', write_file("case_id,stage,entered_at\n\"A\"B,Backlog,2026-01-05\n"));
 refuses('empty', 'blank lines', write_file("\n\n ,,\n"));
 refuses('below the header', 'a header alone', write_file("case_id,stage,entered_at\n"));
+refuses('Line 2: the line has fewer', 'only lines that have a fault', write_file("case_id,stage,entered_at\nA,Testing\n"));
 refuses('not closed', 'a quote without its partner', write_file("case_id,stage,entered_at\n1,\"New,2026-01-01\n1,Done,2026-01-02\n"));
 
 # ---- Lines that are refused ----

@@ -58,7 +58,7 @@ sub csv
 	refuses('a long record', "$header\n$row\nB,Backlog,2026-01-05,x\n", '1 row of the import cannot be imported. line 3 (case B): the line has more fields than the header');
 	refuses('a quote that is not closed', "$header\n$row\n\"B,Backlog,2026-01-05\n$row\n", 'line 3: a quoted field is not closed');
 	imports('a quote in a field', "$header\nA\"B,Backlog,2026-01-05\n", 'A"B Backlog task A"B');
-	refuses('text behind a quote', "$header\n\"A\"B,Backlog,2026-01-05\n", 'no line below the header can be read. Line 2: text follows a closing quote');
+	refuses('text behind a quote', "$header\n\"A\"B,Backlog,2026-01-05\n", 'no line of the file is an event. Line 2: text follows a closing quote');
 	refuses('a line after one with line ends', "$header,title\n$row,\"\n\r\n\r\"\nA\n", '1 row of the import cannot be imported. line 6 (case A): the line has fewer fields than the header');
 	imports('very many columns', "$header" . ',x' x 1022 . "\n$row" . ',1' x 1022 . "\n", 'A Backlog task A');
 	refuses('a record that is too long', "$header\n$row\nA" . 'a' x 1_100_000 . "\n", 'line 3: the record is longer than 1048576 bytes');
