@@ -27,7 +27,8 @@ two_at_once();
 database_away();
 database_goes_while('the settings of the stream are read', 'vsm.stage_aliases', 'U');
 database_goes_while('the rows are imported', 'vsm.work_items', 'V');
-database_goes_in_copy();
+database_goes_in_copy('pg_terminate_backend', 503);
+database_goes_in_copy('pg_cancel_backend', 504);
 limits();
 no_room();
 ends();
@@ -212,6 +213,7 @@ sub database_goes_while
 
 sub database_goes_in_copy
 {
+	my ($function, $expected) = @_;
 	my $body = $header . rows('W', 1_000_000);
 	my $socket = connection();
 	my $killer = $node->background_psql('postgres');
@@ -222,17 +224,17 @@ sub database_goes_in_copy
 		BEGIN
 			FOR i IN 1 .. 3000 LOOP
 				PERFORM pg_stat_clear_snapshot();
-				SELECT count(pg_terminate_backend(a.pid)) INTO n FROM pg_stat_activity a WHERE a.query LIKE 'COPY pg_temp.import_rows%' AND a.state = 'active';
+				SELECT count(FUNCTION(a.pid)) INTO n FROM pg_stat_activity a WHERE a.query LIKE 'COPY pg_temp.import_rows%' AND a.state = 'active';
 				EXIT WHEN n > 0;
 				PERFORM pg_sleep(0.01);
 			END LOOP;
 			RETURN n;
 		END $$;
-		SELECT pg_temp.kill()});
+		SELECT pg_temp.kill()} =~ s/FUNCTION/$function/r);
 	$killer->quit;
-	is($killed =~ s/\s+$//r =~ s/.*\s//sr, 1, 'a backend is killed while rows stream to it');
+	is($killed =~ s/\s+$//r =~ s/.*\s//sr, 1, "$function() while rows stream to it");
 	my ($status, $text) = answer($socket);
-	is($status, 503, 'the import is answered with 503') or diag($text);
+	is($status, $expected, "the import is answered with $expected") or diag($text);
 	$gw->eventually('/ready', 200);
 	is(items('W'), 0, 'and nothing is written');
 	return;
