@@ -185,7 +185,7 @@ $(GATEWAY_BUILD)/flags: FORCE
 
 # What is parsed before a request is known to be good, and clang's fuzzer; FUZZ_SECONDS of it.
 FUZZ_SECONDS = 20
-FUZZ_SOURCES = test/gateway/fuzz/parsing.c $(foreach f,http/framing api/kinds api/query api/routes api/rows api/invalid api/values db/statement text,src/gateway/$(f).c) \
+FUZZ_SOURCES = test/gateway/fuzz/parsing.c $(foreach f,http/framing api/kinds api/query api/routes api/ndjson api/invalid api/values db/statement text,src/gateway/$(f).c) \
 	$(filter src/csv/%,$(SOURCES))
 
 fuzz:			## feed the gateway's parsers with nonsense for FUZZ_SECONDS

@@ -194,7 +194,7 @@ give_back(Task *task)
 
 	task->next = background.done;
 	background.done = task;
-	background.news = true;
 	while (write(background.wake, &one, sizeof one) < 0 && errno == EINTR)
 		;
+	background.news = true;		/* after the write, which is read when there is news */
 }

@@ -19,6 +19,7 @@ my $node = database('life');
 my $gw = Service->start($node, options => [ '--fast-timeout', 600_000, '--connect-timeout', 1000 ]);
 $gw->eventually('/api/v1/stages', 200);
 
+slow_end();
 client_leaves_upload();
 client_leaves_reading();
 client_leaves_while('the settings of the stream are read', 'vsm.stage_aliases', 'S');
@@ -109,6 +110,22 @@ sub waiting_backends
 }
 
 # ---- The client ----
+
+# All bytes are in the file before the end of the body is known.
+sub slow_end
+{
+	my $body = $header . rows('S', 1000);
+	my $socket = connection();
+	put($socket, "POST /api/v1/import HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n");
+	put($socket, sprintf "%x\r\n%s\r\n", length $body, $body);
+	until_true('a body is kept before its end is known', sub { grep { (stat)[7] == length $body && readlink =~ /\(deleted\)$/ } glob "/proc/$gw->{pid}/fd/*" });
+	$gw->get('/live') for 1 .. 3;
+	put($socket, "0\r\n\r\n");
+	my ($status, $text) = answer($socket);
+	is($status, 200, 'it is imported') or diag($text);
+	is(items('S'), 1000, 'whole');
+	return;
+}
 
 sub client_leaves_upload
 {

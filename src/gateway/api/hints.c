@@ -70,7 +70,7 @@ speaks_sql(const char *hint)
 	static const char *const signs[] = {
 		"vsm.", "vsm_api.", "pg_", "=>", "::",
 		"ALTER ", "CALL ", "COMMIT ", "COPY ", "CREATE ", "DELETE ", "DROP ", "GRANT ", "INSERT ", "NOTIFY ", "NULL", "RESET ",
-		"REVOKE ", "SELECT ", "SET ", "TRUNCATE ", "UPDATE ", "VACUUM ", "create_stages", "stage_columns", "wip_rebuild"
+		"REVOKE ", "SELECT ", "SET ", "TRUNCATE ", "UPDATE ", "VACUUM ", "stage_columns", "wip_rebuild"
 	};
 
 	for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++)

@@ -78,6 +78,7 @@ static void begin(Import *import, Doing doing);
 static void run_task(Task *task);
 static void note_task(Task *task);
 static void note_kept(Import *import);
+static void note_complete(Import *import);
 static void note_read(Import *import);
 static void note_made(Import *import);
 static void ask(Import *import, Asking what);
@@ -193,7 +194,7 @@ vsm_import_end(Import *import)
 	import->suspended = true;
 	vsm_door.suspend(import->client);
 	if (!import->working)
-		ask(import, SETTINGS);
+		note_complete(import);
 	return false;
 }
 
@@ -297,12 +298,17 @@ note_kept(Import *import)
 	if (import->arrived.length > 0)
 		begin(import, KEEPING);
 	else if (import->complete)
-	{
-		vsm_text_free(&import->part);
-		vsm_text_free(&import->arrived);
-		ask(import, SETTINGS);
-	}
+		note_complete(import);
 	resume(import);
+}
+
+/* All of the file is kept. */
+static void
+note_complete(Import *import)
+{
+	vsm_text_free(&import->part);
+	vsm_text_free(&import->arrived);
+	ask(import, SETTINGS);
 }
 
 static void
