@@ -304,22 +304,26 @@ CREATE FUNCTION vsm._read_events(content text, format text)
 COMMENT ON FUNCTION vsm._read_events(text, text) IS
     'The events of a text in CSV or NDJSON, each with the line where it begins. Errors: PT422 content, format.';
 
-CREATE FUNCTION vsm._refuse_recognition(answer json) RETURNS void
+CREATE FUNCTION vsm._refuse_recognition(answer json, of_ndjson boolean) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     option CONSTANT text := answer ->> 'option';
+    line CONSTANT text := substring(answer ->> 'detail' FROM '^Line (\d+):');
+    -- CSV that was made of NDJSON has a line more
+    fact CONSTANT text := CASE WHEN of_ndjson AND line IS NOT NULL
+                               THEN regexp_replace(answer ->> 'detail', '\d+', (line::bigint - 1)::text) ELSE answer ->> 'detail' END;
 BEGIN
     RAISE EXCEPTION '%', answer ->> 'message'
         USING ERRCODE = 'PT422', COLUMN = coalesce(option, 'content'), CONSTRAINT = coalesce(answer ->> 'code', ''),
-              DETAIL = coalesce(answer ->> 'detail', 'The content is not understood as a log of items and their stages.'),
+              DETAIL = coalesce(fact, 'The content is not understood as a log of items and their stages.'),
               HINT = concat_ws(' ', answer ->> 'hint',
                                CASE option
                                    WHEN 'dates' THEN 'Give dates => ''DMY'', ''MDY'' or ''YMD''.'
                                    WHEN 'direction' THEN 'Give direction => ''oldest_first'' or ''newest_first''.'
                                    ELSE 'Give ' || option || ' => the name of the column.' END);
 END $$;
-COMMENT ON FUNCTION vsm._refuse_recognition(json) IS
+COMMENT ON FUNCTION vsm._refuse_recognition(json, boolean) IS
     'Raises what vsm._recognise() asks or refuses. The error''s column is the option that decides, its constraint the code. Errors: PT422.';
 
 -- NDJSON as CSV, so that it is recognised as any file is.  The title's place has the number of the line, so that titles and
@@ -431,7 +435,12 @@ BEGIN
         RETURN vsm._nothing_imported(answer);
     END IF;
     IF answer ->> 'outcome' <> 'proposal' THEN
-        PERFORM vsm._refuse_recognition(answer);
+        PERFORM vsm._refuse_recognition(answer, ndjson IS NOT NULL);
+    END IF;
+    IF ndjson IS NOT NULL THEN
+        answer := jsonb_set(answer::jsonb, '{refused}', (
+            SELECT coalesce(jsonb_agg(f.value || jsonb_build_object('line', (f.value ->> 'line')::bigint - 1) ORDER BY f.n), '[]')
+            FROM jsonb_array_elements(answer::jsonb -> 'refused') WITH ORDINALITY f (value, n)));
     END IF;
     IF dry_run THEN
         RETURN vsm._import_rehearsal(content, options, ndjson, of_stream, answer);

@@ -172,7 +172,7 @@ hint_of(const VsmRecognition *r)
 		if (strcmp(r->option, examples[i].option) == 0)
 			example = examples[i].example;
 	return example != NULL ? vsm_format("%s Add %s to the query.", r->hint, example)
-		: vsm_format("%s Add %s= and its name to the query.", r->hint, r->option);
+						   : vsm_format("%s Add %s= and its name to the query.", r->hint, r->option);
 }
 
 static void

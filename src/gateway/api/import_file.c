@@ -186,7 +186,9 @@ copy_value(Text *copy, const char *value)
 		if (*value == '\0')
 			break;
 		vsm_text_addc(copy, '\\');
-		vsm_text_addc(copy, *value == '\n' ? 'n' : *value == '\r' ? 'r' : *value == '\t' ? 't' : '\\');
+		vsm_text_addc(copy, *value == '\n' ? 'n' : *value == '\r' ? 'r'
+											   : *value == '\t'	  ? 't'
+																  : '\\');
 		value++;
 	}
 }

@@ -175,7 +175,8 @@ write_value(Text *csv, const char *value, bool is_title)
 		if (*value == '\0')
 			break;
 		vsm_text_addc(csv, *value == '"' ? '"' : '\\');
-		vsm_text_addc(csv, *value == '\n' ? 'n' : *value == '\r' ? 'r' : *value);
+		vsm_text_addc(csv, *value == '\n' ? 'n' : *value == '\r' ? 'r'
+																 : *value);
 		value++;
 	}
 	vsm_text_addc(csv, '"');
@@ -197,7 +198,8 @@ vsm_ndjson_title(const char *csv)
 			*to++ = *csv;
 			continue;
 		}
-		*to++ = *csv == 'n' ? '\n' : *csv == 'r' ? '\r' : *csv;
+		*to++ = *csv == 'n' ? '\n' : *csv == 'r' ? '\r'
+												 : *csv;
 	}
 	*to = '\0';
 	return title;
