@@ -9,7 +9,7 @@ VSM_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" vsm.contr
 
 BUILD = build/obj
 ROOMS = move counters percentiles figures roles shape csv
-CSV_PROGRAMS = src/csv/read_csv.c src/csv/recognise_file.c
+CSV_PROGRAMS = src/csv/recognise_file.c
 SOURCES = $(filter-out $(CSV_PROGRAMS),$(wildcard src/*.c $(ROOMS:%=src/%/*.c)))
 OBJS = $(SOURCES:src/%.c=$(BUILD)/%.o)
 DATA_built = $(BUILD)/vsm--$(VSM_VERSION).sql
@@ -97,13 +97,9 @@ $(BUILD)/vsm--$(VSM_VERSION).sql: scripts/join-sql $(wildcard sql/[0-9][0-9]_*) 
 	@mkdir -p $(@D)
 	scripts/join-sql sql >$@.new && mv $@.new $@
 
-# ---- The reader of `make demo DATA=...`, and what it makes of a file ----
+# ---- What `make demo DATA=...` asks before it replaces anything ----
 
-objects: $(BUILD)/read_csv $(BUILD)/recognise
-
-$(BUILD)/read_csv: src/csv/read_csv.c $(filter src/csv/%,$(SOURCES)) $(wildcard src/csv/*.h)
-	@mkdir -p $(@D)
-	$(CC) -Isrc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra $(WERROR) -o $@ $(filter %.c,$^)
+objects: $(BUILD)/recognise
 
 $(BUILD)/recognise: src/csv/recognise_file.c $(filter src/csv/%,$(SOURCES)) $(wildcard src/csv/*.h)
 	@mkdir -p $(@D)
@@ -189,7 +185,7 @@ $(GATEWAY_BUILD)/flags: FORCE
 
 # What is parsed before a request is known to be good, and clang's fuzzer; FUZZ_SECONDS of it.
 FUZZ_SECONDS = 20
-FUZZ_SOURCES = test/gateway/fuzz/parsing.c $(foreach f,http/framing api/kinds api/query api/routes api/rows api/invalid api/values db/statement text,src/gateway/$(f).c) \
+FUZZ_SOURCES = test/gateway/fuzz/parsing.c $(foreach f,http/framing api/kinds api/query api/routes api/ndjson api/invalid api/values db/statement text,src/gateway/$(f).c) \
 	$(filter src/csv/%,$(SOURCES))
 
 fuzz:			## feed the gateway's parsers with nonsense for FUZZ_SECONDS
@@ -253,7 +249,7 @@ images:		## the container images vsm-server and vsm-gateway, by docker, podman o
 containers:	## build the images and run them with podman, under the old service's flow (as root)
 	test/containers
 
-demo:		## a private server with a simulated stream; DATA=file.csv[.gz] for your own log
+demo:		## a private server with a simulated stream; DATA=file.csv[.gz] for your own log; ITEM= STAGE= TIME= TYPE= TITLE= name its columns, DATES= DIRECTION= TIME_ZONE= FORM= STAGES= say what else it cannot tell (demo/run)
 	@DATA='$(subst ','\'',$(DEMO_DATA))' demo/run
 
 demo-stop:	## end the demo and its server

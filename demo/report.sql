@@ -197,13 +197,15 @@ SELECT format('  %s%-9s%9s%10s%10s%10s%7s%% %s', pg_temp.pad(name, 22), category
               pg_temp.elapsed(p50), pg_temp.elapsed(p85), pg_temp.elapsed(mean),
               round(100 * share), pg_temp.bar(share, max(share) OVER (), 16))
 FROM (SELECT s.*, t.visits, t.p50, t.p85, t.avg AS mean,
-             extract(epoch FROM t.visits * t.avg) / sum(extract(epoch FROM t.visits * t.avg)) OVER () AS share
+             coalesce(extract(epoch FROM t.visits * t.avg)
+                      / nullif(sum(extract(epoch FROM t.visits * t.avg)) OVER (), 0), 0) AS share
       FROM stage s JOIN vsm.time_in_stage(:'stream', :'since', :'until') t ON t.stage = s.name
       WHERE is_wip AND t.visits > 0) AS s
 ORDER BY place;
 
 SELECT pg_temp.heading('Flow efficiency: %s', coalesce(round(100 * flow_efficiency) || ' %', 'not known'))
-       || CASE WHEN flow_efficiency IS NULL THEN E'\n  No item that was started finished in the window.'
+       || CASE WHEN flow_efficiency IS NULL AND cycle_time_n > 0 THEN E'\n  Items finished at the time they were started, as the log tells it.'
+               WHEN flow_efficiency IS NULL THEN E'\n  No item that was started finished in the window.'
                ELSE format(E'\n  From start to finish, items spent %s %% of the time in active stages and waited %s %%.',
                            round(100 * flow_efficiency), 100 - round(100 * flow_efficiency)) END
 FROM figures;

@@ -191,11 +191,26 @@ CREATE TABLE vsm.import_refusals (
     entered_at text,
     reason text NOT NULL,
     refused_at timestamptz NOT NULL DEFAULT now(),
-    imported_by text NOT NULL
+    imported_by text NOT NULL,
+    line bigint
 );
 ALTER SEQUENCE vsm.import_refusals_id_seq OWNED BY vsm.import_refusals.id;
 COMMENT ON TABLE vsm.import_refusals IS
     'Rows that imports with on_error => ''skip'' left out, and why. Delete the rows that you have dealt with.';
+COMMENT ON COLUMN vsm.import_refusals.line IS 'Line of the file, or row of a wide source; null: not known.';
+
+-- What imports of a stream read stages by.
+CREATE TABLE vsm.stage_aliases (
+    stream text NOT NULL,               -- no foreign key: see vsm.stages
+    name text NOT NULL,
+    stage text,
+    PRIMARY KEY (stream, name)
+);
+COMMENT ON TABLE vsm.stage_aliases IS
+    'Names of stages as sources of imports write them, and the stages of the stream that they mean. Every import into the stream '
+    'follows them.';
+COMMENT ON COLUMN vsm.stage_aliases.name IS 'As the source writes it; in any case, blanks around it do not count.';
+COMMENT ON COLUMN vsm.stage_aliases.stage IS 'Name of the stage; it follows when the stage is renamed. Null: rows with this name are no moves.';
 
 -- src/roles/stream_access.c applies it.
 CREATE TABLE vsm.stream_access (
@@ -283,6 +298,7 @@ SELECT pg_extension_config_dump('vsm.stage_transitions_id_seq', '');
 SELECT pg_extension_config_dump('vsm._merged_events', '');
 SELECT pg_extension_config_dump('vsm.import_refusals', '');
 SELECT pg_extension_config_dump('vsm.import_refusals_id_seq', '');
+SELECT pg_extension_config_dump('vsm.stage_aliases', '');
 SELECT pg_extension_config_dump('vsm.stream_access', '');
 SELECT pg_extension_config_dump('vsm.superseded_transitions', '');
 SELECT pg_extension_config_dump('vsm.superseded_transitions_id_seq', '');

@@ -281,6 +281,8 @@ BEGIN
         FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND a.stream = b.name;
         UPDATE vsm.import_refusals r SET stream = c.name
         FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND r.stream = b.name;
+        UPDATE vsm.stage_aliases a SET stream = c.name
+        FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND a.stream = b.name;
     END IF;
     PERFORM vsm._recompute_items(c.name)
     FROM before b JOIN changed c USING (id) WHERE c.commitment_stage IS DISTINCT FROM b.commitment_stage;
@@ -299,6 +301,7 @@ BEGIN
         PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.value_streams');
     END IF;
     DELETE FROM vsm.stages s USING changed c WHERE s.stream = c.name;
+    DELETE FROM vsm.stage_aliases a USING changed c WHERE a.stream = c.name;
     DELETE FROM vsm.flow_metrics f USING changed c WHERE f.stream = c.name;
     DELETE FROM vsm._retypes r USING changed c WHERE r.stream_id = c.id;
     DELETE FROM vsm._folds f USING changed c WHERE f.stream_id = c.id;
@@ -413,11 +416,13 @@ BEGIN
     PERFORM vsm._hold_streams(ARRAY[new.stream]);
     UPDATE vsm.value_streams v SET commitment_stage = new.name
     WHERE v.name = new.stream AND v.commitment_stage = old.name;
+    UPDATE vsm.stage_aliases a SET stage = new.name WHERE a.stream = new.stream AND a.stage = old.name;
     PERFORM vsm._hold_items();
     UPDATE vsm.work_items w SET current_stage = new.name WHERE w.stream = new.stream AND w.stage_id = new.id;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION vsm._stage_renamed() IS 'Keeps a renamed stage the commitment point of its stream, and the stage of its items.';
+COMMENT ON FUNCTION vsm._stage_renamed() IS
+    'Keeps a renamed stage the commitment point of its stream, the stage of its items, and what its aliases mean.';
 
 -- Checks that need the whole statement; the transition table "changed" has its rows.
 CREATE FUNCTION vsm._stages_after() RETURNS trigger
@@ -457,6 +462,9 @@ BEGIN
         RAISE EXCEPTION 'the commitment point of a stream cannot be a done or discarded stage'
             USING ERRCODE = 'PT422', DETAIL = 'Work ends there, so it cannot start there.',
                   HINT = 'Name another commitment_stage in vsm.value_streams first.';
+    END IF;
+    IF tg_op = 'DELETE' THEN
+        DELETE FROM vsm.stage_aliases a USING changed c WHERE a.stream = c.stream AND a.stage = c.name;
     END IF;
     IF tg_op = 'UPDATE' THEN
         -- waits for transactions that entered under the old limit; later ones see the new limit

@@ -54,6 +54,9 @@ CREATE TRIGGER stages_updated AFTER UPDATE ON vsm.stages
 CREATE TRIGGER stages_deleted AFTER DELETE ON vsm.stages
     REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION vsm._stages_after();
 
+CREATE TRIGGER row_checked BEFORE INSERT OR UPDATE ON vsm.stage_aliases
+    FOR EACH ROW EXECUTE FUNCTION vsm._stage_alias_before();
+
 CREATE TRIGGER definitions_truncated BEFORE TRUNCATE ON vsm.work_item_types
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_truncated();
 CREATE TRIGGER definitions_changed AFTER INSERT OR UPDATE OR DELETE ON vsm.work_item_types

@@ -8,12 +8,13 @@ CREATE TYPE vsm.import_result AS (
     transitions bigint,
     merged bigint,
     skipped bigint,
-    refused bigint
+    refused bigint,
+    breaches bigint
 );
 COMMENT ON TYPE vsm.import_result IS
     'What an import did. items: items created or changed. The others count rows of the source. transitions: added to the '
     'ledger; merged: the item was already in that stage; skipped: in the ledger already, or repeated in the source; '
-    'refused: see vsm.import_refusals.';
+    'refused: see vsm.import_refusals. breaches: entries that leave a stage over its limit now; they are marked with wip_breach.';
 
 -- What an event is, given the earlier events of its item.
 CREATE TYPE vsm._sequence_step AS (
@@ -94,7 +95,7 @@ BEGIN
     END IF;
     DROP TABLE IF EXISTS pg_temp.vsm_import, pg_temp.vsm_import_refused, pg_temp.vsm_import_items, pg_temp.vsm_import_moves;
     CREATE TEMPORARY TABLE vsm_import (ord bigint NOT NULL, case_id text, stage text, entered_at timestamptz, entered_text text,
-                                       type text, title text, wide_row bigint) ON COMMIT DROP;
+                                       type text, title text, source_row bigint, sequence bigint, refused text) ON COMMIT DROP;
     EXECUTE format('GRANT INSERT ON pg_temp.vsm_import TO %I', importer);
     RETURN zone;
 END $$;
@@ -167,7 +168,8 @@ AS $$
 BEGIN
     stream := vsm._nfc(stream);
     PERFORM set_config('TimeZone', vsm._import_begin(stream, on_error), true);
-    EXECUTE format('INSERT INTO pg_temp.vsm_import SELECT row_number() OVER (%s), vsm._nfc(%s::text), vsm._nfc(%s::text), %s, vsm._nfc(%s::text), %s::text FROM %s s',
+    EXECUTE format('INSERT INTO pg_temp.vsm_import (ord, case_id, stage, entered_at, entered_text, type, title)'
+                   ' SELECT row_number() OVER (%s), vsm._nfc(%s::text), vsm._nfc(%s::text), %s, vsm._nfc(%s::text), %s::text FROM %s s',
                    'ORDER BY ' || nullif(vsm._import_column(source, order_column, order_column IS NULL), 'NULL'),
                    vsm._import_column(source, case_column), vsm._import_column(source, stage_column),
                    vsm._import_time(source, time_column),
@@ -215,7 +217,7 @@ BEGIN
     SELECT string_agg(format('(%s, %L, %s)', p, vsm._nfc(names[p]), vsm._import_time(source, columns[p])), ', ' ORDER BY p) INTO entries
     FROM generate_subscripts(columns, 1) p;
     -- in the order of the columns, which is the order of the stages and of equal times
-    EXECUTE format('INSERT INTO pg_temp.vsm_import'
+    EXECUTE format('INSERT INTO pg_temp.vsm_import (ord, case_id, stage, entered_at, entered_text, type, title, source_row)'
                    ' SELECT (e.place::bigint << 40) + s.vsm_row, vsm._nfc(%s::text), e.stage, e.entered_at, e.entered_text, vsm._nfc(%s::text), %s::text, s.vsm_row'
                    ' FROM (SELECT *, row_number() OVER () AS vsm_row FROM %s) s'
                    ' CROSS JOIN LATERAL (VALUES %s) e (place, stage, entered_at, entered_text)'
@@ -249,6 +251,22 @@ RETURN CASE
 END;
 COMMENT ON FUNCTION vsm._import_objection(text, text, timestamptz, text, text, boolean, text, boolean, timestamptz) IS
     'Why a row cannot be imported; null when it can.';
+
+-- Rows that have a sequence come from a recognition, which has followed the aliases.
+CREATE FUNCTION vsm._import_follow_aliases(of_stream text) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM vsm.stage_aliases a WHERE a.stream = of_stream) THEN
+        RETURN;
+    END IF;
+    DELETE FROM pg_temp.vsm_import r USING vsm.stage_aliases a
+    WHERE a.stream = of_stream AND a.stage IS NULL AND r.sequence IS NULL AND vsm._alias_key(r.stage) = vsm._alias_key(a.name);
+    UPDATE pg_temp.vsm_import r SET stage = a.stage FROM vsm.stage_aliases a
+    WHERE a.stream = of_stream AND r.sequence IS NULL AND vsm._alias_key(r.stage) = vsm._alias_key(a.name);
+END $$;
+COMMENT ON FUNCTION vsm._import_follow_aliases(text) IS
+    'Gives the rows of an import the stages that their names mean in the stream, and removes rows whose names mean no move.';
 
 -- Unknown stages become wait stages before the done stages; unknown types are added; both in the order of first appearance.
 CREATE FUNCTION vsm._import_add_definitions(of_stream text, create_types boolean) RETURNS void
@@ -288,12 +306,12 @@ DECLARE
 BEGIN
     CREATE TEMPORARY TABLE vsm_import_refused ON COMMIT DROP AS
     SELECT * FROM (
-        SELECT r.ord, vsm._import_objection(
+        SELECT r.ord, coalesce(r.refused, vsm._import_objection(
                    r.case_id, r.stage, r.entered_at, r.entered_text, r.title,
                    r.stage IN (SELECT s.name FROM vsm.stages s WHERE s.stream = of_stream), r.type,
                    CASE WHEN r.type <> '' THEN r.type IN (SELECT t.name FROM vsm.work_item_types t)
                         ELSE is_default_defined OR EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = of_stream AND w.external_id = r.case_id) END,
-                   latest) AS reason
+                   latest)) AS reason
         FROM pg_temp.vsm_import r) o
     WHERE o.reason IS NOT NULL;
     GET DIAGNOSTICS refused = ROW_COUNT;
@@ -317,11 +335,13 @@ BEGIN
         IF facts IS NOT NULL THEN
             RAISE EXCEPTION 'the source names work item types that are not defined'
                 USING ERRCODE = 'PT422', DETAIL = format('They are %s.', facts),
-                      HINT = 'Add them to vsm.work_item_types, or import with create_stages => true or on_error => ''skip''.';
+                      HINT = format('Add them to vsm.work_item_types, or import with %s => true or on_error => ''skip''.',
+                                    CASE source WHEN 'import_rows' THEN 'create_types' ELSE 'create_stages' END);
         END IF;
-        SELECT string_agg(format('row %s (case %s): %s', b.row, coalesce(b.case_id, 'null'), b.reason), '; ' ORDER BY b.row, b.ord) INTO facts
-        FROM (SELECT coalesce(r.wide_row, r.ord) AS row, r.ord, r.case_id, o.reason
-              FROM pg_temp.vsm_import_refused o JOIN pg_temp.vsm_import r USING (ord) ORDER BY 1, 2 LIMIT 3) b;
+        SELECT string_agg(format('%s %s (case %s): %s', b.kind, b.row, coalesce(b.case_id, 'null'), b.reason), '; ' ORDER BY b.row, b.ord) INTO facts
+        FROM (SELECT CASE WHEN source = 'import_rows' AND r.source_row IS NOT NULL THEN 'line' ELSE 'row' END AS kind,
+                     coalesce(r.source_row, r.ord) AS row, r.ord, r.case_id, o.reason
+              FROM pg_temp.vsm_import_refused o JOIN pg_temp.vsm_import r USING (ord) ORDER BY 2, 3 LIMIT 3) b;
         RAISE EXCEPTION '% of % cannot be imported', CASE refused WHEN 1 THEN '1 row' ELSE format('%s rows', refused) END,
                         -- users of vsm_api.import_begin() do not know the name of its temporary table
                         CASE source WHEN 'import_rows' THEN 'the import' ELSE format('"%s"', source) END
@@ -329,9 +349,9 @@ BEGIN
                   HINT = 'Correct the rows, or skip them with on_error => ''skip''.';
     END IF;
 
-    INSERT INTO vsm.import_refusals (stream, source, case_id, stage, entered_at, reason, imported_by)
-    SELECT of_stream, source, r.case_id, r.stage, coalesce(r.entered_text, r.entered_at::text), o.reason, vsm._role()
-    FROM pg_temp.vsm_import_refused o JOIN pg_temp.vsm_import r USING (ord) ORDER BY coalesce(r.wide_row, r.ord), o.ord;
+    INSERT INTO vsm.import_refusals (stream, source, line, case_id, stage, entered_at, reason, imported_by)
+    SELECT of_stream, source, r.source_row, r.case_id, r.stage, coalesce(r.entered_text, r.entered_at::text), o.reason, vsm._role()
+    FROM pg_temp.vsm_import_refused o JOIN pg_temp.vsm_import r USING (ord) ORDER BY coalesce(r.source_row, r.ord), o.ord;
     DELETE FROM pg_temp.vsm_import r USING pg_temp.vsm_import_refused o WHERE o.ord = r.ord;
     RETURN refused;
 END $$;
@@ -370,26 +390,26 @@ AS $$
 BEGIN
     CREATE TEMPORARY TABLE vsm_import_moves ON COMMIT DROP AS
     WITH events AS (
-        SELECT i.item_id, i.type, r.entered_at AS at, s.id AS stage_id, 'new' AS origin, NULL::bigint AS id, r.ord
+        SELECT i.item_id, i.type, r.entered_at AS at, s.id AS stage_id, 'new' AS origin, NULL::bigint AS id, r.sequence, r.ord
         FROM pg_temp.vsm_import r
         JOIN pg_temp.vsm_import_items i USING (case_id)
         JOIN vsm.stages s ON s.stream = of_stream AND s.name = r.stage
         UNION ALL
-        SELECT t.work_item_id, i.type, t."timestamp", t.to_stage_id, 'ledger', t.id, NULL
+        SELECT t.work_item_id, i.type, t."timestamp", t.to_stage_id, 'ledger', t.id, NULL, NULL
         FROM vsm.stage_transitions t JOIN pg_temp.vsm_import_items i ON i.item_id = t.work_item_id AND NOT i.fresh
         UNION ALL
-        SELECT m.work_item_id, i.type, m."timestamp", m.stage_id, 'merged', m.id, NULL
+        SELECT m.work_item_id, i.type, m."timestamp", m.stage_id, 'merged', m.id, NULL, NULL
         FROM vsm._merged_events m JOIN pg_temp.vsm_import_items i ON i.item_id = m.work_item_id AND NOT i.fresh),
     sequence AS (
         SELECT e.*, vsm._sequence(e.stage_id, e.at, e.origin = 'new')
-                        OVER (PARTITION BY e.item_id ORDER BY e.at, e.id, e.ord ROWS UNBOUNDED PRECEDING) AS step
+                        OVER (PARTITION BY e.item_id ORDER BY e.at, e.id, e.sequence, e.ord ROWS UNBOUNDED PRECEDING) AS step
         FROM events e
         -- new moves draw their ids in this order
-        ORDER BY e.item_id, e.at, e.id, e.ord OFFSET 0)
+        ORDER BY e.item_id, e.at, e.id, e.sequence, e.ord OFFSET 0)
     SELECT q.item_id, q.at, coalesce(q.id, nextval('vsm.stage_transitions_id_seq')) AS id, q.stage_id, q.origin,
            (q.step).keep, (q.step).from_stage_id, (q.step).time_in_stage, (q.step).cycle_time, (q.step).lead_time,
            (q.step).undoes, (q.step).furthest_before, (q.step).started_change, (q.step).item_created_at, (q.step).item_started_at,
-           (q.step).active_time, (q.step).wait_time, false AS adds,
+           (q.step).active_time, (q.step).wait_time, false AS adds, NULL::integer AS wip_breach,
            CASE WHEN (q.step).from_stage_id IS NULL THEN q.type END AS type
     FROM sequence q WHERE NOT (q.step).copy;
 END $$;
@@ -428,6 +448,39 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._import_repair(timestamptz) IS 'Changes the known moves of an import''s items, at the instant at which it records new ones.';
 
+-- An import is never refused for a limit: the entries that leave a stage over its limit now are marked, in the order of time,
+-- as if they followed those that are there already.
+CREATE FUNCTION vsm._import_mark_breaches(of_stream text) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    limited CONSTANT bigint[] := ARRAY(SELECT s.id FROM vsm.stages s WHERE s.stream = of_stream AND s.wip_limit IS NOT NULL);
+    marked bigint;
+BEGIN
+    IF cardinality(limited) = 0 THEN
+        RETURN 0;
+    END IF;
+    WITH last AS (
+        SELECT DISTINCT ON (m.item_id) m.item_id, m.id, m.stage_id, m.at, m.origin
+        FROM pg_temp.vsm_import_moves m WHERE m.keep ORDER BY m.item_id, m.at DESC, m.id DESC),
+    entered AS (
+        SELECT l.*, row_number() OVER (PARTITION BY l.stage_id ORDER BY l.at, l.id) AS place
+        FROM last l WHERE l.origin <> 'ledger' AND l.stage_id = ANY (limited)),
+    held AS (
+        SELECT w.stage_id, count(*) AS items
+        FROM vsm.work_items w
+        WHERE w.stream = of_stream AND w.completed_at IS NULL AND w.discarded_at IS NULL AND w.stage_id = ANY (limited)
+          AND NOT EXISTS (SELECT FROM last l WHERE l.item_id = w.id AND l.origin <> 'ledger')
+        GROUP BY 1)
+    UPDATE pg_temp.vsm_import_moves m SET wip_breach = coalesce(h.items, 0) + e.place
+    FROM entered e JOIN vsm.stages s ON s.id = e.stage_id LEFT JOIN held h ON h.stage_id = e.stage_id
+    WHERE m.item_id = e.item_id AND m.id = e.id AND coalesce(h.items, 0) + e.place > s.wip_limit;
+    GET DIAGNOSTICS marked = ROW_COUNT;
+    RETURN marked;
+END $$;
+COMMENT ON FUNCTION vsm._import_mark_breaches(text) IS
+    'Marks the new entries of an import that leave a stage over its limit now, and returns their number.';
+
 -- The counts that it returns lack refused and skipped rows.
 CREATE FUNCTION vsm._import_write(of_stream text) RETURNS vsm.import_result
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -435,20 +488,21 @@ AS $$
 DECLARE
     of_stream_id CONSTANT bigint := (SELECT v.id FROM vsm.value_streams v WHERE v.name = of_stream);
     recorded_at CONSTANT timestamptz := clock_timestamp();      -- one for the whole import
-    result vsm.import_result := (0, 0, 0, 0, 0);
+    result vsm.import_result := (0, 0, 0, 0, 0, 0);
     known_changed bigint := 0;
     closed_until timestamptz;
 BEGIN
     IF EXISTS (SELECT FROM pg_temp.vsm_import_items i WHERE NOT i.fresh) THEN
         PERFORM vsm._import_repair(recorded_at);
     END IF;
+    result.breaches := vsm._import_mark_breaches(of_stream);
     PERFORM vsm._totals_noted();
     INSERT INTO vsm.stage_transitions (work_item_id, id, from_stage_id, to_stage_id, "timestamp", recorded_at, time_in_stage,
                                        actor, type, cycle_time, lead_time, stream_id, undoes, furthest_before, started_change,
-                                       item_created_at, item_started_at, active_time, wait_time)
+                                       item_created_at, item_started_at, active_time, wait_time, wip_breach)
     SELECT m.item_id, m.id, m.from_stage_id, m.stage_id, m.at, recorded_at, m.time_in_stage, (SELECT vsm._actor()), m.type,
            m.cycle_time, m.lead_time, of_stream_id, m.undoes, m.furthest_before, m.started_change,
-           m.item_created_at, m.item_started_at, m.active_time, m.wait_time
+           m.item_created_at, m.item_started_at, m.active_time, m.wait_time, m.wip_breach
     FROM pg_temp.vsm_import_moves m WHERE m.keep AND m.origin <> 'ledger';
     -- other moves of an item may add something else to their day than before
     closed_until := vsm._closed_until(of_stream_id);
@@ -530,6 +584,7 @@ BEGIN
     END IF;
     -- autovacuum does not analyze temporary tables; without statistics a second import would use nested loops over the items
     again := EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = of_stream);
+    PERFORM vsm._import_follow_aliases(of_stream);
     IF again THEN
         ANALYZE pg_temp.vsm_import (case_id);
     END IF;

@@ -1,39 +1,302 @@
--- 94_api_import: history from the body of a request
+-- 94_api_import: history from the body of a request, and from files of any kind
+--
+-- src/csv says what a text is and reads it.  Here the answer is checked against the stream: its time zone, its stages, the
+-- aliases that are kept, and what is to be defined first, by those who may.
+
+CREATE FUNCTION vsm._recognise(content bytea, options jsonb DEFAULT '{}') RETURNS json
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__recognise';
+COMMENT ON FUNCTION vsm._recognise(bytea, jsonb) IS
+    'What a file of delimited text is: a proposal, a question or a refusal (outcome). options: an object with any of item, stage, time, '
+    'type, title (names of columns), form, dates, direction, time_zone, aliases ({name: stage}), stages ([{"name", "category"}]). Errors: PT422 options.';
+
+CREATE FUNCTION vsm._recognised_events(content bytea, options jsonb DEFAULT '{}')
+    RETURNS TABLE (line bigint, case_id text, stage text, entered_at timestamptz, entered_text text, type text, title text,
+                   sequence bigint, refused text)
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__recognised_events';
+COMMENT ON FUNCTION vsm._recognised_events(bytea, jsonb) IS
+    'The events of a file of delimited text, as vsm._recognise() proposes to read it. sequence: order of events of one item at one time. '
+    'refused: why the row is none, with its texts as in the file. Errors: PT422 options, and a file that is no proposal.';
+
+-- The aliases of a call: {"name in the source": "stage"}; no stage: such rows are no moves.
+CREATE FUNCTION vsm._read_aliases(aliases json) RETURNS TABLE (name text, stage text)
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF aliases IS NULL OR json_typeof(aliases) = 'null' THEN
+        RETURN;
+    END IF;
+    IF json_typeof(aliases) <> 'object'
+       OR EXISTS (SELECT FROM json_each(aliases) a WHERE json_typeof(a.value) NOT IN ('string', 'null')) THEN
+        RAISE EXCEPTION 'the aliases cannot be read'
+            USING ERRCODE = 'PT422', COLUMN = 'aliases', DETAIL = format('The value given is %s.', left(aliases::text, 100)),
+                  HINT = 'Give an object such as {"In Prog":"In Progress","Comment":null}: null for rows that are no moves.';
+    END IF;
+    RETURN QUERY
+    SELECT DISTINCT ON (vsm._alias_key(a.key)) vsm._nfc(btrim(a.key)), vsm._nfc(nullif(btrim(a.value), ''))
+    FROM json_each_text(aliases) WITH ORDINALITY a (key, value, n) ORDER BY vsm._alias_key(a.key), a.n DESC;
+END $$;
+COMMENT ON FUNCTION vsm._read_aliases(json) IS 'The aliases argument of an import as rows. Errors: PT422.';
+
+CREATE FUNCTION vsm._read_given_stages(stages json) RETURNS TABLE (place bigint, name text, category text)
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF stages IS NULL OR json_typeof(stages) = 'null' THEN
+        RETURN;
+    END IF;
+    IF json_typeof(stages) <> 'array' OR json_array_length(stages) = 0
+       OR EXISTS (SELECT FROM json_array_elements(stages) s WHERE json_typeof(s.value) <> 'object')
+       OR EXISTS (SELECT FROM json_array_elements(stages) s
+                  WHERE json_typeof(s.value -> 'name') IS DISTINCT FROM 'string' OR btrim(s.value ->> 'name') = ''
+                     OR lower(coalesce(s.value ->> 'category', 'wait')) NOT IN ('wait', 'active', 'done', 'discarded')) THEN
+        RAISE EXCEPTION 'the stages cannot be read'
+            USING ERRCODE = 'PT422', COLUMN = 'stages', DETAIL = format('The value given is %s.', left(stages::text, 100)),
+                  HINT = 'Give a list in order, such as [{"name":"To do","category":"wait"},{"name":"Doing","category":"active"},{"name":"Done","category":"done"}].';
+    END IF;
+    RETURN QUERY
+    SELECT s.n, vsm._nfc(btrim(s.value ->> 'name')), lower(s.value ->> 'category')
+    FROM json_array_elements(stages) WITH ORDINALITY s (value, n);
+END $$;
+COMMENT ON FUNCTION vsm._read_given_stages(json) IS 'The stages argument of an import as rows. Errors: PT422.';
+
+CREATE FUNCTION vsm_api.import_settings(stream text DEFAULT 'default') RETURNS json
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT row_to_json(r)
+    FROM (SELECT n.name AS stream, v.name IS NOT NULL AS defined, coalesce(v.time_zone, 'UTC') AS time_zone,
+                 (SELECT coalesce(json_object_agg(a.name, a.stage ORDER BY a.name), '{}')
+                  FROM (SELECT DISTINCT ON (vsm._alias_key(b.name)) b.name, b.stage
+                        FROM (SELECT k.name, k.stage, 1 AS rank FROM vsm.stage_aliases k WHERE k.stream = n.name
+                              UNION ALL
+                              SELECT s.name, s.name, 2 FROM vsm.stages s WHERE s.stream = n.name) b
+                        ORDER BY vsm._alias_key(b.name), b.rank, b.name) a) AS aliases
+          FROM (SELECT vsm._nfc(coalesce(import_settings.stream, 'default')) AS name) n
+          LEFT JOIN vsm.value_streams v ON v.name = n.name) r;
+END;
+COMMENT ON FUNCTION vsm_api.import_settings(text) IS
+    'How an import into a stream is read: defined (is there such a stream?), time_zone of times without an offset, and aliases, '
+    '{name in the source: stage}, with the names of the stream''s stages, which a source may write in any case. Errors: none.';
+
+CREATE FUNCTION vsm_api.import_changes(stages json, types json, stream text DEFAULT 'default') RETURNS json
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT row_to_json(r)
+    FROM (SELECT CASE WHEN NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = n.name) THEN n.name END AS stream,
+                 ARRAY(SELECT g.name FROM vsm._read_given_stages(import_changes.stages) g
+                       WHERE NOT EXISTS (SELECT FROM vsm.stages s WHERE s.stream = n.name AND s.name = g.name) ORDER BY g.place) AS stages,
+                 ARRAY(SELECT t.value ->> 'name' FROM json_array_elements(import_changes.types) WITH ORDINALITY t (value, place)
+                       WHERE NOT EXISTS (SELECT FROM vsm.work_item_types w WHERE w.name = vsm._nfc(t.value ->> 'name'))
+                       ORDER BY t.place) AS types
+          FROM (SELECT vsm._nfc(coalesce(import_changes.stream, 'default')) AS name) n) r;
+END;
+COMMENT ON FUNCTION vsm_api.import_changes(json, json, text) IS
+    'What an import would have to define first, of the stages and types of a proposal: stream (null: it is there), stages, types. '
+    'Errors: PT422 stages, types.';
+
+-- ---- Definitions that an import needs, by the caller's rights ----
+
+CREATE FUNCTION vsm._require_import_definer(of_stream text, on_table regclass, what text, option text) RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT has_table_privilege(on_table, 'INSERT') OR NOT vsm._may_define(of_stream, on_table, 'INSERT') THEN
+        RAISE EXCEPTION 'role "%" may not define %', current_user, what
+            USING ERRCODE = '42501', DETAIL = format('%s needs the rights of an admin.', option),
+                  HINT = format('Import without %s, or as a role that has vsm.grant_access(..., ''admin'').', option);
+    END IF;
+END $$;
+COMMENT ON FUNCTION vsm._require_import_definer(text, regclass, text, text) IS
+    'Refuses a role that may not define what an import needs. Stream null: what all streams share. Errors: 42501.';
+
+-- A new stream has the stages as given.  In one that is there, a new stage stands behind the stage that it follows in the
+-- list, or before the first one of the list; what is defined stays as it is.
+CREATE FUNCTION vsm._import_define_stages(of_stream text, stages json, zone text) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    given record;
+    present text[];
+    at integer;
+    fresh text[] := '{}';
+    before text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = of_stream) THEN
+        PERFORM vsm._require_import_definer(of_stream, 'vsm.value_streams', format('stream "%s"', of_stream), 'create_stages');
+        IF NOT EXISTS (SELECT FROM vsm._read_given_stages(stages) g WHERE g.category = 'done') THEN
+            RAISE EXCEPTION 'none of the stages is a done stage'
+                USING ERRCODE = 'PT422', COLUMN = 'stages',
+                      DETAIL = format('They are %s; items could never finish.',
+                                      (SELECT string_agg(format('"%s"', g.name), ', ' ORDER BY g.place) FROM vsm._read_given_stages(stages) g)),
+                      HINT = 'Give stages, all in order, with the category done for one.';
+        END IF;
+        PERFORM vsm.define_stream(of_stream,
+                                  (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('name', g.name, 'category', g.category)) ORDER BY g.place)
+                                   FROM vsm._read_given_stages(stages) g), zone);
+        RETURN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM vsm._read_given_stages(stages) g
+                   WHERE NOT EXISTS (SELECT FROM vsm.stages s WHERE s.stream = of_stream AND s.name = g.name)) THEN
+        RETURN;
+    END IF;
+    PERFORM vsm._require_import_definer(of_stream, 'vsm.stages', 'stages', 'create_stages');
+    PERFORM vsm._hold_stream(of_stream);
+    present := ARRAY(SELECT s.name FROM vsm.stages s WHERE s.stream = of_stream ORDER BY s."order");
+    FOR given IN SELECT * FROM vsm._read_given_stages(stages) g ORDER BY g.place LOOP
+        IF given.name <> ALL (present) THEN
+            at := CASE
+                WHEN before IS NOT NULL THEN array_position(present, before)
+                ELSE coalesce((SELECT min(array_position(present, g.name)) FROM vsm._read_given_stages(stages) g) - 1,
+                              (SELECT count(*) FROM vsm.stages s
+                               WHERE s.stream = of_stream AND s."order" < (SELECT min(d."order") FROM vsm.stages d
+                                                                            WHERE d.stream = of_stream AND d.category IN ('done', 'discarded')))) END;
+            present := present[:at] || given.name || present[at + 1:];
+            fresh := fresh || given.name;
+        END IF;
+        before := given.name;
+    END LOOP;
+    UPDATE vsm.stages s SET "order" = array_position(present, s.name)
+    WHERE s.stream = of_stream AND s."order" <> array_position(present, s.name);
+    INSERT INTO vsm.stages (stream, name, "order", category)
+    SELECT of_stream, g.name, array_position(present, g.name), coalesce(g.category, 'active')
+    FROM vsm._read_given_stages(stages) g WHERE g.name = ANY (fresh) ORDER BY g.place;
+END $$;
+COMMENT ON FUNCTION vsm._import_define_stages(text, json, text) IS
+    'Defines the stages of a list that a stream lacks, and the stream. Errors: 42501, PT422.';
+
+CREATE FUNCTION vsm._import_define_types(types text[]) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    unknown CONSTANT text[] := ARRAY(SELECT u.name FROM unnest(types) WITH ORDINALITY u (name, place)
+                                     WHERE u.name <> '' AND NOT EXISTS (SELECT FROM vsm.work_item_types t WHERE t.name = u.name)
+                                     GROUP BY 1 ORDER BY min(u.place));
+BEGIN
+    IF cardinality(unknown) > 0 THEN
+        PERFORM vsm._require_import_definer(NULL, 'vsm.work_item_types', 'types', 'create_types');
+        INSERT INTO vsm.work_item_types (name) SELECT u FROM unnest(unknown) u ON CONFLICT DO NOTHING;
+    END IF;
+END $$;
+COMMENT ON FUNCTION vsm._import_define_types(text[]) IS 'Defines types that are not defined yet. Errors: 42501.';
+
+-- Those who may not define the stream use aliases for the one import.
+CREATE FUNCTION vsm._keep_aliases(of_stream text, aliases json) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM vsm._read_aliases(aliases)) OR NOT has_table_privilege('vsm.stage_aliases', 'INSERT, UPDATE, DELETE')
+       OR NOT vsm._may_define(of_stream, 'vsm.stage_aliases', 'INSERT') THEN
+        RETURN;
+    END IF;
+    DELETE FROM vsm.stage_aliases k USING vsm._read_aliases(aliases) a
+    WHERE k.stream = of_stream AND vsm._alias_key(k.name) = vsm._alias_key(a.name);
+    INSERT INTO vsm.stage_aliases (stream, name, stage)
+    SELECT of_stream, a.name, a.stage FROM vsm._read_aliases(aliases) a
+    WHERE a.stage IS NULL OR EXISTS (SELECT FROM vsm.stages s WHERE s.stream = of_stream AND s.name = a.stage);
+END $$;
+COMMENT ON FUNCTION vsm._keep_aliases(text, json) IS 'Keeps the aliases of an import for later ones, if the caller may define the stream. Errors: PT422.';
+
+-- ---- Rows that a client copies in ----
+
+CREATE FUNCTION vsm._set_zone(zone text) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM set_config('TimeZone', zone, true);
+EXCEPTION WHEN invalid_parameter_value THEN
+    RAISE EXCEPTION 'time zone "%" is not known', zone
+        USING ERRCODE = 'PT422', COLUMN = 'time_zone', DETAIL = 'Times without an offset are of that zone.',
+              HINT = 'Give a name from pg_timezone_names as time_zone, such as Europe/Berlin.';
+END $$;
+COMMENT ON FUNCTION vsm._set_zone(text) IS 'Sets the time zone in which an import reads times. Errors: PT422.';
+
+-- Times whose day and month DateStyle would have to tell apart are refused.  One cast for all rows is much faster than one
+-- that catches the error of each.
+CREATE FUNCTION vsm._import_take_rows(aliases json) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    given CONSTANT boolean := EXISTS (SELECT FROM vsm._read_aliases(aliases));
+    take CONSTANT text := 'INSERT INTO pg_temp.vsm_import (ord, case_id, stage, entered_at, entered_text, type, title, source_row, sequence, refused)'
+        ' SELECT row_number() OVER (), vsm._nfc(r.case_id), vsm._nfc(r.stage), CASE WHEN r.refused IS NULL THEN %s END, r.entered_at,'
+        ' vsm._nfc(r.type), r.title, r.line, r.sequence, r.refused FROM pg_temp.import_rows r';
+BEGIN
+    IF given THEN
+        DELETE FROM pg_temp.import_rows r USING vsm._read_aliases(aliases) a
+        WHERE r.sequence IS NULL AND a.stage IS NULL AND vsm._alias_key(r.stage) = vsm._alias_key(a.name);
+        UPDATE pg_temp.import_rows r SET stage = a.stage FROM vsm._read_aliases(aliases) a
+        WHERE r.sequence IS NULL AND vsm._alias_key(r.stage) = vsm._alias_key(a.name);
+    END IF;
+    UPDATE pg_temp.import_rows r SET refused = format('the order of day and month in "%s" is not known', btrim(r.entered_at))
+    WHERE r.refused IS NULL AND r.entered_at ~ '^\s*\d{1,2}[-/. ]\d{1,2}[-/. ]\d';
+    BEGIN
+        EXECUTE format(take, 'nullif(r.entered_at, '''')::timestamptz');
+    EXCEPTION WHEN data_exception THEN
+        EXECUTE format(take, 'vsm._read_time(r.entered_at)');
+    END;
+END $$;
+COMMENT ON FUNCTION vsm._import_take_rows(json) IS 'Takes the rows of import_rows into an import, by the time zone of the session. Errors: PT422 aliases.';
 
 CREATE FUNCTION vsm_api.import_begin() RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
 AS $$
 BEGIN
     DROP TABLE IF EXISTS pg_temp.import_rows;
-    CREATE TEMPORARY TABLE import_rows (case_id text, stage text, entered_at text, type text, title text) ON COMMIT DROP;
+    CREATE TEMPORARY TABLE import_rows (case_id text, stage text, entered_at text, type text, title text,
+                                        sequence bigint, line bigint, refused text) ON COMMIT DROP;
 END $$;
 COMMENT ON FUNCTION vsm_api.import_begin() IS
-    'Makes the temporary table import_rows (case_id, stage, entered_at, type, title), all text, for the events that import_end() imports '
-    'in the same transaction. Errors: 42501 no right to make temporary tables.';
+    'Makes the temporary table import_rows, for the events that import_end() imports in the same transaction: case_id, stage, entered_at '
+    '(ISO 8601; without an offset in import_end()''s time_zone), type, title, all text; and, as needed, sequence (order of events of one '
+    'item at one time; a row without it is one as its source writes it, and follows vsm.stage_aliases), line, refused (why the row is '
+    'no event). Errors: 42501 no right to make temporary tables.';
 
-CREATE FUNCTION vsm_api.import_end(stream text DEFAULT 'default', on_error text DEFAULT 'abort') RETURNS json
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION vsm_api.import_end(stream text DEFAULT 'default', on_error text DEFAULT 'abort', create_stages boolean DEFAULT false,
+                                   create_types boolean DEFAULT false, stages json DEFAULT NULL, aliases json DEFAULT NULL,
+                                   time_zone text DEFAULT NULL)
+    RETURNS json
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC'
 AS $$
 DECLARE
-    of_stream CONSTANT text := vsm._stream_for_item(stream);
+    of_stream text := vsm._nfc(coalesce(stream, 'default'));
+    of_error CONSTANT text := coalesce(on_error, 'abort');
     before CONSTANT bigint := (SELECT coalesce(max(f.id), 0) FROM vsm.import_refusals f);
+    zone text;
     result vsm.import_result;
 BEGIN
+    IF NOT coalesce(create_stages AND stages IS NOT NULL, false) THEN
+        of_stream := vsm._stream_for_item(of_stream);
+    END IF;
     IF to_regclass('pg_temp.import_rows') IS NULL THEN
         RAISE EXCEPTION 'no import has begun'
             USING ERRCODE = 'PT422', DETAIL = 'There is no table import_rows in this transaction.', HINT = 'Call import_begin() first.';
     END IF;
-    result := vsm.import_events(to_regclass('pg_temp.import_rows'), of_stream, on_error => coalesce(on_error, 'abort'));
+    IF create_stages AND stages IS NOT NULL THEN
+        PERFORM vsm._import_define_stages(of_stream, stages, time_zone);
+    END IF;
+    IF create_types THEN
+        PERFORM vsm._import_define_types(ARRAY(SELECT vsm._nfc(r.type) FROM pg_temp.import_rows r WHERE r.type <> '' GROUP BY 1 ORDER BY min(r.ctid)));
+    END IF;
+    zone := vsm._import_begin(of_stream, of_error);
+    PERFORM vsm._set_zone(coalesce(time_zone, zone));
+    PERFORM vsm._import_take_rows(aliases);
+    PERFORM vsm._keep_aliases(of_stream, aliases);
+    result := vsm._import_apply(of_stream, 'import_rows', create_stages AND stages IS NULL, of_error);
     DROP TABLE pg_temp.import_rows;
     RETURN (SELECT row_to_json(r)
             FROM (SELECT result.items, result.transitions, result.merged, result.skipped, result.refused AS refused_count,
                          ARRAY(SELECT row_to_json(f)
-                               FROM (SELECT i.case_id, i.stage, i.entered_at, i.reason FROM vsm.import_refusals i
-                                     WHERE i.id > before AND i.refused_at = now() ORDER BY i.id LIMIT 20) f) AS refused) r);
+                               FROM (SELECT i.line, i.case_id, i.stage, i.entered_at, i.reason FROM vsm.import_refusals i
+                                     WHERE i.id > before AND i.refused_at = now() ORDER BY i.id LIMIT 20) f) AS refused,
+                         result.breaches) r);
 END $$;
-COMMENT ON FUNCTION vsm_api.import_end(text, text) IS
+COMMENT ON FUNCTION vsm_api.import_end(text, text, boolean, boolean, json, json, text) IS
     'Imports the rows of import_rows into a stream, and returns the counts of vsm.import_result. refused: the first 20 rows that '
-    'on_error => skip skipped, each with the reason. Errors: PT404 stream; PT422 stages, types or rows refused.';
+    'on_error => skip skipped, each with the reason. create_stages: defines the stages, [{"name", "category"}] in order, that the stream '
+    'lacks, and the stream; without a list, the stages of the rows, as vsm.import_events() does. create_types: defines the types of the '
+    'rows. aliases: {name in the rows: stage}, kept for later imports by those who may define the stream. time_zone: of times without an '
+    'offset; null: the stream''s. Errors: PT404 stream; PT422 stages, types or rows refused; 42501.';
+
+-- ---- Files ----
 
 CREATE FUNCTION vsm._read_events(content text, format text)
     RETURNS TABLE (line bigint, case_id text, stage text, entered_at text, type text, title text)
@@ -41,21 +304,207 @@ CREATE FUNCTION vsm._read_events(content text, format text)
 COMMENT ON FUNCTION vsm._read_events(text, text) IS
     'The events of a text in CSV or NDJSON, each with the line where it begins. Errors: PT422 content, format.';
 
-CREATE FUNCTION vsm_api.import(content text, format text DEFAULT 'csv', stream text DEFAULT 'default', on_error text DEFAULT 'abort')
+CREATE FUNCTION vsm._refuse_recognition(answer json, of_ndjson boolean) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    option CONSTANT text := answer ->> 'option';
+    line CONSTANT text := substring(answer ->> 'detail' FROM '^Line (\d+):');
+    -- CSV that was made of NDJSON has a line more
+    fact CONSTANT text := CASE WHEN of_ndjson AND line IS NOT NULL
+                               THEN regexp_replace(answer ->> 'detail', '\d+', (line::bigint - 1)::text) ELSE answer ->> 'detail' END;
+BEGIN
+    RAISE EXCEPTION '%', answer ->> 'message'
+        USING ERRCODE = 'PT422', COLUMN = coalesce(option, 'content'), CONSTRAINT = coalesce(answer ->> 'code', ''),
+              DETAIL = coalesce(fact, 'The content is not understood as a log of items and their stages.'),
+              HINT = concat_ws(' ', answer ->> 'hint',
+                               CASE option
+                                   WHEN 'dates' THEN 'Give dates => ''DMY'', ''MDY'' or ''YMD''.'
+                                   WHEN 'direction' THEN 'Give direction => ''oldest_first'' or ''newest_first''.'
+                                   ELSE 'Give ' || option || ' => the name of the column.' END);
+END $$;
+COMMENT ON FUNCTION vsm._refuse_recognition(json, boolean) IS
+    'Raises what vsm._recognise() asks or refuses. The error''s column is the option that decides, its constraint the code. Errors: PT422.';
+
+-- NDJSON as CSV, so that it is recognised as any file is.  The title's place has the number of the line, so that titles and
+-- lines are those of the NDJSON.  A blank line stays one.
+CREATE FUNCTION vsm._csv_of_ndjson(content text) RETURNS bytea
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT convert_to('case_id,stage,entered_at,type,title'
+                      || string_agg(repeat(chr(10), (e.line - e.last)::integer)
+                                    || format('"%s","%s","%s","%s",%s', replace(e.case_id, '"', '""'), replace(e.stage, '"', '""'),
+                                              replace(e.entered_at, '"', '""'), replace(e.type, '"', '""'), e.line), '' ORDER BY e.line), 'UTF8')
+    FROM (SELECT n.*, lag(n.line, 1, 0::bigint) OVER (ORDER BY n.line) AS last FROM vsm._read_events(_csv_of_ndjson.content, 'ndjson') n) e;
+END;
+COMMENT ON FUNCTION vsm._csv_of_ndjson(text) IS 'Events in NDJSON as CSV, with their line for a title; null: there are none. Errors: PT422 content.';
+
+-- ndjson: what the content was made of, or null
+CREATE FUNCTION vsm._file_events(content bytea, options jsonb, ndjson text)
+    RETURNS TABLE (line bigint, case_id text, stage text, entered_at timestamptz, entered_text text, type text, title text,
+                   sequence bigint, refused text)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF ndjson IS NULL THEN
+        RETURN QUERY SELECT e.* FROM vsm._recognised_events(content, options) e;
+    ELSE
+        RETURN QUERY
+        SELECT coalesce(n.line, e.line - 1), e.case_id, e.stage, e.entered_at, e.entered_text, e.type, n.title, e.sequence, e.refused
+        FROM vsm._recognised_events(content, options) e LEFT JOIN vsm._read_events(ndjson, 'ndjson') n ON n.line = e.title::bigint;
+    END IF;
+END $$;
+COMMENT ON FUNCTION vsm._file_events(bytea, jsonb, text) IS 'vsm._recognised_events(), also for NDJSON. Errors: PT422.';
+
+-- What an import would do, by reading only.
+CREATE FUNCTION vsm._import_rehearsal(content bytea, options jsonb, ndjson text, of_stream text, answer json) RETURNS json
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
+AS $$
+BEGIN
+    RETURN (
+        WITH read AS MATERIALIZED (
+            SELECT e.line, vsm._nfc(e.case_id) AS case_id, vsm._nfc(e.stage) AS stage, e.entered_at, e.entered_text, e.sequence,
+                   coalesce(e.refused, vsm._import_objection(e.case_id, e.stage, e.entered_at, e.entered_text, e.title, true, e.type, true,
+                                                             clock_timestamp() + '5 minutes')) AS reason
+            FROM vsm._file_events(content, options, ndjson) e),
+        events AS (
+            SELECT r.case_id, r.stage, r.entered_at, true AS new, NULL::bigint AS id, r.sequence, r.line FROM read r WHERE r.reason IS NULL
+            UNION ALL
+            SELECT w.external_id, s.name, k."timestamp", false, k.id, NULL, NULL
+            FROM vsm.work_items w
+            CROSS JOIN LATERAL (SELECT t."timestamp", t.id, t.to_stage_id FROM vsm.stage_transitions t WHERE t.work_item_id = w.id) k
+            JOIN vsm.stages s ON s.id = k.to_stage_id
+            WHERE w.stream = of_stream AND w.external_id IN (SELECT r.case_id FROM read r WHERE r.reason IS NULL)),
+        told AS (
+            SELECT e.*, e.new AND row_number() OVER (PARTITION BY e.case_id, e.entered_at, e.stage ORDER BY e.new, e.id, e.sequence, e.line) > 1 AS copy
+            FROM events e),
+        placed AS (
+            SELECT t.*, t.new AND lag(t.stage) OVER (PARTITION BY t.case_id ORDER BY t.entered_at, t.id, t.sequence, t.line) IS NOT DISTINCT FROM t.stage
+                        AS merged
+            FROM told t WHERE NOT t.copy)
+        SELECT row_to_json(r)
+        FROM (SELECT count(DISTINCT p.case_id) FILTER (WHERE p.new) AS items,
+                     count(*) FILTER (WHERE p.new AND NOT p.merged) AS transitions,
+                     count(*) FILTER (WHERE p.new AND p.merged) AS merged,
+                     (SELECT count(*) FROM told t WHERE t.copy) AS skipped,
+                     (SELECT count(*) FROM read d WHERE d.reason IS NOT NULL) AS refused_count,
+                     ARRAY(SELECT row_to_json(f)
+                           FROM (SELECT d.line, d.case_id, d.stage, coalesce(d.entered_text, d.entered_at::text) AS entered_at, d.reason
+                                 FROM read d WHERE d.reason IS NOT NULL ORDER BY d.line, d.sequence LIMIT 20) f) AS refused,
+                     NULL::bigint AS breaches,
+                     vsm_api.import_changes(answer -> 'stages', answer -> 'types', of_stream) AS changes,
+                     answer AS proposal
+              FROM placed p) r);
+END $$;
+COMMENT ON FUNCTION vsm._import_rehearsal(bytea, jsonb, text, text, json) IS
+    'The answer to an import that is only tried, with what it would have to define first. Errors: PT422.';
+
+CREATE FUNCTION vsm._nothing_imported(answer json) RETURNS json
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT row_to_json(r)
+    FROM (SELECT 0 AS items, 0 AS transitions, 0 AS merged, 0 AS skipped, 0 AS refused_count, '{}'::json[] AS refused, 0 AS breaches,
+                 answer AS proposal) r;
+END;
+COMMENT ON FUNCTION vsm._nothing_imported(json) IS 'The answer to an import of a log without events.';
+
+CREATE FUNCTION vsm._import_file(content bytea, of_stream text, on_error text, dry_run boolean, create_stages boolean,
+                                 create_types boolean, options jsonb, aliases json, ndjson text DEFAULT NULL) RETURNS json
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC'
+AS $$
+DECLARE
+    settings CONSTANT json := vsm_api.import_settings(of_stream);
+    zone CONSTANT text := coalesce(options ->> 'time_zone', settings ->> 'time_zone');
+    answer json;
+    result json;
+BEGIN
+    PERFORM vsm._set_zone(zone);
+    PERFORM vsm._set_zone('UTC');
+    -- names in the call go before those that are kept, in whatever case they are written
+    options := options || jsonb_build_object('time_zone', zone, 'aliases', (
+        SELECT coalesce(jsonb_object_agg(n.name, n.stage), '{}')
+        FROM (SELECT a.name, a.stage FROM vsm._read_aliases(aliases) a
+              UNION ALL
+              SELECT k.key, k.value FROM json_each_text(settings -> 'aliases') k
+              WHERE vsm._alias_key(k.key) NOT IN (SELECT vsm._alias_key(a.name) FROM vsm._read_aliases(aliases) a)) n));
+    answer := vsm._recognise(content, options);
+    IF answer ->> 'code' = 'no_rows' AND NOT EXISTS (
+        SELECT FROM unnest('{case_id,stage,entered_at}'::text[]) c
+        WHERE c NOT IN (SELECT lower(btrim(n.value)) FROM json_array_elements_text(answer -> 'columns') n)) THEN
+        -- a log, of which nothing is new
+        RETURN vsm._nothing_imported(answer);
+    END IF;
+    IF answer ->> 'outcome' <> 'proposal' THEN
+        PERFORM vsm._refuse_recognition(answer, ndjson IS NOT NULL);
+    END IF;
+    IF ndjson IS NOT NULL THEN
+        answer := jsonb_set(answer::jsonb, '{refused}', (
+            SELECT coalesce(jsonb_agg(f.value || jsonb_build_object('line', (f.value ->> 'line')::bigint - 1) ORDER BY f.n), '[]')
+            FROM jsonb_array_elements(answer::jsonb -> 'refused') WITH ORDINALITY f (value, n)));
+    END IF;
+    IF dry_run THEN
+        RETURN vsm._import_rehearsal(content, options, ndjson, of_stream, answer);
+    END IF;
+    PERFORM vsm_api.import_begin();
+    INSERT INTO pg_temp.import_rows (case_id, stage, entered_at, type, title, sequence, line, refused)
+    SELECT e.case_id, e.stage, coalesce(e.entered_text, e.entered_at::text), e.type, e.title, e.sequence, e.line, e.refused
+    FROM vsm._file_events(content, options, ndjson) e;
+    result := vsm_api.import_end(of_stream, on_error, create_stages, create_types,
+                                 CASE WHEN create_stages THEN answer -> 'stages' END, aliases, zone);
+    RETURN (SELECT row_to_json(r)
+            FROM (SELECT result -> 'items' AS items, result -> 'transitions' AS transitions, result -> 'merged' AS merged,
+                         result -> 'skipped' AS skipped, result -> 'refused_count' AS refused_count, result -> 'refused' AS refused,
+                         result -> 'breaches' AS breaches, answer AS proposal) r);
+END $$;
+COMMENT ON FUNCTION vsm._import_file(bytea, text, text, boolean, boolean, boolean, jsonb, json, text) IS
+    'Imports a file, or tries to, with the options of vsm._recognise(). Errors: as vsm_api.import().';
+
+CREATE FUNCTION vsm_api.import(content text, format text DEFAULT 'csv', stream text DEFAULT 'default', on_error text DEFAULT 'abort',
+                               dry_run boolean DEFAULT false, create_stages boolean DEFAULT false, create_types boolean DEFAULT false,
+                               dates text DEFAULT NULL, direction text DEFAULT NULL, time_zone text DEFAULT NULL, item text DEFAULT NULL,
+                               stage text DEFAULT NULL, "time" text DEFAULT NULL, type text DEFAULT NULL, title text DEFAULT NULL,
+                               stages json DEFAULT NULL, aliases json DEFAULT NULL)
     RETURNS json
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    of_stream CONSTANT text := vsm._nfc(coalesce(stream, 'default'));
+    options CONSTANT jsonb := jsonb_strip_nulls(jsonb_build_object(
+        'dates', nullif(dates, ''), 'direction', nullif(direction, ''), 'time_zone', nullif(time_zone, ''), 'item', nullif(item, ''),
+        'stage', nullif(stage, ''), 'time', nullif("time", ''), 'type', nullif(type, ''), 'title', nullif(title, ''),
+        'stages', (SELECT jsonb_agg(jsonb_build_object('name', g.name, 'category', g.category) ORDER BY g.place)
+                   FROM vsm._read_given_stages(stages) g)));
+    csv bytea;
 BEGIN
-    PERFORM vsm_api.import_begin();
-    INSERT INTO pg_temp.import_rows
-    SELECT e.case_id, e.stage, e.entered_at, e.type, e.title
-    FROM vsm._read_events(coalesce(content, ''), coalesce(import.format, 'csv')) e;
-    RETURN vsm_api.import_end(stream, on_error);
+    IF coalesce(format, 'csv') NOT IN ('csv', 'ndjson') THEN
+        RAISE EXCEPTION 'format cannot be "%"', format
+            USING ERRCODE = 'PT422', COLUMN = 'format', DETAIL = 'format says how to read the content.', HINT = 'Give csv or ndjson.';
+    END IF;
+    IF coalesce(on_error, 'abort') NOT IN ('abort', 'skip') THEN
+        RAISE EXCEPTION 'on_error cannot be "%"', on_error
+            USING ERRCODE = 'PT422', COLUMN = 'on_error', DETAIL = 'on_error says what happens to the import when a row cannot be imported.',
+                  HINT = 'Give abort (the default) or skip.';
+    END IF;
+    IF NOT coalesce(dry_run, false) AND NOT coalesce(create_stages, false) THEN
+        PERFORM vsm._stream_for_item(of_stream);
+    END IF;
+    IF format = 'ndjson' THEN
+        csv := vsm._csv_of_ndjson(coalesce(content, ''));
+        RETURN CASE WHEN csv IS NULL THEN vsm._nothing_imported(NULL)
+                    ELSE vsm._import_file(csv, of_stream, on_error, dry_run, create_stages, create_types,
+                                          options || '{"item": "case_id", "stage": "stage", "time": "entered_at", "type": "type", "title": "title"}',
+                                          aliases, content) END;
+    END IF;
+    RETURN vsm._import_file(convert_to(coalesce(content, ''), 'UTF8'), of_stream, on_error, dry_run, create_stages, create_types, options, aliases);
 END $$;
-COMMENT ON FUNCTION vsm_api.import(text, text, text, text) IS
-    'Imports entries into stages, in any order and repeatedly. content: CSV whose first line names the columns case_id, stage, '
-    'entered_at and, as needed, type and title, or NDJSON with one object of these keys a line. on_error: abort, or skip rows '
-    'that cannot be imported. Errors: PT404 stream; PT422 content, stages, types or rows refused.';
+COMMENT ON FUNCTION vsm_api.import(text, text, text, text, boolean, boolean, boolean, text, text, text, text, text, text, text, text, json, json) IS
+    'Imports a log, in any order and repeatedly. content: what a tracker exports as delimited text, or CSV with the columns case_id, stage, '
+    'entered_at and, as needed, type and title, or NDJSON with one object of these keys a line. on_error: abort, or skip rows that cannot be '
+    'imported. dry_run: writes nothing, and answers what the import would do. create_stages, create_types: define what the stream lacks, and '
+    'the stream. dates (DMY, MDY, YMD), direction (oldest_first, newest_first), time_zone, and the columns item, stage, time, type and '
+    'title: what is not to be guessed. stages: all in order, [{"name", "category"}]. aliases: {name in the file: stage}; null: rows with that '
+    'name are no moves. Returns the counts of vsm.import_result, the first 20 rows refused, and the proposal by which the file was read. '
+    'Errors: PT404 stream; PT422 what must be asked (the error''s column is the option that decides), stages, types or rows refused; 42501.';
 
 -- The parameter has no name, so that PostgREST passes the whole body in it.
 CREATE FUNCTION vsm_api.import_events(json) RETURNS json

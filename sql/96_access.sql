@@ -79,6 +79,12 @@ CREATE POLICY added ON vsm.stages FOR INSERT WITH CHECK (vsm._may_define(stream,
 CREATE POLICY changed ON vsm.stages FOR UPDATE USING (vsm._may_define(stream, 'vsm.stages', 'UPDATE'));
 CREATE POLICY deleted ON vsm.stages FOR DELETE USING (vsm._may_define(stream, 'vsm.stages', 'DELETE'));
 
+ALTER TABLE vsm.stage_aliases ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm.stage_aliases FOR SELECT USING (vsm._may_see(stream, 'vsm.stage_aliases'));
+CREATE POLICY added ON vsm.stage_aliases FOR INSERT WITH CHECK (vsm._may_define(stream, 'vsm.stage_aliases', 'INSERT'));
+CREATE POLICY changed ON vsm.stage_aliases FOR UPDATE USING (vsm._may_define(stream, 'vsm.stage_aliases', 'UPDATE'));
+CREATE POLICY deleted ON vsm.stage_aliases FOR DELETE USING (vsm._may_define(stream, 'vsm.stage_aliases', 'DELETE'));
+
 ALTER TABLE vsm.work_item_types ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm.work_item_types FOR SELECT USING (true);
 CREATE POLICY added ON vsm.work_item_types FOR INSERT WITH CHECK (vsm._may_define(NULL, 'vsm.work_item_types', 'INSERT'));
@@ -94,7 +100,7 @@ CREATE FUNCTION vsm._rights_of_level(level text) RETURNS SETOF text
 BEGIN ATOMIC
     SELECT r.rights FROM (VALUES
         ('reader', 'USAGE ON SCHEMA vsm, vsm_api'),
-        ('reader', 'SELECT ON vsm.value_streams, vsm.stages, vsm._stages, vsm.work_item_types, vsm.work_items, vsm.stage_transitions,'
+        ('reader', 'SELECT ON vsm.value_streams, vsm.stages, vsm._stages, vsm.stage_aliases, vsm.work_item_types, vsm.work_items, vsm.stage_transitions,'
                    ' vsm.superseded_transitions, vsm._retypes, vsm._former_types, vsm._folds, vsm._spans, vsm._stage_cells, vsm._item_cells, vsm._marks,'
                    ' vsm.wip, vsm._totals_shown, vsm.flow_totals, vsm.flow_histograms, vsm.flow_metrics, vsm.stream_access, vsm._items_shown,'
                    ' vsm_api.streams, vsm_api.stages, vsm_api.work_items, vsm_api.wip'),
@@ -104,7 +110,7 @@ BEGIN ATOMIC
                    ' created_at, started_wip), DELETE ON vsm.flow_metrics'),
         ('writer', 'USAGE ON SEQUENCE vsm.work_items_id_seq, vsm.flow_metrics_id_seq'),
         ('writer', 'SELECT, DELETE ON vsm.import_refusals'),
-        ('admin', 'INSERT, UPDATE, DELETE ON vsm.value_streams, vsm.stages, vsm.work_item_types, vsm_api.streams, vsm_api.stages'),
+        ('admin', 'INSERT, UPDATE, DELETE ON vsm.value_streams, vsm.stages, vsm.stage_aliases, vsm.work_item_types, vsm_api.streams, vsm_api.stages'),
         ('admin', 'USAGE ON SEQUENCE vsm.value_streams_id_seq, vsm.stages_id_seq, vsm.work_item_types_id_seq')) r (level, rights)
     WHERE array_position(ARRAY['reader', 'writer', 'admin'], r.level) <= array_position(ARRAY['reader', 'writer', 'admin'], _rights_of_level.level);
 END;

@@ -48,6 +48,9 @@ vsm_decide(VsmRecognition *r, const VsmRecogniseOptions *options, const Profiles
 	if (!vsm_given_column(r, options->stage, &r->stage) || !vsm_given_column(r, options->time, &r->time) ||
 		!vsm_given_column(r, options->type, &r->type) || !vsm_given_column(r, options->title, &r->title))
 		return false;
+	if (profiles->rows == 0 && profiles->faults > 0)
+		return vsm_refuse(r, "no_events", "no line of the file is an event",
+						  vsm_arena_format(&r->private->arena, "Line %ld: %s.", profiles->fault_line, profiles->fault), how_long);
 	if (profiles->rows == 0)
 		return vsm_refuse(r, "no_rows", "there is nothing below the header line", NULL, how_long);
 	return find_dates(&d) && check_item(&d) && choose_stage(&d) && choose_time(&d) && choose_form(&d) &&

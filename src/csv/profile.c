@@ -60,9 +60,12 @@ vsm_profile(const VsmSource *source, VsmRecognition *r, Profiles *profiles)
 	fine = vsm_rows_open(rows, source, &r->private->format);
 	while (fine && vsm_rows_next(rows))
 	{
-		if (rows->fault != NULL)
-			profiles->faults++;
-		else
+		if (rows->fault != NULL && profiles->faults++ == 0)
+		{
+			profiles->fault = rows->fault;
+			profiles->fault_line = rows->line;
+		}
+		else if (rows->fault == NULL)
 			look_at_row(r, rows, profiles, &items);
 	}
 	fine = fine && !rows->failed;

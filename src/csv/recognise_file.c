@@ -3,6 +3,7 @@
  *		What a file is, from the command line: for the tests, and to look at a file.
  *
  *	recognise [OPTION...] FILE				prints the recognition as JSON
+ *	recognise --question [OPTION...] FILE	prints what is asked or refused: message, detail, option and hint, a line each; or nothing
  *	recognise --events [OPTION...] FILE		prints the events as CSV: line, item, stage, entered_at, order, type, title, refused
  *
  *	--item --stage --time --type --title NAME	which column is what
@@ -27,6 +28,7 @@ typedef struct Request
 	VsmAlias	aliases[MOST];
 	VsmGivenStage stages[MOST];
 	bool		events;
+	bool		question;
 	const char *file;
 } Request;
 
@@ -39,6 +41,8 @@ static bool resolve_zone(void *state, const char *zone, int64_t local, int64_t *
 static bool write_out(void *state, const char *text, size_t length);
 static int	print_events(const VsmSource *source, const VsmRecognition *recognition);
 static void print_value(const char *value, const char *behind);
+static void print_question(const VsmRecognition *recognition);
+static void print_line(const char *text);
 static void usage(void);
 
 int
@@ -63,6 +67,8 @@ main(int argc, char **argv)
 		status = recognition->outcome == VSM_QUESTION ? 1 : 2;
 	if (recognition != NULL && request.events && status == 0)
 		status = print_events(&source, recognition);
+	else if (recognition != NULL && request.question)
+		print_question(recognition);
 	else if (recognition != NULL)
 	{
 		(void) vsm_recognition_json(recognition, write_out, NULL);
@@ -81,6 +87,8 @@ read_arguments(Request *request, int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		if (strcmp(argv[i], "--events") == 0)
 			request->events = true;
+		else if (strcmp(argv[i], "--question") == 0)
+			request->question = true;
 		else if (strncmp(argv[i], "--", 2) == 0 && i + 1 < argc)
 		{
 			if (!read_option(request, argv[i] + 2, argv[i + 1]))
@@ -229,9 +237,28 @@ print_value(const char *value, const char *behind)
 }
 
 static void
+print_question(const VsmRecognition *recognition)
+{
+	if (recognition->outcome == VSM_PROPOSAL)
+		return;
+	print_line(recognition->message);
+	print_line(recognition->detail);
+	print_line(recognition->option);
+	print_line(recognition->hint);
+}
+
+static void
+print_line(const char *text)
+{
+	for (; text != NULL && *text != '\0'; text++)
+		putchar((unsigned char) *text < ' ' ? ' ' : *text);
+	putchar('\n');
+}
+
+static void
 usage(void)
 {
-	fputs("usage: recognise [--events] [--item NAME] [--stage NAME] [--time NAME] [--type NAME] [--title NAME] [--form long|wide]\n"
+	fputs("usage: recognise [--events | --question] [--item NAME] [--stage NAME] [--time NAME] [--type NAME] [--title NAME] [--form long|wide]\n"
 		  "       [--dates DMY|MDY|YMD] [--direction oldest_first|newest_first] [--time-zone NAME] [--alias NAME=STAGE]\n"
 		  "       [--stages NAME[:CATEGORY],...] FILE\n",
 		  stderr);

@@ -98,7 +98,9 @@ typedef struct Profiles
 {
 	Profile    *column;
 	long		rows;			/* without a fault */
-	long		faults;
+	long		faults;			/* rows with a fault; the first one and its line */
+	const char *fault;
+	long		fault_line;
 	long		items;			/* of the sample */
 	long		repeated;		/* of these, with several rows */
 	long		item_rows;		/* rows of these */

@@ -4,6 +4,7 @@
  *
  *	main thread		starts the gateway, waits for signals, stops the gateway
  *	working thread	serves clients (http/), their requests (api/) and the database (db/)
+ *	background threads	keep and read files that are imported (background.c)
  *	folding thread	runs vsm.fold() now and then (db/fold.c)
  *	reading thread	reads keys of tokens that may change (tokens/key_source.c)
  *
@@ -21,6 +22,7 @@
 #include "api/openapi.h"
 #include "api/request.h"
 #include "api/routes.h"
+#include "background.h"
 #include "db/fold.h"
 #include "db/pool.h"
 #include "http/http.h"
@@ -47,6 +49,7 @@ main(int argc, char **argv)
 	vsm_log_set_level(vsm_options.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	raise_limits();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);	/* a file that is imported may reach a limit; writing it fails */
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
@@ -58,6 +61,7 @@ main(int argc, char **argv)
 	vsm_routes_start();
 	vsm_openapi_start();
 	vsm_http_listen();
+	vsm_background_start();
 	vsm_http_start();
 	vsm_pool_start((PoolGuest){.fd = vsm_http_fd(), .timeout_ms = vsm_http_timeout_ms, .run = vsm_http_run});
 	vsm_fold_start();
@@ -110,8 +114,9 @@ drain(const sigset_t *signals)
 	while (vsm_requests_running() > 0 && vsm_now_us() < end_us && wait_for_signal(signals, 20) == 0)
 		;
 	vsm_pool_stop();
+	vsm_background_stop();
 	vsm_keys_stop();
-	/* Requests whose jobs were stopped by that get a 503. */
+	/* Requests whose jobs or tasks were stopped by that get a 503. */
 	end_us = vsm_now_us() + LAST_WORDS_US;
 	while (vsm_requests_running() > 0 && vsm_now_us() < end_us)
 	{

@@ -12,6 +12,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +59,7 @@ Options vsm_options = {
 	.min_rate = 1024,
 	.max_body_bytes = 1024 * 1024,
 	.max_header_bytes = 16 * 1024,
+	.max_import_bytes = 4UL * 1024 * 1024 * 1024,
 	.drain_timeout_s = 10,
 	.fold_interval_s = 60,
 	.jwt_role_claim = "role",
@@ -82,6 +84,8 @@ static const Option options[] = {
 	{"min-rate", "N", TAKE_NUMBER, &vsm_options.min_rate, 1, 1 << 20, "minimum bytes per second at which imports must arrive and answers be read (1024)"},
 	{"max-body-bytes", "N", TAKE_SIZE, &vsm_options.max_body_bytes, 1, 1L << 30, "maximum size of a JSON body (1048576)"},
 	{"max-header-bytes", "N", TAKE_SIZE, &vsm_options.max_header_bytes, 4096, 1L << 20, "maximum size of request line and headers (16384)"},
+	{"max-import-bytes", "N", TAKE_SIZE, &vsm_options.max_import_bytes, 1, LONG_MAX, "maximum size of an imported file (4294967296)"},
+	{"spool-dir", "DIRECTORY", TAKE_TEXT, &vsm_options.spool_dir, 0, 0, "where a file is kept while it is imported, without a name (TMPDIR, or else /var/tmp or /tmp)"},
 	{"drain-timeout", "S", TAKE_NUMBER, &vsm_options.drain_timeout_s, 0, 3600, "how long running requests may take to end after SIGTERM (10)"},
 	{"fold-interval", "S", TAKE_NUMBER, &vsm_options.fold_interval_s, 0, 86400, "pause between two runs of vsm.fold(), by one gateway at a time; 0: no runs (60)"},
 	{"fold-role", "ROLE", TAKE_TEXT, &vsm_options.fold_role, 0, 0, "database role that runs vsm.fold(); a reader suffices (the user of the connection)"},

@@ -46,6 +46,8 @@ typedef struct Options
 	int			min_rate;		/* bytes per second */
 	size_t		max_body_bytes;
 	size_t		max_header_bytes;
+	size_t		max_import_bytes;
+	const char *spool_dir;		/* NULL: the usual ones */
 	int			drain_timeout_s;
 	int			fold_interval_s;	/* 0: never */
 	const char *fold_role;		/* NULL: the user of the connection */

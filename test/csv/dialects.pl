@@ -141,6 +141,7 @@ refuses('no dates', 'a time that is none', write_file("id,stage,time\n1,New,yest
 refuses('empty', 'an empty file', write_file(''));
 refuses('empty', 'blank lines', write_file("\n\n ,,\n"));
 refuses('below the header', 'a header alone', write_file("case_id,stage,entered_at\n"));
+refuses('Line 2: the line has fewer', 'only lines that have a fault', write_file("case_id,stage,entered_at\nA,Testing\n"));
 refuses('not closed', 'a quote without its partner', write_file("case_id,stage,entered_at\n1,\"New,2026-01-01\n1,Done,2026-01-02\n"));
 
 # ---- Lines that are refused ----

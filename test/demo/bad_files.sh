@@ -19,42 +19,49 @@ refuses 'a folder' folder.csv 'is not a file' 'comma-separated'
 : >"$work/empty.csv"
 refuses 'an empty file' empty.csv 'is empty' 'header line'
 printf '\n\n ,,\n' >"$work/blank.csv"
-refuses 'a file of blank lines' blank.csv 'is empty' 'header line'
+refuses 'a file of blank lines' blank.csv 'is empty' 'first line names the columns'
 printf 'PK\003\004abc' >"$work/book.csv"
 refuses 'a workbook' book.csv 'a zip archive or a workbook' 'as CSV'
 head -c 300 /dev/urandom | gzip | head -c 100 >"$work/cut.csv.gz"
 refuses 'a damaged archive' cut.csv.gz 'damaged' 'anew'
 file one.csv 'case_id' 'A-1'
-refuses 'one column' one.csv 'one column only' 'separate the columns'
+refuses 'one column' one.csv 'one column only' 'Separate the columns'
 file header.csv 'case_id,stage,entered_at'
-refuses 'a header and no more' header.csv 'nothing below the header line' 'Name the columns'
+refuses 'a header and no more' header.csv 'nothing below the header line' 'columns case_id, stage and entered_at'
 file names.csv 'colour,size,price' 'red,2,3.50'
-refuses 'no column for the item' names.csv 'no column tells which item .*colour, size, price' 'Name the columns case_id'
+refuses 'no column for the item' names.csv 'no column tells which item' 'columns case_id, stage and entered_at'
+shows 'which names the columns' 'The columns are colour, size, price'
 file nostage.csv 'id,size,price' '1,2,3.50'
-refuses 'no column for the stage' nostage.csv 'no columns tell when an item entered' 'Name the columns case_id'
+refuses 'no column for the stage' nostage.csv 'no columns tell when an item entered' 'columns case_id, stage and entered_at'
 file nodates.csv 'id,stage,time' '1,New,yesterday-ish' '1,Done,later'
-refuses 'no dates' nodates.csv 'column time holds no dates' 'Write times as'
-file ragged.csv 'case_id,stage,entered_at' '1,New,2026-01-01' '2,New' '1,Done,2026-01-02'
-refuses 'a line that is too short' ragged.csv 'ragged.csv, line 3: the record has 2 of' 'as many fields as the header'
-file long.csv 'case_id,stage,entered_at' '1,New,2026-01-01,9' '1,Done,2026-01-02'
-refuses 'a line that is too long' long.csv 'long.csv, line 2: the record has more than' 'as many fields as the header'
-file spaced.csv 'case_id,stage,entered_at' '' '1,"New\ntwice",2026-01-01' '' '1,Done'
-refuses 'blank lines and line ends in quotes count as lines' spaced.csv 'spaced.csv, line 6: the record has 2 of' 'as many fields'
+refuses 'no dates' nodates.csv 'none holds dates or times' 'columns case_id, stage and entered_at'
+shows 'which shows what is no date' 'Column "time" holds no dates, but such as "yesterday-ish"'
+file ragged.csv 'case_id,stage,entered_at' '' '1,Done'
+refuses 'only lines that are too short' ragged.csv 'no line of the file is an event' 'columns case_id, stage and entered_at'
+shows 'which tells the first' 'Line 3: the line has fewer fields'
 file quote.csv 'case_id,stage,entered_at' '1,"New,2026-01-01' '1,Done,2026-01-02'
-refuses 'a quote without its partner' quote.csv 'quote.csv, line 2: a quoted field is not closed' 'quotes in pairs'
+refuses 'a quote without its partner' quote.csv 'quote.csv: line 2: a quoted field is not closed' 'quotes in pairs'
 file good.csv 'case_id,stage,entered_at' '1,New,2026-01-01' '1,Doing,2026-01-02' '1,Done,2026-01-03'
-refuses 'stages that are not all' good.csv "STAGES does not tell about 'Doing'" 'Add each' \
-	STAGES=New:wait,Done:done
+refuses 'stages that are not all' good.csv 'the file has a stage "Doing" that is not given' 'Name all stages' STAGES=New:wait,Done:done
+file nodone.csv 'case_id,stage,entered_at' '1,New,2026-01-01' '2,New,2026-01-01'
+refuses 'no stage where work is done' nodone.csv 'no stage of the file is a done stage' "add STAGES='New:wait,Done:done'"
+refuses 'a word that an option does not know' good.csv 'an option cannot be read' 'DATES is DMY, MDY or YMD' DATES=day-first
+
+# What must not be guessed is asked, with the option that decides.
+file order.csv 'id,status,date' '1,New,03/04/2026' '1,Doing,05/04/2026' '1,Done,07/06/2026'
+refuses 'dates of an order that nothing tells' order.csv 'order of day and month' 'DATES=DMY, DATES=MDY'
+file two.csv 'id,Status,State,date' '1,New,Open,2026-01-01' '1,Doing,Open,2026-01-02' '2,New,Open,2026-01-02' '1,Done,Shut,2026-01-03'
+refuses 'two columns that may be the stage' two.csv 'stage' 'STAGE='
 refuses 'no such time zone' good.csv 'no time zone Mars/Olympus' 'TIME_ZONE=' TIME_ZONE=Mars/Olympus
 
 if [ -e "$(cluster_dir "$VSM_DEMO")" ]; then result 'not ok' 'nothing is left behind'; else result ok 'nothing is left behind'; fi
 
 # Lines that cannot be imported are left out and shown; the others count.
-file some.csv 'case_id,stage,entered_at' '1,New,2026-01-01' '1,Doing,2026-02-31' '1,Done,2026-01-03' \
+file some.csv 'case_id,stage,entered_at' '1,New,2026-01-01' '1,Doing,2026-02-31' '9,New' '8,New,2026-01-01,x' '1,Done,2026-01-03' \
 	',New,2026-01-04' '2,New,' '3,,2026-01-01' '3,New,2026-01-01'
 run DATA="$work/some.csv"
 succeeds 'a log with some bad lines is imported'
-shows 'their number is told' 'refused 4 lines'
+shows 'their number is told' 'refused 6 lines'
 shows 'and the reasons' '2026-02-31: '
 asks 'the good lines are in' "SELECT count(*) FROM vsm.work_items" 2
 

@@ -43,12 +43,12 @@ shows 'the report tells it apart' '^balance  WIP 0 \+ 4 arrived \+ 0 returned - 
 
 run DATA="$work/kanban.csv" STAGES='ready:wait,doing:active,done:done'
 succeeds 'stages can be given'
-shows 'a column left out is told' "not in STAGES, so not used: 'Review'"
+shows 'a column left out is told' 'Column "Review" is not given as a stage, so it is not used'
 asks 'and only those given are used' "$stages'kanban'" 'Ready:wait,Doing:active,Done:done'
 
 run DATA="$work/kanban.csv" STAGES='Ready:wait,Doign:active,Done:done'
 fails 'a stage that no column has is an error'
-shows 'which names it' "STAGES names 'Doign', which the file does not have"
-shows 'and says which there are' "^Hint: The file has 'Ready', 'Doing', 'Review', 'Done'"
+shows 'which names it' 'the file has no stage "Doign"'
+shows 'and says what to do' '^Hint: Name the stages as the file does'
 
 finish

@@ -119,7 +119,7 @@ sub _answer
 	return 'status not in the document' unless $promised;
 	# an answer's words are those of HTTP
 	my $words = ref $got->{json} eq 'HASH' && exists $got->{json}{hint} ? $got->{json}{hint} : '';
-	return "a hint that speaks of SQL: $words" if $words =~ /\bvsm(?:_api)?\.|\b(?:SELECT|UPDATE|INSERT|GRANT|SET|CREATE)\b|create_stages|\w\(\)/;
+	return "a hint that speaks of SQL: $words" if $words =~ /\bvsm(?:_api)?\.|\b(?:SELECT|UPDATE|INSERT|GRANT|SET|CREATE)\b|\w\(\)/;
 
 	my ($type) = ($got->{headers}{'content-type'} // '') =~ m{^\s*([^\s;]+)};
 	my $content = $promised->{content};

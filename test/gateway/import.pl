@@ -113,11 +113,10 @@ sub refused
 	my $header = "case_id,stage,entered_at\n$good\n";
 	refuse('no such columns', "id;status;date\n1;2;3\n");
 	refuse('a column missing', "case_id,stage\nB-1,Backlog\n");
-	refuse('a column twice', "case_id,stage,stage,entered_at\nB-1,Backlog,Backlog,2026-01-05\n");
+	refuse('two columns for one thing', "case_id,stage,stage,entered_at\nB-1,Backlog,Testing,2026-01-05\n");
 	refuse('too few values', "${header}B-2,Backlog\n");
 	refuse('too many values', "${header}B-2,Backlog,2026-01-05,more\n");
 	refuse('a quote that does not end', qq(${header}"B-2,Backlog,2026-01-05\n));
-	refuse('broken UTF-8', "${header}B-\xff,Backlog,2026-01-05\n");
 	refuse('NUL', "${header}B-\0,Backlog,2026-01-05\n");
 	refuse('an unknown stage', "${header}B-2,Nowhere,2026-01-05\n");
 	refuse('a time that is none', "${header}B-2,Backlog,some day\n");
@@ -171,7 +170,6 @@ sub large
 	{
 		my ($n, $bytes) = (0, 0);
 		my $name = $type =~ s{.*[/-]}{}r;
-		my $before = $gw->memory_kb('VmHWM');
 		my $got = import_of(sub {
 			return if $n >= $rows;
 			my $part = $n || $type ne 'text/csv' ? '' : "case_id,stage,entered_at,title\n";
@@ -186,8 +184,8 @@ sub large
 			return $part;
 		}, type => $type);
 		accepted($got, $rows / 3, $rows, "$rows rows of $name");
-		my $grown = $gw->memory_kb('VmHWM') - $before;
-		cmp_ok($grown, '<', 4096, sprintf '%d kB of %s are imported in %d kB more memory', $bytes / 1024, $name, $grown);
+		my $peak = $gw->memory_kb('VmHWM');
+		cmp_ok($peak, '<', 32 * 1024, sprintf '%d kB of %s are imported by a process of %d kB', $bytes / 1024, $name, $peak);
 	}
 	return;
 }

@@ -50,17 +50,18 @@ sub csv
 	imports('pipes', "case_id|stage|entered_at\nA|Backlog|2026-01-05\n", 'A Backlog task A');
 	imports('a line that names the delimiter', "sep=;\r\ncase_id;stage;entered_at\r\nA;Backlog;2026-01-05\r\n", 'A Backlog task A');
 
-	refuses('nothing', '', 'Line 1: there is no header line');
-	refuses('a column missing', "case_id,stage\nA,Backlog\n", 'Line 1: the header lacks the column entered_at');
-	refuses('a column twice', "\n$header,STAGE\n$row,x\n", 'Line 2: the header names the column stage twice');
-	refuses('a short record', "$header\n$row\n\nB,Backlog\n", "Line 4: the record has 2 of the header's 3 fields");
-	refuses('a long record', "$header\n$row,\n", "Line 2: the record has more than the header's 3 fields");
-	refuses('a quote that is not closed', "$header\n$row\n\"B,Backlog,2026-01-05\n$row\n", 'Line 3: a quoted field is not closed');
-	refuses('a quote in a field', "$header\nA\"B,Backlog,2026-01-05\n", 'Line 2: a field without quotes has a quote in it');
-	refuses('text behind a quote', "$header\n\"A\"B,Backlog,2026-01-05\n", 'Line 2: text follows a closing quote');
-	refuses('a line after one with line ends', "$header,title\n$row,\"\n\r\n\r\"\nA\n", "Line 6: the record has 1 of the header's 4 fields");
-	refuses('too many columns', "$header" . ',x' x 1022 . "\n", 'Line 1: the header has more than 1024 columns');
-	refuses('a record that is too long', "$header\n$row\nA" . 'a' x 1_100_000 . "\n", 'Line 3: the record is longer than 1048576 bytes');
+	refuses('nothing', '', 'the file is empty: there is no header line');
+	refuses('a column missing', "case_id,stage\nA,Backlog\n", 'no columns tell when an item entered which stage: none holds dates or times. The columns are case_id, stage');
+	refuses('a column twice', "\n$header,STAGE\n$row,x\n", 'two columns may be the stage. Columns "stage" and "STAGE" hold different things');
+	refuses('a short record', "$header\n$row\n\nB,Backlog\n", '1 row of the import cannot be imported. line 4 (case B): the line has fewer fields than the header');
+	imports('a long record that is empty there', "$header\n$row,\n", 'A Backlog task A');
+	refuses('a long record', "$header\n$row\nB,Backlog,2026-01-05,x\n", '1 row of the import cannot be imported. line 3 (case B): the line has more fields than the header');
+	refuses('a quote that is not closed', "$header\n$row\n\"B,Backlog,2026-01-05\n$row\n", 'line 3: a quoted field is not closed');
+	imports('a quote in a field', "$header\nA\"B,Backlog,2026-01-05\n", 'A"B Backlog task A"B');
+	refuses('text behind a quote', "$header\n\"A\"B,Backlog,2026-01-05\n", 'no line of the file is an event. Line 2: text follows a closing quote');
+	refuses('a line after one with line ends', "$header,title\n$row,\"\n\r\n\r\"\nA\n", '1 row of the import cannot be imported. line 6 (case A): the line has fewer fields than the header');
+	refuses('too many columns', "$header" . ',x' x 1022 . "\n$row" . ',1' x 1022 . "\n", 'no line of the file is an event. Line 2: the record has too many fields');
+	refuses('a record that is too long', "$header\n$row\nA" . 'a' x 1_100_000 . "\n", 'line 3: the record is longer than 1048576 bytes');
 	return;
 }
 
@@ -99,11 +100,11 @@ sub bytes
 	imports('UTF-16, low byte first', "\xFF\xFE" . encode('UTF-16LE', "$header,title\r\n$row,\x{E9}\x{1F680}\r\n"), "A Backlog task \x{E9}\x{1F680}", %http);
 	imports('UTF-16, high byte first', "\xFE\xFF" . encode('UTF-16BE', $text), 'A Backlog task A', %http);
 	imports('NDJSON in UTF-16', "\xFF\xFE" . encode('UTF-16LE', $object), 'A Backlog task A', %http, format => 'ndjson');
-	refuses('half a character of UTF-16', "\xFF\xFE" . encode('UTF-16LE', $text) . 'x', 'Line 3: the text is not UTF-16', %http);
-	refuses('half a surrogate pair of UTF-16', "\xFE\xFF" . encode('UTF-16BE', $text) . "\xDC\x00", 'Line 3: the text is not UTF-16', %http);
-	refuses('UTF-16 without its mark', encode('UTF-16LE', $text), 'Line 1: there is a NUL byte', %http);
-	refuses('NUL', "${text}B\0,Backlog,2026-01-05\n", 'Line 3: there is a NUL byte', %http);
-	refuses('bad UTF-8', "${text}B\xFF,Backlog,2026-01-05\n", 'Line 3: the text is not UTF-8', %http);
+	refuses('half a character of UTF-16', "\xFF\xFE" . encode('UTF-16LE', $text) . 'x', 'line 3: the text is not UTF-16', %http);
+	refuses('half a surrogate pair of UTF-16', "\xFE\xFF" . encode('UTF-16BE', $text) . "\xDC\x00", 'line 3: the text is not UTF-16', %http);
+	imports('UTF-16 without its mark', encode('UTF-16LE', $text), 'A Backlog task A', %http);
+	refuses('NUL', "${text}B\0,Backlog,2026-01-05\n", 'the file is no text. It has NUL bytes', %http);
+	imports('Windows-1252', "${text}B\xFF,Backlog,2026-01-05\n", "A Backlog task A | B\x{FF} Backlog task B\x{FF}", %http);
 	refuses('bad UTF-8 in NDJSON', "$object\n{\"\xC0\x80\":1}\n", 'Line 2: the text is not UTF-8', %http, format => 'ndjson');
 	return;
 }
@@ -145,7 +146,7 @@ sub by_http
 	my $got = $gw->post('/api/v1/import', $bytes, 'content-type' => { csv => 'text/csv', ndjson => 'application/x-ndjson' }->{$format});
 	my $rows = $node->safe_psql('postgres', "$imported; DELETE FROM vsm.work_items");
 	return $rows if $got->{status} == 200;
-	return $rows eq '' && ($got->{json}{code} // '') eq 'PT422' ? "refused. $got->{json}{detail}" : "$got->{status} $got->{content}";
+	return $rows eq '' && ($got->{json}{code} // '') eq 'PT422' ? 'refused. ' . $got->{json}{detail} =~ s/\.$//r : "$got->{status} $got->{content}";
 }
 
 sub by_sql
@@ -159,5 +160,9 @@ sub by_sql
 	my ($rows, $errors);
 	my $status = $node->psql('postgres', $sql, stdout => \$rows, stderr => \$errors, on_error_stop => 1);
 	return $rows if $status == 0;
-	return $errors =~ /ERROR:  PT422: .*\n.*DETAIL:  (Line .*)\.$/m ? "refused. $1" : $errors;
+	return $errors unless $errors =~ /ERROR:  PT422: (.*)\n(?:DETAIL:  (.*)\n)?/;
+	my ($message, $detail) = ($1, $2 // '');
+	# what the recognition has no detail for, and where the detail tells more than the message
+	return "refused. $message" if $detail =~ /^The content is not understood/;
+	return 'refused. ' . ($detail =~ /^Line / && $message =~ /^the content cannot/ ? $detail : "$message. $detail") =~ s/\.$//r;
 }

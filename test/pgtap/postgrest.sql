@@ -152,8 +152,11 @@ FROM one o, (VALUES
     ('writer', 'POST', 'rpc/transition', '{"work_item_id":@id,"to_stage":"Testing","at":"@now","reason":"seen","expected_from":"Backlog"}', '"to_stage":"Testing"'),
     ('writer', 'POST', 'rpc/delete_work_item', '{"work_item_id":@id}', '^{"id":@id,'),
     ('reader', 'POST', 'rpc/import_begin', '{}', '^""$'),
-    ('writer', 'POST', 'rpc/import', '{"content":"case_id,stage,entered_at\nI-1,Backlog,2026-01-05\n"}', '^{"items":1,"transitions":1,"merged":0,"skipped":0,"refused_count":0,"refused":\[\]}$'),
-    ('writer', 'POST', 'rpc/import', '{"content":"{\"case_id\":null,\"stage\":null,\"entered_at\":null}","format":"ndjson","stream":"default","on_error":"skip"}', '"refused_count":1,"refused":\[{"case_id":null'),
+    ('writer', 'POST', 'rpc/import', '{"content":"case_id,stage,entered_at\nI-1,Backlog,2026-01-05\n"}', '^{"items":1,"transitions":1,"merged":0,"skipped":0,"refused_count":0,"refused":\[\],"breaches":0,"proposal":{"outcome": "proposal"'),
+    ('writer', 'POST', 'rpc/import', '{"content":"{\"case_id\":\"I-2\",\"stage\":\"Backlog\",\"entered_at\":\"2026-01-05\"}\n{\"case_id\":null,\"stage\":null,\"entered_at\":null}","format":"ndjson","stream":"default","on_error":"skip"}', '"refused_count":1,"refused":\[{"line":2,"case_id":null'),
+    ('reader', 'POST', 'rpc/import', '{"content":"ref;where;since;kind;what\nI-3;Backlog;2026-01-05;bug;x\nI-3;Testing;2026-01-06;bug;x\n","dry_run":true,"create_stages":false,"create_types":false,"dates":"YMD","direction":"oldest_first","time_zone":"UTC","item":"ref","stage":"where","time":"since","type":"kind","title":"what","stages":[{"name":"Backlog","category":"wait"},{"name":"Testing","category":"active"}],"aliases":{}}', '^{"items":1,"transitions":2,.*"changes":{"stream":null,"stages":\[\],"types":\[\]}'),
+    ('reader', 'POST', 'rpc/import_settings', '{"stream":"default"}', '^{"stream":"default","defined":true,"time_zone":"UTC","aliases":{'),
+    ('reader', 'POST', 'rpc/import_changes', '{"stages":[{"name":"Backlog"},{"name":"Elsewhere"}],"types":[{"name":"bug"}],"stream":"default"}', '^{"stream":null,"stages":\["Elsewhere"\],"types":\[\]}$'),
     ('writer', 'POST', 'rpc/import_events', '[{"case_id":"I-1","stage":"Backlog","entered_at":"2026-01-05"}]', '^{"items":1,'),
     ('writer', 'POST', 'work_items', '[{"title":"posted"},{"title":"too"}]', '^\[{"id":\d+,.*"title":"posted","type":"task","current_stage":"Backlog".*"title":"too"'),
     ('writer', 'PATCH', 'work_items?id=eq.@id', '{"current_stage":"Testing","title":"patched"}', '"title":"patched","type":"bug","current_stage":"Testing"'),
@@ -181,7 +184,7 @@ FROM one o;
 UPDATE calls SET body = replace(body, '@spare', s.id::text), what = replace(what, '@spare', s.id::text) FROM vsm.stages s WHERE s.name = 'Spare';
 
 -- The second step of an import needs the first in its transaction, as the gateway has it; by PostgREST it is refused.
-INSERT INTO calls (least, method, target, body, what) VALUES ('writer', 'POST', 'rpc/import_end', '{"stream":"default","on_error":"skip"}', NULL);
+INSERT INTO calls (least, method, target, body, what) VALUES ('writer', 'POST', 'rpc/import_end', '{"stream":"default","on_error":"skip","create_stages":false,"create_types":false,"stages":[],"aliases":{},"time_zone":"UTC"}', NULL);
 
 SELECT set_eq($$
     SELECT 'rpc/' || p.proname FROM pg_proc p WHERE p.pronamespace = 'vsm_api'::regnamespace

@@ -21,6 +21,7 @@ INSERT INTO kinds VALUES
     ('to_stage', '''nope''', 'Deployment'), ('expected_from', '''nope''', 'Deployment'), ('bucket', '''nope''', 'week'),
     ('step', '''nope''', 'week'), ('reopen_rule', '''nope''', 'span_last'), ('commitment_stage', '''nope''', NULL),
     ('level', '''nope''', 'writer'), ('on_error', '''nope''', 'skip'), ('format', '''nope''', NULL), ('time_zone', '''Nope/Nope''', 'Europe/Berlin'),
+    ('dates', '''nope''', 'DMY'), ('direction', '''nope''', 'newest_first'), ('column of a file', '''nope''', 'entered_at'),
     ('attributes', '''{"nope": 1}''', 'team'), ('attributes', '''["team"]''', 'team'), ('stages', '''{nope}''', NULL), ('stage_columns', '''{nope}''', NULL),
     ('case_column', '''nope''', 'entered_at'), ('stage_column', '''nope''', 'entered_at'), ('time_column', '''nope''', 'case_id'),
     ('order_column', '''nope''', 'entered_at'), ('id_column', '''nope''', 'Production'), ('type_column', '''nope''', NULL), ('title_column', '''nope''', NULL);
@@ -47,7 +48,7 @@ FROM (SELECT format('%I.%I', n.nspname, p.proname) AS function, p.proargnames[:p
       FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
       WHERE n.nspname IN ('vsm', 'vsm_api') AND p.prokind = 'f' AND p.proname !~ '^_') f
 CROSS JOIN LATERAL unnest(f.names, f.types) WITH ORDINALITY a (name, type, place)
-LEFT JOIN kinds k ON k.parameter = a.name
+LEFT JOIN kinds k ON k.parameter = CASE WHEN f.function = 'vsm_api.import' AND a.name IN ('item', 'stage', 'time', 'type') THEN 'column of a file' ELSE a.name END
 WHERE a.type IN ('text'::regtype, 'text[]'::regtype, 'jsonb'::regtype)
   AND NOT EXISTS (SELECT FROM free_text t WHERE t.parameter = a.name)
   -- what they define
@@ -55,6 +56,8 @@ WHERE a.type IN ('text'::regtype, 'text[]'::regtype, 'jsonb'::regtype)
   AND NOT (f.function ~ '^vsm_api\.(add|change|define)_' AND (a.name <> 'stream' OR f.function = 'vsm_api.define_stream'))
   -- what the server itself refuses (22023), and what needs an import that has begun
   AND NOT (f.function = 'vsm.cycle_time_days' AND a.name = 'time_zone') AND f.function <> 'vsm_api.import_end'
+  -- what tells that there is none
+  AND f.function NOT IN ('vsm_api.import_settings', 'vsm_api.import_changes')
   -- rights that are left of a stream that is gone may be taken back: it names the role's own rows
   AND NOT (f.function = 'vsm.revoke_access' AND a.name = 'stream');
 

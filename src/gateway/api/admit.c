@@ -63,8 +63,12 @@ vsm_admit(Request *request)
 	else if (request->match.route->function != NULL)
 		admit_caller(request, true);
 	request->too_long = length != NULL && strtoull(length, NULL, 10) > MAX_UNWANTED;
-	if (request->too_long && request->refuse == NULL && request->match.route->handling != HANDLE_IMPORT)
-		request->refuse = vsm_refuse_size;
+	if (request->refuse != NULL)
+		return;
+	if (request->match.route->handling == HANDLE_IMPORT)
+		request->too_long = length != NULL && strtoull(length, NULL, 10) > vsm_options.max_import_bytes;
+	if (request->too_long)
+		request->refuse = request->match.route->handling == HANDLE_IMPORT ? vsm_refuse_import_size : vsm_refuse_size;
 }
 
 static void
@@ -188,6 +192,12 @@ void
 vsm_refuse_size(Request *request)
 {
 	vsm_answer_error(request, 413, "PT413", "POST /api/v1/import takes any number of moves.", "Request body too large");
+}
+
+void
+vsm_refuse_import_size(Request *request)
+{
+	vsm_answer_error(request, 413, "PT413", "Import the file in parts, in any order, or raise --max-import-bytes.", "The file is too large");
 }
 
 /* Without tokens, any web page could make a browser write here; browsers send its origin. */

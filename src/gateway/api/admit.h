@@ -10,5 +10,6 @@
 extern void vsm_admit(Request *request);
 extern void vsm_admit_again(Request *request);
 extern void vsm_refuse_size(Request *request);
+extern void vsm_refuse_import_size(Request *request);
 
 #endif

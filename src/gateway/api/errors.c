@@ -124,10 +124,11 @@ say_field(Request *request, const Param *param, const char *code, const char *me
 	json_decref(body);
 }
 
+/* A parameter of the function: the database knows no other. */
 static const Param *
 param_named(const Route *route, const char *name)
 {
-	for (const Param *param = route->params; param->name != NULL; param++)
+	for (const Param *param = route->params; param->name != NULL && !param->here; param++)
 		if (strcmp(param->name, name) == 0)
 			return param;
 	return NULL;

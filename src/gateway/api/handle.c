@@ -16,6 +16,7 @@
 #include "docs.h"
 #include "door.h"
 #include "errors.h"
+#include "import_answer.h"
 #include "import_request.h"
 #include "limits.h"
 #include "openapi.h"
@@ -193,7 +194,10 @@ vsm_handle_outcome(Request *request)
 	const char *column = request->job.outcome == OUTCOME_ERROR ? PQresultErrorField(request->job.result, PG_DIAG_COLUMN_NAME) : NULL;
 
 	if (request->import != NULL)
-		say_outcome(request, vsm_import_job(request->import));
+	{
+		if (!vsm_import_answer(request))
+			say_outcome(request, vsm_import_job(request->import));
+	}
 	else if (request->phase == PHASE_TYPES)
 		say_types(request);
 	else if (request->match.route->handling == HANDLE_HEALTH)

@@ -37,8 +37,8 @@ static const Hint hints[] = {
 	{"Give each stage an order of its own", "Give each stage an order of its own, or PUT the stream with its stages in order."},
 	{"Give a name from pg_timezone_names", "Give the name of a time zone, such as Europe/Berlin."},
 	/* imports */
-	{"Define them with vsm.define_stream()", "Add them with POST /api/v1/stages, or import with on_error=skip."},
-	{"Add them to vsm.work_item_types", "Add them with POST /api/v1/types, or import with on_error=skip."},
+	{"Define them with vsm.define_stream()", "Add them with POST /api/v1/stages, or import with create_stages=true or on_error=skip."},
+	{"Add them to vsm.work_item_types", "Add them with POST /api/v1/types, or import with create_types=true or on_error=skip."},
 	{"Correct the rows, or skip them", "Correct the rows, or skip them with on_error=skip."},
 	/* access */
 	{"Ask for vsm.grant_access(", "Ask for access to the stream."},
@@ -70,7 +70,7 @@ speaks_sql(const char *hint)
 	static const char *const signs[] = {
 		"vsm.", "vsm_api.", "pg_", "=>", "::",
 		"ALTER ", "CALL ", "COMMIT ", "COPY ", "CREATE ", "DELETE ", "DROP ", "GRANT ", "INSERT ", "NOTIFY ", "NULL", "RESET ",
-		"REVOKE ", "SELECT ", "SET ", "TRUNCATE ", "UPDATE ", "VACUUM ", "create_stages", "stage_columns", "wip_rebuild"
+		"REVOKE ", "SELECT ", "SET ", "TRUNCATE ", "UPDATE ", "VACUUM ", "stage_columns", "wip_rebuild"
 	};
 
 	for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++)

@@ -1,83 +1,167 @@
 /*
  * import.c
- *		Passes rows from a request's body to COPY in the database.
+ *		An import: its file, what is done with it in the background, and its jobs for the database.
  *
- * About MAX_WAITING bytes wait at most.  If more arrive, the client is suspended, so that nothing
- * is read from it, until the database has taken the rows.
+ *	task KEEPING		the client's bytes are written to the file
+ *	job SETTINGS		the body is complete: what names of stages mean in the stream, and its time zone
+ *	task READING		the file is recognised
+ *	job CHANGES			a dry run only: what the import would have to define
+ *	job ROWS			COPY and the import itself, while
+ *	task MAKING			makes rows of the file
  *
- * An import belongs to the request and to the job (holders); the last one to release it frees it.
- * Either may end first.  It is "abandoned" if the client disconnected or sent invalid rows, and
- * "over" if the database has answered.
+ * Tasks run in the background (background.c), one at a time.  About MAX_WAITING bytes wait for a task or for the database at
+ * most: a client is suspended, so that nothing is read from it, while its bytes cannot be kept, and from the end of its body
+ * until the outcome is known; no rows are made while some wait.  Rows go to the database only when a file was understood.
+ *
+ * An import belongs to the request, to its task and to its job (holders); the last one to release it frees it.  A request that
+ * ends before has abandoned it: the database keeps none of its rows.  Only the working thread uses an import, except for the
+ * file and "part", which are the task's while there is one.
  */
 #include "import.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "background.h"
 #include "db/pool.h"
 #include "door.h"
+#include "options.h"
 
 #define MAX_WAITING (256 * 1024)
-#define MAX_OWNED 8
+#define MAX_OWNED (MAX_PARAMS + 6)
+
+typedef enum Doing
+{
+	KEEPING,
+	READING,
+	MAKING
+} Doing;
+
+typedef enum Asking
+{
+	SETTINGS,
+	CHANGES,
+	ROWS
+} Asking;
 
 struct Import
 {
 	Job			job;
-	char	   *owned[MAX_OWNED];	/* strings that the job points to */
+	Task		task;
+	char	   *owned[MAX_OWNED];	/* strings that the jobs point to */
 	int			n_owned;
+	const Statement *statement;	/* of the import itself, and its values */
+	const char *values[MAX_PARAMS];
+	ImportFile *file;
+	size_t		size;			/* bytes that have arrived */
 
 	int			holders;
-	Text		rows;
-	bool		ended;
-	bool		abandoned;
-	bool		over;
+	Doing		doing;			/* of the task */
+	bool		working;		/* there is a task */
+	Text		arrived;		/* from the client */
+	Text		part;			/* the task's: bytes to keep, or rows that it made */
+	Text		rows;			/* for the database */
+	bool		complete;		/* the body is */
+	Asking		asking;			/* of the job */
+	bool		copying;		/* the job is ROWS, and has not ended */
+	bool		made;			/* no more rows will be made */
 	bool		taking;			/* the database waits for more rows */
+	bool		abandoned;
 	bool		suspended;
-	void	   *client;
+	ImportEnd	failure;		/* why COPY is canceled; IMPORT_RUNNING: it is not */
+	ImportEnd	end;
+	void	   *client;			/* NULL: the request has ended */
 };
 
+static const char *own(Import *import, char *text);
+static void begin(Import *import, Doing doing);
+static void run_task(Task *task);
+static void note_task(Task *task);
+static void note_kept(Import *import);
+static void note_complete(Import *import);
+static void note_read(Import *import);
+static void note_made(Import *import);
+static void ask(Import *import, Asking what);
 static bool take_rows(Job *job, Text *rows, bool *ended, bool *abandoned);
 static void note_done(Job *job);
+static void end(Import *import, ImportEnd how);
 static void resume(Import *import);
 static void let_go(Import *import);
 
+/* Takes ownership of the plan. */
 Import *
-vsm_import_new(void *client)
+vsm_import_new(void *client, ImportPlan *plan)
 {
 	Import	   *import = vsm_alloc(sizeof *import);
 
-	import->holders = 2;
+	import->holders = 1;
 	import->client = client;
+	import->file = vsm_import_file_new(plan);
+	import->task.owner = import;
+	import->task.run = run_task;
+	import->task.done = note_task;
 	import->job.owner = import;
-	import->job.take_rows = take_rows;
-	import->job.address = vsm_door.address(client);
 	import->job.done = note_done;
 	return import;
 }
 
+/* The job that has ended last. */
 Job *
 vsm_import_job(Import *import)
 {
 	return &import->job;
 }
 
-/* The import frees the string when the import itself is freed. */
+/* Whose rights count.  Takes ownership of the texts, each of which may be NULL. */
 void
-vsm_import_own(Import *import, char *text)
+vsm_import_caller(Import *import, char *role, char *claims, char *actor)
+{
+	own(import, role);
+	own(import, claims);
+	own(import, actor);
+	import->job.role = role;
+	import->job.claims = claims;
+	import->job.actor = actor;
+}
+
+/* The statement that imports the rows.  Takes ownership of its values. */
+void
+vsm_import_statement(Import *import, const Statement *statement, char **values)
+{
+	import->statement = statement;
+	for (int i = 0; i < statement->n_params; i++)
+	{
+		own(import, values[i]);
+		import->values[i] = values[i];
+	}
+}
+
+/* To be read when the import has ended. */
+ImportFile *
+vsm_import_file(Import *import)
+{
+	return import->file;
+}
+
+/* The import frees the string when the import itself is freed. */
+static const char *
+own(Import *import, char *text)
 {
 	import->owned[import->n_owned++] = text;
+	return text;
 }
 
 /* ---- For the request ---- */
 
-/* Is there room for more rows?  If not, suspends the client. */
+/* Is there room for more bytes?  If not, suspends the client. */
 ImportRoom
 vsm_import_room(Import *import)
 {
 	ImportRoom	room = IMPORT_ROOM;
 
-	if (import->over)
+	if (import->end != IMPORT_RUNNING)
 		room = IMPORT_OVER;
-	else if (import->rows.length >= MAX_WAITING)
+	else if (import->arrived.length >= MAX_WAITING)
 	{
 		room = IMPORT_FULL;
 		import->suspended = true;
@@ -86,47 +170,42 @@ vsm_import_room(Import *import)
 	return room;
 }
 
-/* Takes the text of rows. */
 void
-vsm_import_add(Import *import, Text *rows)
+vsm_import_add(Import *import, const char *bytes, size_t length)
 {
-	if (rows->length == 0)
-		return;
-	if (import->rows.length == 0)
+	import->size += length;
+	if (import->size > vsm_options.max_import_bytes)
 	{
-		Text		empty = import->rows;
-
-		import->rows = *rows;
-		*rows = empty;
+		end(import, IMPORT_TOO_LARGE);
+		return;
 	}
-	else
-		vsm_text_add(&import->rows, rows->data, rows->length);
-	rows->length = 0;
-	if (import->taking)
-		vsm_pool_wake();
+	vsm_text_add(&import->arrived, bytes, length);
+	if (!import->working)
+		begin(import, KEEPING);
 }
 
-/* All rows were added.  False: the outcome is not known yet; the client is suspended until then. */
+/* The body is complete.  False: the outcome is not known yet; the client is suspended until then. */
 bool
 vsm_import_end(Import *import)
 {
-	if (import->over)
+	if (import->end != IMPORT_RUNNING)
 		return true;
-	import->ended = true;
+	import->complete = true;
 	import->suspended = true;
 	vsm_door.suspend(import->client);
-	vsm_pool_wake();
+	if (!import->working)
+		note_complete(import);
 	return false;
 }
 
-/* Has the database answered? */
-bool
-vsm_import_is_over(const Import *import)
+/* IMPORT_RUNNING: it has not. */
+ImportEnd
+vsm_import_has_ended(const Import *import)
 {
-	return import->over;
+	return import->end;
 }
 
-/* Does the client wait for the database? */
+/* Does the client wait? */
 bool
 vsm_import_waits(const Import *import)
 {
@@ -138,17 +217,175 @@ void
 vsm_import_abandon(Import *import)
 {
 	import->abandoned = true;
-	vsm_pool_wake();
+	import->file->abandoned = true;
+	if (import->copying)
+		vsm_pool_wake();
 }
 
 void
 vsm_import_release(Import *import)
 {
+	import->client = NULL;
 	vsm_import_abandon(import);
 	let_go(import);
 }
 
-/* ---- For the connection ---- */
+/* ---- Tasks ---- */
+
+static void
+begin(Import *import, Doing doing)
+{
+	if (doing == KEEPING)
+	{
+		Text		empty = import->part;
+
+		import->part = import->arrived;
+		import->arrived = empty;
+		import->arrived.length = 0;
+	}
+	import->doing = doing;
+	import->working = true;
+	import->holders++;
+	import->task.heavy = doing == READING;
+	vsm_background_submit(&import->task);
+}
+
+/* In another thread. */
+static void
+run_task(Task *task)
+{
+	Import	   *import = task->owner;
+
+	switch (import->doing)
+	{
+		case KEEPING:
+			(void) vsm_spool_write(&import->file->spool, import->part.data, import->part.length);
+			break;
+		case READING:
+			vsm_import_file_recognise(import->file);
+			break;
+		case MAKING:
+			vsm_import_file_rows(import->file, &import->part);
+			break;
+	}
+}
+
+static void
+note_task(Task *task)
+{
+	Import	   *import = task->owner;
+
+	import->working = false;
+	if (task->canceled)
+		end(import, IMPORT_STOPPED);
+	else if (import->doing == MAKING)
+		note_made(import);
+	else if (import->abandoned)
+		end(import, IMPORT_STOPPED);
+	else if (import->end == IMPORT_RUNNING)
+		(import->doing == KEEPING ? note_kept : note_read)(import);
+	let_go(import);
+}
+
+static void
+note_kept(Import *import)
+{
+	if (import->file->spool.error != 0)
+	{
+		end(import, IMPORT_UNKEPT);
+		return;
+	}
+	if (import->arrived.length > 0)
+		begin(import, KEEPING);
+	else if (import->complete)
+		note_complete(import);
+	resume(import);
+}
+
+/* All of the file is kept. */
+static void
+note_complete(Import *import)
+{
+	vsm_text_free(&import->part);
+	vsm_text_free(&import->arrived);
+	ask(import, SETTINGS);
+}
+
+static void
+note_read(Import *import)
+{
+	ImportFile *file = import->file;
+
+	if (file->failed)
+		end(import, vsm_background_stopping() ? IMPORT_STOPPED : IMPORT_UNREADABLE);
+	else if (file->error != NULL || file->recognition->outcome != VSM_PROPOSAL)
+		end(import, IMPORT_READ);
+	else if (file->plan->dry_run)
+		ask(import, CHANGES);
+	else
+	{
+		begin(import, MAKING);
+		ask(import, ROWS);
+	}
+}
+
+static void
+note_made(Import *import)
+{
+	ImportFile *file = import->file;
+
+	import->made = file->ended;
+	if (file->failed)
+		import->failure = vsm_background_stopping() ? IMPORT_STOPPED : IMPORT_UNREADABLE;
+	vsm_text_free(&import->rows);
+	import->rows = import->part;
+	import->part = (Text){0};
+	if (import->taking)
+		vsm_pool_wake();
+}
+
+/* ---- The database ---- */
+
+static void
+ask(Import *import, Asking what)
+{
+	const ImportPlan *plan = import->file->plan;
+	Job		   *job = &import->job;
+
+	PQclear(job->result);
+	*job = (Job){.owner = import, .done = note_done, .role = job->role, .claims = job->claims, .actor = job->actor};
+	job->class = what == ROWS ? CLASS_IMPORT : CLASS_FAST;
+	if (what == SETTINGS)
+	{
+		job->statement = vsm_statement_fixed(STATEMENT_IMPORT_SETTINGS);
+		job->values[0] = import->values[plan->stream_place];
+	}
+	else
+	{
+		const char *stages = own(import, vsm_import_stages(import->file->recognition));
+
+		if (what == CHANGES)
+		{
+			job->statement = vsm_statement_fixed(STATEMENT_IMPORT_CHANGES);
+			job->values[0] = stages;
+			job->values[1] = own(import, vsm_import_types(import->file->recognition));
+			job->values[2] = import->values[plan->stream_place];
+		}
+		else
+		{
+			job->statement = import->statement;
+			memcpy(job->values, import->values, sizeof import->values);
+			job->values[plan->stages_place] = stages;
+			job->writes = true;
+			job->take_rows = take_rows;
+			job->address = vsm_door.address(import->client);
+		}
+	}
+	import->asking = what;
+	import->copying = what == ROWS;
+	import->holders++;
+	vsm_pool_submit(job);
+}
 
 /* False means that no rows are available now.  *ended means that no more will come. */
 static bool
@@ -158,10 +395,11 @@ take_rows(Job *job, Text *rows, bool *ended, bool *abandoned)
 
 	*rows = import->rows;
 	import->rows = (Text){0};
-	*abandoned = import->abandoned;
-	*ended = import->ended;
+	*abandoned = import->abandoned || import->failure != IMPORT_RUNNING;
+	*ended = import->made;
 	import->taking = rows->length == 0;
-	resume(import);
+	if (!import->made && !*abandoned && !import->working)
+		begin(import, MAKING);
 	return rows->length > 0;
 }
 
@@ -169,18 +407,38 @@ static void
 note_done(Job *job)
 {
 	Import	   *import = job->owner;
+	bool		answered = job->outcome == OUTCOME_ROWS && PQntuples(job->result) == 1 && !PQgetisnull(job->result, 0, 0);
 
-	import->over = true;
-	import->ended = false;
-	resume(import);
+	import->copying = false;
+	if (import->failure != IMPORT_RUNNING)
+		end(import, import->failure);
+	else if (import->abandoned)
+		end(import, IMPORT_STOPPED);
+	else if (!answered || import->asking == ROWS)
+		end(import, IMPORT_ANSWERED);
+	else if (import->asking == CHANGES)
+		end(import, IMPORT_READ);
+	else
+	{
+		vsm_import_plan_add(import->file->plan, PQgetvalue(job->result, 0, 0));
+		begin(import, READING);
+	}
 	let_go(import);
+}
+
+static void
+end(Import *import, ImportEnd how)
+{
+	if (import->end == IMPORT_RUNNING)
+		import->end = how;
+	resume(import);
 }
 
 /* A client that waits for its answer is resumed only when the outcome is known. */
 static void
 resume(Import *import)
 {
-	if (!import->suspended || import->ended)
+	if (!import->suspended || import->client == NULL || (import->complete && import->end == IMPORT_RUNNING))
 		return;
 	import->suspended = false;
 	vsm_door.resume(import->client);
@@ -191,9 +449,12 @@ let_go(Import *import)
 {
 	if (--import->holders > 0)
 		return;
+	vsm_text_free(&import->arrived);
+	vsm_text_free(&import->part);
 	vsm_text_free(&import->rows);
 	PQclear(import->job.result);
 	for (int i = 0; i < import->n_owned; i++)
 		free(import->owned[i]);
+	vsm_import_file_free(import->file);
 	free(import);
 }

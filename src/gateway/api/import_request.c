@@ -1,53 +1,38 @@
 /*
  * import_request.c
- *		Handles a request to import the rows in its body.
+ *		Handles a request to import the file in its body.
  */
 #include "import_request.h"
 
-#include "answer.h"
-#include "db/pool.h"
+#include <string.h>
+
 #include "limits.h"
 
-static void refuse_row(Request *request);
-
-/* Rows go to the database as they arrive, so the query's values are checked first. */
+/* The file is kept as it arrives, so the query's values are checked first. */
 void
 vsm_import_begin(Request *request)
 {
 	const Route *route = request->match.route;
-	Job		   *job;
+	ImportPlan *plan;
 
 	vsm_values_read(&request->values, route, request->match.wildcards, request->query, NULL);
 	if (request->values.errors != NULL)
 		return;
-	request->rows = vsm_rows_new(vsm_request_has_type(request, "text/csv"));
-	request->import = vsm_import_new(request->client);
-	job = vsm_import_job(request->import);
-	job->statement = vsm_statement_of(route);
-	job->class = route->class;
-	job->writes = true;
-	for (int i = 0; i < job->statement->n_params; i++)
+	plan = vsm_import_plan_read(&request->values, route);
+	plan->ndjson = !vsm_request_has_type(request, "text/csv");
+	if (request->values.errors != NULL)
 	{
-		vsm_import_own(request->import, request->values.text[i]);
-		job->values[i] = request->values.text[i];
-		request->values.text[i] = NULL;
+		vsm_import_plan_free(plan);
+		return;
 	}
-	vsm_import_own(request->import, request->who.role);
-	vsm_import_own(request->import, request->who.claims);
-	vsm_import_own(request->import, request->who.actor);
-	job->role = request->who.role;
-	job->claims = request->who.claims;
-	job->actor = request->who.actor;
+	request->import = vsm_import_new(request->client, plan);
+	/* What the import owns itself, since it may outlive the request. */
+	vsm_import_statement(request->import, vsm_statement_of(route), request->values.text);
+	memset(request->values.text, 0, sizeof request->values.text[0] * (size_t) vsm_statement_of(route)->n_params);
+	vsm_import_caller(request->import, request->who.role, request->who.claims, request->who.actor);
 	request->who.role = NULL;
 	request->who.claims = NULL;
 	request->who.actor = NULL;
-	vsm_pool_submit(job);
-}
-
-static void
-refuse_row(Request *request)
-{
-	vsm_answer_error(request, 422, "PT422", "Nothing was imported.", vsm_rows_error(request->rows));
 }
 
 /* Like vsm_handle_receive(). */
@@ -65,31 +50,15 @@ vsm_import_receive(Request *request, const char *bytes, size_t *length)
 		case IMPORT_ROOM:
 			break;
 	}
-	if (vsm_rows_read(request->rows, bytes, *length, &request->copy))
-		vsm_import_add(request->import, &request->copy);
-	else
-	{
-		request->refuse = refuse_row;
-		vsm_import_abandon(request->import);
-	}
+	vsm_import_add(request->import, bytes, *length);
 	*length = 0;
 	return true;
 }
 
-/* The body is complete.  True: there is an outcome or an answer; false: the client is suspended until there is. */
+/* The body is complete.  True: there is an outcome; false: the client is suspended until there is. */
 bool
 vsm_import_finish(Request *request)
 {
 	request->phase = PHASE_CALL;
-	/* The rows after the database's answer were not read, so the reader may be within a row. */
-	if (vsm_import_is_over(request->import))
-		return true;
-	if (!vsm_rows_end(request->rows, &request->copy))
-	{
-		vsm_import_abandon(request->import);
-		refuse_row(request);
-		return true;
-	}
-	vsm_import_add(request->import, &request->copy);
 	return vsm_import_end(request->import);
 }

@@ -33,8 +33,6 @@ vsm_request_free(Request *request)
 	if (request->import != NULL)
 		vsm_import_release(request->import);
 	PQclear(request->job.result);
-	vsm_rows_free(request->rows);
-	vsm_text_free(&request->copy);
 	vsm_text_free(&request->body);
 	vsm_values_free(&request->values);
 	vsm_identity_free(&request->who);

@@ -17,7 +17,6 @@
 #include "import.h"
 #include "db/job.h"
 #include "routes.h"
-#include "rows.h"
 #include "text.h"
 #include "tokens/key_source.h"
 #include "values.h"
@@ -75,8 +74,6 @@ typedef struct Request
 	size_t		received;
 	void (*refuse)(struct Request *request); /* decided before the end of the body; or NULL */
 	Import	   *import;
-	Rows	   *rows;
-	Text		copy;
 
 	Values		values;
 	Phase		phase;

@@ -219,9 +219,22 @@ const Route vsm_routes[] = {
 
 	{"POST", "/api/v1/import", HANDLE_IMPORT, CLASS_IMPORT, .writes = true,
 	 .function = "import_end", .answer = "Import", .name = "import",
-	 .summary = "Import moves: case_id, stage, entered_at and, optionally, type and title",
+	 .summary = "Import moves from a file: an export of a tracker or a table of your own",
 	 .params = {STREAM,
-				{"on_error", IN_QUERY, KIND_CHOICE, .choices = "abort|skip", .fallback = "abort", .about = "What to do with refused rows: abort the import, or skip them"}}},
+				{"on_error", IN_QUERY, KIND_CHOICE, .choices = "abort|skip", .fallback = "abort", .about = "What to do with refused rows: abort the import, or skip them"},
+				{"create_stages", IN_QUERY, KIND_BOOLEAN, .about = "Whether stages that do not exist are added, and the stream if there is none of that name; false by default"},
+				{"create_types", IN_QUERY, KIND_BOOLEAN, .about = "Whether types that do not exist are added; false by default"},
+				{"stages", IN_QUERY, KIND_LIST, .sql = "json", .about = "The stages of the file in order, with their categories, instead of those of the proposal"},
+				{"aliases", IN_QUERY, KIND_OBJECT, .sql = "json", .about = "Stages that names in the file mean, a JSON object such as {\"Fertig\": \"Done\"}; null: rows with that name are no moves"},
+				{"time_zone", IN_QUERY, KIND_STRING, .about = "Time zone of times without an offset, such as Europe/Berlin; that of the stream by default"},
+				{"dry_run", IN_QUERY, KIND_BOOLEAN, .here = true, .about = "Whether only to answer what the file is understood as, and write nothing; false by default"},
+				{"dates", IN_QUERY, KIND_CHOICE, .here = true, .choices = "DMY|MDY|YMD", .about = "Order of day, month and year; by default as the dates of the file prove"},
+				{"direction", IN_QUERY, KIND_CHOICE, .here = true, .choices = "oldest_first|newest_first", .about = "How the lines of an item stand in the file; by default as the file proves"},
+				{"item", IN_QUERY, KIND_STRING, .here = true, .about = "Name of the column that tells the item"},
+				{"stage", IN_QUERY, KIND_STRING, .here = true, .about = "Name of the column of the stage that the item enters"},
+				{"time", IN_QUERY, KIND_STRING, .here = true, .about = "Name of the column that tells when"},
+				{"type", IN_QUERY, KIND_STRING, .here = true, .about = "Name of the column of the item's type"},
+				{"title", IN_QUERY, KIND_STRING, .here = true, .about = "Name of the column of the item's title"}}},
 };
 
 /* clang-format on */
@@ -259,6 +272,8 @@ vsm_routes_start(void)
 		vsm_statement_new(vsm_copy(vsm_options_auth() ? "SELECT true" : "SELECT vsm_api.health()"), 0);
 	statements[vsm_route_count + STATEMENT_READY] =
 		vsm_statement_new(vsm_format("SELECT %s, %s", SERVER_WRITABLE_SQL, vsm_options_auth() ? "true" : "vsm_api.health()"), 0);
+	statements[vsm_route_count + STATEMENT_IMPORT_SETTINGS] = vsm_statement_new(vsm_copy("SELECT vsm_api.import_settings($1)"), 1);
+	statements[vsm_route_count + STATEMENT_IMPORT_CHANGES] = vsm_statement_new(vsm_copy("SELECT vsm_api.import_changes($1, $2, $3)"), 3);
 	(void) vsm_statement_settings(false);
 }
 
@@ -269,7 +284,7 @@ call_of(const Route *route, int *n_params)
 	int			n = 0;
 
 	vsm_text_addf(&sql, "SELECT vsm_api.%s(", route->function);
-	for (; route->params[n].name != NULL; n++)
+	for (; route->params[n].name != NULL && !route->params[n].here; n++)
 		vsm_text_addf(&sql, "%s\"%s\" => $%d::%s", n > 0 ? ", " : "", route->params[n].name, n + 1, sql_type(&route->params[n]));
 	vsm_text_addc(&sql, ')');
 	*n_params = n;
@@ -279,6 +294,8 @@ call_of(const Route *route, int *n_params)
 static const char *
 sql_type(const Param *param)
 {
+	if (param->sql != NULL)
+		return param->sql;
 	switch (param->kind)
 	{
 		case KIND_ID:

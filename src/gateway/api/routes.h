@@ -35,7 +35,7 @@ typedef enum Kind
 	KIND_INSTANT,				/* as KIND_TIME, but a bare date is midnight in the zone of the stream */
 	KIND_DATE,
 	KIND_OBJECT,				/* a JSON object; jsonb */
-	KIND_LIST,					/* a JSON array of objects, in a body; jsonb */
+	KIND_LIST,					/* a JSON array of objects; jsonb */
 	KIND_PERCENTILES,			/* "50,85,95" */
 	KIND_BOOLEAN,
 	KIND_FLAG,					/* as KIND_BOOLEAN; without a value it is true */
@@ -49,8 +49,10 @@ typedef struct Param
 	Where		where;
 	Kind		kind;
 	bool		required;
+	bool		here;			/* for the gateway itself: no parameter of the function; after those that are */
 	int64_t		least;
 	int64_t		most;
+	const char *sql;			/* type of the function's parameter; NULL: that of the kind */
 	const char *choices;
 	const char *fallback;		/* the database's default, for the documentation; or NULL */
 	const char *about;
@@ -96,6 +98,8 @@ typedef enum FixedStatement
 	STATEMENT_TYPES,
 	STATEMENT_HEALTH,
 	STATEMENT_READY,			/* whether the server takes writes; then as STATEMENT_HEALTH */
+	STATEMENT_IMPORT_SETTINGS,	/* $1: stream */
+	STATEMENT_IMPORT_CHANGES,	/* $1: stages, $2: types, $3: stream */
 	N_FIXED_STATEMENTS
 } FixedStatement;
 

@@ -347,6 +347,8 @@ vsm_connection_copy(Connection *connection)
 	}
 	if (left == 0 && (ended || abandoned))
 	{
+		bool		spoke = connection->spoke;
+
 		connection->copying = false;
 		connection->spoke = false;
 		connection->deadline_us = vsm_now_us() + (int64_t) vsm_options.statement_timeout_ms[CLASS_IMPORT] * 1000 + GRACE_US;
@@ -354,6 +356,9 @@ vsm_connection_copy(Connection *connection)
 			broken(connection);
 		else
 			send_more(connection);
+		/* All that the server says may have been read already, so that no event will tell of it. */
+		if (spoke && connection->state != CONNECTION_DOWN)
+			read_results(connection);
 		return;
 	}
 	watch(connection, left > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#define MAX_PARAMS 12
+#define MAX_PARAMS 16
 
 /* Does the server take writes, whatever another client of a pooler has set? */
 #define SERVER_WRITABLE_SQL \

@@ -25,6 +25,7 @@
 #include "api/door.h"
 #include "api/handle.h"
 #include "api/stats.h"
+#include "background.h"
 #include "clients.h"
 #include "log.h"
 #include "options.h"
@@ -41,7 +42,7 @@ static struct
 {
 	struct MHD_Daemon *daemon;
 	int			socket;
-	int			epoll;			/* of the daemon's own, and of the keys of tokens */
+	int			epoll;			/* of the daemon's own, of the background, and of the keys of tokens */
 	char	   *url;
 	atomic_bool draining;
 	bool		quiet;			/* the listening socket was closed */
@@ -162,6 +163,7 @@ vsm_http_start(void)
 		fail_to_start("http", "could not start libmicrohttpd; the log lines above give the reason");
 	http.epoll = epoll_create1(EPOLL_CLOEXEC);
 	watch(MHD_get_daemon_info(http.daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd);
+	watch(vsm_background_fd());
 	if (vsm_keys_fd() >= 0)
 		watch(vsm_keys_fd());
 }
@@ -226,6 +228,7 @@ vsm_http_run(void)
 		vsm_clients_sweep(now_us);
 	}
 	vsm_keys_run();
+	vsm_background_run();
 	MHD_run(http.daemon);
 }
 

@@ -136,9 +136,10 @@ request_body(const Route *route)
 		json_decref(properties);
 		json_decref(required);
 		rows = content("text/csv", json_pack("{ssss}", "type", "string", "description",
-											 "A header line with case_id, stage, entered_at and, optionally, type and title; then one line for each move"));
+											 "Text with a header line and fields separated by commas, semicolons, tabs or pipes, in UTF-8, UTF-16 or Windows-1252: "
+											 "a line for each move, such as case_id, stage, entered_at, type and title; or a line for each item, with a column of dates for each stage"));
 		json_object_set_new(rows, "application/x-ndjson",
-							json_pack("{s{ssss}}", "schema", "type", "string", "description", "One object with these keys on each line"));
+							json_pack("{s{ssss}}", "schema", "type", "string", "description", "One object with case_id, stage, entered_at and, optionally, type and title on each line"));
 		return json_pack("{sbso}", "required", 1, "content", rows);
 	}
 	for (const Param *param = route->params; param->name != NULL; param++)
@@ -194,7 +195,10 @@ value_schema(const Param *param)
 							   "A JSON object, such as {\"team\": \"red\"}");
 			break;
 		case KIND_LIST:
-			schema = json_pack("{sss{ss}}", "type", "array", "items", "$ref", "#/components/schemas/StageDefinition");
+			if (param->where == IN_BODY)
+				schema = json_pack("{sss{ss}}", "type", "array", "items", "$ref", "#/components/schemas/StageDefinition");
+			else
+				schema = json_pack("{ssss}", "type", "string", "description", "A JSON array of objects");
 			break;
 		case KIND_PERCENTILES:
 			schema = json_pack("{ssss}", "type", "string", "pattern", "^[0-9.]+(,[0-9.]+)*$");
@@ -281,6 +285,8 @@ responses(const Route *route)
 		add_error(list, 413, "The body is too large", "Error");
 		add_error(list, 415, "The media type of the body is not supported", "Error");
 	}
+	if (route->handling == HANDLE_IMPORT)
+		add_error(list, 507, "There is no room to keep the file while it is imported", "Error");
 	add_error(list, 500, "Internal error; see the log of the service", "Error");
 	add_error(list, 503, "Temporarily unavailable; see Retry-After", "Error");
 	add_error(list, 504, "The database took too long", "Error");

@@ -6,15 +6,15 @@
  * query strings, JSON bodies, CSV, NDJSON, delimited text, or (255) whole requests.
  * Beyond what the sanitizers see, it checks what the parsers promise: what is read
  * is the same however the input is cut, records that are written as CSV are read
- * as they were, and what goes to COPY is UTF-8 without NUL and has five columns a row.
+ * as they were, and NDJSON is CSV in UTF-8 without NUL, of five columns.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/kinds.h"
+#include "api/ndjson.h"
 #include "api/query.h"
 #include "api/routes.h"
-#include "api/rows.h"
 #include "api/values.h"
 #include "csv/csv.h"
 #include "http/framing.h"
@@ -29,11 +29,11 @@ static void promise(bool kept);
 static void fuzz_target(const char *bytes, size_t size);
 static void fuzz_body(const char *bytes, size_t size);
 static void keeps_objects(const Values *values, const Route *route, const char *bytes, size_t size);
-static void fuzz_rows(bool csv, const char *bytes, size_t size);
+static void fuzz_ndjson(const char *bytes, size_t size);
 static void fuzz_csv(const char *bytes, size_t size);
 static void round_trip(const char *bytes, size_t size, char delimiter);
 static void fuzz_framing(const char *bytes, size_t size);
-static bool read_rows(bool csv, const char *bytes, size_t size, size_t part, Text *copy);
+static bool read_ndjson(const char *bytes, size_t size, size_t part, Text *csv);
 static bool read_csv(const char *bytes, size_t size, char delimiter, unsigned int cuts, Text *fields);
 static void write_field(Text *written, const char *value);
 
@@ -60,11 +60,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		case 1:
 			fuzz_body((const char *) data + 1, size - 1);
 			break;
-		case 2:
-			fuzz_rows(true, (const char *) data + 1, size - 1);
-			break;
 		default:
-			fuzz_rows(false, (const char *) data + 1, size - 1);
+			fuzz_ndjson((const char *) data + 1, size - 1);
 			break;
 	}
 	return 0;
@@ -158,27 +155,26 @@ keeps_objects(const Values *values, const Route *route, const char *bytes, size_
 	}
 }
 
+/* However it is read, it is the same CSV, of five columns, with the lines of the objects. */
 static void
-fuzz_rows(bool csv, const char *bytes, size_t size)
+fuzz_ndjson(const char *bytes, size_t size)
 {
 	Text		whole = {0};
 	Text		parts = {0};
-	bool		good = read_rows(csv, bytes, size, size, &whole);
-	int			tabs = 0;
+	bool		good = read_ndjson(bytes, size, 64 * 1024, &whole);
 
-	promise(good == read_rows(csv, bytes, size, 3, &parts));
+	promise(good == read_ndjson(bytes, size, 3, &parts));
 	if (good)
 	{
-		promise(whole.length == parts.length && (whole.length == 0 || memcmp(whole.data, parts.data, whole.length) == 0));
-		promise(vsm_utf8_valid(whole.data, whole.length));
-		for (size_t i = 0; i < whole.length; i++)
-		{
-			promise(whole.data[i] != '\0' && whole.data[i] != '\r');
-			tabs += whole.data[i] == '\t';
-			promise(whole.data[i] != '\n' || tabs == 4);
-			if (whole.data[i] == '\n')
-				tabs = 0;
-		}
+		CsvReader  *csv = vsm_csv_new(CSV_DELIMITED, ',');
+
+		promise(whole.length == parts.length && memcmp(whole.data, parts.data, whole.length) == 0);
+		promise(vsm_utf8_valid(whole.data, whole.length) && memchr(whole.data, '\0', whole.length) == NULL);
+		vsm_csv_push(csv, whole.data, whole.length);
+		vsm_csv_finish(csv);
+		while (vsm_csv_next(csv) == CSV_RECORD)
+			promise(vsm_csv_fields(csv) == 5);
+		vsm_csv_free(csv);
 	}
 	vsm_text_free(&whole);
 	vsm_text_free(&parts);
@@ -255,17 +251,21 @@ fuzz_framing(const char *bytes, size_t size)
 }
 
 static bool
-read_rows(bool csv, const char *bytes, size_t size, size_t part, Text *copy)
+read_ndjson(const char *bytes, size_t size, size_t part, Text *csv)
 {
-	Rows	   *rows = vsm_rows_new(csv);
-	bool		good = true;
+	VsmMemory	memory = {bytes, size, 0};
+	VsmSource	source = vsm_memory_source(&memory);
+	Ndjson	   *ndjson = vsm_ndjson_new(&source);
+	VsmSource	made = vsm_ndjson_csv(ndjson);
+	char	   *buffer = vsm_alloc(part);
+	long		n;
 
-	for (size_t i = 0; i < size && good; i += part)
-		good = vsm_rows_read(rows, bytes + i, size - i < part ? size - i : part, copy);
-	good = good && vsm_rows_end(rows, copy);
-	promise(good == (vsm_rows_error(rows) == NULL));
-	vsm_rows_free(rows);
-	return good;
+	while ((n = made.read(made.state, buffer, part)) > 0)
+		vsm_text_add(csv, buffer, (size_t) n);
+	promise((n < 0) == (vsm_ndjson_error(ndjson) != NULL));
+	vsm_ndjson_free(ndjson);
+	free(buffer);
+	return n == 0;
 }
 
 /* Adds every field, null or not, with FIELD_END behind it. */
