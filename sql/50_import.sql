@@ -262,7 +262,7 @@ BEGIN
     END IF;
     DELETE FROM pg_temp.vsm_import r USING vsm.stage_aliases a
     WHERE a.stream = of_stream AND a.stage IS NULL AND r.sequence IS NULL AND vsm._alias_key(r.stage) = vsm._alias_key(a.name);
-    UPDATE pg_temp.vsm_import r SET stage = a.stage FROM vsm.stage_aliases a
+    UPDATE pg_temp.vsm_import r SET stage = a.stage FROM vsm.stage_aliases a JOIN vsm.stages s ON s.stream = a.stream AND s.name = a.stage
     WHERE a.stream = of_stream AND r.sequence IS NULL AND vsm._alias_key(r.stage) = vsm._alias_key(a.name);
 END $$;
 COMMENT ON FUNCTION vsm._import_follow_aliases(text) IS

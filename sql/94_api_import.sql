@@ -66,7 +66,9 @@ BEGIN ATOMIC
     FROM (SELECT n.name AS stream, v.name IS NOT NULL AS defined, coalesce(v.time_zone, 'UTC') AS time_zone,
                  (SELECT coalesce(json_object_agg(a.name, a.stage ORDER BY a.name), '{}')
                   FROM (SELECT DISTINCT ON (vsm._alias_key(b.name)) b.name, b.stage
-                        FROM (SELECT k.name, k.stage, 1 AS rank FROM vsm.stage_aliases k WHERE k.stream = n.name
+                        FROM (SELECT k.name, k.stage, 1 AS rank FROM vsm.stage_aliases k
+                              WHERE k.stream = n.name
+                                AND (k.stage IS NULL OR EXISTS (SELECT FROM vsm.stages t WHERE t.stream = n.name AND t.name = k.stage))
                               UNION ALL
                               SELECT s.name, s.name, 2 FROM vsm.stages s WHERE s.stream = n.name) b
                         ORDER BY vsm._alias_key(b.name), b.rank, b.name) a) AS aliases
@@ -162,6 +164,20 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._import_define_stages(text, json, text) IS
     'Defines the stages of a list that a stream lacks, and the stream. Errors: 42501, PT422.';
+
+CREATE FUNCTION vsm._import_stages_of_rows(of_stream text, aliases json) RETURNS json
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT json_agg(json_build_object('name', u.stage, 'category', 'wait') ORDER BY u.place)
+            FROM (SELECT vsm._nfc(btrim(r.stage)) AS stage, min(r.ctid) AS place FROM pg_temp.import_rows r
+                  WHERE r.refused IS NULL AND btrim(r.stage) <> '' GROUP BY 1) u
+            WHERE u.stage NOT IN (SELECT s.name FROM vsm.stages s WHERE s.stream = of_stream)
+              AND vsm._alias_key(u.stage) NOT IN (SELECT vsm._alias_key(k.name) FROM vsm.stage_aliases k WHERE k.stream = of_stream
+                                                  UNION ALL SELECT vsm._alias_key(a.name) FROM vsm._read_aliases(aliases) a));
+END $$;
+COMMENT ON FUNCTION vsm._import_stages_of_rows(text, json) IS
+    'The stages of import_rows that a stream lacks, as a list of wait stages; null: none. Errors: PT422 aliases.';
 
 CREATE FUNCTION vsm._import_define_types(types text[]) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -259,19 +275,23 @@ AS $$
 DECLARE
     of_stream text := vsm._nfc(coalesce(stream, 'default'));
     of_error CONSTANT text := coalesce(on_error, 'abort');
+    define json := CASE WHEN create_stages THEN stages END;
     before CONSTANT bigint := (SELECT coalesce(max(f.id), 0) FROM vsm.import_refusals f);
     zone text;
     result vsm.import_result;
 BEGIN
-    IF NOT coalesce(create_stages AND stages IS NOT NULL, false) THEN
+    IF define IS NULL THEN
         of_stream := vsm._stream_for_item(of_stream);
     END IF;
     IF to_regclass('pg_temp.import_rows') IS NULL THEN
         RAISE EXCEPTION 'no import has begun'
             USING ERRCODE = 'PT422', DETAIL = 'There is no table import_rows in this transaction.', HINT = 'Call import_begin() first.';
     END IF;
-    IF create_stages AND stages IS NOT NULL THEN
-        PERFORM vsm._import_define_stages(of_stream, stages, time_zone);
+    IF create_stages AND define IS NULL THEN
+        define := vsm._import_stages_of_rows(of_stream, aliases);
+    END IF;
+    IF define IS NOT NULL THEN
+        PERFORM vsm._import_define_stages(of_stream, define, time_zone);
     END IF;
     IF create_types THEN
         PERFORM vsm._import_define_types(ARRAY(SELECT vsm._nfc(r.type) FROM pg_temp.import_rows r WHERE r.type <> '' GROUP BY 1 ORDER BY min(r.ctid)));
@@ -280,7 +300,7 @@ BEGIN
     PERFORM vsm._set_zone(coalesce(time_zone, zone));
     PERFORM vsm._import_take_rows(aliases);
     PERFORM vsm._keep_aliases(of_stream, aliases);
-    result := vsm._import_apply(of_stream, 'import_rows', create_stages AND stages IS NULL, of_error);
+    result := vsm._import_apply(of_stream, 'import_rows', false, of_error);
     DROP TABLE pg_temp.import_rows;
     RETURN (SELECT row_to_json(r)
             FROM (SELECT result.items, result.transitions, result.merged, result.skipped, result.refused AS refused_count,
@@ -292,7 +312,7 @@ END $$;
 COMMENT ON FUNCTION vsm_api.import_end(text, text, boolean, boolean, json, json, text) IS
     'Imports the rows of import_rows into a stream, and returns the counts of vsm.import_result. refused: the first 20 rows that '
     'on_error => skip skipped, each with the reason. create_stages: defines the stages, [{"name", "category"}] in order, that the stream '
-    'lacks, and the stream; without a list, the stages of the rows, as vsm.import_events() does. create_types: defines the types of the '
+    'lacks, and the stream; without a list, those of the rows, as wait stages before the done stages of a stream that is there. create_types: defines the types of the '
     'rows. aliases: {name in the rows: stage}, kept for later imports by those who may define the stream. time_zone: of times without an '
     'offset; null: the stream''s. Errors: PT404 stream; PT422 stages, types or rows refused; 42501.';
 

@@ -78,7 +78,7 @@ SAVEPOINT imported;
 SELECT pg_temp.ask('vsm_t_admin', pg_temp.import('New/saga,Test/saga,Done/saga', $$'csv', 'later', create_stages => true, create_types => true, aliases => '{"x": null}'$$)) AS answer,
        pg_temp.written() AS after \gset
 ROLLBACK TO imported;
-SELECT matches(:'answer', '^{"items":1,"transitions":3', 'imported');
+SELECT matches(:'answer'::text, '^{"items":1,"transitions":3'::text, 'imported');
 SELECT isnt(:'after'::text, :'before'::text, 'and seen');
 SELECT is(pg_temp.written(), :'before', 'rolled back, nothing is left');
 

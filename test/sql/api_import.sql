@@ -86,8 +86,12 @@ INSERT INTO import_rows (case_id, stage, entered_at, type, sequence, line, refus
     ('K', 'New', '2026-01-05T09:00:00Z', 'Story', 1, 4, NULL), ('K', NULL, 'no time', NULL, 4, 5, 'the time cannot be read');
 SELECT vsm_api.import_end('rows', 'skip', true, true, '[{"name":"New","category":"wait"},{"name":"Doing","category":"active"},{"name":"Live","category":"done"}]');
 SELECT external_id, type, "from", "to" FROM moves WHERE external_id = 'K';
+SELECT vsm_api.import_begin();
+INSERT INTO import_rows (case_id, stage, entered_at) VALUES ('L', 'New', '2026-01-05'), ('L', 'Held', '2026-01-06'), ('L', 'skip me', '2026-01-07'), ('L', 'Test', '2026-01-08');
+SELECT vsm_api.import_end('rows', create_stages => true, aliases => '{"Skip  me": null}');
+SELECT string_agg(concat_ws(':', s.name, s.category), ',' ORDER BY s."order") FROM vsm.stages s WHERE s.stream = 'rows';
 SELECT vsm_api.import_settings('rows'), vsm_api.import_settings('Nope');
-SELECT vsm_api.import_changes('[{"name":"New"},{"name":"Test"}]', '[{"name":"Story"},{"name":"Spike"}]', 'rows');
+SELECT vsm_api.import_changes('[{"name":"New"},{"name":"Review"}]', '[{"name":"Story"},{"name":"Spike"}]', 'rows');
 ROLLBACK;
 BEGIN;
 SELECT vsm_api.import_begin();

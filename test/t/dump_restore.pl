@@ -35,7 +35,7 @@ for my $owner ($superuser, 'VSM Owner')
 	live_in($source);
 	my $before = picture($source);
 	like($before, qr/^stages .*Refinement.*Overtime/m, "$who: the source has what the copy must have");
-	like($before, qr/^$_ ./m, "$who: $_ has rows") for qw(value_streams work_item_types work_items stage_transitions _merged_events import_refusals superseded_transitions);
+	like($before, qr/^$_ ./m, "$who: $_ has rows") for qw(value_streams work_item_types work_items stage_transitions _merged_events import_refusals stage_aliases superseded_transitions);
 
 	my %ways = (
 		plain => [ [ '--format=plain' ], [ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f' ] ],
@@ -94,6 +94,7 @@ sub live_in
 		FROM generate_series(1, 9) n, unnest(ARRAY['Ask', 'Talk', 'Talk', 'Do', 'Done', 'Do', 'Done']) WITH ORDINALITY u (s, p) WHERE p <= 3 + n % 5;
 		INSERT INTO events VALUES ('case 1', 'Nowhere', '2026-02-02', NULL), (NULL, 'Ask', '2026-02-02', NULL);
 		SELECT vsm.import_events('events', 'second', on_error => 'skip');
+		INSERT INTO vsm.stage_aliases VALUES ('second', 'in work', 'Do'), ('second', 'comment', NULL);
 		SELECT vsm.grant_access('vsm_reader', 'reader'), vsm.grant_access('vsm_writer', 'writer');
 		CREATE VIEW public.figures AS SELECT * FROM vsm.metrics('second', '-infinity', 'infinity');
 	});
@@ -213,8 +214,8 @@ sub works_on
 		WHERE d.finding IN ('ledger_gap', 'no_ledger', 'undefined_stage', 'state_differs');
 	}, on_error_stop => 1);
 	is($errors, '', "$who, $name: afterwards the ledger works");
-	# of the events, 2 are new, 2 are refused again, and the rest is there already
-	my $import = sprintf '(2,2,0,%d,2)', $node->safe_psql($db, 'SELECT count(*) FROM events') - 4;
+	# of the events, 2 are new, one of them beyond a limit, 2 are refused again, and the rest is there already
+	my $import = sprintf '(2,2,0,%d,2,1)', $node->safe_psql($db, 'SELECT count(*) FROM events') - 4;
 	is($out, "t\nt\nt|t\n1\n$import\n0\nthird\nelsewhere\n0", "$who, $name: and ids do not collide");
 	($status, $out, $errors) = $node->psql($db, q{SELECT vsm.transition(1, 'Testing')});
 	like($errors, qr/stage "Testing" is retired/, "$who, $name: a retired stage takes no entry");

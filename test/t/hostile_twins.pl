@@ -442,7 +442,11 @@ SELECT vsm.import_wide('pg_temp.wide', stage_columns => '{Backlog,Testing,Produc
 SELECT vsm.import_wide('pg_temp.wide', stage_columns => '{Backlog,Testing,Production}', on_error => 'skip');
 SELECT vsm.import_wide('pg_temp.wide', on_error => 'skip', create_stages => true);
 SELECT vsm_api.import(E'case_id,stage,entered_at,type,title\nI1,Backlog,2026-01-05,task,i\nI1,Testing,2026-01-06,task,i\n');
-SELECT vsm_api.import(E'case_id,stage,entered_at\nI2,Nowhere,yesterday or so\n', on_error => 'skip');
+SELECT vsm_api.import(E'case_id,stage,entered_at\nI2,Backlog,2026-01-05\nI2,Nowhere,yesterday or so\n', on_error => 'skip');
+SELECT vsm_api.import(E'key;status;date\nI5;Backlog;2026-01-05\nI5;so far;2026-01-06\n', dry_run => true, time_zone => 'Europe/Berlin');
+SELECT vsm_api.import(E'key;status;date\nI5;Backlog;2026-01-05\nI5;so far;2026-01-06\n', create_stages => true, create_types => true,
+	dates => 'YMD', item => 'key', aliases => '{"so far": "Testing", "never": null}');
+SELECT vsm_api.import_changes('[{"name":"Backlog"}]', '[{"name":"task"}]'), vsm_api.import_settings();
 SELECT vsm_api.import('{"case_id":"I3","stage":"Backlog","entered_at":"2026-01-05"}', 'ndjson');
 SELECT vsm_api.import_events('[{"case_id":"I4","stage":"Backlog","entered_at":"2026-01-05"},{"case_id":"I4","stage":"Production","entered_at":"2026-01-08"}]');
 BEGIN;
@@ -542,7 +546,7 @@ my $careless = q{
 my %careless = (
 	remover => q{CREATE TRIGGER a_remove AFTER INSERT ON vsm.work_items FOR EACH ROW WHEN (new.title = 'gone') EXECUTE FUNCTION own.remove()},
 	trigger => join('', map { "CREATE TRIGGER look BEFORE INSERT OR UPDATE OR DELETE ON vsm.$_ FOR EACH ROW EXECUTE FUNCTION own.look();" }
-		qw(work_items stage_transitions stages value_streams work_item_types _merged_events import_refusals flow_metrics superseded_transitions _retypes _former_types)),
+		qw(work_items stage_transitions stages value_streams work_item_types _merged_events import_refusals stage_aliases flow_metrics superseded_transitions _retypes _former_types)),
 	index => 'CREATE INDEX ON vsm.stage_transitions (own.longer(reason)); CREATE INDEX ON vsm.stage_transitions (id) WHERE own.longer(actor) > 0;
 		CREATE INDEX ON vsm.work_items (own.longer(title)); CREATE INDEX ON vsm.stages (own.longer(name))',
 	check => 'ALTER TABLE vsm.stage_transitions ADD CHECK (own.longer(actor) > 0); ALTER TABLE vsm.work_items ADD CHECK (own.longer(title) > 0);

@@ -123,19 +123,18 @@ read_stages(ImportPlan *plan, Values *values, const Param *param)
 static void
 read_aliases(ImportPlan *plan, Values *values, const Param *param)
 {
-	const char *name;
-	json_t	   *stage;
-
 	plan->aliases = vsm_alloc((json_object_size(plan->given_aliases) + 1) * sizeof *plan->aliases);
-	json_object_foreach(plan->given_aliases, name, stage)
+	for (void *at = json_object_iter(plan->given_aliases); at != NULL; at = json_object_iter_next(plan->given_aliases, at))
 	{
+		const json_t *stage = json_object_iter_value(at);
+
 		if (!json_is_string(stage) && !json_is_null(stage))
 		{
 			vsm_invalid(values, param, "value_error", "Input should be an object whose values are names of stages, such as {\"Fertig\": \"Done\"}, or null",
 						plan->given_aliases, NULL);
 			return;
 		}
-		add_alias(plan, name, stage);
+		add_alias(plan, json_object_iter_key(at), stage);
 	}
 	plan->options.aliases = plan->aliases;
 }
@@ -151,15 +150,13 @@ add_alias(ImportPlan *plan, const char *name, const json_t *stage)
 void
 vsm_import_plan_add(ImportPlan *plan, const char *settings)
 {
-	const char *name;
-	json_t	   *stage;
 	json_t	   *aliases;
 
 	plan->settings = json_loads(settings, 0, NULL);
 	aliases = json_object_get(plan->settings, "aliases");
 	plan->aliases = vsm_grow(plan->aliases, ((size_t) plan->options.n_aliases + json_object_size(aliases) + 1) * sizeof *plan->aliases);
-	json_object_foreach(aliases, name, stage)
-		add_alias(plan, name, stage);
+	for (void *at = json_object_iter(aliases); at != NULL; at = json_object_iter_next(aliases, at))
+		add_alias(plan, json_object_iter_key(at), json_object_iter_value(at));
 	plan->options.aliases = plan->aliases;
 	if (plan->options.time_zone == NULL)
 		plan->options.time_zone = json_string_value(json_object_get(plan->settings, "time_zone"));
