@@ -158,13 +158,17 @@ CREATE FUNCTION vsm._require_issued_id(of_table text, id bigint) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    last CONSTANT bigint := CASE of_table WHEN 'stages' THEN pg_sequence_last_value('vsm.stages_id_seq')
-                                          WHEN 'value_streams' THEN pg_sequence_last_value('vsm.value_streams_id_seq') END;
+    last bigint := CASE of_table WHEN 'stages' THEN pg_sequence_last_value('vsm.stages_id_seq')
+                                 WHEN 'value_streams' THEN pg_sequence_last_value('vsm.value_streams_id_seq') END;
     is_owner CONSTANT boolean := pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = 'vsm.work_items'::regclass), 'USAGE');
 BEGIN
     IF id > 9007199254740991 THEN
         RAISE EXCEPTION 'id % is out of range', id
             USING ERRCODE = 'PT422', DETAIL = 'The greatest is 9007199254740991: beyond it numbers in JSON are not exact.', HINT = 'Leave the id out.';
+    END IF;
+    -- a sequence that was set, and has issued no id since, does not tell its place before
+    IF last IS NULL AND is_owner THEN
+        last := nextval(format('vsm.%s_id_seq', of_table));
     END IF;
     -- the owner's id moves the sequence on, so that no later row draws it
     IF id > coalesce(last, 0) AND is_owner THEN
@@ -519,7 +523,7 @@ BEGIN
     IF tg_op = 'INSERT' AND new.id > 9007199254740991 THEN
         RAISE EXCEPTION 'id % is out of range', new.id
             USING ERRCODE = 'PT422', DETAIL = 'The greatest is 9007199254740991: beyond it numbers in JSON are not exact.', HINT = 'Leave the id out.';
-    ELSIF tg_op = 'INSERT' AND new.id > coalesce(pg_sequence_last_value('vsm.work_item_types_id_seq'), 0) THEN
+    ELSIF tg_op = 'INSERT' AND new.id > coalesce(pg_sequence_last_value('vsm.work_item_types_id_seq'), nextval('vsm.work_item_types_id_seq')) THEN
         PERFORM setval('vsm.work_item_types_id_seq', new.id);       -- so that no later type draws the id
     ELSIF tg_op = 'UPDATE' AND new.name <> old.name THEN
         PERFORM vsm._hold_items();

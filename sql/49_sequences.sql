@@ -37,7 +37,8 @@ BEGIN
         GROUP BY 1 ORDER BY 1
     LOOP
         sequence := format('vsm.%s_id_seq', greatest_id.name);
-        before := coalesce(pg_sequence_last_value(sequence::regclass), 0);
+        -- pg_sequence_last_value() does not know the place of a sequence that was set, and has not issued an id since
+        EXECUTE format('SELECT s.last_value - (NOT s.is_called)::integer FROM %s s', sequence) INTO before;
         IF greatest_id.id > before THEN
             after := setval(sequence::regclass, greatest_id.id);
             RETURN NEXT;

@@ -75,7 +75,8 @@ vsm_require_issued_item_id(Relation items, int64 id)
 		return;
 	if (has_privs_of_role(GetUserId(), items->rd_rel->relowner))
 	{
-		move_sequence_on(sequence, id, call->isnull ? 0 : DatumGetInt64(last));
+		/* one that was set, and has issued no id since, does not tell its place before */
+		move_sequence_on(sequence, id, call->isnull ? nextval_internal(sequence, true) : DatumGetInt64(last));
 		return;
 	}
 	ereport(ERROR,
@@ -97,6 +98,8 @@ vsm_require_issued_item_id(Relation items, int64 id)
 static void
 move_sequence_on(Oid sequence, int64 id, int64 last)
 {
+	if (id <= last)
+		return;
 	if (id - last > FAR)
 		DirectFunctionCall2(setval_oid, ObjectIdGetDatum(sequence), Int64GetDatum(id));
 	else

@@ -276,7 +276,6 @@ static void
 read_options(Jsonb *given, VsmRecogniseOptions *options)
 {
 	JsonbIterator *iterator;
-	JsonbIteratorToken token;
 	JsonbValue	key;
 	JsonbValue	value;
 
@@ -285,7 +284,7 @@ read_options(Jsonb *given, VsmRecogniseOptions *options)
 		refuse_option("options", "", "Give an object.");
 	iterator = JsonbIteratorInit(&given->root);
 	(void) JsonbIteratorNext(&iterator, &key, false);
-	while ((token = JsonbIteratorNext(&iterator, &key, true)) == WJB_KEY)
+	while (JsonbIteratorNext(&iterator, &key, true) == WJB_KEY)
 	{
 		(void) JsonbIteratorNext(&iterator, &value, true);
 		if (value.type != jbvNull)

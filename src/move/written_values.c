@@ -215,9 +215,11 @@ is_rounded(const ItemRow *old, const ItemRow *new, int column, TupleDesc desc)
 		case TIMESTAMPTZOID:
 			if (TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(before)) || TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(after)))
 				return false;
-			return llabs(vsm_elapsed_us(DatumGetTimestampTz(before), DatumGetTimestampTz(after))) < PRECISION_US;
+			return DatumGetTimestampTz(after) % PRECISION_US == 0 &&
+				llabs(vsm_elapsed_us(DatumGetTimestampTz(before), DatumGetTimestampTz(after))) < PRECISION_US;
 		case INTERVALOID:
-			return llabs(vsm_interval_us(DatumGetIntervalP(before)) - vsm_interval_us(DatumGetIntervalP(after))) < PRECISION_US;
+			return vsm_interval_us(DatumGetIntervalP(after)) % PRECISION_US == 0 &&
+				llabs(vsm_interval_us(DatumGetIntervalP(before)) - vsm_interval_us(DatumGetIntervalP(after))) < PRECISION_US;
 		default:
 			return false;
 	}

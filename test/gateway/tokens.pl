@@ -474,7 +474,7 @@ sub refused_at_the_start
 	my $good = write_file('good.json', jwks('rsa'));
 	push @refused, [ '--jwks-file=/nowhere.json' ], [ "--jwt-secret-file=" . write_file('secret.pem', $key{rsa}{pem}) ], [ "--jwt-secret-file=$good" ],
 		[ "--jwks-file=$good", '--jwt-secret=' . 'x' x 40 ], [ '--jwks-url=http://example.com/keys', '--jwt-aud=a' ], [ '--jwks-url=file:///etc/passwd', '--jwt-aud=a' ],
-		[ '--jwks-url=nonsense', '--jwt-aud=a' ], [ "--jwks-url=$jwks_url" ], [ '--jwks-ca-file=/x' ], [ '--jwt-iss=x' ],
+		[ '--jwks-url=nonsense', '--jwt-aud=a' ], [ '--jwks-url=http://user:secret@127.0.0.1/keys', '--jwt-aud=a' ], [ "--jwks-url=$jwks_url" ], [ '--jwks-ca-file=/x' ], [ '--jwt-iss=x' ],
 		(map { [ "--jwks-file=$good", "--jwt-role-claim=$_" ] } '.', '.a..b', '.a[', '.a[x]', '.a[0', '.a[-1]', '.a[?(@ = "x")]', '.a[?(@ == x)]', '.a[?(@ == "x"]', '."a', '.a"b"', '.a b', '.a,.b', '[0]', '.a' x 33),
 		(map { [ "--jwks-file=$good", "--jwt-actor-claim=$_" ] } ',', 'a,', '.a[', join ',', 'a' .. 'i');
 	for my $options (@refused)

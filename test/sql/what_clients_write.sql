@@ -80,6 +80,14 @@ INSERT INTO vsm.work_items (external_id, title) VALUES ('A', 'nothing') ON CONFL
 UPDATE vsm.work_items SET stage_id = stage('Backlog') WHERE external_id = 'C' RETURNING stage_id = stage('Backlog') AS moved;
 TABLE shown;
 
+-- A move within the same millisecond is seen by those who keep microseconds.
+INSERT INTO vsm.work_items (external_id, title, created_at) VALUES ('fast', 'fast', '2026-02-01 10:00:00.0001+00');
+CREATE TABLE kept AS SELECT * FROM vsm.work_items WHERE external_id = 'fast';
+SELECT FROM vsm.transition((SELECT id FROM kept), 'Testing', '2026-02-01 10:00:00.0009+00');
+UPDATE vsm.work_items w SET title = 'stale', stage_id = k.stage_id, stage_entered_at = k.stage_entered_at FROM kept k WHERE w.id = k.id;
+\echo :LAST_ERROR_SQLSTATE
+DROP TABLE kept;
+
 -- Ids of the owner's move the sequence on, near or far; one that JSON cannot carry is refused.
 SELECT max(id) + 3 AS near FROM vsm.work_items \gset
 INSERT INTO vsm.work_items (id, title) VALUES (:near, 'near'), (2000000, 'far'), (1999999, 'between');
@@ -98,6 +106,16 @@ COMMIT;
 SELECT * FROM vsm.sequences_catch_up();
 SELECT * FROM vsm.sequences_catch_up();
 INSERT INTO vsm.work_items (title) VALUES ('after') RETURNING id;
+-- A sequence that was set and has issued no id since stays where it is, for an id of one's own too.
+SELECT setval(s, 5000000, false) FROM unnest('{vsm.work_items_id_seq,vsm.stages_id_seq,vsm.value_streams_id_seq,vsm.work_item_types_id_seq}'::regclass[]) s;
+SELECT * FROM vsm.sequences_catch_up();
+INSERT INTO vsm.work_items (title) VALUES ('after setval') RETURNING id;
+SELECT setval('vsm.work_items_id_seq', 8000000, false);
+INSERT INTO vsm.work_items (id, title) VALUES (7000000, 'own, far');
+INSERT INTO vsm.work_items (title) VALUES ('later') RETURNING id > 8000000 AS later;
+INSERT INTO vsm.stages (id, stream, name) VALUES (400, 'default', 'Own, behind'), (DEFAULT, 'default', 'Later') RETURNING id >= 5000000 AS later;
+INSERT INTO vsm.value_streams (id, name) VALUES (400, 'own, behind'), (DEFAULT, 'later') RETURNING id >= 5000000 AS later;
+INSERT INTO vsm.work_item_types (id, name) VALUES (400, 'own, behind'), (DEFAULT, 'later') RETURNING id >= 5000000 AS later;
 -- It knows every sequence of the schema.
 DO $$
 DECLARE

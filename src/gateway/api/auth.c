@@ -128,6 +128,9 @@ take_role(Identity *who, const json_t *claims)
 		role = json_string_value(claimed);
 	else if (claimed != NULL)
 		who->refusal = "The token's role is not a string";
+	/* SET ROLE NONE gives the rights of the user that the gateway connects as. */
+	if (role != NULL && strcmp(role, "none") == 0)
+		who->refusal = "The token's role is none";
 	if (role == NULL)
 		who->refusal = who->anonymous ? "A token is required" : "The token names no role";
 	who->role = vsm_copy(role);

@@ -276,12 +276,10 @@ note_task(Task *task)
 	Import	   *import = task->owner;
 
 	import->working = false;
-	if (task->canceled)
+	if (task->canceled || (import->abandoned && import->doing != MAKING))
 		end(import, IMPORT_STOPPED);
 	else if (import->doing == MAKING)
 		note_made(import);
-	else if (import->abandoned)
-		end(import, IMPORT_STOPPED);
 	else if (import->end == IMPORT_RUNNING)
 		(import->doing == KEEPING ? note_kept : note_read)(import);
 	let_go(import);

@@ -33,6 +33,7 @@ static void poll_open(Connection *connection);
 static void begin_steps(Connection *connection, const Step *steps, int n);
 static void send_more(Connection *connection);
 static void read_results(Connection *connection);
+static bool copy_rows(Connection *connection);
 static void take_result(Connection *connection, PGresult *result);
 static void step_succeeded(Connection *connection, Step step, PGresult *result);
 static void steps_over(Connection *connection);
@@ -261,7 +262,7 @@ take_result(Connection *connection, PGresult *result)
 		case PGRES_COPY_IN:
 			PQclear(result);
 			connection->copying = true;
-			vsm_connection_copy(connection);
+			(void) copy_rows(connection);
 			break;
 		case PGRES_PIPELINE_SYNC:
 			PQclear(result);
@@ -322,12 +323,18 @@ step_succeeded(Connection *connection, Step step, PGresult *result)
 void
 vsm_connection_copy(Connection *connection)
 {
+	if (connection->copying && copy_rows(connection))
+		read_results(connection);
+}
+
+/* True: the COPY has ended, and all that the server says may have been read already, so that no event will tell of it. */
+static bool
+copy_rows(Connection *connection)
+{
 	bool		ended = connection->spoke;
 	bool		abandoned = false;
 	int			left;
 
-	if (!connection->copying)
-		return;
 	while ((left = PQflush(connection->pg)) == 0 && !ended)
 	{
 		Text		rows = {0};
@@ -343,7 +350,7 @@ vsm_connection_copy(Connection *connection)
 	if (left < 0)
 	{
 		broken(connection);
-		return;
+		return false;
 	}
 	if (left == 0 && (ended || abandoned))
 	{
@@ -356,12 +363,10 @@ vsm_connection_copy(Connection *connection)
 			broken(connection);
 		else
 			send_more(connection);
-		/* All that the server says may have been read already, so that no event will tell of it. */
-		if (spoke && connection->state != CONNECTION_DOWN)
-			read_results(connection);
-		return;
+		return spoke && connection->state != CONNECTION_DOWN;
 	}
 	watch(connection, left > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+	return false;
 }
 
 static void

@@ -41,6 +41,7 @@ vsm_fetch_refuses(const char *url)
 	CURLU	   *parts = curl_url();
 	char	   *scheme = NULL;
 	char	   *host = NULL;
+	char	   *user = NULL;
 	char	   *why = NULL;
 
 	if (curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK || curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
@@ -48,8 +49,11 @@ vsm_fetch_refuses(const char *url)
 		why = vsm_copy("it is not a URL");
 	else if (strcmp(scheme, "https") != 0 && !(strcmp(scheme, "http") == 0 && is_loopback(host)))
 		why = vsm_copy("it must begin with https://");
+	else if (curl_url_get(parts, CURLUPART_USER, &user, 0) == CURLUE_OK || curl_url_get(parts, CURLUPART_PASSWORD, &user, 0) == CURLUE_OK)
+		why = vsm_copy("it must not hold a user or password, which would be logged; keys are public");
 	curl_free(scheme);
 	curl_free(host);
+	curl_free(user);
 	curl_url_cleanup(parts);
 	return why;
 }

@@ -321,13 +321,13 @@ file(void)
 	return vsm_options.jwks_file != NULL ? vsm_options.jwks_file : vsm_options.jwt_public_key_file;
 }
 
-/* A file that is gone has not changed: it is being replaced. */
+/* A file that is gone has not changed: it is being replaced.  A pipe has none to read twice. */
 static bool
 file_has_changed(void)
 {
 	struct stat now;
 
-	return stat(file(), &now) == 0 &&
+	return stat(file(), &now) == 0 && S_ISREG(now.st_mode) &&
 		(now.st_mtim.tv_sec != keys.seen.st_mtim.tv_sec || now.st_mtim.tv_nsec != keys.seen.st_mtim.tv_nsec ||
 		 now.st_ino != keys.seen.st_ino || now.st_dev != keys.seen.st_dev || now.st_size != keys.seen.st_size);
 }
