@@ -114,7 +114,7 @@ sub waiting_backends
 # All bytes are in the file before the end of the body is known.
 sub slow_end
 {
-	my $body = $header . rows('S', 1000);
+	my $body = $header . rows('Q', 1000);
 	my $socket = connection();
 	put($socket, "POST /api/v1/import HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n");
 	put($socket, sprintf "%x\r\n%s\r\n", length $body, $body);
@@ -123,7 +123,7 @@ sub slow_end
 	put($socket, "0\r\n\r\n");
 	my ($status, $text) = answer($socket);
 	is($status, 200, 'it is imported') or diag($text);
-	is(items('S'), 1000, 'whole');
+	is(items('Q'), 1000, 'whole');
 	return;
 }
 
@@ -241,13 +241,13 @@ sub database_goes_in_copy
 		BEGIN
 			FOR i IN 1 .. 3000 LOOP
 				PERFORM pg_stat_clear_snapshot();
-				SELECT count(FUNCTION(a.pid)) INTO n FROM pg_stat_activity a WHERE a.query LIKE 'COPY pg_temp.import_rows%' AND a.state = 'active';
+				SELECT count(STOP(a.pid)) INTO n FROM pg_stat_activity a WHERE a.query LIKE 'COPY pg_temp.import_rows%' AND a.state = 'active';
 				EXIT WHEN n > 0;
 				PERFORM pg_sleep(0.01);
 			END LOOP;
 			RETURN n;
 		END $$;
-		SELECT pg_temp.kill()} =~ s/FUNCTION/$function/r);
+		SELECT pg_temp.kill()} =~ s/STOP/$function/r);
 	$killer->quit;
 	is($killed =~ s/\s+$//r =~ s/.*\s//sr, 1, "$function() while rows stream to it");
 	my ($status, $text) = answer($socket);
