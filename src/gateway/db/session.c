@@ -18,7 +18,7 @@
 /* What other clients may have set and would change an answer, a right or a promise; to the values that RESET gives. */
 #define SHARED_SETTINGS \
 	"'default_tablespace', 'extra_float_digits', 'idle_in_transaction_session_timeout', 'lock_timeout', 'row_security'," \
-	" 'search_path', 'session_replication_role', 'synchronous_commit', 'temp_tablespaces', 'transaction_timeout'," \
+	" 'search_path', 'session_replication_role', 'synchronous_commit', 'temp_tablespaces', 'timezone_abbreviations', 'transaction_timeout'," \
 	" 'transform_null_equals', 'vsm.actor', 'vsm.recording', 'vsm.wip_limit_action'"
 
 static bool yes(const PGresult *result, int column);
