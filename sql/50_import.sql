@@ -145,7 +145,7 @@ END $$;
 COMMENT ON FUNCTION vsm._import_time(regclass, text) IS 'A column of times of an import''s source, as two expressions. Errors: PT422.';
 
 CREATE FUNCTION vsm._read_time(value text) RETURNS timestamptz
-    LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN value::timestamptz;

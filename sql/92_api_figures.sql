@@ -3,7 +3,7 @@
 -- Times are texts, so that a bare date can mean midnight in the time zone of the stream.
 
 CREATE FUNCTION vsm._instant(value text, time_zone text, parameter text) RETURNS timestamptz
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC' SET "DateStyle" = 'ISO, YMD'
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC' SET "DateStyle" = 'ISO, YMD'
 AS $$
 BEGIN
     IF value ~ '^\d{4}-\d{2}-\d{2}$' THEN
@@ -47,7 +47,7 @@ CREATE TYPE vsm._asked AS (
 CREATE FUNCTION vsm._asked(stream text, since text, until text, default_hours integer, reopen_rule text, type text, attributes jsonb,
                            known_at text)
     RETURNS vsm._asked
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     result vsm._asked;
@@ -78,7 +78,7 @@ CREATE FUNCTION vsm_api.metrics(days integer DEFAULT 7, stream text DEFAULT 'def
                                 since text DEFAULT NULL, until text DEFAULT NULL, exact boolean DEFAULT true, reopen_rule text DEFAULT NULL,
                                 attributes jsonb DEFAULT NULL, known_at text DEFAULT NULL, percentiles double precision[] DEFAULT NULL)
     RETURNS json
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     fractions CONSTANT double precision[] := vsm._fractions(percentiles);
@@ -164,7 +164,7 @@ CREATE FUNCTION vsm_api.cumulative_flow(stream text DEFAULT 'default', since tex
                                         step interval DEFAULT '1 day', type text DEFAULT NULL, attributes jsonb DEFAULT NULL,
                                         known_at text DEFAULT NULL)
     RETURNS json
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    LANGUAGE sql STABLE PARALLEL UNSAFE
 RETURN vsm._lines_shown(true, vsm._asked(stream, since, until, 720, NULL, type, attributes, known_at), step);
 COMMENT ON FUNCTION vsm_api.cumulative_flow(text, text, text, interval, text, jsonb, text) IS
     'Cumulative flow diagram: at each point, for each stage in order, the items that have got there or further, or in a discarded '
@@ -174,7 +174,7 @@ CREATE FUNCTION vsm_api.occupancy(stream text DEFAULT 'default', since text DEFA
                                   step interval DEFAULT '1 day', type text DEFAULT NULL, attributes jsonb DEFAULT NULL,
                                   known_at text DEFAULT NULL)
     RETURNS json
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    LANGUAGE sql STABLE PARALLEL UNSAFE
 RETURN vsm._lines_shown(false, vsm._asked(stream, since, until, 720, NULL, type, attributes, known_at), step);
 COMMENT ON FUNCTION vsm_api.occupancy(text, text, text, interval, text, jsonb, text) IS
     'At each point, for each stage in order, the items that are in it. By default the last 30 days. Errors: PT404 stream; PT422 '
@@ -184,7 +184,7 @@ CREATE FUNCTION vsm_api.throughput(stream text DEFAULT 'default', since text DEF
                                    step text DEFAULT 'day', type text DEFAULT NULL, reopen_rule text DEFAULT NULL,
                                    attributes jsonb DEFAULT NULL, known_at text DEFAULT NULL)
     RETURNS json
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     a CONSTANT vsm._asked := vsm._asked(stream, since, until, 720, reopen_rule, type, attributes, known_at);
@@ -207,7 +207,7 @@ CREATE FUNCTION vsm_api.time_in_stage(stream text DEFAULT 'default', since text 
                                       type text DEFAULT NULL, attributes jsonb DEFAULT NULL, known_at text DEFAULT NULL,
                                       percentiles double precision[] DEFAULT NULL)
     RETURNS json
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     fractions CONSTANT double precision[] := vsm._fractions(percentiles);
@@ -239,7 +239,7 @@ COMMENT ON FUNCTION vsm_api.time_in_stage(text, text, text, text, jsonb, text, d
 CREATE FUNCTION vsm_api.work_item_age(stream text DEFAULT 'default', type text DEFAULT NULL, "limit" integer DEFAULT 500,
                                       at text DEFAULT NULL, attributes jsonb DEFAULT NULL, known_at text DEFAULT NULL)
     RETURNS json
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     a CONSTANT vsm._asked := vsm._asked(stream, at, at, 0, NULL, type, attributes, known_at);
@@ -262,7 +262,7 @@ CREATE FUNCTION vsm_api.flow_efficiency(stream text DEFAULT 'default', since tex
                                         type text DEFAULT NULL, reopen_rule text DEFAULT NULL, attributes jsonb DEFAULT NULL,
                                         known_at text DEFAULT NULL)
     RETURNS json
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     a CONSTANT vsm._asked := vsm._asked(stream, since, until, 720, reopen_rule, type, attributes, known_at);
@@ -284,7 +284,7 @@ CREATE FUNCTION vsm_api.cycle_times(stream text DEFAULT 'default', since text DE
                                     attributes jsonb DEFAULT NULL, known_at text DEFAULT NULL,
                                     percentiles double precision[] DEFAULT NULL)
     RETURNS json
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     fractions CONSTANT double precision[] := vsm._fractions(percentiles);

@@ -114,9 +114,10 @@ SELECT results_eq($$
     SELECT f.proname::text COLLATE "default" FROM functions f
     WHERE f.schema = 'vsm_api' AND (f.provolatile = 'v' OR f.proparallel = 'u') ORDER BY f.proname COLLATE "C"
     $$, $$
-    VALUES ('add_stage'), ('add_stream'), ('add_type'), ('change_stage'), ('create_work_item'), ('define_stream'), ('delete_stage'),
-           ('delete_stream'), ('delete_type'), ('delete_work_item'), ('health'), ('import'), ('import_begin'), ('import_end'),
-           ('import_events'), ('prepare'), ('prometheus'), ('rename_type'), ('transition'), ('wip')
+    VALUES ('add_stage'), ('add_stream'), ('add_type'), ('change_stage'), ('create_work_item'), ('cumulative_flow'), ('cycle_times'),
+           ('define_stream'), ('delete_stage'), ('delete_stream'), ('delete_type'), ('delete_work_item'), ('flow_efficiency'), ('health'),
+           ('import'), ('import_begin'), ('import_end'), ('import_events'), ('metrics'), ('occupancy'), ('prepare'), ('prometheus'),
+           ('rename_type'), ('throughput'), ('time_in_stage'), ('transition'), ('wip'), ('work_item_age')
     $$, 'in vsm_api only what writes, reads shared memory or needs a savepoint cannot run in parallel');
 SELECT is_empty($$SELECT f.object FROM functions f WHERE f.schema = 'vsm_api' AND f.prosecdef$$, 'and all runs with the rights of the caller');
 SELECT is_empty($$
@@ -133,6 +134,16 @@ SELECT is_empty($$
 SELECT is_empty($$
     SELECT f.object FROM functions f WHERE f.proparallel <> 'u' AND f.provolatile = 'v'
     $$, 'no function that writes claims to be fit for parallel queries');
+-- an EXCEPTION clause begins a subtransaction, which no parallel query may do, nor may what calls it
+SELECT is_empty($$
+    WITH RECURSIVE bodies AS (
+        SELECT f.oid, f.object, f.schema || '.' || f.proname AS name, f.proparallel, coalesce(pg_get_function_sqlbody(f.oid), f.prosrc) AS body
+        FROM functions f JOIN pg_language l ON l.oid = f.prolang WHERE l.lanname IN ('sql', 'plpgsql')),
+    unfit AS (
+        SELECT b.* FROM bodies b WHERE b.body ~ '\mEXCEPTION\s+WHEN'
+        UNION SELECT b.* FROM bodies b JOIN unfit u ON u.oid <> b.oid AND b.body ~ ('\m' || u.name || '\('))
+    SELECT u.object FROM unfit u WHERE u.proparallel <> 'u'
+    $$, 'nor does one that needs a savepoint, or calls such a one');
 SELECT is_empty($$
     SELECT f.object FROM functions f WHERE f.prorettype = 'trigger'::regtype AND (f.provolatile <> 'v' OR f.proparallel <> 'u')
     $$, 'trigger functions are volatile');
