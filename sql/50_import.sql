@@ -148,11 +148,12 @@ CREATE FUNCTION vsm._read_time(value text) RETURNS timestamptz
     LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN value::timestamptz;
+    -- words that mean another time on each day are no record of one
+    RETURN CASE WHEN value !~* '\m(now|today|tomorrow|yesterday|epoch|allballs)\M' THEN value::timestamptz END;
 EXCEPTION WHEN data_exception THEN
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION vsm._read_time(text) IS 'A text as a time; null when the text is not a time.';
+COMMENT ON FUNCTION vsm._read_time(text) IS 'A text as a time; null when the text is not a time, or names one by a word such as today.';
 
 CREATE FUNCTION vsm.import_events(source regclass, stream text DEFAULT 'default', case_column text DEFAULT 'case_id',
                                   stage_column text DEFAULT 'stage', time_column text DEFAULT 'entered_at',

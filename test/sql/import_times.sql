@@ -58,3 +58,8 @@ SELECT * FROM vsm.import_events('near', 'berlin');
 SELECT * FROM vsm.import_events('near', 'berlin', on_error => 'skip');
 SELECT case_id, entered_at, reason FROM vsm.import_refusals WHERE case_id = 'old';
 SELECT * FROM entered WHERE external_id = 'old';
+-- Words for times that are others tomorrow are no times.
+CREATE TABLE words (case_id text, stage text, entered_at text);
+INSERT INTO words SELECT 'word', 'Open', w FROM unnest('{now,today,yesterday allballs,Tomorrow 10:00,epoch}'::text[]) w;
+SELECT * FROM vsm.import_events('words', 'berlin', on_error => 'skip');
+SELECT entered_at, reason FROM vsm.import_refusals WHERE case_id = 'word' ORDER BY id;
