@@ -254,7 +254,7 @@ FROM (VALUES
     ('WITH d AS (DELETE FROM vsm.work_items WHERE stream = ''secret'' RETURNING id) SELECT count(*) FROM d', '0'),
     ('WITH d AS (UPDATE vsm_api.work_items SET title = ''x'' WHERE stream = ''secret'' RETURNING id) SELECT count(*) FROM d', '0'),
     ('INSERT INTO vsm_api.work_items (title, stream) VALUES (''n'', ''secret'')', 'PT404 | stream "secret" not found'),
-    ('INSERT INTO vsm_api.work_items (title, stream, current_stage) VALUES (''n'', ''secret'', ''Backlog'')', 'PT404 | Stream ''secret'' not found'),
+    ('INSERT INTO vsm_api.work_items (title, stream, current_stage) VALUES (''n'', ''secret'', ''Backlog'')', 'PT404 | stream "secret" not found'),
     ('SELECT count(*) FROM (SELECT FROM vsm.work_items WHERE stream = ''secret'' FOR UPDATE) x', '0'),
     ('INSERT INTO vsm.flow_metrics (stream, date, period_type, throughput, wip, created_at) VALUES (''secret'', ''2020-01-01'', ''day'', 1, 1, now())',
      '42501 | new row violates row-level security policy for table "flow_metrics"'),
