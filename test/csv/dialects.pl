@@ -70,7 +70,9 @@ for my $order (qw(oldest newest newest_per_item oldest_per_item))
 same('no order', $history, long($history, @plain, order => 'shuffled'));
 same('no order, a revision', $tied, long($tied, [qw(id rev status date)], [qw(item revision stage minute)], order => 'shuffled'));
 same('no order, the stage before', $tied, long($tied, ['id', 'From Status', 'To Status', 'date'], [qw(item from stage minute)], order => 'shuffled'));
-same('oldest first items between newest first ones', $tied, long($tied, @plain, order => 'both'));
+# nothing tells how the lines stand of an item that made all its moves in one minute
+my $told = [ grep { $_->[1][0][1] != $_->[1][-1][1] || @{ $_->[1] } == 1 } @$tied ];
+same('oldest first items between newest first ones', $told, long($told, @plain, order => 'both'));
 same('days only, newest first', $dates_only, long($dates_only, [qw(id status date)], [qw(item stage day)], order => 'newest'));
 same('a date and a time of day', $history, long($history, [qw(id status Date Time)], [qw(item stage day clock)]));
 
