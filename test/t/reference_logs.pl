@@ -77,7 +77,7 @@ sub import_long
 		{
 			items => $expected->{items}, transitions => $expected->{transitions},
 			merged => $expected->{same_stage_rows_merged}, skipped => $expected->{events} - $expected->{transitions}
-				- $expected->{same_stage_rows_merged}, refused => 0
+				- $expected->{same_stage_rows_merged}, refused => 0, breaches => 0
 		},
 		"$name: imported");
 	is(ask("SELECT to_jsonb(r.items + r.transitions) FROM vsm.import_events('events', '$name') r"), 0, "$name: again it adds nothing");
