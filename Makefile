@@ -51,6 +51,8 @@ all:		## the extension
 
 install:	## put it into the server of PG_CONFIG (as root)
 
+uninstall:	## take its files out again (as root)
+
 ifneq ($(PGXS),)
 include $(PGXS)
 
@@ -111,7 +113,7 @@ GATEWAY_BUILD = build/gateway
 GATEWAY = build/vsm-gateway
 GATEWAY_SOURCES = $(wildcard src/gateway/*.c $(foreach layer,http api tokens db,src/gateway/$(layer)/*.c))
 GATEWAY_OBJECTS = $(GATEWAY_SOURCES:src/gateway/%.c=$(GATEWAY_BUILD)/%.o) \
-	$(patsubst src/%.c,$(GATEWAY_BUILD)/%.o,$(filter src/csv/%,$(SOURCES)))
+	$(patsubst src/%.c,$(GATEWAY_BUILD)/%.o,$(filter src/csv/% src/name_rule.c,$(SOURCES)))
 GATEWAY_LIBS = libmicrohttpd jansson libcrypto libcurl zlib libpq
 GATEWAY_FOUND := $(shell pkg-config --exists $(GATEWAY_LIBS) 2>/dev/null && echo yes)
 GATEWAY_FLAGS = -Isrc -Isrc/gateway -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra $(WERROR) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -pthread \
@@ -149,6 +151,10 @@ GATEWAY_CC = $(or $(filter-out cc,$(CC)),gcc)
 gateway-objects: $(GATEWAY_OBJECTS)
 
 $(GATEWAY_BUILD)/csv/%.o: src/csv/%.c $(GATEWAY_BUILD)/flags
+	@mkdir -p $(@D)
+	$(GATEWAY_CC) $(GATEWAY_FLAGS) -MMD -MP -c -o $@ $<
+
+$(GATEWAY_BUILD)/name_rule.o: src/name_rule.c $(GATEWAY_BUILD)/flags
 	@mkdir -p $(@D)
 	$(GATEWAY_CC) $(GATEWAY_FLAGS) -MMD -MP -c -o $@ $<
 
@@ -249,7 +255,7 @@ images:		## the container images vsm-server and vsm-gateway, by docker, podman o
 containers:	## build the images and run them with podman, under the old service's flow (as root)
 	test/containers
 
-demo:		## a private server with a simulated stream; DATA=file.csv[.gz] for your own log; ITEM= STAGE= TIME= TYPE= TITLE= name its columns, DATES= DIRECTION= TIME_ZONE= FORM= STAGES= say what else it cannot tell (demo/run)
+demo:		## a private server with a simulated team's work; DATA=file.csv[.gz] for your own log; ITEM= STAGE= TIME= TYPE= TITLE= name its columns, DATES= DIRECTION= TIME_ZONE= FORM= STAGES= say what else it cannot tell (demo/run)
 	@DATA='$(subst ','\'',$(DEMO_DATA))' demo/run
 
 demo-stop:	## end the demo and its server

@@ -64,7 +64,7 @@ vsm_statement()
 {
 	case $1 in
 		wip_at) echo "SELECT * FROM vsm.wip_at('$2', '$4')" ;;
-		work_item_age) echo "SELECT * FROM vsm.work_item_age('$2', at => '$4')" ;;
+		work_item_age) echo "SELECT work_item_id, external_id, title, type, stage, age, time_in_stage, age_since_creation FROM vsm.work_item_age('$2', at => '$4', history_days => 0)" ;;
 		forecast) echo "SELECT confidence, done_on FROM vsm.forecast(${5:-100}, stream => '$2', at => '$4', trials => 10000)" ;;
 		flow_efficiency) echo "SELECT vsm.flow_efficiency('$2', '$3', '$4') AS flow_efficiency" ;;
 		metrics_approx) echo "SELECT * FROM vsm.metrics('$2', '$3', '$4', exact => false)" ;;

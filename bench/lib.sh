@@ -7,7 +7,7 @@
 #					bench_files is a directory for our files
 #	bench_also REV				the same with that revision, in a place of its own, beside the first;
 #					each server is the one of its PGHOST
-#	bench_stream				stream bench: six stages, named by their ids
+#	bench_stream [STAGES]		stream bench: six stages or so many, named by their ids, the last done
 #	bench_fill ITEMS			that many open items in it, spread evenly over the stages that are not done
 #	bench_by_time				store items and ledger anew in the order of time, as after an import they are not
 #	bench_raw				schema raw, empty: items and their moves as an expert would keep them without vsm
@@ -105,11 +105,12 @@ print_setting()
 }
 
 # Stages are named by their ids, because pgbench's variables are numbers.
-bench_stream()
+bench_stream()					# [STAGES]
 {
-	sql <<-'SQL' || exit
-		DO $$ BEGIN PERFORM vsm.define_stream('bench', '[{"name":"1","category":"wait"}, {"name":"2"}, {"name":"3"},
-			{"name":"4","category":"wait"}, {"name":"5"}, {"name":"6","category":"done"}]'); END $$;
+	sql -v stages="${1:-6}" <<-'SQL' || exit
+		SELECT vsm.define_stream('bench', jsonb_agg(jsonb_build_object('name', n::text, 'category', CASE
+			WHEN n IN (1, 4) THEN 'wait' WHEN n = :stages THEN 'done' ELSE 'active' END) ORDER BY n)) IS NOT NULL AS defined
+		FROM generate_series(1, :stages) n \gset
 		UPDATE vsm.stages SET id = id WHERE id::text <> name;
 	SQL
 	[ "$(sql -c "SELECT bool_and(id::text = name) FROM vsm.stages")" = t ] ||

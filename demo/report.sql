@@ -1,9 +1,10 @@
 -- report.sql: how work flows through a stream, on a page of text.
 --
 -- psql variable: stream.  Every figure comes from a function of the extension; this
--- script only computes the lengths of bars and which stages exceed their limit.  All is
--- as of the end of the window, and a bucket as of its own end, so that what a report
--- says of the past stays the same in later ones.
+-- script only computes the lengths of bars, which stages exceed their limit, and what is
+-- better than before.  All is as of the end of the window, and a bucket as of its own
+-- end, so that what a report says of the past stays the same in later ones.  A section
+-- that has nothing to say is left out.
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -11,6 +12,12 @@
 \pset format unaligned
 \pset tuples_only on
 \encoding UTF8
+
+SELECT NOT EXISTS (SELECT FROM vsm.work_items WHERE stream = :'stream') AS is_empty \gset
+\if :is_empty
+SELECT format(E'Flow of stream "%s"\n%s\nThere are no items yet.', :'stream', repeat('═', 98));
+\quit
+\endif
 
 -- A log that ends more than a day ago is reported as of its end.
 SELECT time_zone AS zone, since AS log_begins,
@@ -34,8 +41,7 @@ FROM (SELECT *, greatest(log_begins, date_trunc('hour', until - interval '90 day
                      < whole.throughput / extract(epoch FROM log.until - log_begins) AS quiet
               FROM vsm.metrics(:'stream', last_90, log.until) recent,
                    vsm.metrics(:'stream', log_begins, log.until) whole) AS q \gset
-SELECT CASE WHEN days < 15 THEN 'day' WHEN days < 200 THEN 'week' ELSE 'month' END AS bucket,
-       CASE WHEN days < 98 THEN 'day' WHEN days < 686 THEN 'week' ELSE 'month' END AS fine_bucket
+SELECT CASE WHEN days < 15 THEN 'day' WHEN days < 200 THEN 'week' ELSE 'month' END AS bucket
 FROM (SELECT extract(epoch FROM :'until'::timestamptz - :'since'::timestamptz) / 86400) AS w(days) \gset
 
 -- Columns that a text takes in a terminal: East Asian characters take two.
@@ -87,6 +93,15 @@ CREATE FUNCTION pg_temp.spark(numbers bigint[]) RETURNS text LANGUAGE sql AS $$
     FROM unnest(numbers) WITH ORDINALITY AS v(value, n), (SELECT max(m) AS most FROM unnest(numbers) AS m) AS w
 $$;
 
+CREATE FUNCTION pg_temp.percent(share numeric) RETURNS text LANGUAGE sql AS $$
+    SELECT coalesce(round(100 * share) || ' %', '-')
+$$;
+
+-- A text in lines of at most 98 columns, each but the first indented.
+CREATE FUNCTION pg_temp.wrap(value text, indent integer) RETURNS text LANGUAGE sql AS $$
+    SELECT rtrim(regexp_replace(value, '(.{1,' || 98 - indent || '})(?:\s+|$)', E'\\1\n' || repeat(' ', indent), 'g'), E' \n')
+$$;
+
 CREATE FUNCTION pg_temp.heading(title text, VARIADIC parts text[] DEFAULT '{}') RETURNS text LANGUAGE sql AS $$
     SELECT format(E'\n%s\n%s', format(title, VARIADIC parts), repeat('─', 98))
 $$;
@@ -97,9 +112,12 @@ SELECT s.name, s.category, s."order" AS place, s.wip_limit, coalesce(w.items, 0)
        s.category NOT IN ('done', 'discarded') AS is_wip
 FROM vsm.stages s LEFT JOIN vsm.wip_at(:'stream', :'until') w ON w.stage = s.name
 WHERE s.stream = :'stream';
+CREATE TEMP TABLE aged AS SELECT * FROM vsm.work_item_age(:'stream', at => :'until') WHERE age IS NOT NULL;
 
-SELECT format(E'Flow of stream "%s"\n%s', :'stream', repeat('═', 98))
-       || format(E'\nwindow   %s to %s, time zone %s (%s days)', to_char(since, 'YYYY-MM-DD HH24:MI'),
+SELECT format(E'Flow of stream "%s"\n%s', :'stream', repeat('═', 98));
+SELECT pg_temp.wrap(format('Bottleneck: %s. %s', stage, why), 0) || E'\n'
+FROM vsm.bottlenecks(:'stream', :'since', :'until') WHERE rank = 1 AND score > 0;
+SELECT format('window   %s to %s, time zone %s (%s days)', to_char(since, 'YYYY-MM-DD HH24:MI'),
                  to_char(until, 'YYYY-MM-DD HH24:MI'), time_zone,
                  pg_temp.number(extract(epoch FROM until - since) / 86400, 1))
        || coalesce(E'\n         ' || nullif(:'remark', ''), '')
@@ -139,6 +157,27 @@ SELECT format('  Stage %s is %s.', name, CASE WHEN items > wip_limit THEN 'over 
 FROM stage WHERE is_wip AND items >= wip_limit
 ORDER BY place;
 
+-- First those that will most likely miss what is expected, then those that are slower than others were at their stage.
+SELECT pg_temp.heading('Items at risk%s',
+                       (SELECT format(': %s of %s started items are older than 85 %% of the finished ones became (%s)',
+                                      pg_temp.number(count(*) FILTER (WHERE age > cycle_time_p85)),
+                                      pg_temp.number(count(*)), pg_temp.elapsed(min(cycle_time_p85)))
+                        FROM aged, figures WHERE cycle_time_n > 0 HAVING count(*) > 0));
+SELECT format('  %-18s%-10s%-22s%8s%7s%7s  %s', 'item', 'type', 'stage', 'age', 'pace', 'risk',
+              CASE WHEN bool_or(title <> external_id) THEN 'title' END)
+FROM aged HAVING count(*) > 0;
+SELECT format('  %s%s%s%8s%7s%7s  %s', pg_temp.pad(coalesce(external_id, work_item_id::text), 18), pg_temp.pad(type, 10),
+              pg_temp.pad(stage, 22), pg_temp.elapsed(age), pg_temp.percent(pace), pg_temp.percent(risk),
+              CASE WHEN title <> external_id THEN pg_temp.pad(title, 23) END)
+       || coalesce(E'\n      blocked: ' || pg_temp.pad(block_reason, 83), '')
+FROM aged
+ORDER BY risk DESC NULLS LAST, pace DESC NULLS LAST, age DESC, work_item_id
+LIMIT 5;
+SELECT E'\n  pace: share of the finished items that had left the stage when they were younger'
+       || CASE WHEN bool_or(risk IS NOT NULL) THEN E'\n  risk: share of the finished items that got as old and missed the service level expectation' ELSE '' END
+FROM aged HAVING bool_or(pace IS NOT NULL OR risk IS NOT NULL);
+SELECT '  There is no started WIP.' WHERE NOT EXISTS (SELECT FROM aged);
+
 SELECT pg_temp.heading('Throughput: %s finished%s', pg_temp.counted(throughput, 'item'),
                        CASE WHEN until - since >= interval '1 day' THEN ', ' || pg_temp.number(
                            throughput / (extract(epoch FROM until - since) / 86400), 1) || ' a day' END)
@@ -164,15 +203,60 @@ SELECT format('  %-13s%8s%9s%9s%10s%7s%9s  %s',
               pg_temp.number(discarded), pg_temp.number(wip), pg_temp.number(finished),
               pg_temp.bar(finished, max(finished) OVER (), 29))
        || CASE WHEN NOT whole AND bucket = max(bucket) OVER () THEN E'\n  * not a whole ' || :'bucket' ELSE '' END
-FROM pg_temp.buckets(:'stream', :'since', :'until', :'bucket', 36)
+FROM pg_temp.buckets(:'stream', :'since', :'until', :'bucket', CASE :'bucket' WHEN 'week' THEN 9 ELSE 36 END)
 WHERE arrivals + returns + departures + discarded > 0
 ORDER BY bucket;
 SELECT format(E'\n  departed: every entry into a done stage; finished: items, each once, as of the end of its %s', :'bucket')
 FROM figures WHERE departures <> throughput;
-SELECT format(E'\n  finished by %s\n  %s', :'fine_bucket', pg_temp.spark(array_agg(finished ORDER BY bucket)))
-FROM pg_temp.buckets(:'stream', :'since', :'until', :'fine_bucket', 96)
-WHERE :'fine_bucket' <> :'bucket'
-HAVING count(*) > 0;
+
+-- As long a period, up to where the window begins, if the log goes back that far.
+CREATE TEMP TABLE sle AS SELECT * FROM vsm.sle_conformance(:'stream', :'since', :'until');
+CREATE TEMP TABLE before AS
+SELECT m.*, c.share
+FROM figures f, CAST(f.since - (f.until - f.since) AS timestamptz) AS begins,
+     vsm.metrics(:'stream', begins, f.since) m, vsm.sle_conformance(:'stream', begins, f.since) c
+WHERE begins >= :'log_begins'::timestamptz;
+SELECT pg_temp.heading('Compared with the period before, %s to %s', to_char(since, 'YYYY-MM-DD HH24:MI'),
+                       to_char(until, 'YYYY-MM-DD HH24:MI'))
+       || format(E'\n  %-38s%10s%10s', '', 'before', 'now')
+FROM before;
+SELECT format('  %-38s%10s%10s  %s', name, was, now,
+              CASE WHEN was = now THEN '= same' WHEN sign(change) = better THEN arrow || ' better' ELSE arrow || ' worse' END)
+FROM figures f, before b, sle, LATERAL (VALUES
+    ('throughput', pg_temp.number(b.throughput), pg_temp.number(f.throughput), f.throughput - b.throughput, 1),
+    ('average WIP', pg_temp.number(b.wip, 1), pg_temp.number(f.wip, 1), f.wip - b.wip, -1),
+    ('average started WIP', pg_temp.number(b.started_wip, 1), pg_temp.number(f.started_wip, 1), f.started_wip - b.started_wip, -1),
+    ('cycle time, 50 %', pg_temp.elapsed(b.cycle_time_p50), pg_temp.elapsed(f.cycle_time_p50),
+     extract(epoch FROM f.cycle_time_p50 - b.cycle_time_p50), -1),
+    ('cycle time, 85 %', pg_temp.elapsed(b.cycle_time_p85), pg_temp.elapsed(f.cycle_time_p85),
+     extract(epoch FROM f.cycle_time_p85 - b.cycle_time_p85), -1),
+    ('flow efficiency', pg_temp.percent(b.flow_efficiency), pg_temp.percent(f.flow_efficiency),
+     f.flow_efficiency - b.flow_efficiency, 1),
+    ('within the service level expectation', pg_temp.percent(b.share), pg_temp.percent(sle.share), sle.share - b.share, 1))
+    AS v(name, was, now, change, better), CAST(CASE WHEN change > 0 THEN '▲' ELSE '▼' END AS text) AS arrow
+WHERE change IS NOT NULL;
+
+-- No rows where the days with throughput are too few.
+CREATE FUNCTION pg_temp.forecast(of_stream text, items integer, at timestamptz) RETURNS SETOF vsm.forecast_line LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM vsm.forecast(forecast.items, forecast.at::date + 30, of_stream, at => forecast.at);
+EXCEPTION WHEN SQLSTATE 'PT422' THEN
+    RETURN;
+END $$;
+CREATE TEMP TABLE forecast AS
+SELECT l.*, f.open_at_until AS items
+FROM figures f, pg_temp.forecast(:'stream', nullif(least(f.open_at_until, 100000), 0)::integer, :'until') l;
+SELECT pg_temp.heading('Forecast') || format(E'\n  %-38s', 'confidence') || string_agg(format('%12s', confidence || ' %'), '' ORDER BY confidence)
+FROM forecast HAVING count(*) > 0;
+SELECT format('  %-38s', 'the ' || pg_temp.counted(max(items), 'item') || ' of the WIP are done by')
+       || string_agg(format('%12s', coalesce(to_char(done_on, 'YYYY-MM-DD'), '> 10 years')), '' ORDER BY confidence)
+FROM forecast WHERE items > 0 HAVING count(*) > 0;
+SELECT format('  %-38s', 'items done by ' || to_char(:'until'::timestamptz + interval '30 days', 'YYYY-MM-DD') || ', at least')
+       || string_agg(format('%12s', pg_temp.number(items_done)), '' ORDER BY confidence)
+       || format(E'\n\n  Drawn from %s days with throughput, %s to %s: %s finished; %s trials.', pg_temp.number(max(days_with_throughput)),
+                 to_char(min(since), 'YYYY-MM-DD'), to_char(max(until), 'YYYY-MM-DD'), pg_temp.counted(max(finished), 'item'),
+                 pg_temp.number(max(trials)))
+FROM forecast HAVING count(*) > 0;
 
 SELECT pg_temp.heading('Cycle time and lead time of the items that finished');
 SELECT format('  %-38s%8s%10s%10s%10s%10s%10s', '', 'items', '50 %', '70 %', '85 %', '95 %', 'average');
@@ -189,6 +273,23 @@ SELECT format(E'\n  In words: 85 %% of the items finished within %s of being sta
               pg_temp.in_words(lead_time_p85), pg_temp.number(lead_time_n))
 FROM figures WHERE cycle_time_n >= 5;
 SELECT E'\n  Too few items finished to tell what to expect.' FROM figures WHERE cycle_time_n < 5;
+SELECT E'\n  ' || pg_temp.wrap(sentence, 2)
+FROM vsm.littles_law(:'stream', :'since', :'until') WHERE NOT holds AND finished >= 5;
+
+SELECT pg_temp.heading('Service level expectation: %s', CASE WHEN items = 0 THEN 'nothing to judge' ELSE format('%s of %s within it%s',
+           pg_temp.percent(share), pg_temp.counted(items, 'item'),
+           CASE WHEN share >= probability THEN ', kept' WHEN share < probability THEN ', missed' END) END)
+FROM sle WHERE elapsed IS NOT NULL OR items > 0;
+SELECT format('  %-38s%8s%10s%10s', 'expected', 'items', 'within', 'share') FROM sle WHERE items > 0;
+-- A type without an expectation of its own is judged by the stream's.
+SELECT format('  %-38s%8s%10s%10s', coalesce(s.type, 'all types') || format(': %s in %s', pg_temp.percent(c.probability::numeric), pg_temp.elapsed(c.elapsed)),
+              pg_temp.number(c.items), pg_temp.number(c.within), pg_temp.percent(c.share))
+FROM sle, (SELECT DISTINCT type FROM vsm.sles WHERE stream = :'stream') AS s,
+     LATERAL vsm.sle_conformance(:'stream', :'since', :'until', type => s.type) AS c
+WHERE sle.items > 0 AND c.elapsed IS NOT NULL
+ORDER BY s.type NULLS FIRST;
+SELECT format(E'\n  %s more cannot be judged: never started, or finished when nothing was expected.', pg_temp.counted(unjudged, 'item'))
+FROM sle WHERE items > 0 AND unjudged > 0;
 
 SELECT pg_temp.heading('Time in stage: where the time goes');
 SELECT format('  %-22s%-9s%9s%10s%10s%10s  %s', 'stage', 'category', 'visits', '50 %', '85 %', 'average',
@@ -209,23 +310,39 @@ SELECT pg_temp.heading('Flow efficiency: %s', coalesce(round(100 * flow_efficien
                ELSE format(E'\n  From start to finish, items spent %s %% of the time in active stages and waited %s %%.',
                            round(100 * flow_efficiency), 100 - round(100 * flow_efficiency)) END
 FROM figures;
+SELECT format('  With blocked time as waiting, it is %s.', pg_temp.percent(with_blocked))
+FROM figures, vsm.flow_efficiency(:'stream', :'since', :'until', blocked_waits => true) AS with_blocked
+WHERE with_blocked < flow_efficiency;
 
-CREATE TEMP TABLE aged AS SELECT * FROM vsm.work_item_age(:'stream', at => :'until') WHERE age IS NOT NULL;
-SELECT pg_temp.heading('Oldest items of the started WIP%s',
-                       (SELECT format(': %s of %s are older than 85 %% of the finished ones became (%s)',
-                                      pg_temp.number(count(*) FILTER (WHERE age > cycle_time_p85)),
-                                      pg_temp.number(count(*)), pg_temp.elapsed(min(cycle_time_p85)))
-                        FROM aged, figures WHERE cycle_time_n > 0 HAVING count(*) > 0));
-SELECT format('  %-18s%-10s%-18s%8s%10s  %s', 'item', 'type', 'stage', 'age', 'in stage',
-              CASE WHEN bool_or(title <> external_id) THEN 'title' END)
-FROM aged HAVING count(*) > 0;
-SELECT format('  %s%s%s%8s%10s  %s', pg_temp.pad(coalesce(external_id, work_item_id::text), 18), pg_temp.pad(type, 10),
-              pg_temp.pad(stage, 18), pg_temp.elapsed(age), pg_temp.elapsed(time_in_stage),
-              CASE WHEN title <> external_id THEN pg_temp.pad(title, 32) END)
-FROM aged
-ORDER BY age DESC, work_item_id
-LIMIT 8;
-SELECT '  There is no started WIP.' WHERE NOT EXISTS (SELECT FROM aged);
+CREATE TEMP TABLE blocked AS
+SELECT reason, sum(spells) AS spells, sum(items) AS items, sum(blocked) AS blocked
+FROM vsm.blocked_time(:'stream', :'since', :'until') GROUP BY reason;
+SELECT pg_temp.heading('Blocked time: %s in all%s', pg_temp.elapsed(sum(blocked)),
+                       (SELECT '; ' || pg_temp.counted(count(*), 'item') || ' blocked ' || :'at_end' FROM aged WHERE block_reason IS NOT NULL HAVING count(*) > 0))
+       || format(E'\n  %-38s%8s%10s%10s', 'reason', 'blocks', 'items', 'blocked')
+FROM blocked HAVING count(*) > 0;
+SELECT format('  %s%8s%10s%10s  %s', pg_temp.pad(reason, 38), pg_temp.number(spells), pg_temp.number(items), pg_temp.elapsed(blocked),
+              pg_temp.bar(extract(epoch FROM blocked), extract(epoch FROM max(blocked) OVER ()), 27))
+FROM blocked
+ORDER BY blocked.blocked DESC, reason
+LIMIT 5;
+SELECT '  and ' || pg_temp.counted(count(*) - 5, 'reason') || ' more' FROM blocked HAVING count(*) > 5;
+
+CREATE TEMP TABLE rework AS SELECT * FROM vsm.rework(:'stream', :'since', :'until') WITH ORDINALITY;
+SELECT pg_temp.heading('Rework: %s of what %s hands on is complete and accurate (%%C&A)', pg_temp.percent(complete_accurate), stage)
+       || E'\n  ' || pg_temp.wrap(format('Of %s, %s sent back later.', pg_temp.counted(handed_on, 'hand-on'),
+                                       CASE WHEN sent_back = 1 THEN '1 was' ELSE pg_temp.number(sent_back) || ' were' END)
+                                || (SELECT format(' Over all stages %s pass without being sent back (rolled %%C&A).', pg_temp.percent(rolled_complete_accurate))
+                                    FROM rework ORDER BY ordinality DESC LIMIT 1), 2)
+FROM rework WHERE sent_back > 0
+ORDER BY complete_accurate, handed_on DESC
+LIMIT 1;
+
+SELECT pg_temp.heading('Failures: change fail rate %s', pg_temp.percent(change_fail_rate))
+       || format(E'\n  %s of %s failed%s; rework rate %s.', pg_temp.number(failed_deployments), pg_temp.counted(deployments, 'deployment'),
+                 ', with a median recovery time of ' || pg_temp.in_words(failed_deployment_recovery_time),
+                 pg_temp.percent(rework_rate))
+FROM vsm.dora(:'stream', :'since', :'until') WHERE failed_deployments > 0;
 
 -- recorded_late is left out: every import shows it.
 CREATE TEMP TABLE finding AS
@@ -233,6 +350,6 @@ SELECT * FROM vsm.data_quality(:'stream') WITH ORDINALITY AS q(finding, items, e
 WHERE coalesce(items, 1) > 0 AND finding <> 'recorded_late';
 SELECT pg_temp.heading('Data quality');
 SELECT format('  %s  %s', lpad(CASE WHEN items > 0 THEN pg_temp.counted(items, 'item') || ':' ELSE '' END, 14),
-              rtrim(regexp_replace(meaning, '(.{1,80})(?:\s+|$)', E'\\1\n                  ', 'g'), E' \n'))
+              pg_temp.wrap(meaning, 18))
 FROM finding ORDER BY n;
 SELECT '  Nothing to report.' WHERE NOT EXISTS (SELECT FROM finding);

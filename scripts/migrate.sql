@@ -113,7 +113,7 @@ BEGIN
     EXECUTE format(
         'CREATE TEMPORARY TABLE old_items ON COMMIT DROP AS'
         ' SELECT o.id::bigint AS id, o.title::text AS title, %s AS created_at, %s AS updated_at, %s AS stage_id,'
-        '        CASE WHEN lower(o.type::text) IN (''feature'', ''bug'', ''task'', ''epic'') THEN lower(o.type::text) ELSE o.type::text END AS type'
+        '        CASE WHEN lower(o.type::text) IN (''feature'', ''bug'', ''task'', ''epic'') THEN lower(o.type::text) ELSE vsm._nfc(o.type::text) END AS type'
         ' FROM %s o',
         pg_temp.old_time(items, 'created_at', zone), pg_temp.old_time(items, 'updated_at', zone),
         pg_temp.old_stage(items, 'current_stage', 'NULL::bigint'), items);
@@ -145,6 +145,49 @@ BEGIN
         RAISE EXCEPTION 'stages without name, order or known category'
             USING ERRCODE = 'PT422', DETAIL = format('They are %s.', bad), HINT = 'Give each a name, an order, and wait, active, done or discarded.';
     END IF;
+    SELECT string_agg(format('stage %s: the name %s', b.id, b.fault), ', ' ORDER BY b.id) INTO bad FROM (
+        SELECT s.id, vsm._name_fault(s.name, 'stage') AS fault FROM pg_temp.old_stages s
+        WHERE vsm._name_fault(s.name, 'stage') IS NOT NULL ORDER BY s.id LIMIT 10) b;
+    IF bad IS NOT NULL THEN
+        RAISE EXCEPTION 'stages whose names cannot be names'
+            USING ERRCODE = 'PT422', DETAIL = format('They are %s.', bad), HINT = 'Give them other names in the old table.';
+    END IF;
+    -- the same letters in two forms of Unicode, too: they look alike
+    SELECT string_agg(format('stages %s', b.ids), ', ') INTO bad FROM (
+        SELECT string_agg(s.id::text, ' and ' ORDER BY s.id) AS ids FROM pg_temp.old_stages s
+        GROUP BY vsm._nfc(s.name) HAVING count(*) > 1 ORDER BY 1 LIMIT 10) b;
+    IF bad IS NOT NULL THEN
+        RAISE EXCEPTION 'stages of one name'
+            USING ERRCODE = 'PT422', DETAIL = format('They are %s; names that differ in the form of Unicode only are the same.', bad),
+                  HINT = 'Give each stage a name of its own in the old table.';
+    END IF;
+    SELECT string_agg(format('stages %s', b.ids), ', ') INTO bad FROM (
+        SELECT string_agg(s.id::text, ' and ' ORDER BY s.id) AS ids FROM pg_temp.old_stages s
+        GROUP BY s."order" HAVING count(*) > 1 OR s."order" NOT BETWEEN 0 AND 1000000 ORDER BY 1 LIMIT 10) b;
+    IF bad IS NOT NULL THEN
+        RAISE EXCEPTION 'stages without an order of their own from 0 to 1000000'
+            USING ERRCODE = 'PT422', DETAIL = format('They are %s.', bad), HINT = 'Number the stages in the old table from 1 on.';
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_temp.old_stages s WHERE s.category = 'done') THEN
+        RAISE EXCEPTION 'none of the stages is a done stage'
+            USING ERRCODE = 'PT422', DETAIL = coalesce(format('They are %s; work items could never finish.', (
+                      SELECT string_agg(format('%s (%s)', s.id, s.category), ', ' ORDER BY s."order") FROM pg_temp.old_stages s)), 'There is none.'),
+                  HINT = 'Give the stage in which work is delivered the category done in the old table.';
+    END IF;
+    SELECT string_agg(b.id::text, ', ') INTO bad FROM (
+        SELECT i.id FROM pg_temp.old_items i
+        WHERE i.created_at NOT BETWEEN '1970-01-01 UTC' AND clock_timestamp() + interval '5 minutes' ORDER BY i.id LIMIT 10) b;
+    IF bad IS NOT NULL THEN
+        RAISE EXCEPTION 'work items that were created at no time between 1970 and now'
+            USING ERRCODE = 'PT422', DETAIL = format('They are %s.', bad), HINT = 'Correct created_at in the old table.';
+    END IF;
+    SELECT string_agg(format('%s: the type %s', b.id, b.fault), ', ' ORDER BY b.id) INTO bad FROM (
+        SELECT min(i.id) AS id, vsm._name_fault(i.type, 'work item type') AS fault FROM pg_temp.old_items i
+        WHERE i.type <> '' AND vsm._name_fault(i.type, 'work item type') IS NOT NULL GROUP BY i.type ORDER BY 1 LIMIT 10) b;
+    IF bad IS NOT NULL THEN
+        RAISE EXCEPTION 'work items whose types cannot be names'
+            USING ERRCODE = 'PT422', DETAIL = format('They are %s.', bad), HINT = 'Give them other types in the old table.';
+    END IF;
     SELECT string_agg(b.id::text, ', ') INTO bad FROM (
         SELECT i.id FROM pg_temp.old_items i
         WHERE i.created_at IS NULL OR coalesce(char_length(i.title), 0) NOT BETWEEN 1 AND 500 OR coalesce(i.type, '') = '' ORDER BY i.id LIMIT 10) b;
@@ -164,10 +207,11 @@ BEGIN
     END IF;
     SELECT string_agg(b.id::text, ', ') INTO bad FROM (
         SELECT i.id FROM pg_temp.old_items i
-        WHERE i.stage_id IS NULL AND i.id NOT IN (SELECT m.item_id FROM pg_temp.old_moves m) ORDER BY i.id LIMIT 10) b;
+        WHERE coalesce(i.stage_id, 0) NOT IN (SELECT s.id FROM pg_temp.old_stages s)
+          AND i.id NOT IN (SELECT m.item_id FROM pg_temp.old_moves m) ORDER BY i.id LIMIT 10) b;
     IF bad IS NOT NULL THEN
-        RAISE EXCEPTION 'work items that are in no stage and have no moves'
-            USING ERRCODE = 'PT422', DETAIL = format('They are %s.', bad), HINT = 'Delete them from the old table, or give each a move.';
+        RAISE EXCEPTION 'work items that are in no stage that there is and have no moves'
+            USING ERRCODE = 'PT422', DETAIL = format('They are %s.', bad), HINT = 'Delete them from the old table, or give each a stage or a move.';
     END IF;
 END $$;
 

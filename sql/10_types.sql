@@ -43,6 +43,13 @@ CREATE TYPE vsm._completion AS (
     undone_at timestamptz
 );
 
+-- A completion that counts, with the stages that the item had entered, up to the one that finished it.
+CREATE TYPE vsm._path AS (
+    completed_at timestamptz,
+    cycle_us bigint,
+    stages bigint[]
+);
+
 -- Durations are microseconds inside, and intervals where users see them.
 CREATE FUNCTION vsm._elapsed_us(since timestamptz, until timestamptz) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__elapsed_us';

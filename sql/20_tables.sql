@@ -30,6 +30,7 @@ CREATE TABLE vsm.stages (
     description text,
     created_at timestamptz NOT NULL DEFAULT now(),
     retired_at timestamptz,
+    renamed_at timestamptz,
     CHECK (id > 0 AND id < 9007199254740992),   -- 0 means "none" in the counters
     UNIQUE (stream, name),
     -- deferred, so that the trigger's clearer error comes first; the constraint is for concurrent sessions
@@ -44,6 +45,8 @@ COMMENT ON COLUMN vsm.stages.category IS
 COMMENT ON COLUMN vsm.stages.wip_limit IS
     'Work items the stage may hold; null: no limit. vsm.wip_limit_action says what happens to an entry beyond it; by default it is refused.';
 COMMENT ON COLUMN vsm.stages.retired_at IS 'Since when the stage takes no new entries; null: in use.';
+COMMENT ON COLUMN vsm.stages.renamed_at IS
+    'When the stage got its name; null: it never had another. What was read before may mean another stage by a name.';
 
 CREATE SEQUENCE vsm.work_item_types_id_seq MAXVALUE 9007199254740991;
 CREATE TABLE vsm.work_item_types (
@@ -212,10 +215,56 @@ COMMENT ON TABLE vsm.stage_aliases IS
 COMMENT ON COLUMN vsm.stage_aliases.name IS 'As the source writes it; in any case, blanks around it do not count.';
 COMMENT ON COLUMN vsm.stage_aliases.stage IS 'Name of the stage; it follows when the stage is renamed. Null: rows with this name are no moves.';
 
+-- What each stream expects of its items; sql/79_sle.sql applies it.
+CREATE TABLE vsm.sles (
+    stream text NOT NULL,               -- no foreign key: see vsm.stages
+    type text,
+    since date NOT NULL,
+    elapsed interval NOT NULL,
+    probability double precision NOT NULL,
+    UNIQUE NULLS NOT DISTINCT (stream, type, since)
+);
+-- as of vsm.stream_access: a primary key would need a type
+ALTER TABLE vsm.sles REPLICA IDENTITY FULL;
+COMMENT ON TABLE vsm.sles IS
+    'Service level expectations: that share of the items of a stream is to be finished within that cycle time, from a date on.';
+COMMENT ON COLUMN vsm.sles.type IS 'Type of the items; null: all types that have no expectation of their own.';
+COMMENT ON COLUMN vsm.sles.since IS 'First day in the stream''s time zone on which it holds, up to the next row of the stream and type.';
+COMMENT ON COLUMN vsm.sles.elapsed IS 'The greatest cycle time that meets it; a day is 24 hours, a month 30 days.';
+COMMENT ON COLUMN vsm.sles.probability IS 'The share of the items that are expected to meet it, between 0 and 1.';
+
+-- When items could not go on; sql/42_blocks.sql has the rules.
+CREATE SEQUENCE vsm.blocks_id_seq MAXVALUE 9007199254740991;
+CREATE TABLE vsm.blocks (
+    id bigint PRIMARY KEY DEFAULT nextval('vsm.blocks_id_seq'),
+    work_item_id bigint NOT NULL,
+    stream_id bigint NOT NULL,
+    reason text NOT NULL,
+    blocked_at timestamptz NOT NULL,
+    unblocked_at timestamptz,
+    blocked_by text NOT NULL,
+    unblocked_by text,
+    recorded_at timestamptz NOT NULL,
+    end_recorded_at timestamptz
+);
+ALTER SEQUENCE vsm.blocks_id_seq OWNED BY vsm.blocks.id;
+CREATE UNIQUE INDEX blocks_open ON vsm.blocks (work_item_id) WHERE unblocked_at IS NULL;
+CREATE INDEX blocks_item ON vsm.blocks (work_item_id, blocked_at);
+CREATE INDEX blocks_stream ON vsm.blocks (stream_id, unblocked_at);
+COMMENT ON TABLE vsm.blocks IS
+    'Intervals in which work items were blocked. Those of an item do not overlap, and go with the item.';
+COMMENT ON COLUMN vsm.blocks.stream_id IS 'The stream of the item (vsm.value_streams.id).';
+COMMENT ON COLUMN vsm.blocks.reason IS 'What the item waits for; figures are given by reason.';
+COMMENT ON COLUMN vsm.blocks.unblocked_at IS 'The end of the interval, which is not in it; null: the item is blocked.';
+COMMENT ON COLUMN vsm.blocks.blocked_by IS 'Who recorded it: the person that vsm.actor named, or else the role.';
+COMMENT ON COLUMN vsm.blocks.unblocked_by IS 'Who recorded the end.';
+COMMENT ON COLUMN vsm.blocks.recorded_at IS 'When the interval was recorded.';
+COMMENT ON COLUMN vsm.blocks.end_recorded_at IS 'When its end was recorded.';
+
 -- src/roles/stream_access.c applies it.
 CREATE TABLE vsm.stream_access (
     role name NOT NULL,                 -- a name, since a dump knows no object ids
-    stream text,
+    stream text CHECK (char_length(stream) <= 150),
     level text NOT NULL CHECK (level IN ('reader', 'writer', 'admin')),
     granted_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE NULLS NOT DISTINCT (role, stream)
@@ -280,7 +329,7 @@ COMMENT ON TABLE vsm._retypes IS 'Until when work items had another type, for fi
 
 -- The totals count items by the type that they were created with, which may have another name now, or be gone.
 CREATE TABLE vsm._former_types (
-    name text PRIMARY KEY
+    name text PRIMARY KEY CHECK (char_length(name) <= 150)
 );
 COMMENT ON TABLE vsm._former_types IS 'Names of types that were renamed or deleted.';
 
@@ -299,6 +348,9 @@ SELECT pg_extension_config_dump('vsm._merged_events', '');
 SELECT pg_extension_config_dump('vsm.import_refusals', '');
 SELECT pg_extension_config_dump('vsm.import_refusals_id_seq', '');
 SELECT pg_extension_config_dump('vsm.stage_aliases', '');
+SELECT pg_extension_config_dump('vsm.sles', '');
+SELECT pg_extension_config_dump('vsm.blocks', '');
+SELECT pg_extension_config_dump('vsm.blocks_id_seq', '');
 SELECT pg_extension_config_dump('vsm.stream_access', '');
 SELECT pg_extension_config_dump('vsm.superseded_transitions', '');
 SELECT pg_extension_config_dump('vsm.superseded_transitions_id_seq', '');
@@ -312,7 +364,7 @@ SELECT s.id, s.stream, s.name, s."order", s.type, s.category, s.wip_limit, s.ret
        s.category IN ('wait', 'active')
        AND s."order" >= coalesce(c."order", (SELECT min(a."order") FROM vsm.stages a
                                              WHERE a.stream = s.stream AND a.category = 'active')) AS started,
-       v.id AS stream_id
+       v.id AS stream_id, s.renamed_at
 FROM vsm.stages s
 JOIN vsm.value_streams v ON v.name = s.stream
 LEFT JOIN vsm.stages c ON c.stream = v.name AND c.name = v.commitment_stage;

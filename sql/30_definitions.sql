@@ -4,6 +4,25 @@ CREATE FUNCTION vsm._nfc(name text) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__nfc';
 COMMENT ON FUNCTION vsm._nfc(text) IS 'A name in Unicode''s normalization form C, in which names are stored and looked for.';
 
+CREATE FUNCTION vsm._sought(name text) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sought';
+COMMENT ON FUNCTION vsm._sought(text) IS
+    'What names are compared with to find one: the text in normalization form C; one that is longer than any name is cut, for the error that says so.';
+
+CREATE FUNCTION vsm._name(name text, kind text) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__name';
+COMMENT ON FUNCTION vsm._name(text, text) IS
+    'A new name in normalization form C. kind: value stream, stage, work item type, alias or external id. Errors: PT422 it cannot be such a name.';
+
+CREATE FUNCTION vsm._name_fault(name text, kind text) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__name_fault';
+COMMENT ON FUNCTION vsm._name_fault(text, text) IS
+    'Why vsm._name() refuses a name, such as "has more than 150 characters"; null: it does not. Errors: PT422 kind.';
+
+CREATE FUNCTION vsm._cut(value text) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__cut';
+COMMENT ON FUNCTION vsm._cut(text) IS 'A text of a user''s for a message: its first 200 characters, if it is longer.';
+
 CREATE FUNCTION vsm._definitions_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__definitions_changed';
 COMMENT ON FUNCTION vsm._definitions_changed() IS 'Makes every session read streams, stages, types and access again.';
@@ -21,9 +40,10 @@ CREATE FUNCTION vsm._streams_to_choose() RETURNS text
     LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__streams_to_choose';
 COMMENT ON FUNCTION vsm._streams_to_choose() IS 'For a hint: the names of the streams that the caller may see.';
 CREATE FUNCTION vsm._stages_to_choose(stream text) RETURNS text
-    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__stages_to_choose';
+    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__stages_to_choose';
 COMMENT ON FUNCTION vsm._stages_to_choose(text) IS
-    'For a hint: the names of the stages in use of a stream that the caller may see, else of the streams.';
+    'For a hint: the names of the stages in use of a stream that the caller may see, else of the streams; with null, of the stages of all '
+    'streams that the caller may see.';
 
 CREATE FUNCTION vsm._require_room(locker xid, present bigint, entered bigint) RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'vsm__require_room';
@@ -65,6 +85,17 @@ CREATE AGGREGATE vsm._completions(to_stage_id bigint, "timestamp" timestamptz, i
 );
 COMMENT ON AGGREGATE vsm._completions(bigint, timestamptz, bigint, text) IS
     'All completions of one item by a reopen rule, oldest first, each as it was then; null if there is none.';
+
+CREATE FUNCTION vsm._paths_array(internal) RETURNS vsm._path[]
+    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__paths_array';
+COMMENT ON FUNCTION vsm._paths_array(internal) IS 'Final function: finds the completions and their paths. Errors: 54000.';
+CREATE AGGREGATE vsm._paths(to_stage_id bigint, "timestamp" timestamptz, id bigint, reopen_rule text) (
+    SFUNC = vsm._completions_step, STYPE = internal, SSPACE = 400,
+    FINALFUNC = vsm._paths_array, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE vsm._paths(bigint, timestamptz, bigint, text) IS
+    'Those completions that count, with the stages that the item had entered: the last one, if it has not left done since, from its creation on; '
+    'by the rule episodes all, each since it last left done. Null if there is none.';
 
 CREATE FUNCTION vsm._require_current_snapshot() RETURNS void
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__require_current_snapshot';
@@ -144,6 +175,12 @@ CREATE FUNCTION vsm._hold_stream(stream text) RETURNS boolean
 COMMENT ON FUNCTION vsm._hold_stream(text) IS
     'Locks a stream until the end of the transaction, for those who may add stages; false when it does not exist. Errors: 42501.';
 
+CREATE FUNCTION vsm._keep_stream(stream text, defines boolean) RETURNS boolean
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'vsm__keep_stream';
+COMMENT ON FUNCTION vsm._keep_stream(text, boolean) IS
+    'Keeps a stream from being renamed or deleted until the end of the transaction, for its writers, or its admins (defines); false when it '
+    'does not exist. Errors: PT404, 42501.';
+
 -- Otherwise a role could take ids that the sequence has yet to issue to others, or the totals of a deleted stage.
 CREATE FUNCTION vsm._stage_id_used(stage_id bigint) RETURNS boolean
     LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'vsm__stage_id_used';
@@ -196,15 +233,10 @@ BEGIN
     IF tg_relid <> 'vsm.value_streams'::regclass THEN
         PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.value_streams');
     END IF;
-    new.name := vsm._nfc(new.name);
-    new.commitment_stage := vsm._nfc(new.commitment_stage);
-    IF new.name = '' THEN
-        RAISE EXCEPTION 'the name of a value stream is empty'
-            USING ERRCODE = 'PT422', DETAIL = 'A stream is referred to by its name.',
-                  HINT = 'Give it a name.';
-    END IF;
+    new.name := vsm._name(new.name, 'value stream');
+    new.commitment_stage := vsm._sought(new.commitment_stage);
     IF new.reopen_rule NOT IN ('span_first_last', 'span_last', 'sum_active', 'sum_started', 'episodes') THEN
-        RAISE EXCEPTION 'reopen rule "%" is not known', new.reopen_rule
+        RAISE EXCEPTION 'reopen rule "%" is not known', vsm._cut(new.reopen_rule)
             USING ERRCODE = 'PT422', COLUMN = 'reopen_rule', DETAIL = 'It says how the cycle time of a reopened item counts.',
                   HINT = 'The rules are span_first_last, span_last, sum_active, sum_started and episodes.';
     END IF;
@@ -218,7 +250,7 @@ BEGIN
     -- a full name: each session may set another meaning of an abbreviation
     IF (tg_op = 'INSERT' OR new.time_zone IS DISTINCT FROM old.time_zone)
        AND NOT EXISTS (SELECT FROM pg_timezone_names z WHERE lower(z.name) = lower(new.time_zone)) THEN
-        RAISE EXCEPTION 'time zone "%" is not known', new.time_zone
+        RAISE EXCEPTION 'time zone "%" is not known', vsm._cut(new.time_zone)
             USING ERRCODE = 'PT422', COLUMN = 'time_zone', DETAIL = 'The stream''s days, weeks and months begin in its time zone.',
                   HINT = 'Give a name from pg_timezone_names, such as Europe/Berlin.';
     END IF;
@@ -238,7 +270,7 @@ BEGIN
                                 WHERE s.stream = of_stream AND s.name = stage AND s.category IN ('wait', 'active')) THEN
         RETURN;
     END IF;
-    RAISE EXCEPTION 'stage "%" cannot be the commitment point of stream "%"', stage, of_stream
+    RAISE EXCEPTION 'stage "%" cannot be the commitment point of stream "%"', vsm._cut(stage), of_stream
         USING ERRCODE = 'PT422', COLUMN = 'commitment_stage', DETAIL = 'It is not one of the stream''s stages, or work is delivered or discarded there.',
               HINT = 'Name a wait or active stage of the stream, or none for the first active one.';
 END $$;
@@ -287,6 +319,16 @@ BEGIN
         FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND r.stream = b.name;
         UPDATE vsm.stage_aliases a SET stream = c.name
         FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND a.stream = b.name;
+        UPDATE vsm.sles e SET stream = c.name
+        FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND e.stream = b.name;
+        UPDATE vsm.days_off o SET stream = c.name
+        FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND o.stream = b.name;
+        UPDATE vsm.failures f SET stream = c.name
+        FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND f.stream = b.name;
+        UPDATE vsm.deployments d SET stream = c.name
+        FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND d.stream = b.name;
+        UPDATE vsm.incidents i SET stream = c.name
+        FROM before b JOIN changed c USING (id) WHERE c.name <> b.name AND i.stream = b.name;
     END IF;
     PERFORM vsm._recompute_items(c.name)
     FROM before b JOIN changed c USING (id) WHERE c.commitment_stage IS DISTINCT FROM b.commitment_stage;
@@ -306,12 +348,17 @@ BEGIN
     END IF;
     DELETE FROM vsm.stages s USING changed c WHERE s.stream = c.name;
     DELETE FROM vsm.stage_aliases a USING changed c WHERE a.stream = c.name;
+    DELETE FROM vsm.sles e USING changed c WHERE e.stream = c.name;
+    DELETE FROM vsm.days_off o USING changed c WHERE o.stream = c.name;
+    DELETE FROM vsm.deployments d USING changed c WHERE d.stream = c.name;
+    DELETE FROM vsm.incidents i USING changed c WHERE i.stream = c.name;
     DELETE FROM vsm.flow_metrics f USING changed c WHERE f.stream = c.name;
     DELETE FROM vsm._retypes r USING changed c WHERE r.stream_id = c.id;
     DELETE FROM vsm._folds f USING changed c WHERE f.stream_id = c.id;
     DELETE FROM vsm._spans s USING changed c WHERE s.stream_id = c.id;
     DELETE FROM vsm._stage_cells s USING changed c WHERE s.stream_id = c.id;
     DELETE FROM vsm._item_cells i USING changed c WHERE i.stream_id = c.id;
+    DELETE FROM vsm._edge_cells e USING changed c WHERE e.stream_id = c.id;
     DELETE FROM vsm._marks k USING changed c WHERE k.stream_id = c.id;
     RETURN NULL;
 END $$;
@@ -324,8 +371,8 @@ BEGIN
     IF tg_relid <> 'vsm.stages'::regclass THEN
         PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stages');
     END IF;
-    new.stream := vsm._nfc(new.stream);
-    new.name := vsm._nfc(new.name);
+    new.stream := vsm._name(new.stream, 'value stream');
+    new.name := vsm._name(new.name, 'stage');
     -- a restore, by the owner of the tables and with all columns filled in, may load stages before streams
     IF tg_op = 'INSERT' AND NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = new.stream)
        AND (new.type IS NULL OR NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = tg_relid), 'USAGE')) THEN
@@ -342,19 +389,20 @@ BEGIN
         PERFORM vsm._require_issued_id('stages', new.id);
     END IF;
     new.type := coalesce(new.type, lower(new.name));
-    new."order" := coalesce(new."order", (SELECT max(s."order") + 1 FROM vsm.stages s WHERE s.stream = new.stream), 1);
-    IF new.name = '' THEN
-        RAISE EXCEPTION 'the name of a stage is empty'
-            USING ERRCODE = 'PT422', DETAIL = 'A stage is referred to by its name.',
-                  HINT = 'Give each stage a name.';
+    IF tg_op = 'UPDATE' THEN
+        new.renamed_at := CASE WHEN new.name <> old.name THEN clock_timestamp() ELSE old.renamed_at END;
     END IF;
+    IF new."order" IS NULL THEN
+        PERFORM vsm._make_room(new.stream, 1);
+    END IF;
+    new."order" := coalesce(new."order", (SELECT max(s."order") + 1 FROM vsm.stages s WHERE s.stream = new.stream), 1);
     IF new."order" NOT BETWEEN 0 AND 1000000 THEN
         RAISE EXCEPTION 'the order of stage "%" is out of range', new.name
             USING ERRCODE = 'PT422', COLUMN = 'order', DETAIL = format('It is %s.', new."order"),
                   HINT = 'Number the stages of a stream from 0 or 1 upwards, up to 1000000.';
     END IF;
     IF new.category NOT IN ('wait', 'active', 'done', 'discarded') THEN
-        RAISE EXCEPTION 'category "%" of stage "%" is not known', new.category, new.name
+        RAISE EXCEPTION 'category "%" of stage "%" is not known', vsm._cut(new.category), new.name
             USING ERRCODE = 'PT422', COLUMN = 'category', DETAIL = 'It says whether items in the stage wait, are worked on, are delivered or are abandoned.',
                   HINT = 'Give wait, active, done or discarded.';
     END IF;
@@ -422,11 +470,40 @@ BEGIN
     WHERE v.name = new.stream AND v.commitment_stage = old.name;
     UPDATE vsm.stage_aliases a SET stage = new.name WHERE a.stream = new.stream AND a.stage = old.name;
     PERFORM vsm._hold_items();
-    UPDATE vsm.work_items w SET current_stage = new.name WHERE w.stream = new.stream AND w.stage_id = new.id;
+    -- a row that was read before, and is written back, may name another stage by now: updated_at tells (src/move/stage_name.c)
+    UPDATE vsm.work_items w SET current_stage = new.name, updated_at = greatest(clock_timestamp(), w.updated_at + interval '1 millisecond')
+    WHERE w.stream = new.stream AND w.stage_id = new.id;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION vsm._stage_renamed() IS
     'Keeps a renamed stage the commitment point of its stream, the stage of its items, and what its aliases mean.';
+
+-- What a board, a chart or a hint can show, and each change of stages can afford: it checks them all.
+CREATE FUNCTION vsm._check_stage_count(stages bigint) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF stages > 500 THEN
+        RAISE EXCEPTION 'a stream cannot have so many stages'
+            USING ERRCODE = 'PT422', COLUMN = 'stages', DETAIL = format('They would be %s.', stages),
+                  HINT = 'A stream has at most 500 stages, retired ones included.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION vsm._check_stage_count(bigint) IS 'Refuses more stages than a stream may have. Errors: PT422.';
+
+-- Stages behind the one with the greatest order that is allowed have no place: the stages are numbered from 1 then.
+CREATE FUNCTION vsm._make_room(of_stream text, places integer) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF (SELECT max(s."order") + places FROM vsm.stages s WHERE s.stream = of_stream) > 1000000 THEN
+        UPDATE vsm.stages s SET "order" = n.place
+        FROM (SELECT o.id, row_number() OVER (ORDER BY o."order") AS place FROM vsm.stages o WHERE o.stream = of_stream) n
+        WHERE s.id = n.id AND s."order" <> n.place;
+    END IF;
+END $$;
+COMMENT ON FUNCTION vsm._make_room(text, integer) IS
+    'Numbers the stages of a stream from 1 if there are not that many orders left behind the last one.';
 
 -- Checks that need the whole statement; the transition table "changed" has its rows.
 CREATE FUNCTION vsm._stages_after() RETURNS trigger
@@ -448,6 +525,9 @@ BEGIN
         RAISE EXCEPTION 'stages of stream "%" have the same order', bad.stream
             USING ERRCODE = 'PT422', DETAIL = format('Stages %s have the order %s.', bad.names, bad."order"),
                   HINT = 'Give each stage an order of its own; vsm.define_stream() numbers them.';
+    END IF;
+    IF tg_op = 'INSERT' THEN
+        PERFORM vsm._check_stage_count(count(*)) FROM vsm.stages s WHERE s.stream IN (SELECT c.stream FROM changed c) GROUP BY s.stream;
     END IF;
     -- a stream may be inserted stage by stage
     IF tg_op <> 'INSERT' THEN
@@ -496,10 +576,10 @@ BEGIN
     IF tg_relid <> 'vsm.work_item_types'::regclass THEN
         PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.work_item_types');
     END IF;
-    new.name := vsm._nfc(new.name);
+    new.name := vsm._name(new.name, 'work item type');
     RETURN new;
 END $$;
-COMMENT ON FUNCTION vsm._work_item_type_before() IS 'Brings the name of a type into its normal form.';
+COMMENT ON FUNCTION vsm._work_item_type_before() IS 'Checks the name of a type and brings it into its normal form.';
 
 CREATE FUNCTION vsm._work_item_type_changed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -510,11 +590,6 @@ AS $$
 BEGIN
     IF tg_relid <> 'vsm.work_item_types'::regclass THEN
         PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.work_item_types');
-    END IF;
-    IF tg_op <> 'DELETE' AND new.name = '' THEN
-        RAISE EXCEPTION 'the name of a work item type is empty'
-            USING ERRCODE = 'PT422', DETAIL = 'A type is referred to by its name.',
-                  HINT = 'Give it a name.';
     END IF;
     IF tg_op = 'UPDATE' AND new.id <> old.id THEN
         RAISE EXCEPTION 'the id of work item type "%" cannot be changed', old.name
@@ -527,7 +602,9 @@ BEGIN
         PERFORM setval('vsm.work_item_types_id_seq', new.id);       -- so that no later type draws the id
     ELSIF tg_op = 'UPDATE' AND new.name <> old.name THEN
         PERFORM vsm._hold_items();
+        LOCK TABLE vsm.sles IN SHARE ROW EXCLUSIVE MODE;
         UPDATE vsm.work_items w SET type = new.name WHERE w.type = old.name;
+        UPDATE vsm.sles e SET type = new.name WHERE e.type = old.name;
         -- items that are gone or have another type now, for figures as they were known
         UPDATE vsm._retypes r SET old_type = new.name WHERE r.old_type = old.name;
         PERFORM vsm._totals_noted();        -- which this does not change
@@ -535,10 +612,12 @@ BEGIN
         INSERT INTO vsm._former_types (name) VALUES (old.name) ON CONFLICT DO NOTHING;
     ELSIF tg_op = 'DELETE' THEN
         PERFORM vsm._hold_items();
+        LOCK TABLE vsm.sles IN SHARE ROW EXCLUSIVE MODE;
         IF EXISTS (SELECT FROM vsm.work_items w WHERE w.type = old.name) THEN
             RAISE EXCEPTION 'work item type "%" is in use', old.name
                 USING ERRCODE = 'PT409', DETAIL = 'There are work items of that type.', HINT = 'Give these work items another type first.';
         END IF;
+        DELETE FROM vsm.sles e WHERE e.type = old.name;
         -- the totals count items that were created with this type
         INSERT INTO vsm._former_types (name) VALUES (old.name) ON CONFLICT DO NOTHING;
     END IF;

@@ -12,14 +12,9 @@ BEGIN
     IF tg_relid <> 'vsm.stage_aliases'::regclass THEN
         PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.stage_aliases');
     END IF;
-    new.stream := vsm._nfc(new.stream);
-    new.name := vsm._nfc(new.name);
-    new.stage := vsm._nfc(nullif(new.stage, ''));
-    IF vsm._alias_key(new.name) = '' OR char_length(new.name) > 500 THEN
-        RAISE EXCEPTION 'an alias cannot be "%"', left(new.name, 100)
-            USING ERRCODE = 'PT422', COLUMN = 'aliases', DETAIL = 'It is empty, or has more than 500 characters.',
-                  HINT = 'Give the name of a stage as the source of an import writes it.';
-    END IF;
+    new.stream := vsm._name(new.stream, 'value stream');
+    new.name := vsm._name(new.name, 'alias');
+    new.stage := vsm._sought(nullif(new.stage, ''));
     -- a restore, by the owner of the tables, may load aliases before stages
     IF new.stage IS NOT NULL AND NOT EXISTS (SELECT FROM vsm.stages s WHERE s.stream = new.stream AND s.name = new.stage)
        AND NOT (tg_op = 'INSERT' AND pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = tg_relid), 'USAGE')) THEN

@@ -56,6 +56,8 @@ CREATE TRIGGER stages_deleted AFTER DELETE ON vsm.stages
 
 CREATE TRIGGER row_checked BEFORE INSERT OR UPDATE ON vsm.stage_aliases
     FOR EACH ROW EXECUTE FUNCTION vsm._stage_alias_before();
+CREATE TRIGGER row_checked BEFORE INSERT OR UPDATE ON vsm.sles
+    FOR EACH ROW EXECUTE FUNCTION vsm._sle_before();
 
 CREATE TRIGGER definitions_truncated BEFORE TRUNCATE ON vsm.work_item_types
     FOR EACH STATEMENT EXECUTE FUNCTION vsm._definitions_truncated();

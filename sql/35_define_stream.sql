@@ -12,6 +12,7 @@ BEGIN
             USING ERRCODE = 'PT422', COLUMN = 'stages', DETAIL = format('The value given is %s.', coalesce(left(stages::text, 100), 'null')),
                   HINT = 'For example [{"name":"To do","category":"wait"},{"name":"Doing"},{"name":"Done","category":"done"}].';
     END IF;
+    PERFORM vsm._check_stage_count(jsonb_array_length(stages));
     SELECT s.value::text INTO bad FROM jsonb_array_elements(stages) s
     WHERE jsonb_typeof(s.value) <> 'object' OR jsonb_typeof(s.value -> 'name') IS DISTINCT FROM 'string'
        OR coalesce(jsonb_typeof(s.value -> 'wip_limit'), 'null') NOT IN ('number', 'null')
@@ -21,13 +22,13 @@ BEGIN
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'a stage of the list cannot be read'
-            USING ERRCODE = 'PT422', COLUMN = 'stages', DETAIL = format('It is %s.', bad),
+            USING ERRCODE = 'PT422', COLUMN = 'stages', DETAIL = format('It is %s.', vsm._cut(bad)),
                   HINT = 'A stage is an object with a name and, as needed, category (wait, active, done, discarded), wip_limit (a whole number), type, description.';
     END IF;
     SELECT vsm._nfc(s.value ->> 'name') INTO bad FROM jsonb_array_elements(stages) s
     GROUP BY 1 HAVING count(*) > 1 LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'stage "%" is in the list more than once', bad
+        RAISE EXCEPTION 'stage "%" is in the list more than once', vsm._cut(bad)
             USING ERRCODE = 'PT422', COLUMN = 'stages', DETAIL = 'A stage is referred to by its name.',
                   HINT = 'Give each stage of a stream a name of its own.';
     END IF;
@@ -51,9 +52,9 @@ CREATE FUNCTION vsm.define_stream(name text, stages jsonb DEFAULT NULL, time_zon
 AS $$
 #variable_conflict use_column
 DECLARE
-    of_stream CONSTANT text := vsm._nfc(define_stream.name);
+    of_stream CONSTANT text := vsm._name(define_stream.name, 'value stream');
     list jsonb := define_stream.stages;
-    commitment text := vsm._nfc(nullif(define_stream.commitment_stage, ''));
+    commitment text := vsm._sought(nullif(define_stream.commitment_stage, ''));
     result vsm.value_streams;
 BEGIN
     IF NOT EXISTS (SELECT FROM vsm.value_streams) THEN

@@ -70,28 +70,32 @@ COMMENT ON FUNCTION vsm._totals_now() IS 'The totals by all committed transactio
 
 -- A counter that appears with its first event shows no increase then (Prometheus: increase(), rate()).  So the totals begin at 0
 -- when their stage or type is defined.
-CREATE VIEW vsm._totals_shown WITH (security_invoker = true) AS
-SELECT t.kind, t.a, t.b, t.n FROM vsm._totals_now() t
-UNION ALL
-SELECT 2, x.a, hashtextextended(w.name, 0), 0
-FROM (SELECT min(s.id) AS a FROM vsm.stages s GROUP BY s.stream) x CROSS JOIN vsm.work_item_types w
-UNION ALL
-SELECT 3, coalesce(f.id, 0), s.id, 0
-FROM vsm.stages s
-JOIN (SELECT f.stream, f.id FROM vsm.stages f UNION ALL SELECT v.name, NULL::bigint AS id FROM vsm.value_streams v) f
-    ON f.stream = s.stream AND f.id IS DISTINCT FROM s.id
-WHERE s.retired_at IS NULL
-UNION ALL
-SELECT d.kind, s.id, 0, 0
-FROM vsm.stages s JOIN (VALUES (4, true), (6, false), (8, false)) d (kind, always) ON d.always OR s.category = 'done';
-COMMENT ON VIEW vsm._totals_shown IS
+CREATE FUNCTION vsm._totals_shown() RETURNS TABLE (kind integer, a bigint, b bigint, n bigint)
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+    SET jit = off       -- a few rows of small tables, which nobody has analyzed, look like many to the planner
+BEGIN ATOMIC
+    SELECT t.kind, t.a, t.b, t.n FROM vsm._totals_now() t
+    UNION ALL
+    SELECT 2, x.a, hashtextextended(w.name, 0), 0
+    FROM (SELECT min(s.id) AS a FROM vsm.stages s GROUP BY s.stream) x CROSS JOIN vsm.work_item_types w
+    UNION ALL
+    SELECT 3, coalesce(f.id, 0), s.id, 0
+    FROM vsm.stages s
+    JOIN (SELECT f.stream, f.id FROM vsm.stages f UNION ALL SELECT v.name, NULL::bigint AS id FROM vsm.value_streams v) f
+        ON f.stream = s.stream AND f.id IS DISTINCT FROM s.id
+    WHERE s.retired_at IS NULL
+    UNION ALL
+    SELECT d.kind, s.id, 0, 0
+    FROM vsm.stages s JOIN (VALUES (4, true), (6, false), (8, false)) d (kind, always) ON d.always OR s.category = 'done';
+END;
+COMMENT ON FUNCTION vsm._totals_shown() IS
     'The totals by all committed transactions, and 0 of each that the definitions allow: items of each type, moves between any two '
     'stages into one in use, time in each stage, lead and cycle time of each done stage.';
 
 CREATE VIEW vsm.flow_totals WITH (security_invoker = true) AS
 SELECT CASE t.kind WHEN 2 THEN 'work_items_created' WHEN 3 THEN 'stage_transitions' ELSE 'work_items_completed' END AS total,
        s.stream, y.type, f.name AS from_stage, CASE WHEN t.kind <> 2 THEN s.name END AS to_stage, sum(t.n)::bigint AS value
-FROM vsm._totals_shown t
+FROM vsm._totals_shown() t
 JOIN vsm.stages s ON s.id = CASE t.kind WHEN 3 THEN t.b ELSE t.a END
 LEFT JOIN vsm.stages f ON f.id = t.a AND t.kind = 3
 LEFT JOIN (SELECT w.name AS type FROM vsm.work_item_types w UNION SELECT f.name FROM vsm._former_types f) y
@@ -106,7 +110,7 @@ COMMENT ON VIEW vsm.flow_totals IS
 
 CREATE VIEW vsm.flow_histograms WITH (security_invoker = true) AS
 WITH totals AS MATERIALIZED (
-    SELECT t.kind, t.a, t.b, sum(t.n) AS n FROM vsm._totals_shown t WHERE t.kind BETWEEN 4 AND 9 GROUP BY 1, 2, 3),
+    SELECT t.kind, t.a, t.b, sum(t.n) AS n FROM vsm._totals_shown() t WHERE t.kind BETWEEN 4 AND 9 GROUP BY 1, 2, 3),
 series AS (
     SELECT DISTINCT t.kind, t.a FROM totals t WHERE t.kind IN (4, 6, 8))
 SELECT CASE e.kind WHEN 4 THEN 'time_in_stage' WHEN 6 THEN 'cycle_time' ELSE 'lead_time' END AS histogram,

@@ -13,7 +13,8 @@ BEGIN
     END IF;
     -- nobody inserts rows meanwhile, and so nobody draws ids
     LOCK TABLE vsm.value_streams, vsm.stages, vsm.work_item_types, vsm.work_items, vsm.stage_transitions, vsm._merged_events,
-        vsm.superseded_transitions, vsm._retypes, vsm._marks, vsm.import_refusals, vsm.flow_metrics IN SHARE ROW EXCLUSIVE MODE;
+        vsm.superseded_transitions, vsm._retypes, vsm._marks, vsm.import_refusals, vsm.flow_metrics, vsm.blocks,
+        vsm.failures, vsm.deployments, vsm.incidents IN SHARE ROW EXCLUSIVE MODE;
     FOR greatest_id IN
         -- the rows, and what refers to such that are gone
         SELECT g.name, max(g.id) AS id
@@ -31,8 +32,12 @@ BEGIN
               UNION ALL SELECT 'stage_transitions', max(u.transition_id) FROM vsm.superseded_transitions u
               UNION ALL SELECT 'superseded_transitions', max(u.id) FROM vsm.superseded_transitions u
               UNION ALL SELECT '_retypes', max(r.id) FROM vsm._retypes r
+              UNION ALL SELECT 'blocks', max(b.id) FROM vsm.blocks b
               UNION ALL SELECT '_marks', max(k.id) FROM vsm._marks k
               UNION ALL SELECT 'import_refusals', max(r.id) FROM vsm.import_refusals r
+              UNION ALL SELECT 'failures', max(f.id) FROM vsm.failures f
+              UNION ALL SELECT 'deployments', max(d.id) FROM vsm.deployments d
+              UNION ALL SELECT 'incidents', max(i.id) FROM vsm.incidents i
               UNION ALL SELECT 'flow_metrics', max(f.id) FROM vsm.flow_metrics f) g (name, id)
         GROUP BY 1 ORDER BY 1
     LOOP

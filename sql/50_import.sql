@@ -78,7 +78,7 @@ DECLARE
     zone text;
 BEGIN
     IF on_error IS NULL OR on_error NOT IN ('abort', 'skip') THEN
-        RAISE EXCEPTION 'on_error cannot be "%"', on_error
+        RAISE EXCEPTION 'on_error cannot be "%"', vsm._cut(on_error)
             USING ERRCODE = 'PT422', DETAIL = 'on_error says what happens to the import when a row cannot be imported.',
                   HINT = 'Give abort (the default) or skip.';
     END IF;
@@ -112,7 +112,7 @@ BEGIN
     ELSIF optional OR column_name IS NULL THEN
         RETURN 'NULL';
     END IF;
-    RAISE EXCEPTION 'source "%" has no column "%"', source, column_name
+    RAISE EXCEPTION 'source "%" has no column "%"', source, vsm._cut(column_name)
         USING ERRCODE = 'PT422',
               DETAIL = format('Its columns are %s.', (SELECT string_agg(format('"%s"', a.attname), ', ' ORDER BY a.attnum)
                                                       FROM pg_attribute a
@@ -167,10 +167,10 @@ CREATE FUNCTION vsm.import_events(source regclass, stream text DEFAULT 'default'
     SET "TimeZone" = 'UTC'
 AS $$
 BEGIN
-    stream := vsm._nfc(stream);
+    stream := vsm._sought(stream);
     PERFORM set_config('TimeZone', vsm._import_begin(stream, on_error), true);
     EXECUTE format('INSERT INTO pg_temp.vsm_import (ord, case_id, stage, entered_at, entered_text, type, title)'
-                   ' SELECT row_number() OVER (%s), vsm._nfc(%s::text), vsm._nfc(%s::text), %s, vsm._nfc(%s::text), %s::text FROM %s s',
+                   ' SELECT row_number() OVER (%s), vsm._nfc(%s::text), vsm._sought(%s::text), %s, vsm._sought(%s::text), %s::text FROM %s s',
                    'ORDER BY ' || nullif(vsm._import_column(source, order_column, order_column IS NULL), 'NULL'),
                    vsm._import_column(source, case_column), vsm._import_column(source, stage_column),
                    vsm._import_time(source, time_column),
@@ -213,13 +213,13 @@ BEGIN
             USING ERRCODE = 'PT422', DETAIL = format('They name %s stages and %s columns.', cardinality(names), cardinality(columns)),
                   HINT = 'Give one stage for each column, in the same order.';
     END IF;
-    stream := vsm._nfc(stream);
+    stream := vsm._sought(stream);
     PERFORM set_config('TimeZone', vsm._import_begin(stream, on_error), true);
-    SELECT string_agg(format('(%s, %L, %s)', p, vsm._nfc(names[p]), vsm._import_time(source, columns[p])), ', ' ORDER BY p) INTO entries
+    SELECT string_agg(format('(%s, %L, %s)', p, vsm._sought(names[p]), vsm._import_time(source, columns[p])), ', ' ORDER BY p) INTO entries
     FROM generate_subscripts(columns, 1) p;
     -- in the order of the columns, which is the order of the stages and of equal times
     EXECUTE format('INSERT INTO pg_temp.vsm_import (ord, case_id, stage, entered_at, entered_text, type, title, source_row)'
-                   ' SELECT (e.place::bigint << 40) + s.vsm_row, vsm._nfc(%s::text), e.stage, e.entered_at, e.entered_text, vsm._nfc(%s::text), %s::text, s.vsm_row'
+                   ' SELECT (e.place::bigint << 40) + s.vsm_row, vsm._nfc(%s::text), e.stage, e.entered_at, e.entered_text, vsm._sought(%s::text), %s::text, s.vsm_row'
                    ' FROM (SELECT *, row_number() OVER () AS vsm_row FROM %s) s'
                    ' CROSS JOIN LATERAL (VALUES %s) e (place, stage, entered_at, entered_text)'
                    ' WHERE e.entered_at IS NOT NULL OR e.entered_text <> ''''',
@@ -238,15 +238,18 @@ CREATE FUNCTION vsm._import_objection(case_id text, stage text, entered_at times
     LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
     WHEN coalesce(case_id, '') = '' THEN 'no case id'
-    WHEN octet_length(case_id) > 2000 THEN 'the case id has more than 2000 bytes'		-- as much as the index of external ids holds
+    WHEN vsm._name_fault(case_id, 'external id') IS NOT NULL THEN 'the case id ' || vsm._name_fault(case_id, 'external id')
     WHEN coalesce(stage, '') = '' THEN 'no stage'
     WHEN entered_at IS NULL AND coalesce(entered_text, '') = '' THEN 'no time'
-    WHEN entered_at IS NULL THEN format('"%s" is not a time', entered_text)
+    WHEN entered_at IS NULL THEN format('"%s" is not a time', vsm._cut(entered_text))
     WHEN NOT isfinite(entered_at) THEN 'the time is infinite'
     WHEN entered_at < timestamptz '1970-01-01 00:00:00+00' THEN format('the time lies before 1970: %s', entered_at)
     WHEN entered_at > latest THEN 'the time lies in the future'
     WHEN char_length(coalesce(nullif(title, ''), case_id)) > 500 THEN 'the title has more than 500 characters'
+    WHEN NOT stage_known AND vsm._name_fault(stage, 'stage') IS NOT NULL THEN 'the stage ' || vsm._name_fault(stage, 'stage')
     WHEN NOT stage_known THEN format('stage "%s" is not defined', stage)
+    WHEN NOT type_known AND type <> '' AND vsm._name_fault(type, 'work item type') IS NOT NULL
+        THEN 'the type ' || vsm._name_fault(type, 'work item type')
     WHEN NOT type_known AND type <> '' THEN format('type "%s" is not defined', type)
     WHEN NOT type_known THEN 'no type, and type "task" is not defined'
 END;
@@ -279,14 +282,17 @@ DECLARE
 BEGIN
     INSERT INTO vsm.work_item_types (name)
     SELECT n.type FROM (SELECT r.type, min(r.ord) AS ord FROM pg_temp.vsm_import r WHERE r.type <> '' GROUP BY 1) n
-    WHERE create_types AND n.type NOT IN (SELECT t.name FROM vsm.work_item_types t) ORDER BY n.ord;
+    WHERE create_types AND n.type NOT IN (SELECT t.name FROM vsm.work_item_types t) AND vsm._name_fault(n.type, 'work item type') IS NULL
+    ORDER BY n.ord;
 
     SELECT array_agg(n.stage ORDER BY n.ord) INTO unknown
     FROM (SELECT r.stage, min(r.ord) AS ord FROM pg_temp.vsm_import r WHERE r.stage <> '' GROUP BY 1) n
-    WHERE n.stage NOT IN (SELECT s.name FROM vsm.stages s WHERE s.stream = of_stream);
+    WHERE n.stage NOT IN (SELECT s.name FROM vsm.stages s WHERE s.stream = of_stream) AND vsm._name_fault(n.stage, 'stage') IS NULL;
     IF unknown IS NULL THEN
         RETURN;
     END IF;
+    PERFORM vsm._check_stage_count(count(*) + cardinality(unknown)) FROM vsm.stages s WHERE s.stream = of_stream;
+    PERFORM vsm._make_room(of_stream, cardinality(unknown));
     SELECT min(s."order") INTO first_done FROM vsm.stages s WHERE s.stream = of_stream AND s.category IN ('done', 'discarded');
     UPDATE vsm.stages s SET "order" = s."order" + cardinality(unknown)
     WHERE s.stream = of_stream AND s."order" >= first_done;
@@ -307,13 +313,14 @@ DECLARE
 BEGIN
     CREATE TEMPORARY TABLE vsm_import_refused ON COMMIT DROP AS
     SELECT * FROM (
-        SELECT r.ord, coalesce(r.refused, vsm._import_objection(
-                   r.case_id, r.stage, r.entered_at, r.entered_text, r.title,
-                   r.stage IN (SELECT s.name FROM vsm.stages s WHERE s.stream = of_stream), r.type,
-                   CASE WHEN r.type <> '' THEN r.type IN (SELECT t.name FROM vsm.work_item_types t)
-                        ELSE is_default_defined OR EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = of_stream AND w.external_id = r.case_id) END,
-                   latest)) AS reason
-        FROM pg_temp.vsm_import r) o
+        SELECT r.ord, coalesce(r.refused, vsm._import_objection(r.case_id, r.stage, r.entered_at, r.entered_text, r.title,
+                                                                r.stage_known, r.type, r.type_known, latest)) AS reason
+        FROM (SELECT r.*, r.stage IN (SELECT s.name FROM vsm.stages s WHERE s.stream = of_stream) AS stage_known,
+                     CASE WHEN r.type <> '' THEN r.type IN (SELECT t.name FROM vsm.work_item_types t)
+                          ELSE is_default_defined OR EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = of_stream AND w.external_id = r.case_id) END
+                     AS type_known
+              FROM pg_temp.vsm_import r
+              OFFSET 0) r) o            -- columns, unlike subqueries, let the function become part of the query
     WHERE o.reason IS NOT NULL;
     GET DIAGNOSTICS refused = ROW_COUNT;
     IF refused = 0 THEN
@@ -327,7 +334,7 @@ BEGIN
               WHERE o.reason = format('stage "%s" is not defined', r.stage) GROUP BY 1) n;
         IF facts IS NOT NULL THEN
             RAISE EXCEPTION 'the source names stages that stream "%" does not have', of_stream
-                USING ERRCODE = 'PT422', DETAIL = format('They are %s.', facts),
+                USING ERRCODE = 'PT422', DETAIL = format('They are %s.', left(facts, 2000)),
                       HINT = 'Define them with vsm.define_stream(), or import with create_stages => true or on_error => ''skip''.';
         END IF;
         SELECT string_agg(DISTINCT format('"%s"', r.type), ', ') INTO facts
@@ -335,17 +342,17 @@ BEGIN
         WHERE o.reason = format('type "%s" is not defined', r.type);
         IF facts IS NOT NULL THEN
             RAISE EXCEPTION 'the source names work item types that are not defined'
-                USING ERRCODE = 'PT422', DETAIL = format('They are %s.', facts),
+                USING ERRCODE = 'PT422', DETAIL = format('They are %s.', left(facts, 2000)),
                       HINT = format('Add them to vsm.work_item_types, or import with %s => true or on_error => ''skip''.',
-                                    CASE source WHEN 'import_rows' THEN 'create_types' ELSE 'create_stages' END);
+                                    CASE source WHEN 'vsm_import_rows' THEN 'create_types' ELSE 'create_stages' END);
         END IF;
-        SELECT string_agg(format('%s %s (case %s): %s', b.kind, b.row, coalesce(b.case_id, 'null'), b.reason), '; ' ORDER BY b.row, b.ord) INTO facts
-        FROM (SELECT CASE WHEN source = 'import_rows' AND r.source_row IS NOT NULL THEN 'line' ELSE 'row' END AS kind,
+        SELECT string_agg(format('%s %s (case %s): %s', b.kind, b.row, coalesce(vsm._cut(b.case_id), 'null'), b.reason), '; ' ORDER BY b.row, b.ord) INTO facts
+        FROM (SELECT CASE WHEN source = 'vsm_import_rows' AND r.source_row IS NOT NULL THEN 'line' ELSE 'row' END AS kind,
                      coalesce(r.source_row, r.ord) AS row, r.ord, r.case_id, o.reason
               FROM pg_temp.vsm_import_refused o JOIN pg_temp.vsm_import r USING (ord) ORDER BY 2, 3 LIMIT 3) b;
         RAISE EXCEPTION '% of % cannot be imported', CASE refused WHEN 1 THEN '1 row' ELSE format('%s rows', refused) END,
                         -- users of vsm_api.import_begin() do not know the name of its temporary table
-                        CASE source WHEN 'import_rows' THEN 'the import' ELSE format('"%s"', source) END
+                        CASE source WHEN 'vsm_import_rows' THEN 'the import' ELSE format('"%s"', source) END
             USING ERRCODE = 'PT422', DETAIL = facts || CASE WHEN refused > 3 THEN '; ...' ELSE '' END,
                   HINT = 'Correct the rows, or skip them with on_error => ''skip''.';
     END IF;

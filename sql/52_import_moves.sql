@@ -151,9 +151,10 @@ BEGIN
     closed_until := vsm._closed_until(of_stream_id);
     IF closed_until > '-infinity' THEN
         INSERT INTO vsm._marks (stream_id, since, until)
-        SELECT of_stream_id, d.day, d.day + interval '24 hours'
-        FROM (SELECT DISTINCT date_trunc('day', m.at, 'UTC') AS day FROM pg_temp.vsm_import_moves m
-              WHERE m.keep AND m.at < closed_until) d;
+        SELECT of_stream_id, min(m.at), vsm._just_after(max(m.at))
+        FROM pg_temp.vsm_import_moves m
+        WHERE m.keep AND m.at < closed_until
+        GROUP BY date_trunc('day', m.at, 'UTC');
     END IF;
     INSERT INTO vsm._merged_events (work_item_id, id, stage_id, "timestamp")
     SELECT m.item_id, m.id, m.stage_id, m.at

@@ -1,5 +1,19 @@
 -- 66_durations: number, average and percentiles of durations (src/percentiles/summary.c)
 
+-- Of many items the microseconds do not fit in a bigint; an interval that counts days holds 5.8 million years.
+CREATE FUNCTION vsm._interval_of_sum(us numeric) RETURNS interval
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF abs(us) >= 86400000000 * 2147483647::numeric THEN
+        RAISE EXCEPTION 'a sum of times is out of range'
+            USING ERRCODE = 'PT422', DETAIL = format('It is %s days.', trunc(us / 86400000000)),
+                  HINT = 'Give an end of the window that is not so far away, or a type or attributes.';
+    END IF;
+    RETURN make_interval(days => trunc(us / 86400000000)::integer) + round(mod(us, 86400000000))::bigint * interval '1 microsecond';
+END $$;
+COMMENT ON FUNCTION vsm._interval_of_sum(numeric) IS 'Days and time of that many microseconds, in days of 24 hours. Errors: PT422 more than an interval holds.';
+
 CREATE TYPE vsm._duration_summary AS (
     n bigint,
     avg interval,

@@ -42,7 +42,12 @@ CREATE TABLE vsm._stage_cells (
     left_us numeric NOT NULL,               -- from each exit to the span's end
     stayed_us numeric NOT NULL,             -- the visits that ended
     visits bigint[],                        -- each of them
-    repeated_at timestamptz[],              -- of those of items that had left the stage before: when they last had
+    repeated_at timestamptz[],              -- of those of items that had left the stage before: when they last had; ascending
+    -- of the items that finished in the span and did not leave done in it: their ages when they last left the stage
+    paces bigint[],
+    -- the same of those that had finished before the span and left done in it, and when they had finished
+    undone_pace_at timestamptz[],
+    undone_paces bigint[],
     PRIMARY KEY (stream_id, unit, since, type_id, stage_id)
 );
 COMMENT ON TABLE vsm._stage_cells IS 'What the moves of a span add to a stage, by type of item.';
@@ -82,15 +87,53 @@ CREATE TABLE vsm._item_cells (
     -- items that were not in progress before the span, and were after it, and the other way; of a month too
     opened bigint[],
     closed bigint[],
+    starts bigint NOT NULL,                 -- moves that add to started WIP
+    age_us numeric NOT NULL,                -- changes of started WIP, each times the time from the item's first start to the span's end
     PRIMARY KEY (stream_id, unit, since, type_id)
 );
 COMMENT ON TABLE vsm._item_cells IS 'What the moves of a span add to the figures of a stream, by type of item.';
 
+-- Of days and one type only.
+CREATE TABLE vsm._edge_cells (
+    stream_id bigint,
+    unit "char",
+    since timestamptz,
+    type_id bigint,
+    from_stage_id bigint,                   -- 0: none, the item was created
+    to_stage_id bigint,
+    n bigint NOT NULL,
+    times bigint[],                         -- how long each item had been in the stage that it left
+    first_handed bigint NOT NULL,           -- to a later stage: moves of items that the stage had not handed on before
+    -- to an earlier stage: when that had last handed the item on, if that is how the item had last left it
+    handed_at timestamptz[],
+    first_handed_at timestamptz[],          -- of these, where it was the first time
+    PRIMARY KEY (stream_id, unit, since, type_id, from_stage_id, to_stage_id)
+);
+COMMENT ON TABLE vsm._edge_cells IS 'The moves of a span from one stage to another, by type of item.';
+
+-- A move of a span, as all kinds of its cells are made from.
+CREATE TYPE vsm._span_move AS (
+    work_item_id bigint,
+    id bigint,
+    from_stage_id bigint,
+    to_stage_id bigint,
+    at timestamptz,
+    stayed_us bigint,
+    furthest_before bigint,
+    started_change integer,
+    started_at timestamptz,             -- of the item, as its backward_moves
+    backward_moves integer,
+    type_id bigint                      -- -1: the item or its type is missing
+);
+
 -- lists of numbers shrink little, and take longer to unpack than to read
-ALTER TABLE vsm._stage_cells ALTER COLUMN visits SET STORAGE EXTERNAL, ALTER COLUMN repeated_at SET STORAGE EXTERNAL;
+ALTER TABLE vsm._stage_cells ALTER COLUMN visits SET STORAGE EXTERNAL, ALTER COLUMN repeated_at SET STORAGE EXTERNAL,
+    ALTER COLUMN paces SET STORAGE EXTERNAL;
 ALTER TABLE vsm._item_cells ALTER COLUMN lead_sketch SET STORAGE EXTERNAL, ALTER COLUMN cycle_sketch SET STORAGE EXTERNAL,
     ALTER COLUMN completed_at SET STORAGE EXTERNAL, ALTER COLUMN leads SET STORAGE EXTERNAL, ALTER COLUMN cycles SET STORAGE EXTERNAL,
     ALTER COLUMN opened SET STORAGE EXTERNAL, ALTER COLUMN closed SET STORAGE EXTERNAL;
+ALTER TABLE vsm._edge_cells ALTER COLUMN times SET STORAGE EXTERNAL, ALTER COLUMN handed_at SET STORAGE EXTERNAL,
+    ALTER COLUMN first_handed_at SET STORAGE EXTERNAL;
 
 -- Whoever changes moves of before closed_until marks the time of all moves that this may touch.  What is marked is read from
 -- the ledger until it is folded anew.  Marks are never updated, so that those who mark do not wait for each other.
@@ -114,6 +157,10 @@ CREATE FUNCTION vsm._lock_fold(stream_id bigint) RETURNS void
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'vsm__lock_fold';
 COMMENT ON FUNCTION vsm._lock_fold(bigint) IS
     'Waits for the lock of those who fold a stream, and holds it to the end of the transaction; no other function takes it. Errors: 42501.';
+CREATE FUNCTION vsm._fold_turn() RETURNS boolean
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__fold_turn';
+COMMENT ON FUNCTION vsm._fold_turn() IS
+    'Is it this transaction''s turn to fold? Of several gateways one folds at a time; it keeps its turn until the transaction ends. Errors: 42501.';
 
 CREATE FUNCTION vsm._next_xid() RETURNS xid8
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__next_xid';
@@ -164,8 +211,8 @@ CREATE FUNCTION vsm._not_replicated() RETURNS trigger
 AS $$
 BEGIN
     IF tg_relid NOT IN ('vsm._folds'::regclass, 'vsm._spans'::regclass, 'vsm._stage_cells'::regclass, 'vsm._item_cells'::regclass,
-                        'vsm._marks'::regclass) THEN
-        PERFORM vsm._refuse_other_table(tg_relid, 'tables vsm._folds, vsm._spans, vsm._stage_cells, vsm._item_cells and vsm._marks');
+                        'vsm._edge_cells'::regclass, 'vsm._marks'::regclass) THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'tables vsm._folds, vsm._spans, vsm._stage_cells, vsm._item_cells, vsm._edge_cells and vsm._marks');
     END IF;
     IF pg_trigger_depth() = 1 THEN
         RETURN NULL;
@@ -179,11 +226,13 @@ CREATE TRIGGER not_replicated BEFORE INSERT OR UPDATE OR DELETE ON vsm._folds FO
 CREATE TRIGGER not_replicated BEFORE INSERT OR UPDATE OR DELETE ON vsm._spans FOR EACH ROW EXECUTE FUNCTION vsm._not_replicated();
 CREATE TRIGGER not_replicated BEFORE INSERT OR UPDATE OR DELETE ON vsm._stage_cells FOR EACH ROW EXECUTE FUNCTION vsm._not_replicated();
 CREATE TRIGGER not_replicated BEFORE INSERT OR UPDATE OR DELETE ON vsm._item_cells FOR EACH ROW EXECUTE FUNCTION vsm._not_replicated();
+CREATE TRIGGER not_replicated BEFORE INSERT OR UPDATE OR DELETE ON vsm._edge_cells FOR EACH ROW EXECUTE FUNCTION vsm._not_replicated();
 CREATE TRIGGER not_replicated BEFORE INSERT OR UPDATE OR DELETE ON vsm._marks FOR EACH ROW EXECUTE FUNCTION vsm._not_replicated();
 ALTER TABLE vsm._folds ENABLE REPLICA TRIGGER not_replicated;
 ALTER TABLE vsm._spans ENABLE REPLICA TRIGGER not_replicated;
 ALTER TABLE vsm._stage_cells ENABLE REPLICA TRIGGER not_replicated;
 ALTER TABLE vsm._item_cells ENABLE REPLICA TRIGGER not_replicated;
+ALTER TABLE vsm._edge_cells ENABLE REPLICA TRIGGER not_replicated;
 ALTER TABLE vsm._marks ENABLE REPLICA TRIGGER not_replicated;
 
 CREATE TRIGGER definitions_changed AFTER INSERT OR UPDATE OF closed_until OR DELETE ON vsm._folds

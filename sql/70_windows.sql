@@ -12,7 +12,8 @@ CREATE TYPE vsm._window AS (
     until timestamptz,
     bound timestamptz,          -- what a time must lie before: until as it was given, so it may be infinite
     time_zone text,
-    reopen_rule text
+    reopen_rule text,
+    type text                   -- as types are named
 );
 
 CREATE FUNCTION vsm._just_after(at timestamptz) RETURNS timestamptz
@@ -28,9 +29,9 @@ DECLARE
     unknown text;
 BEGIN
     IF of_type IS NOT NULL AND NOT EXISTS (SELECT FROM vsm.work_item_types t WHERE t.name = of_type) THEN
-        RAISE EXCEPTION 'work item type "%" is not defined', of_type
+        RAISE EXCEPTION 'work item type "%" is not defined', vsm._cut(of_type)
             USING ERRCODE = 'PT422', COLUMN = 'type', DETAIL = 'There is no type of that name; names are case-sensitive.',
-                  HINT = format('The types are %s.', (SELECT string_agg(t.name, ', ' ORDER BY t.id) FROM vsm.work_item_types t));
+                  HINT = format('The types are %s.', left((SELECT string_agg(t.name, ', ' ORDER BY t.id) FROM vsm.work_item_types t), 2000));
     END IF;
     IF attributes IS NULL THEN
         RETURN;
@@ -84,15 +85,15 @@ DECLARE
     result vsm._window;
     events record;
 BEGIN
-    SELECT v.name, v.id, since, until, until, v.time_zone, coalesce(rule, v.reopen_rule) INTO result
-    FROM vsm.value_streams v WHERE v.name = of_stream;
+    SELECT v.name, v.id, since, until, until, v.time_zone, coalesce(rule, v.reopen_rule), vsm._sought(of_type) INTO result
+    FROM vsm.value_streams v WHERE v.name = vsm._sought(of_stream);
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'stream "%" not found', coalesce(of_stream, 'null')
+        RAISE EXCEPTION 'stream "%" not found', coalesce(vsm._cut(of_stream), 'null')
             USING ERRCODE = 'PT404', DETAIL = 'There is no stream of that name; names are case-sensitive.',
                   HINT = format('%s; vsm.define_stream() defines one.', vsm._streams_to_choose());
     END IF;
     IF result.reopen_rule NOT IN ('span_first_last', 'span_last', 'sum_active', 'sum_started', 'episodes') THEN
-        RAISE EXCEPTION 'reopen rule "%" is not known', rule
+        RAISE EXCEPTION 'reopen rule "%" is not known', vsm._cut(rule)
             USING ERRCODE = 'PT422', DETAIL = 'It says how the cycle time of a reopened item counts.',
                   HINT = 'The rules are span_first_last, span_last, sum_active, sum_started and episodes.';
     END IF;
@@ -101,12 +102,19 @@ BEGIN
             USING ERRCODE = 'PT422', DETAIL = 'One of them is null.',
                   HINT = 'Use -infinity and infinity for the whole history.';
     END IF;
+    -- at the ends of the calendar, there is no local time in some zones
+    IF isfinite(since) AND since NOT BETWEEN timestamptz '4713-01-01 00:00+00 BC' AND timestamptz '294276-01-01 00:00+00'
+       OR isfinite(until) AND until NOT BETWEEN timestamptz '4713-01-01 00:00+00 BC' AND timestamptz '294276-01-01 00:00+00' THEN
+        RAISE EXCEPTION 'the window is not in the calendar'
+            USING ERRCODE = 'PT422', DETAIL = format('It is from %s until %s.', since, until),
+                  HINT = 'Give bounds in the years 4713 BC to 294275, or -infinity and infinity for the whole history.';
+    END IF;
     IF since > until THEN
         RAISE EXCEPTION 'the window ends before it begins'
             USING ERRCODE = 'PT422', DETAIL = format('It is from %s until %s.', since, until),
                   HINT = 'Exchange the bounds.';
     END IF;
-    PERFORM vsm._check_filter(of_stream, of_type, attributes);
+    PERFORM vsm._check_filter(result.stream, result.type, attributes);
     IF NOT isfinite(since) OR NOT isfinite(until) THEN
         events := vsm._events_span(result.stream_id, known_at);
         IF NOT isfinite(since) THEN
@@ -165,3 +173,57 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._grid(timestamptz, timestamptz, interval, text) IS
     'Points since, since + step, ... up to and including until. Errors: PT422.';
+
+-- The local times at which the first and the last bucket of a window begin.
+CREATE FUNCTION vsm._bucket_range(of_window vsm._window, bucket text, OUT first timestamp, OUT last timestamp)
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF bucket IS NULL OR bucket NOT IN ('day', 'week', 'month') THEN
+        RAISE EXCEPTION 'bucket cannot be "%"', coalesce(vsm._cut(bucket), 'null')
+            USING ERRCODE = 'PT422', COLUMN = 'bucket', DETAIL = 'A bucket is a calendar unit.',
+                  HINT = 'Give day, week (from Monday) or month.';
+    END IF;
+    PERFORM vsm._check_series(of_window.since, of_window.until);
+    first := date_trunc(bucket, of_window.since AT TIME ZONE of_window.time_zone);
+    -- the last instant of the window: its end is not in it
+    last := date_trunc(bucket, (CASE WHEN isfinite(of_window.bound) AND of_window.until > of_window.since
+                                     THEN of_window.until - interval '1 microsecond' ELSE of_window.until END) AT TIME ZONE of_window.time_zone);
+    IF last > first + 100000 * ('1 ' || bucket)::interval THEN
+        RAISE EXCEPTION 'the window has too many buckets'
+            USING ERRCODE = 'PT422', DETAIL = format('It is from %s until %s.', of_window.since, of_window.until),
+                  HINT = 'Give a window of at most 100,000 buckets, or -infinity and infinity for the whole history.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION vsm._bucket_range(vsm._window, text) IS
+    'The days, weeks or months that a window is cut into. Errors: PT422.';
+
+CREATE FUNCTION vsm._starts(date date, time_zone text) RETURNS timestamptz
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+RETURN date::timestamp AT TIME ZONE time_zone;
+COMMENT ON FUNCTION vsm._starts(date, text) IS 'The instant at which a day begins in a zone.';
+
+CREATE FUNCTION vsm._buckets(of_window vsm._window, bucket text)
+    RETURNS TABLE (place integer, starts date, since timestamptz, until timestamptz, whole boolean)
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    r CONSTANT record := vsm._bucket_range(of_window, bucket);
+    step CONSTANT interval := ('1 ' || bucket)::interval;
+    -- an event at an end that was given as infinity is in the window
+    ends CONSTANT timestamptz := CASE WHEN isfinite(of_window.bound) THEN of_window.until ELSE vsm._just_after(of_window.until) END;
+BEGIN
+    RETURN QUERY
+    SELECT row_number() OVER (ORDER BY b.starts)::integer, b.starts, greatest(b.since, of_window.since),
+           CASE WHEN b.until < ends THEN b.until ELSE of_window.bound END,
+           b.since >= of_window.since AND b.until <= least(of_window.bound, clock_timestamp())
+    FROM (SELECT g::date AS starts, vsm._starts(g::date, of_window.time_zone) AS since, vsm._starts((g + step)::date, of_window.time_zone) AS until
+          -- where clocks are set at midnight, the window may begin before the day that its local time names, or end in the one before
+          FROM generate_series(r.first - step, r.last + step, step) g) b
+    WHERE b.until > of_window.since AND (b.since < ends OR b.since <= of_window.since)
+    ORDER BY b.starts;
+END $$;
+COMMENT ON FUNCTION vsm._buckets(vsm._window, text) IS
+    'The days, weeks or months of a window: from midnight to midnight of the zone, the first and the last cut by the window. whole: it is not '
+    'cut, and over. Errors: PT422.';

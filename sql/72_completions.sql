@@ -100,7 +100,7 @@ BEGIN ATOMIC
            vsm.cycle_time_days(c.started_at, c.completed_at, v.time_zone)
     FROM vsm._window(completions.stream, completions.since, completions.until, completions.reopen_rule, completions.type,
                      completions.attributes, completions.known_at) v
-    CROSS JOIN LATERAL vsm._completed(v.stream_id, completions.since, v.bound, v.reopen_rule, completions.type, completions.attributes,
+    CROSS JOIN LATERAL vsm._completed(v.stream_id, completions.since, v.bound, v.reopen_rule, v.type, completions.attributes,
                                       completions.known_at) c
     LEFT JOIN vsm.work_items w ON w.id = c.work_item_id AND completions.known_at IS NULL
     -- by the rule episodes an item may have two completions at one instant
@@ -342,28 +342,12 @@ CREATE FUNCTION vsm.throughput(stream text DEFAULT 'default',
 AS $$
 DECLARE
     v CONSTANT vsm._window := vsm._window(stream, since, until, reopen_rule, type, attributes, known_at);
-    first timestamp;
-    last timestamp;
+    r CONSTANT record := vsm._bucket_range(v, bucket);
 BEGIN
-    IF bucket IS NULL OR bucket NOT IN ('day', 'week', 'month') THEN
-        RAISE EXCEPTION 'bucket cannot be "%"', bucket
-            USING ERRCODE = 'PT422', DETAIL = 'Throughput is counted per calendar unit.',
-                  HINT = 'Give day, week (from Monday) or month.';
-    END IF;
-    PERFORM vsm._check_series(v.since, v.until);
-    first := date_trunc(bucket, v.since AT TIME ZONE v.time_zone);
-    -- the last instant of the window: its end is not in it
-    last := (CASE WHEN isfinite(v.bound) AND v.until > v.since THEN v.until - interval '1 microsecond' ELSE v.until END)
-            AT TIME ZONE v.time_zone;
-    IF last > first + 100000 * ('1 ' || bucket)::interval THEN
-        RAISE EXCEPTION 'the window has too many buckets'
-            USING ERRCODE = 'PT422', DETAIL = format('It is from %s until %s.', v.since, v.until),
-                  HINT = 'Give a window of at most 100,000 buckets, or -infinity and infinity for the whole history.';
-    END IF;
     RETURN QUERY
     SELECT b.b::date, coalesce(n.items, 0)
-    FROM generate_series(first, last, ('1 ' || bucket)::interval) b
-    LEFT JOIN vsm._finished_by(v.stream_id, since, v.bound, v.time_zone, bucket, v.reopen_rule, type, attributes, known_at) n USING (b)
+    FROM generate_series(r.first, r.last, ('1 ' || bucket)::interval) b
+    LEFT JOIN vsm._finished_by(v.stream_id, since, v.bound, v.time_zone, bucket, v.reopen_rule, v.type, attributes, known_at) n USING (b)
     ORDER BY 1;
 END $$;
 COMMENT ON FUNCTION vsm.throughput(text, timestamptz, timestamptz, text, text, text, jsonb, timestamptz) IS
@@ -375,7 +359,7 @@ CREATE FUNCTION vsm.flow_efficiency(stream text DEFAULT 'default',
                                     since timestamptz DEFAULT clock_timestamp() - interval '7 days',
                                     until timestamptz DEFAULT clock_timestamp(), type text DEFAULT NULL,
                                     reopen_rule text DEFAULT NULL, attributes jsonb DEFAULT NULL,
-                                    known_at timestamptz DEFAULT NULL)
+                                    known_at timestamptz DEFAULT NULL, blocked_waits boolean DEFAULT false)
     RETURNS numeric
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     SET jit = off
@@ -384,15 +368,17 @@ DECLARE
     v CONSTANT vsm._window := vsm._window(stream, since, until, reopen_rule, type, attributes, known_at);
     f vsm._finished;
     by_cells CONSTANT boolean := vsm._by_cells(v.stream_id, attributes, known_at, v.reopen_rule);
+    blocked_us CONSTANT numeric := CASE WHEN blocked_waits THEN vsm._blocked_active_us(v, since, v.type, attributes, known_at) ELSE 0 END;
 BEGIN
     PERFORM vsm._plan(by_cells, type IS NOT NULL);
     IF by_cells THEN
-        SELECT x.* INTO f FROM vsm._finished_in(v.stream_id, flow_efficiency.since, v.bound, v.reopen_rule, flow_efficiency.type, false) x;
-        RETURN f.active_us / nullif(f.active_us + f.wait_us, 0);       -- exact: sums, not percentiles
+        SELECT x.* INTO f FROM vsm._finished_in(v.stream_id, flow_efficiency.since, v.bound, v.reopen_rule, v.type, false) x;
+        RETURN (f.active_us - blocked_us) / nullif(f.active_us + f.wait_us, 0);       -- exact: sums, not percentiles
     END IF;
-    RETURN (SELECT sum(c.active_us) / nullif(sum(c.active_us) + sum(c.wait_us), 0)
-            FROM vsm._completed(v.stream_id, since, v.bound, v.reopen_rule, type, attributes, known_at) c);
+    RETURN (SELECT (sum(c.active_us) - blocked_us) / nullif(sum(c.active_us) + sum(c.wait_us), 0)
+            FROM vsm._completed(v.stream_id, since, v.bound, v.reopen_rule, v.type, attributes, known_at) c);
 END $$;
-COMMENT ON FUNCTION vsm.flow_efficiency(text, timestamptz, timestamptz, text, text, jsonb, timestamptz) IS
+COMMENT ON FUNCTION vsm.flow_efficiency(text, timestamptz, timestamptz, text, text, jsonb, timestamptz, boolean) IS
     'Active time / (active + wait time) between start and finish over the items finished in the window: a ratio of '
-    'sums, 0 to 1; null when nothing was finished. Errors: PT404, PT422.';
+    'sums, 0 to 1; null when nothing was finished. blocked_waits: time in active stages that was blocked (vsm.block) counts as wait time. '
+    'Errors: PT404, PT422.';

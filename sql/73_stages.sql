@@ -15,13 +15,13 @@ BEGIN
     IF by_cells THEN
         RETURN QUERY
         SELECT s.name, coalesce(h.items, 0)
-        FROM vsm.stages s LEFT JOIN vsm._stages_by_cells(v.stream_id, bound, v.until, wip_at.type) h ON h.stage_id = s.id
+        FROM vsm.stages s LEFT JOIN vsm._stages_by_cells(v.stream_id, bound, v.until, v.type) h ON h.stage_id = s.id
         WHERE s.stream = v.stream ORDER BY s."order";
     ELSE
         RETURN QUERY
         SELECT s.name, coalesce(h.items, 0)
         FROM vsm.stages s
-        LEFT JOIN vsm._stages_at(v.stream, v.stream_id, bound, v.until, wip_at.type, wip_at.attributes, wip_at.known_at) h ON h.stage_id = s.id
+        LEFT JOIN vsm._stages_at(v.stream, v.stream_id, bound, v.until, v.type, wip_at.attributes, wip_at.known_at) h ON h.stage_id = s.id
         WHERE s.stream = v.stream ORDER BY s."order";
     END IF;
 END $$;
@@ -63,7 +63,7 @@ DECLARE
     v CONSTANT vsm._window := vsm._window(stream, since, until, NULL, type, attributes, known_at);
 BEGIN
     PERFORM vsm._plan(vsm._by_cells(v.stream_id, attributes, known_at), type IS NOT NULL);
-    RETURN QUERY SELECT l.at, l.stage, l.items FROM vsm._lines(v, occupancy.step, occupancy.type, occupancy.attributes, occupancy.known_at) l;
+    RETURN QUERY SELECT l.at, l.stage, l.items FROM vsm._lines(v, occupancy.step, v.type, occupancy.attributes, occupancy.known_at) l;
 END $$;
 COMMENT ON FUNCTION vsm.occupancy(text, timestamptz, timestamptz, interval, text, jsonb, timestamptz) IS
     'Items that are in each stage at since, since + step, ... until: the number falls when items move on or back. '
@@ -81,7 +81,7 @@ DECLARE
     v CONSTANT vsm._window := vsm._window(stream, since, until, NULL, type, attributes, known_at);
 BEGIN
     PERFORM vsm._plan(vsm._by_cells(v.stream_id, attributes, known_at), type IS NOT NULL);
-    RETURN QUERY SELECT l.at, l.stage, l.reached FROM vsm._lines(v, cumulative_flow.step, cumulative_flow.type, cumulative_flow.attributes, cumulative_flow.known_at) l;
+    RETURN QUERY SELECT l.at, l.stage, l.reached FROM vsm._lines(v, cumulative_flow.step, v.type, cumulative_flow.attributes, cumulative_flow.known_at) l;
 END $$;
 COMMENT ON FUNCTION vsm.cumulative_flow(text, timestamptz, timestamptz, interval, text, jsonb, timestamptz) IS
     'Cumulative flow diagram: items that have reached each stage or a later one by since, since + step, ... until. '
@@ -108,7 +108,7 @@ BEGIN
     moves AS MATERIALIZED (
         SELECT m.work_item_id, m.id, m.from_stage_id, m."timestamp", vsm._interval_us(m.time_in_stage) AS us
         FROM pieces p
-        CROSS JOIN LATERAL vsm._moves(v.stream_id, p.since, p.until, time_in_stage.type, time_in_stage.attributes,
+        CROSS JOIN LATERAL vsm._moves(v.stream_id, p.since, p.until, v.type, time_in_stage.attributes,
                                       time_in_stage.known_at) m
         WHERE NOT p.folded AND m.from_stage_id IS NOT NULL),
     -- an item counts once: not again at a visit, if one before has ended in the window
@@ -126,17 +126,20 @@ BEGIN
         FROM moves m WHERE EXISTS (SELECT FROM pieces p WHERE p.folded) GROUP BY 1
         UNION ALL
         SELECT c.stage_id, c.visits,
-               c."left" - (SELECT count(*) FROM unnest(c.repeated_at) r (at) WHERE r.at >= time_in_stage.since), c.stayed_us
+               -- less the visits of items that had left it before in the window; width_bucket(): those at most an instant
+               c."left" - CASE WHEN c.repeated_at IS NULL THEN 0
+                               ELSE cardinality(c.repeated_at) - width_bucket(time_in_stage.since - interval '1 microsecond', c.repeated_at) END,
+               c.stayed_us
         FROM pieces p
         CROSS JOIN LATERAL (SELECT * FROM vsm._stage_cells c WHERE c.stream_id = v.stream_id AND c.unit = p.unit AND c.since = p.since OFFSET 0) c
-        WHERE p.folded AND c.visits IS NOT NULL AND (time_in_stage.type IS NULL OR c.type_id = (SELECT vsm._type_id(time_in_stage.type)))),
+        WHERE p.folded AND c.visits IS NOT NULL AND (v.type IS NULL OR c.type_id = (SELECT vsm._type_id(v.type)))),
     closed AS (
         SELECT e.stage_id, vsm._summary_of(e.visits) AS visits, sum(e.items) AS items, sum(e.us) AS total_us FROM ended e GROUP BY 1),
     held AS MATERIALIZED (
-        SELECT h.* FROM vsm._stages_by_cells(v.stream_id, v.bound, v.until, time_in_stage.type) h WHERE by_cells
+        SELECT h.* FROM vsm._stages_by_cells(v.stream_id, v.bound, v.until, v.type) h WHERE by_cells
         UNION ALL
         SELECT h.*
-        FROM vsm._stages_at(v.stream, v.stream_id, v.bound, v.until, time_in_stage.type, time_in_stage.attributes, time_in_stage.known_at) h
+        FROM vsm._stages_at(v.stream, v.stream_id, v.bound, v.until, v.type, time_in_stage.attributes, time_in_stage.known_at) h
         WHERE NOT by_cells)
     SELECT s.name, coalesce((c.visits).n, 0),
            (c.visits).avg, (c.visits).p50, (c.visits).p70, (c.visits).p85, (c.visits).p95,
@@ -161,7 +164,11 @@ CREATE TYPE vsm.aged_item AS (
     stage text,
     age interval,
     time_in_stage interval,
-    age_since_creation interval
+    age_since_creation interval,
+    blocked interval,
+    block_reason text,
+    pace numeric,
+    risk numeric
 );
 COMMENT ON TYPE vsm.aged_item IS 'A row of vsm.work_item_age().';
 
@@ -183,11 +190,13 @@ COMMENT ON AGGREGATE vsm._in_progress(bigint[], bigint[]) IS
 -- they have the items; then it is the one move of each that left a stage after the instant, and had come there before.
 CREATE FUNCTION vsm._open_items_at(of_stream text, of_stream_id bigint, at timestamptz, of_type text, attributes jsonb,
                                    known_at timestamptz)
-    RETURNS TABLE (work_item_id bigint, external_id text, type text, title text, stage text, created_at timestamptz, started_at timestamptz,
-                   stage_entered_at timestamptz)
+    RETURNS TABLE (work_item_id bigint, external_id text, type text, title text, stage_id bigint, stage text, created_at timestamptz,
+                   started_at timestamptz, stage_entered_at timestamptz)
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-    WITH pieces AS MATERIALIZED (
+    WITH stages AS MATERIALIZED (       -- few, to be compared with each item rather than looked up
+        SELECT s.id, s.name FROM vsm.stages s WHERE s.stream = of_stream AND s.category IN ('wait', 'active')),
+    pieces AS MATERIALIZED (
         SELECT p.* FROM vsm._pieces(of_stream_id, ARRAY['-infinity', vsm._just_after(_open_items_at.at)], true, 'md') p
         WHERE vsm._cells_beyond(of_stream_id, _open_items_at.at, _open_items_at.known_at)),
     in_progress AS MATERIALIZED (
@@ -206,7 +215,7 @@ BEGIN ATOMIC
                     LEFT JOIN (SELECT s.id, s.category IN ('wait', 'active') AS open FROM vsm.stages s) l ON l.id = m.from_stage_id
                     WHERE NOT p.folded) x) o),
     now AS MATERIALIZED (SELECT known_at IS NULL AND NOT EXISTS (SELECT FROM pieces p) AS counts)
-    SELECT o.work_item_id, o.external_id, o.type, o.title, s.name, o.created_at,
+    SELECT o.work_item_id, o.external_id, o.type, o.title, s.id, s.name, o.created_at,
            CASE WHEN o.started_at <= _open_items_at.at THEN o.started_at END, o.stage_entered_at
     FROM (SELECT w.id AS work_item_id, w.external_id, w.type, w.title, w.stage_id, w.created_at, w.started_at, w.stage_entered_at
           FROM vsm.work_items w
@@ -242,32 +251,85 @@ BEGIN ATOMIC
                        vsm._replay(n.to_stage_id, n."timestamp", n.id) AS state
                 FROM vsm._known_moves(of_stream_id, of_type, _open_items_at.attributes, known_at) n
                 WHERE known_at IS NOT NULL AND n."timestamp" <= _open_items_at.at GROUP BY 1) k) o
-    JOIN vsm.stages s ON s.id = o.stage_id
-    WHERE s.stream = of_stream AND s.category IN ('wait', 'active');
+    JOIN stages s ON s.id = o.stage_id;
 END;
 COMMENT ON FUNCTION vsm._open_items_at(text, bigint, timestamptz, text, jsonb, timestamptz) IS
     'Items that are neither finished nor discarded at an instant, moves of that instant included, as they were then.';
 
+CREATE TYPE vsm._open_item AS (
+    work_item_id bigint,
+    external_id text,
+    title text,
+    type text,
+    stage_id bigint,
+    stage text,
+    created_at timestamptz,
+    started_at timestamptz,
+    stage_entered_at timestamptz,
+    age_us bigint
+);
+
 CREATE FUNCTION vsm.work_item_age(stream text DEFAULT 'default', type text DEFAULT NULL,
                                   at timestamptz DEFAULT clock_timestamp(), attributes jsonb DEFAULT NULL,
-                                  known_at timestamptz DEFAULT NULL)
+                                  known_at timestamptz DEFAULT NULL, history_days integer DEFAULT 90)
     RETURNS SETOF vsm.aged_item
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     SET jit = off
 AS $$
 DECLARE
     v CONSTANT vsm._window := vsm._window(stream, at, at, NULL, type, attributes, known_at);
+    -- whole days of the stream's zone; there is none before the first day of all
+    history_since CONSTANT timestamptz := CASE WHEN isfinite(v.until) AND history_days BETWEEN 0 AND 3653 THEN
+        ((v.until AT TIME ZONE v.time_zone)::date - least(history_days, greatest((v.until AT TIME ZONE v.time_zone)::date - date '4714-11-26 BC', 0)))::timestamp
+            AT TIME ZONE v.time_zone END;
+    open_items vsm._open_item[];
 BEGIN
+    IF history_since IS NULL THEN
+        RAISE EXCEPTION 'the number of days to compare with is out of range'
+            USING ERRCODE = 'PT422', COLUMN = 'history_days', DETAIL = format('It is %s.', coalesce(history_days::text, 'null')),
+                  HINT = 'Give a number from 0 to 3653.';
+    END IF;
     PERFORM vsm._plan(vsm._cells_beyond(v.stream_id, at, known_at));
+    open_items := ARRAY(
+        SELECT (o.work_item_id, o.external_id, o.title, o.type, o.stage_id, o.stage, o.created_at, o.started_at, o.stage_entered_at,
+                vsm._elapsed_us(o.started_at, v.until))::vsm._open_item
+        FROM vsm._open_items_at(v.stream, v.stream_id, work_item_age.at, v.type, work_item_age.attributes, work_item_age.known_at) o
+        ORDER BY o.started_at NULLS LAST, o.created_at, o.work_item_id);
+    PERFORM vsm._plan(true);        -- what is left reads no stretch of the ledger
     RETURN QUERY
-    SELECT o.work_item_id, o.external_id, o.title, o.type, o.stage,
-           vsm._interval(vsm._elapsed_us(o.started_at, v.until)),
-           vsm._interval(vsm._elapsed_us(o.stage_entered_at, v.until)),
-           vsm._interval(vsm._elapsed_us(o.created_at, v.until))
-    FROM vsm._open_items_at(v.stream, v.stream_id, work_item_age.at, work_item_age.type, work_item_age.attributes, work_item_age.known_at) o
-    ORDER BY o.started_at NULLS LAST, o.created_at, o.work_item_id;
+    WITH blocked AS MATERIALIZED (
+        SELECT b.work_item_id, sum(vsm._elapsed_us(b.blocked_at, b.unblocked_at))::bigint AS us
+        FROM vsm._blocked(v.stream_id, '-infinity', vsm._just_after(work_item_age.at), v.until,
+                          ARRAY(SELECT o.work_item_id FROM unnest(open_items) o WHERE o.started_at IS NOT NULL),
+                          NULL, NULL, work_item_age.known_at) b
+        GROUP BY 1),
+    blocks AS MATERIALIZED (
+        SELECT k.work_item_id, k.reason
+        FROM vsm._known_blocks(v.stream_id, work_item_age.at, vsm._just_after(work_item_age.at), NULL, work_item_age.known_at) k),
+    aged AS MATERIALIZED (
+        SELECT array_agg((o.work_item_id, o.type, o.stage_id, o.age_us)::vsm._aged) AS items FROM unnest(open_items) o
+        WHERE o.age_us >= 0 AND work_item_age.history_days > 0),
+    paces AS MATERIALIZED (
+        SELECT p.* FROM aged a CROSS JOIN LATERAL vsm._paces_of(v, a.items, history_since, v.type, work_item_age.attributes, work_item_age.known_at) p
+        WHERE a.items IS NOT NULL),
+    risks AS MATERIALIZED (
+        SELECT r.* FROM aged a CROSS JOIN LATERAL vsm._risks_of(v, a.items, history_since, v.type, work_item_age.attributes, work_item_age.known_at) r
+        WHERE a.items IS NOT NULL)
+    SELECT o.work_item_id, o.external_id, o.title, o.type, o.stage, vsm._interval(o.age_us),
+           vsm._interval(vsm._elapsed_us(o.stage_entered_at, v.until)), vsm._interval(vsm._elapsed_us(o.created_at, v.until)),
+           CASE WHEN o.started_at IS NOT NULL THEN vsm._interval(coalesce(b.us, 0)) END, k.reason, p.pace, r.risk
+    FROM unnest(open_items) WITH ORDINALITY o
+    LEFT JOIN blocked b ON b.work_item_id = o.work_item_id
+    LEFT JOIN blocks k ON k.work_item_id = o.work_item_id
+    LEFT JOIN paces p ON p.work_item_id = o.work_item_id
+    LEFT JOIN risks r ON r.work_item_id = o.work_item_id
+    ORDER BY o.ordinality;
 END $$;
-COMMENT ON FUNCTION vsm.work_item_age(text, text, timestamptz, jsonb, timestamptz) IS
+COMMENT ON FUNCTION vsm.work_item_age(text, text, timestamptz, jsonb, timestamptz, integer) IS
     'Items that are neither finished nor discarded at an instant, oldest first, as they were then, moves of that instant included. '
-    'age: started to at (default now), null before the start; time_in_stage: in the stage they are in then; age_since_creation. '
-    'The title of an item that has been deleted since known_at is null. Errors: PT404, PT422.';
+    'age: started to at (default now), null before the start; time_in_stage: in the stage they are in then; age_since_creation; blocked: '
+    'how much of the age they were blocked (age - blocked is the age without); block_reason: if they are blocked. pace and risk compare the age with the items finished on the '
+    'history_days days (to 3653) before that of at, and up to at, that type and attributes select; with 0 they are null, and the answer takes less time. pace: share of those that had left '
+    'the stage when they were younger. risk: of those that had got as old, the share that went on to miss the service level expectation '
+    '(vsm.set_sle) of the item''s type, where it is the type''s own among items of the type; null without one. Both are null before the '
+    'start and where nothing compares. The title of an item that has been deleted since known_at is null. Errors: PT404, PT422.';

@@ -98,12 +98,13 @@ BEGIN ATOMIC
               OFFSET 0) c
           WHERE p.folded
           UNION ALL
-          SELECT (e.category IN ('wait', 'active'))::integer - coalesce((l.category IN ('wait', 'active'))::integer, 0), m.started_change
-          FROM pieces p
-          CROSS JOIN LATERAL vsm._moves(of_stream_id, p.since, p.until, of_type, NULL, NULL) m
+          SELECT m.n * ((e.category IN ('wait', 'active'))::integer - coalesce((l.category IN ('wait', 'active'))::integer, 0)), m.started_change
+          FROM (SELECT m.from_stage_id, m.to_stage_id, count(*) AS n, sum(m.started_change) AS started_change
+                FROM pieces p
+                CROSS JOIN LATERAL vsm._moves(of_stream_id, p.since, p.until, of_type, NULL, NULL) m
+                WHERE NOT p.folded GROUP BY 1, 2) m
           JOIN vsm.stages e ON e.id = m.to_stage_id
-          LEFT JOIN vsm.stages l ON l.id = m.from_stage_id
-          WHERE NOT p.folded) x;
+          LEFT JOIN vsm.stages l ON l.id = m.from_stage_id) x;
 END;
 COMMENT ON FUNCTION vsm._open_change(bigint, timestamptz, boolean, text) IS
     'What all moves from an instant on change: items in progress, and those of them that have started.';
@@ -147,15 +148,15 @@ DECLARE
 BEGIN
     PERFORM vsm._plan(completed_by_cells, type IS NOT NULL);
     SELECT array_agg(m.work_item_id) AS items, array_agg(m.undoes) AS at INTO undone
-    FROM vsm._moves(v.stream_id, metrics.since, v.bound, metrics.type, metrics.attributes, metrics.known_at) m
+    FROM vsm._moves(v.stream_id, metrics.since, v.bound, v.type, metrics.attributes, metrics.known_at) m
     WHERE m.undoes >= metrics.since
       AND NOT by_cells AND (NOT by_replay OR v.reopen_rule = 'span_last');      -- else completions are counted below
     SELECT (a.sums).* INTO i
     FROM (SELECT vsm._flow_sums(m.work_item_id, m.id, m."timestamp", m.from_stage_id, m.to_stage_id, m.started_change, m.item_created_at,
                                 m.item_started_at, m.active_time, m.wait_time, metrics.since, v.bound, wip_until,
                                 v.reopen_rule = 'sum_active', exactly, undone.items, undone.at) AS sums
-          FROM vsm._pieces(v.stream_id, cuts, by_cells, vsm._units(metrics.type)) p
-          CROSS JOIN LATERAL vsm._moves(v.stream_id, p.since, p.until, metrics.type, metrics.attributes, metrics.known_at) m
+          FROM vsm._pieces(v.stream_id, cuts, by_cells, vsm._units(v.type)) p
+          CROSS JOIN LATERAL vsm._moves(v.stream_id, p.since, p.until, v.type, metrics.attributes, metrics.known_at) m
           WHERE NOT p.folded) a;
     SELECT coalesce(sum(c.arrivals + c.returns - c.departures - c.discarded) FILTER (WHERE p.place = 1), 0) AS open_before,
            coalesce(sum(c.started_change) FILTER (WHERE p.place = 1), 0) AS started_before,
@@ -170,10 +171,10 @@ BEGIN
                     FILTER (WHERE p.place = 2), 0) AS open_us,
            coalesce(sum(c.started_us + c.started_change * vsm._elapsed_us(p.until, wip_until)::numeric) FILTER (WHERE p.place = 2), 0) AS started_us
     INTO cells
-    FROM vsm._pieces(v.stream_id, cuts, by_cells, vsm._units(metrics.type)) p
+    FROM vsm._pieces(v.stream_id, cuts, by_cells, vsm._units(v.type)) p
     CROSS JOIN LATERAL (
         SELECT * FROM vsm._item_cells c
-        WHERE c.stream_id = v.stream_id AND c.unit = p.unit AND c.since = p.since AND c.type_id = coalesce((SELECT vsm._type_id(metrics.type)), 0)
+        WHERE c.stream_id = v.stream_id AND c.unit = p.unit AND c.since = p.since AND c.type_id = coalesce((SELECT vsm._type_id(v.type)), 0)
         OFFSET 0) c
     WHERE p.folded;
     i.arrivals := coalesce(i.arrivals, 0) + cells.arrivals;
@@ -190,23 +191,23 @@ BEGIN
     i.started_us := coalesce(i.started_us, 0) + cells.started_us;
     IF by_cells AND folded_until > clock_timestamp() - interval '2 days' THEN
         SELECT i.open_outside + i.open_change + c.open AS open, i.started_outside + i.started_change + c.started AS started INTO now
-        FROM vsm._open_change(v.stream_id, v.bound, by_cells, metrics.type) c;
+        FROM vsm._open_change(v.stream_id, v.bound, by_cells, v.type) c;
     ELSIF metrics.known_at IS NULL THEN
         SELECT count(*) AS open, count(w.started_at) AS started INTO now
         FROM vsm.work_items w
         WHERE w.stream = v.stream AND w.completed_at IS NULL AND w.discarded_at IS NULL
-          AND (metrics.type IS NULL OR w.type = metrics.type)
+          AND (v.type IS NULL OR w.type = v.type)
           AND (metrics.attributes IS NULL OR w.attributes @> metrics.attributes);
     ELSE
         SELECT coalesce(sum((e.category IN ('wait', 'active'))::integer - coalesce((l.category IN ('wait', 'active'))::integer, 0)), 0)::bigint AS open,
                coalesce(sum(k.started_change), 0)::bigint AS started INTO now
-        FROM vsm._known_moves(v.stream_id, metrics.type, metrics.attributes, metrics.known_at) k
+        FROM vsm._known_moves(v.stream_id, v.type, metrics.attributes, metrics.known_at) k
         JOIN vsm.stages e ON e.id = k.to_stage_id
         LEFT JOIN vsm.stages l ON l.id = k.from_stage_id;
     END IF;
     never_started := coalesce((i.lead).n - (i.cycle).n, 0);
     IF completed_by_cells THEN
-        SELECT x.* INTO f FROM vsm._finished_in(v.stream_id, metrics.since, v.bound, v.reopen_rule, metrics.type, exactly) x;
+        SELECT x.* INTO f FROM vsm._finished_in(v.stream_id, metrics.since, v.bound, v.reopen_rule, v.type, exactly) x;
         i.lead := f.lead;
         i.cycle := f.cycle;
         i.active_us := f.active_us;
@@ -216,12 +217,12 @@ BEGIN
         SELECT vsm._summary(vsm._elapsed_us(c.created_at, c.completed_at), exactly), vsm._summary(c.cycle_us, exactly),
                sum(c.active_us), sum(c.wait_us)
         INTO i.lead, i.cycle, i.active_us, i.wait_us
-        FROM vsm._completed(v.stream_id, metrics.since, v.bound, v.reopen_rule, metrics.type, metrics.attributes, metrics.known_at) c;
+        FROM vsm._completed(v.stream_id, metrics.since, v.bound, v.reopen_rule, v.type, metrics.attributes, metrics.known_at) c;
         IF v.reopen_rule <> 'span_last' THEN
             never_started := coalesce((i.lead).n - (i.cycle).n, 0);
         ELSIF by_cells THEN         -- i had the rest only
             SELECT count(*) INTO never_started
-            FROM vsm._completed(v.stream_id, metrics.since, v.bound, 'span_first_last', metrics.type, metrics.attributes, metrics.known_at) c
+            FROM vsm._completed(v.stream_id, metrics.since, v.bound, 'span_first_last', v.type, metrics.attributes, metrics.known_at) c
             WHERE c.cycle_us IS NULL;
         END IF;
     END IF;
@@ -234,7 +235,7 @@ BEGIN
            coalesce((i.lead).n, 0), (i.lead).avg, (i.lead).p50, (i.lead).p70, (i.lead).p85, (i.lead).p95,
            coalesce((i.cycle).n, 0), (i.cycle).avg, (i.cycle).p50, (i.cycle).p70, (i.cycle).p85, (i.cycle).p95,
            i.active_us / nullif(i.active_us + i.wait_us, 0), never_started,
-           coalesce(i.reopened, 0), coalesce(i.backward_moves, 0), metrics.type,
+           coalesce(i.reopened, 0), coalesce(i.backward_moves, 0), v.type,
            CASE WHEN exactly THEN 0::double precision ELSE 0.01::double precision END,
            coalesce(i.departures, 0), coalesce(i.returns, 0), coalesce(i.discarded, 0),
            (b.started_since::numeric * wip_us + coalesce(i.started_us, 0)) / nullif(wip_us, 0),

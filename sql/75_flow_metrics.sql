@@ -3,7 +3,7 @@
 CREATE SEQUENCE vsm.flow_metrics_id_seq;
 CREATE TABLE vsm.flow_metrics (
     id bigint PRIMARY KEY DEFAULT nextval('vsm.flow_metrics_id_seq'),
-    stream text NOT NULL,
+    stream text NOT NULL CHECK (char_length(stream) <= 150),
     date date NOT NULL,
     period_type text NOT NULL CHECK (period_type IN ('day', 'week', 'month')),
     throughput bigint NOT NULL,
@@ -35,11 +35,6 @@ COMMENT ON COLUMN vsm.flow_metrics.sketch IS
 COMMENT ON COLUMN vsm.flow_metrics.created_at IS 'When the row was computed.';
 SELECT pg_extension_config_dump('vsm.flow_metrics', '');
 SELECT pg_extension_config_dump('vsm.flow_metrics_id_seq', '');
-
-CREATE FUNCTION vsm._starts(date date, time_zone text) RETURNS timestamptz
-    LANGUAGE sql STABLE STRICT PARALLEL SAFE
-RETURN date::timestamp AT TIME ZONE time_zone;
-COMMENT ON FUNCTION vsm._starts(date, text) IS 'The instant at which a day begins in a zone.';
 
 -- Each period by itself, as it was seen at its end: a completion counts if no move of the period has ended it.  In the
 -- average WIP, each change of the number of items in progress counts for the time that is left of its period, and for every

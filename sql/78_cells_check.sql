@@ -7,9 +7,14 @@ BEGIN ATOMIC
     SELECT k.key, nullif(cell -> k.key, 'null'), nullif(ledger -> k.key, 'null')
     FROM jsonb_object_keys(coalesce(cell, ledger)) k (key)
     WHERE nullif(cell -> k.key, 'null') IS DISTINCT FROM nullif(ledger -> k.key, 'null')
-      AND k.key NOT IN ('stream_id', 'unit', 'since', 'type_id', 'stage_id');
+      AND k.key NOT IN ('stream_id', 'unit', 'since', 'type_id', 'stage_id', 'from_stage_id', 'to_stage_id');
 END;
 COMMENT ON FUNCTION vsm._cell_differences(jsonb, jsonb) IS 'The figures in which two rows of cells differ; null: no row.';
+
+CREATE FUNCTION vsm._named_edge(figure text, from_stage_id bigint) RETURNS text
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+RETURN format('%s, from %s', figure, coalesce((SELECT s.name FROM vsm.stages s WHERE s.id = from_stage_id), nullif(from_stage_id, 0)::text, 'none'));
+COMMENT ON FUNCTION vsm._named_edge(text, bigint) IS 'A column of vsm._edge_cells, with the stage that the moves left.';
 
 -- A stretch at a time, so that memory does not grow with the ledger; by one snapshot, as the calling statement is.
 CREATE FUNCTION vsm._cells_check(of_stream_id bigint)
@@ -20,6 +25,7 @@ AS $$
 DECLARE
     rule CONSTANT text := (SELECT v.reopen_rule FROM vsm.value_streams v WHERE v.id = of_stream_id);
     s record;
+    moves vsm._span_move[];
 BEGIN
     FOR s IN
         SELECT x.*,
@@ -59,12 +65,13 @@ BEGIN
                 FULL JOIN vsm._item_cells_of_month(of_stream_id, s.since, s.until) l ON l.type_id = c.type_id
                 CROSS JOIN LATERAL vsm._cell_differences(to_jsonb(c), to_jsonb(l)) d;
         ELSIF s.unit = 'd' THEN         -- with its hours
+            moves := vsm._span_moves(of_stream_id, s.since, s.until);
             RETURN QUERY
                 SELECT coalesce(c.unit, l.unit), coalesce(c.since, l.since), CASE WHEN coalesce(c.unit, l.unit) = 'd' THEN s.until END,
                        coalesce(c.type_id, l.type_id), coalesce(c.stage_id, l.stage_id), d.*
                 FROM (SELECT * FROM vsm._stage_cells x
                       WHERE x.stream_id = of_stream_id AND (x.unit = 'd' AND x.since = s.since OR x.unit = 'h' AND x.since >= s.since AND x.since < s.until)) c
-                FULL JOIN vsm._cells_of_stages(of_stream_id, s.since, s.until, s.parts > 0) l
+                FULL JOIN vsm._cells_of_stages(of_stream_id, s.since, s.until, s.parts > 0, moves) l
                     ON (l.unit, l.since, l.type_id, l.stage_id) = (c.unit, c.since, c.type_id, c.stage_id)
                 CROSS JOIN LATERAL vsm._cell_differences(to_jsonb(c), to_jsonb(l)) d
                 UNION ALL
@@ -72,8 +79,15 @@ BEGIN
                        coalesce(c.type_id, l.type_id), NULL, d.*
                 FROM (SELECT * FROM vsm._item_cells x
                       WHERE x.stream_id = of_stream_id AND (x.unit = 'd' AND x.since = s.since OR x.unit = 'h' AND x.since >= s.since AND x.since < s.until)) c
-                FULL JOIN vsm._cells_of_items(of_stream_id, s.since, s.until, s.parts > 0, rule) l
+                FULL JOIN vsm._cells_of_items(of_stream_id, s.since, s.until, s.parts > 0, moves, rule) l
                     ON (l.unit, l.since, l.type_id) = (c.unit, c.since, c.type_id)
+                CROSS JOIN LATERAL vsm._cell_differences(to_jsonb(c), to_jsonb(l)) d
+                UNION ALL
+                SELECT s.unit, s.since, s.until, coalesce(c.type_id, l.type_id), coalesce(c.to_stage_id, l.to_stage_id),
+                       vsm._named_edge(d.figure, coalesce(c.from_stage_id, l.from_stage_id)), d.cell_value, d.ledger_value
+                FROM (SELECT * FROM vsm._edge_cells x WHERE x.stream_id = of_stream_id AND x.unit = 'd' AND x.since = s.since) c
+                FULL JOIN vsm._cells_of_edges(of_stream_id, s.since, s.until, moves) l
+                    ON (l.type_id, l.from_stage_id, l.to_stage_id) = (c.type_id, c.from_stage_id, c.to_stage_id)
                 CROSS JOIN LATERAL vsm._cell_differences(to_jsonb(c), to_jsonb(l)) d;
         END IF;
     END LOOP;
@@ -87,7 +101,13 @@ BEGIN
         SELECT c.unit, c.since, NULL, c.type_id, NULL, d.*
         FROM vsm._item_cells c CROSS JOIN LATERAL vsm._cell_differences(to_jsonb(c), NULL) d
         WHERE c.stream_id = of_stream_id
-          AND NOT EXISTS (SELECT FROM vsm._spans x WHERE x.stream_id = of_stream_id AND x.unit = c.unit AND x.since = c.since);
+          AND NOT EXISTS (SELECT FROM vsm._spans x WHERE x.stream_id = of_stream_id AND x.unit = c.unit AND x.since = c.since)
+        UNION ALL
+        SELECT c.unit, c.since, NULL, c.type_id, c.to_stage_id, vsm._named_edge(d.figure, c.from_stage_id), d.cell_value, d.ledger_value
+        FROM vsm._edge_cells c CROSS JOIN LATERAL vsm._cell_differences(to_jsonb(c), NULL) d
+        WHERE c.stream_id = of_stream_id
+          -- they are kept of days only
+          AND (c.unit <> 'd' OR NOT EXISTS (SELECT FROM vsm._spans x WHERE x.stream_id = of_stream_id AND x.unit = c.unit AND x.since = c.since));
 END $$;
 COMMENT ON FUNCTION vsm._cells_check(bigint) IS 'vsm.cells_check() for one stream.';
 
@@ -108,6 +128,7 @@ CREATE FUNCTION vsm.cells_check(stream text DEFAULT NULL) RETURNS SETOF vsm.cell
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    stream := vsm._sought(stream);
     IF stream IS NOT NULL AND NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = stream) THEN
         RAISE EXCEPTION 'stream "%" not found', stream
             USING ERRCODE = 'PT404', DETAIL = 'There is no stream of that name; names are case-sensitive.',

@@ -12,14 +12,18 @@ COMMENT ON FUNCTION vsm._rfc3339(timestamptz) IS 'A finite time in UTC with micr
 
 CREATE FUNCTION vsm._hours(duration interval) RETURNS numeric
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN round(vsm._interval_us(duration) / 3600000000.0, 2);
+RETURN CASE
+    -- sums of times, which have days and no months, may be longer than a bigint of microseconds
+    WHEN duration > interval '100000000 days' THEN round(extract(epoch FROM duration) / 3600, 2)
+    ELSE round(vsm._interval_us(duration) / 3600000000.0, 2)
+END;
 COMMENT ON FUNCTION vsm._hours(interval) IS 'A duration in hours, to two decimals.';
 
 CREATE FUNCTION vsm._known_stream(stream text) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    wanted CONSTANT text := vsm._nfc(coalesce(stream, 'default'));
+    wanted CONSTANT text := vsm._sought(coalesce(stream, 'default'));
 BEGIN
     IF NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = wanted) THEN
         RAISE EXCEPTION 'Stream ''%'' not found', wanted
@@ -34,7 +38,7 @@ CREATE FUNCTION vsm._stream_for_item(stream text) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    wanted CONSTANT text := vsm._nfc(coalesce(stream, 'default'));
+    wanted CONSTANT text := vsm._sought(coalesce(stream, 'default'));
 BEGIN
     IF NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = wanted)
        AND (wanted <> 'default' OR EXISTS (SELECT FROM vsm.value_streams)) THEN
@@ -55,13 +59,13 @@ END $$;
 COMMENT ON FUNCTION vsm._item_not_found(bigint) IS 'Raises the error. Errors: PT404.';
 
 CREATE FUNCTION vsm._stage_not_found(stream text, stage text) RETURNS void
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RAISE EXCEPTION 'Stage ''%'' not found', stage
+    RAISE EXCEPTION 'Stage ''%'' not found', vsm._cut(stage)
         USING ERRCODE = 'PT404', COLUMN = 'to_stage', DETAIL = coalesce('Stream ''' || stream || '''', 'No stream') || ' has ' || CASE WHEN stream IS NULL THEN 'a' ELSE 'no' END
                        || ' stage of that name; names are case-sensitive.',
-              HINT = format('%s.', CASE WHEN stream IS NULL THEN vsm._streams_to_choose() ELSE vsm._stages_to_choose(stream) END);
+              HINT = format('%s.', vsm._stages_to_choose(stream));
 END $$;
 COMMENT ON FUNCTION vsm._stage_not_found(text, text) IS 'Raises the error. Errors: PT404.';
 
@@ -83,9 +87,10 @@ SELECT w.id, w.external_id, w.stream, w.title, w.type, s.name AS current_stage,
        vsm._rfc3339(w.created_at) AS created_at, vsm._rfc3339(w.updated_at) AS updated_at,
        vsm._rfc3339(w.stage_entered_at) AS stage_entered_at,
        vsm._rfc3339(w.started_at) AS started_at, vsm._rfc3339(w.completed_at) AS completed_at,
-       vsm._rfc3339(w.discarded_at) AS discarded_at, w.attributes
+       vsm._rfc3339(w.discarded_at) AS discarded_at, w.attributes,
+       (SELECT b.reason FROM vsm.blocks b WHERE b.work_item_id = w.id AND b.unblocked_at IS NULL) AS block_reason
 FROM vsm.work_items w LEFT JOIN vsm.stages s ON s.id = w.stage_id;
-COMMENT ON VIEW vsm._items_shown IS 'Work items with their stages'' names, and times as texts in UTC.';
+COMMENT ON VIEW vsm._items_shown IS 'Work items with their stages'' names, times as texts in UTC, and block_reason, if they are blocked.';
 
 -- ---- Work items and their moves ----
 
@@ -111,7 +116,7 @@ BEGIN
             IF violated <> 'work_items_external_id' THEN
                 RAISE;
             END IF;
-            RAISE EXCEPTION 'Work item with external id ''%'' already exists', external_id
+            RAISE EXCEPTION 'Work item with external id ''%'' already exists', vsm._cut(external_id)
                 USING ERRCODE = 'PT409', COLUMN = 'external_id', CONSTRAINT = violated,
                       DETAIL = format('It is in stream ''%s''.', of_stream), HINT = 'Move or change that work item.';
         END;
@@ -137,7 +142,7 @@ DECLARE
     move vsm.stage_transitions;
 BEGIN
     SELECT w.stream, s.name INTO of_stream, known_stage
-    FROM vsm.work_items w LEFT JOIN vsm.stages s ON s.stream = w.stream AND s.name = vsm._nfc(to_stage) WHERE w.id = work_item_id;
+    FROM vsm.work_items w LEFT JOIN vsm.stages s ON s.stream = w.stream AND s.name = vsm._sought(to_stage) WHERE w.id = work_item_id;
     IF NOT FOUND THEN
         PERFORM vsm._item_not_found(work_item_id);
     ELSIF known_stage IS NULL AND to_stage IS NOT NULL THEN
@@ -198,7 +203,7 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     size CONSTANT integer := coalesce("limit", 50);
-    of_streams text[] := ARRAY[vsm._nfc(stream)];
+    of_streams text[] := ARRAY[vsm._sought(stream)];
     of_stages bigint[];
     only_open boolean := false;
     only_ended boolean := false;
@@ -208,9 +213,9 @@ DECLARE
     filters text;
     page json[];
 BEGIN
-    stream := vsm._nfc(stream);
-    stage := vsm._nfc(stage);
-    type := vsm._nfc(type);
+    stream := vsm._sought(stream);
+    stage := vsm._sought(stage);
+    type := vsm._sought(type);
     PERFORM vsm._check_limit(size, 500);
     IF stream IS NOT NULL THEN
         PERFORM vsm._known_stream(stream);

@@ -26,7 +26,7 @@ DECLARE
                     ELSE (SELECT row_to_json(r) FROM (SELECT s.id, s.name, s."order", s.type, s.category, s.wip_limit, s.description,
                                                              vsm._rfc3339(s.retired_at) AS retired_at) r) END
         FROM vsm.stages s
-        WHERE s.stream = vsm._nfc(coalesce(stages.stream, 'default'))
+        WHERE s.stream = vsm._sought(coalesce(stages.stream, 'default'))
           AND CASE WHEN s.retired_at IS NULL THEN true ELSE vsm._holds_items(s.stream, s.id, s.category) END
         ORDER BY s."order");
 BEGIN
@@ -51,11 +51,13 @@ BEGIN ATOMIC
         SELECT row_to_json(r)
         FROM (SELECT v.name, v.time_zone, v.commitment_stage, v.reopen_rule,
                      ARRAY(SELECT s.name FROM vsm.stages s WHERE s.stream = v.name AND s.retired_at IS NULL ORDER BY s."order") AS stages,
-                     vsm._rfc3339(v.created_at) AS created_at
+                     vsm._rfc3339(v.created_at) AS created_at,
+                     vsm._rfc3339((SELECT max(t."timestamp") FROM vsm.stage_transitions t WHERE t.stream_id = v.id)) AS last_move_at
               FROM vsm.value_streams v ORDER BY v.id) r));
 END;
 COMMENT ON FUNCTION vsm_api.streams() IS
-    'The value streams with the names of their stages in order. commitment_stage: null, the first active one. Errors: none.';
+    'The value streams with the names of their stages in order. commitment_stage: null, the first active one. last_move_at: null, nothing '
+    'has moved yet. Errors: none.';
 
 -- ---- Definitions, for admins: the triggers of the tables check them ----
 
@@ -65,7 +67,8 @@ BEGIN ATOMIC
     SELECT row_to_json(r)
     FROM (SELECT v.name, v.time_zone, v.commitment_stage, v.reopen_rule,
                  ARRAY(SELECT s.name FROM vsm.stages s WHERE s.stream = v.name AND s.retired_at IS NULL ORDER BY s."order") AS stages,
-                 vsm._rfc3339(v.created_at) AS created_at
+                 vsm._rfc3339(v.created_at) AS created_at,
+                 vsm._rfc3339((SELECT max(t."timestamp") FROM vsm.stage_transitions t WHERE t.stream_id = v.id)) AS last_move_at
           FROM vsm.value_streams v WHERE v.name = _stream_shown.stream) r;
 END;
 COMMENT ON FUNCTION vsm._stream_shown(text) IS 'A stream as the answers show it; null when there is none.';
@@ -96,10 +99,10 @@ CREATE FUNCTION vsm_api.define_stream(stream text, name text DEFAULT NULL, stage
 AS $$
 #variable_conflict use_variable
 DECLARE
-    called CONSTANT text := vsm._nfc(coalesce(name, stream));
+    called CONSTANT text := vsm._name(coalesce(name, stream), 'value stream');
     result vsm.value_streams;
 BEGIN
-    stream := vsm._nfc(stream);
+    stream := vsm._sought(stream);
     IF called <> stream THEN
         PERFORM vsm._known_stream(stream);
         IF EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = called) THEN
@@ -124,7 +127,7 @@ CREATE FUNCTION vsm_api.add_stream(name text, stages jsonb DEFAULT NULL, time_zo
 AS $$
 #variable_conflict use_variable
 BEGIN
-    name := vsm._nfc(name);
+    name := vsm._name(name, 'value stream');
     IF EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = name) THEN
         PERFORM vsm._refuse_second('Stream', name, 'name');
     END IF;
@@ -137,7 +140,7 @@ CREATE FUNCTION vsm._refuse_second(what text, name text, parameter text) RETURNS
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RAISE EXCEPTION '% ''%'' already exists', what, name
+    RAISE EXCEPTION '% ''%'' already exists', what, vsm._cut(name)
         USING ERRCODE = 'PT409', COLUMN = parameter, DETAIL = 'Names are unique.', HINT = 'Change that one, or give another name.';
 END $$;
 COMMENT ON FUNCTION vsm._refuse_second(text, text, text) IS 'Raises the error. Errors: PT409.';
@@ -148,7 +151,7 @@ AS $$
 DECLARE
     result CONSTANT json := vsm._stream_shown(vsm._known_stream(coalesce(stream, '')));
 BEGIN
-    DELETE FROM vsm.value_streams v WHERE v.name = vsm._nfc(delete_stream.stream);
+    DELETE FROM vsm.value_streams v WHERE v.name = vsm._sought(delete_stream.stream);
     IF NOT FOUND THEN
         PERFORM vsm._refuse_definition(format('stream "%s"', stream));
     END IF;
@@ -169,11 +172,12 @@ DECLARE
     place integer := "order";
     new_id bigint;
 BEGIN
-    name := vsm._nfc(name);
+    name := vsm._name(name, 'stage');
     PERFORM vsm._hold_streams(ARRAY[of_stream]);
     IF EXISTS (SELECT FROM vsm.stages s WHERE s.stream = of_stream AND s.name = name) THEN
         PERFORM vsm._refuse_second('Stage', name, 'name');
     END IF;
+    PERFORM vsm._make_room(of_stream, 1);
     IF place IS NULL AND of_category IN ('wait', 'active') THEN
         SELECT min(s."order") INTO place FROM vsm.stages s WHERE s.stream = of_stream AND s.category IN ('done', 'discarded');
     END IF;
@@ -200,12 +204,13 @@ AS $$
 DECLARE
     old vsm.stages;
 BEGIN
-    name := vsm._nfc(name);
+    name := vsm._name(name, 'stage');
     SELECT s.* INTO old FROM vsm.stages s WHERE s.id = stage_id;
     IF NOT FOUND THEN
         PERFORM vsm._stage_id_not_found(stage_id);
     END IF;
     PERFORM vsm._hold_streams(ARRAY[old.stream]);
+    PERFORM vsm._make_room(old.stream, 1);
     IF EXISTS (SELECT FROM vsm.stages s WHERE s.stream = old.stream AND s.name = name AND s.id <> stage_id) THEN
         PERFORM vsm._refuse_second('Stage', name, 'name');
     END IF;
@@ -268,7 +273,7 @@ CREATE FUNCTION vsm_api.add_type(name text) RETURNS json
 AS $$
 #variable_conflict use_variable
 BEGIN
-    name := vsm._nfc(name);
+    name := vsm._name(name, 'work item type');
     INSERT INTO vsm.work_item_types (name) VALUES (name) ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
         PERFORM vsm._refuse_second('Type', name, 'name');
@@ -281,12 +286,12 @@ CREATE FUNCTION vsm._known_type(type text) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM vsm.work_item_types t WHERE t.name = vsm._nfc(_known_type.type)) THEN
-        RAISE EXCEPTION 'Type ''%'' not found', coalesce(type, 'null')
+    IF NOT EXISTS (SELECT FROM vsm.work_item_types t WHERE t.name = vsm._sought(_known_type.type)) THEN
+        RAISE EXCEPTION 'Type ''%'' not found', coalesce(vsm._cut(type), 'null')
             USING ERRCODE = 'PT404', COLUMN = 'type', DETAIL = 'There is no type of that name; names are case-sensitive.',
                   HINT = 'The types are ' || left((SELECT string_agg(t.name, ', ' ORDER BY t.id) FROM vsm.work_item_types t), 200) || '.';
     END IF;
-    RETURN vsm._nfc(type);
+    RETURN vsm._sought(type);
 END $$;
 COMMENT ON FUNCTION vsm._known_type(text) IS 'The type asked for. Errors: PT404.';
 
@@ -297,7 +302,7 @@ AS $$
 DECLARE
     known CONSTANT text := vsm._known_type(type);
 BEGIN
-    name := vsm._nfc(name);
+    name := vsm._name(name, 'work item type');
     IF name <> known AND EXISTS (SELECT FROM vsm.work_item_types t WHERE t.name = name) THEN
         PERFORM vsm._refuse_second('Type', name, 'name');
     END IF;

@@ -58,9 +58,9 @@ BEGIN
     result.until := coalesce(vsm._instant(_asked.until, result.time_zone, 'until'), clock_timestamp());
     result.since := coalesce(vsm._instant(_asked.since, result.time_zone, 'since'), result.until - make_interval(hours => default_hours));
     result.known_at := vsm._instant(_asked.known_at, result.time_zone, 'known_at');
-    v := vsm._window(result.stream, result.since, result.until, _asked.reopen_rule, vsm._nfc(_asked.type), _asked.attributes, result.known_at);
+    v := vsm._window(result.stream, result.since, result.until, _asked.reopen_rule, vsm._sought(_asked.type), _asked.attributes, result.known_at);
     result.reopen_rule := v.reopen_rule;
-    result.type := vsm._nfc(_asked.type);
+    result.type := vsm._sought(_asked.type);
     result.attributes := _asked.attributes;
     RETURN result;
 END $$;
@@ -129,7 +129,7 @@ BEGIN
     RETURN array_to_json(ARRAY(
         SELECT row_to_json(r)
         FROM (SELECT w.stream, w.stage, w."order", w.category, w.wip, w.wip_limit, w.source
-              FROM vsm.wip w WHERE wip.stream IS NULL OR w.stream = vsm._nfc(wip.stream)
+              FROM vsm.wip w WHERE wip.stream IS NULL OR w.stream = vsm._sought(wip.stream)
               ORDER BY w.stream COLLATE "C", w."order") r));
 END $$;
 COMMENT ON FUNCTION vsm_api.wip(text) IS
@@ -237,7 +237,8 @@ COMMENT ON FUNCTION vsm_api.time_in_stage(text, text, text, text, jsonb, text, d
     'open_visits: items that are there at its end. Each row names what was asked for. Errors: PT404 stream; PT422 arguments.';
 
 CREATE FUNCTION vsm_api.work_item_age(stream text DEFAULT 'default', type text DEFAULT NULL, "limit" integer DEFAULT 500,
-                                      at text DEFAULT NULL, attributes jsonb DEFAULT NULL, known_at text DEFAULT NULL)
+                                      at text DEFAULT NULL, attributes jsonb DEFAULT NULL, known_at text DEFAULT NULL,
+                                      history_days integer DEFAULT 90)
     RETURNS json
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -249,35 +250,41 @@ BEGIN
         SELECT row_to_json(r)
         FROM (SELECT g.work_item_id AS id, g.external_id, g.title, g.type, g.stage, vsm._hours(g.age) AS age_hours,
                      vsm._hours(g.time_in_stage) AS time_in_stage_hours, vsm._hours(g.age_since_creation) AS age_since_creation_hours,
-                     w.attributes, vsm._rfc3339(a.until) AS at, a.time_zone, vsm._rfc3339(a.known_at) AS known_at
-              FROM vsm.work_item_age(a.stream, a.type, a.until, a.attributes, a.known_at) WITH ORDINALITY g
+                     w.attributes, vsm._rfc3339(a.until) AS at, a.time_zone, vsm._rfc3339(a.known_at) AS known_at,
+                     vsm._hours(g.blocked) AS blocked_hours, g.block_reason, round(g.pace, 4) AS pace, round(g.risk, 4) AS risk
+              FROM vsm.work_item_age(a.stream, a.type, a.until, a.attributes, a.known_at, coalesce(work_item_age.history_days, 90)) WITH ORDINALITY g
               LEFT JOIN vsm.work_items w ON w.id = g.work_item_id AND a.known_at IS NULL
               ORDER BY g.ordinality LIMIT coalesce(work_item_age."limit", 500)) r));
 END $$;
-COMMENT ON FUNCTION vsm_api.work_item_age(text, text, integer, text, jsonb, text) IS
+COMMENT ON FUNCTION vsm_api.work_item_age(text, text, integer, text, jsonb, text, integer) IS
     'The oldest items in progress at an instant (now by default), at most limit (1 to 5000), with their age since they were started; '
-    'null: not started. Errors: PT404 stream; PT422 limit, arguments.';
+    'null: not started. pace: share of the items finished on the last history_days days that were faster at this point of their way; risk: '
+    'of those that had got as old, the share that went on to miss the service level expectation. Errors: PT404 stream; PT422 limit, arguments.';
 
 CREATE FUNCTION vsm_api.flow_efficiency(stream text DEFAULT 'default', since text DEFAULT NULL, until text DEFAULT NULL,
                                         type text DEFAULT NULL, reopen_rule text DEFAULT NULL, attributes jsonb DEFAULT NULL,
-                                        known_at text DEFAULT NULL)
+                                        known_at text DEFAULT NULL, blocked_waits boolean DEFAULT false)
     RETURNS json
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     a CONSTANT vsm._asked := vsm._asked(stream, since, until, 720, reopen_rule, type, attributes, known_at);
     v CONSTANT vsm._window := vsm._window_asked(a);
+    blocked_us CONSTANT numeric := vsm._blocked_active_us(v, a.since, a.type, a.attributes, a.known_at);
+    moved_us CONSTANT numeric := CASE WHEN blocked_waits THEN blocked_us ELSE 0 END;
 BEGIN
     RETURN (SELECT row_to_json(r)
-            FROM (SELECT round(sum(c.active_us) / nullif(sum(c.active_us) + sum(c.wait_us), 0), 4) AS flow_efficiency,
-                         round(sum(c.active_us) / 3600000000.0, 2) AS active_hours, round(sum(c.wait_us) / 3600000000.0, 2) AS wait_hours,
+            FROM (SELECT round((sum(c.active_us) - moved_us) / nullif(sum(c.active_us) + sum(c.wait_us), 0), 4) AS flow_efficiency,
+                         round((sum(c.active_us) - moved_us) / 3600000000.0, 2) AS active_hours, round((sum(c.wait_us) + moved_us) / 3600000000.0, 2) AS wait_hours,
                          count(*) AS n, v.stream, vsm._rfc3339(v.since) AS since, vsm._rfc3339(v.until) AS until, a.type,
-                         v.time_zone, v.reopen_rule, a.attributes, vsm._rfc3339(a.known_at) AS known_at
+                         v.time_zone, v.reopen_rule, a.attributes, vsm._rfc3339(a.known_at) AS known_at,
+                         coalesce(blocked_waits, false) AS blocked_waits, round(blocked_us / 3600000000.0, 2) AS blocked_active_hours
                   FROM vsm._completed(v.stream_id, a.since, v.bound, v.reopen_rule, a.type, a.attributes, a.known_at) c) r);
 END $$;
-COMMENT ON FUNCTION vsm_api.flow_efficiency(text, text, text, text, text, jsonb, text) IS
+COMMENT ON FUNCTION vsm_api.flow_efficiency(text, text, text, text, text, jsonb, text, boolean) IS
     'Active time / (active + wait time) between start and finish of the n items finished in the window, by default the last 30 '
-    'days: a ratio of sums, 0 to 1. Errors: PT404 stream; PT422 arguments.';
+    'days: a ratio of sums, 0 to 1. blocked_waits: blocked_active_hours, the time in active stages that was blocked, counts as wait time. '
+    'Errors: PT404 stream; PT422 arguments.';
 
 CREATE FUNCTION vsm_api.cycle_times(stream text DEFAULT 'default', since text DEFAULT NULL, until text DEFAULT NULL,
                                     type text DEFAULT NULL, "limit" integer DEFAULT 5000, reopen_rule text DEFAULT NULL,
@@ -301,7 +308,7 @@ BEGIN
             SELECT row_to_json(r)
             FROM (SELECT vsm._hours((m.s).p50) AS p50, vsm._hours((m.s).p85) AS p85, vsm._hours((m.s).p95) AS p95, (m.s).n,
                          ARRAY(SELECT row_to_json(p)
-                               FROM (SELECT l.work_item_id AS id, l.title, l.type, vsm._rfc3339(l.completed_at) AS completed_at,
+                               FROM (SELECT l.work_item_id AS id, l.external_id, l.title, l.type, vsm._rfc3339(l.completed_at) AS completed_at,
                                             vsm._hours(l.cycle_time) AS cycle_time_hours, vsm._hours(l.lead_time) AS lead_time_hours
                                      FROM latest l ORDER BY l.ordinality) p) AS points,
                          CASE WHEN cardinality(fractions) > 0 THEN
@@ -316,32 +323,3 @@ COMMENT ON FUNCTION vsm_api.cycle_times(text, text, text, text, integer, text, j
     'Percentiles of the cycle time, in hours, of the n items that were started and finished in the window, by default the last 30 '
     'days, and the latest finished items, at most limit (1 to 50000), as points for a scatter plot. percentiles: further ones, in '
     'percent. Errors: PT404 stream; PT422 limit, arguments.';
-
-CREATE FUNCTION vsm_api.forecast(items integer DEFAULT NULL, until date DEFAULT NULL, stream text DEFAULT 'default',
-                                 type text DEFAULT NULL, history_days integer DEFAULT 90, seed bigint DEFAULT 1,
-                                 attributes jsonb DEFAULT NULL)
-    RETURNS json
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    lines CONSTANT vsm.forecast_line[] := ARRAY(
-        SELECT f FROM vsm.forecast(items, until, vsm._known_stream(stream), vsm._nfc(type), coalesce(history_days, 90), coalesce(seed, 1),
-                                   attributes => attributes) f);
-BEGIN
-    RETURN (SELECT row_to_json(r)
-            FROM (SELECT CASE WHEN forecast.items IS NOT NULL THEN (
-                             SELECT row_to_json(w)
-                             FROM (SELECT forecast.items, ARRAY(
-                                       SELECT row_to_json(a) FROM (SELECT l.confidence, l.done_on FROM unnest(lines) l) a) AS at) w) END AS "when",
-                         CASE WHEN forecast.until IS NOT NULL THEN (
-                             SELECT row_to_json(h)
-                             FROM (SELECT forecast.until, ARRAY(
-                                       SELECT row_to_json(a) FROM (SELECT l.confidence, l.items_done AS items FROM unnest(lines) l) a) AS at) h) END AS how_many,
-                         b.stream, vsm._nfc(forecast.type) AS type, b.time_zone, b.since AS history_since, b.until AS history_until,
-                         b.days_with_throughput, b.finished, b.trials, b.seed, forecast.attributes
-                  FROM unnest(lines[1:1]) b) r);
-END $$;
-COMMENT ON FUNCTION vsm_api.forecast(integer, date, text, text, integer, bigint, jsonb) IS
-    'When that many items will be done (when) and how many will be by the end of a day (how_many), at 50, 70, 85 and 95 % confidence: '
-    'Monte Carlo over the stream''s daily throughput of the last history_days. done_on null: not within ten years. The same history '
-    'and seed give the same forecast. Errors: PT404 stream; PT422 arguments, fewer than 5 days with throughput.';

@@ -32,7 +32,7 @@ BEGIN
                   HINT = 'Give an object such as {"In Prog":"In Progress","Comment":null}: null for rows that are no moves.';
     END IF;
     RETURN QUERY
-    SELECT DISTINCT ON (vsm._alias_key(a.key)) vsm._nfc(btrim(a.key)), vsm._nfc(nullif(btrim(a.value), ''))
+    SELECT DISTINCT ON (vsm._alias_key(a.key)) vsm._nfc(btrim(a.key)), vsm._sought(nullif(btrim(a.value), ''))
     FROM json_each_text(aliases) WITH ORDINALITY a (key, value, n) ORDER BY vsm._alias_key(a.key), a.n DESC;
 END $$;
 COMMENT ON FUNCTION vsm._read_aliases(json) IS 'The aliases argument of an import as rows. Errors: PT422.';
@@ -53,17 +53,37 @@ BEGIN
             USING ERRCODE = 'PT422', COLUMN = 'stages', DETAIL = format('The value given is %s.', left(stages::text, 100)),
                   HINT = 'Give a list in order, such as [{"name":"To do","category":"wait"},{"name":"Doing","category":"active"},{"name":"Done","category":"done"}].';
     END IF;
+    PERFORM vsm._check_stage_count(json_array_length(stages));
     RETURN QUERY
     SELECT s.n, vsm._nfc(btrim(s.value ->> 'name')), lower(s.value ->> 'category')
     FROM json_array_elements(stages) WITH ORDINALITY s (value, n);
 END $$;
 COMMENT ON FUNCTION vsm._read_given_stages(json) IS 'The stages argument of an import as rows. Errors: PT422.';
 
-CREATE FUNCTION vsm_api.import_settings(stream text DEFAULT 'default') RETURNS json
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
-BEGIN ATOMIC
-    SELECT row_to_json(r)
-    FROM (SELECT n.name AS stream, v.name IS NOT NULL AS defined, coalesce(v.time_zone, 'UTC') AS time_zone,
+CREATE FUNCTION vsm._set_zone(zone text) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM set_config('TimeZone', zone, true);
+EXCEPTION WHEN invalid_parameter_value THEN
+    RAISE EXCEPTION 'time zone "%" is not known', vsm._cut(zone)
+        USING ERRCODE = 'PT422', COLUMN = 'time_zone', DETAIL = 'Times without an offset are of that zone.',
+              HINT = 'Give a name from pg_timezone_names as time_zone, such as Europe/Berlin.';
+END $$;
+COMMENT ON FUNCTION vsm._set_zone(text) IS 'Sets the time zone in which an import reads times. Errors: PT422.';
+
+CREATE FUNCTION vsm_api.import_settings(stream text DEFAULT 'default', time_zone text DEFAULT NULL) RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC'
+AS $$
+DECLARE
+    given CONSTANT text := nullif(import_settings.time_zone, '');
+    answer json;
+BEGIN
+    IF given IS NOT NULL THEN
+        PERFORM vsm._set_zone(given);
+    END IF;
+    SELECT row_to_json(r) INTO answer
+    FROM (SELECT n.name AS stream, v.name IS NOT NULL AS defined, coalesce(given, v.time_zone, 'UTC') AS time_zone,
                  (SELECT coalesce(json_object_agg(a.name, a.stage ORDER BY a.name), '{}')
                   FROM (SELECT DISTINCT ON (vsm._alias_key(b.name)) b.name, b.stage
                         FROM (SELECT k.name, k.stage, 1 AS rank FROM vsm.stage_aliases k
@@ -72,12 +92,13 @@ BEGIN ATOMIC
                               UNION ALL
                               SELECT s.name, s.name, 2 FROM vsm.stages s WHERE s.stream = n.name) b
                         ORDER BY vsm._alias_key(b.name), b.rank, b.name) a) AS aliases
-          FROM (SELECT vsm._nfc(coalesce(import_settings.stream, 'default')) AS name) n
+          FROM (SELECT vsm._sought(coalesce(import_settings.stream, 'default')) AS name) n
           LEFT JOIN vsm.value_streams v ON v.name = n.name) r;
-END;
-COMMENT ON FUNCTION vsm_api.import_settings(text) IS
-    'How an import into a stream is read: defined (is there such a stream?), time_zone of times without an offset, and aliases, '
-    '{name in the source: stage}, with the names of the stream''s stages, which a source may write in any case. Errors: none.';
+    RETURN answer;
+END $$;
+COMMENT ON FUNCTION vsm_api.import_settings(text, text) IS
+    'How an import into a stream is read: defined (is there such a stream?), time_zone of times without an offset, the given one or the stream''s, and '
+    'aliases, {name in the source: stage}, with the names of the stream''s stages, which a source may write in any case. Errors: PT422 time_zone.';
 
 CREATE FUNCTION vsm_api.import_changes(stages json, types json, stream text DEFAULT 'default') RETURNS json
     LANGUAGE sql STABLE PARALLEL RESTRICTED
@@ -87,13 +108,19 @@ BEGIN ATOMIC
                  ARRAY(SELECT g.name FROM vsm._read_given_stages(import_changes.stages) g
                        WHERE NOT EXISTS (SELECT FROM vsm.stages s WHERE s.stream = n.name AND s.name = g.name) ORDER BY g.place) AS stages,
                  ARRAY(SELECT t.value ->> 'name' FROM json_array_elements(import_changes.types) WITH ORDINALITY t (value, place)
-                       WHERE NOT EXISTS (SELECT FROM vsm.work_item_types w WHERE w.name = vsm._nfc(t.value ->> 'name'))
-                       ORDER BY t.place) AS types
-          FROM (SELECT vsm._nfc(coalesce(import_changes.stream, 'default')) AS name) n) r;
+                       WHERE NOT EXISTS (SELECT FROM vsm.work_item_types w WHERE w.name = vsm._sought(t.value ->> 'name'))
+                       ORDER BY t.place) AS types,
+                 ARRAY(SELECT format('Stage "%s" %s.', vsm._cut(g.name), vsm._name_fault(g.name, 'stage'))
+                       FROM vsm._read_given_stages(import_changes.stages) g WHERE vsm._name_fault(g.name, 'stage') IS NOT NULL
+                       UNION ALL
+                       SELECT 'None of the stages is a done stage.'
+                       WHERE NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = n.name)
+                         AND NOT EXISTS (SELECT FROM vsm._read_given_stages(import_changes.stages) g WHERE g.category = 'done')) AS faults
+          FROM (SELECT vsm._sought(coalesce(import_changes.stream, 'default')) AS name) n) r;
 END;
 COMMENT ON FUNCTION vsm_api.import_changes(json, json, text) IS
-    'What an import would have to define first, of the stages and types of a proposal: stream (null: it is there), stages, types. '
-    'Errors: PT422 stages, types.';
+    'What an import would have to define first, of the stages and types of a proposal: stream (null: it is there), stages, types; and faults, for which '
+    'that is refused. Errors: PT422 stages, types.';
 
 -- ---- Definitions that an import needs, by the caller's rights ----
 
@@ -170,21 +197,21 @@ CREATE FUNCTION vsm._import_stages_of_rows(of_stream text, aliases json) RETURNS
 AS $$
 BEGIN
     RETURN (SELECT json_agg(json_build_object('name', u.stage, 'category', 'wait') ORDER BY u.place)
-            FROM (SELECT vsm._nfc(btrim(r.stage)) AS stage, min(r.ctid) AS place FROM pg_temp.import_rows r
+            FROM (SELECT vsm._sought(btrim(r.stage)) AS stage, min(r.ctid) AS place FROM pg_temp.vsm_import_rows r
                   WHERE r.refused IS NULL AND btrim(r.stage) <> '' GROUP BY 1) u
-            WHERE u.stage NOT IN (SELECT s.name FROM vsm.stages s WHERE s.stream = of_stream)
+            WHERE vsm._name_fault(u.stage, 'stage') IS NULL AND u.stage NOT IN (SELECT s.name FROM vsm.stages s WHERE s.stream = of_stream)
               AND vsm._alias_key(u.stage) NOT IN (SELECT vsm._alias_key(k.name) FROM vsm.stage_aliases k WHERE k.stream = of_stream
                                                   UNION ALL SELECT vsm._alias_key(a.name) FROM vsm._read_aliases(aliases) a));
 END $$;
 COMMENT ON FUNCTION vsm._import_stages_of_rows(text, json) IS
-    'The stages of import_rows that a stream lacks, as a list of wait stages; null: none. Errors: PT422 aliases.';
+    'The stages of vsm_import_rows that a stream lacks, as a list of wait stages; null: none. Errors: PT422 aliases.';
 
 CREATE FUNCTION vsm._import_define_types(types text[]) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     unknown CONSTANT text[] := ARRAY(SELECT u.name FROM unnest(types) WITH ORDINALITY u (name, place)
-                                     WHERE u.name <> '' AND NOT EXISTS (SELECT FROM vsm.work_item_types t WHERE t.name = u.name)
+                                     WHERE u.name <> '' AND vsm._name_fault(u.name, 'work item type') IS NULL AND NOT EXISTS (SELECT FROM vsm.work_item_types t WHERE t.name = u.name)
                                      GROUP BY 1 ORDER BY min(u.place));
 BEGIN
     IF cardinality(unknown) > 0 THEN
@@ -213,18 +240,6 @@ COMMENT ON FUNCTION vsm._keep_aliases(text, json) IS 'Keeps the aliases of an im
 
 -- ---- Rows that a client copies in ----
 
-CREATE FUNCTION vsm._set_zone(zone text) RETURNS void
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM set_config('TimeZone', zone, true);
-EXCEPTION WHEN invalid_parameter_value THEN
-    RAISE EXCEPTION 'time zone "%" is not known', zone
-        USING ERRCODE = 'PT422', COLUMN = 'time_zone', DETAIL = 'Times without an offset are of that zone.',
-              HINT = 'Give a name from pg_timezone_names as time_zone, such as Europe/Berlin.';
-END $$;
-COMMENT ON FUNCTION vsm._set_zone(text) IS 'Sets the time zone in which an import reads times. Errors: PT422.';
-
 -- Times whose day and month DateStyle would have to tell apart are refused.  One cast for all rows is much faster than one
 -- that catches the error of each.
 CREATE FUNCTION vsm._import_take_rows(aliases json) RETURNS void
@@ -233,16 +248,16 @@ AS $$
 DECLARE
     given CONSTANT boolean := EXISTS (SELECT FROM vsm._read_aliases(aliases));
     take CONSTANT text := 'INSERT INTO pg_temp.vsm_import (ord, case_id, stage, entered_at, entered_text, type, title, source_row, sequence, refused)'
-        ' SELECT row_number() OVER (), vsm._nfc(r.case_id), vsm._nfc(r.stage), CASE WHEN r.refused IS NULL THEN %s END, r.entered_at,'
-        ' vsm._nfc(r.type), r.title, r.line, r.sequence, r.refused FROM pg_temp.import_rows r';
+        ' SELECT row_number() OVER (), vsm._nfc(r.case_id), vsm._sought(r.stage), CASE WHEN r.refused IS NULL THEN %s END, r.entered_at,'
+        ' vsm._sought(r.type), r.title, r.line, r.sequence, r.refused FROM pg_temp.vsm_import_rows r';
 BEGIN
     IF given THEN
-        DELETE FROM pg_temp.import_rows r USING vsm._read_aliases(aliases) a
+        DELETE FROM pg_temp.vsm_import_rows r USING vsm._read_aliases(aliases) a
         WHERE r.sequence IS NULL AND a.stage IS NULL AND vsm._alias_key(r.stage) = vsm._alias_key(a.name);
-        UPDATE pg_temp.import_rows r SET stage = a.stage FROM vsm._read_aliases(aliases) a
+        UPDATE pg_temp.vsm_import_rows r SET stage = a.stage FROM vsm._read_aliases(aliases) a
         WHERE r.sequence IS NULL AND vsm._alias_key(r.stage) = vsm._alias_key(a.name);
     END IF;
-    UPDATE pg_temp.import_rows r SET refused = format('the order of day and month in "%s" is not known', btrim(r.entered_at))
+    UPDATE pg_temp.vsm_import_rows r SET refused = format('the order of day and month in "%s" is not known', vsm._cut(btrim(r.entered_at)))
     WHERE r.refused IS NULL AND r.entered_at ~ '^\s*\d{1,2}[-/. ]\d{1,2}[-/. ]\d';
     BEGIN
         EXECUTE format(take, 'nullif(r.entered_at, '''')::timestamptz');
@@ -250,18 +265,23 @@ BEGIN
         EXECUTE format(take, 'vsm._read_time(r.entered_at)');
     END;
 END $$;
-COMMENT ON FUNCTION vsm._import_take_rows(json) IS 'Takes the rows of import_rows into an import, by the time zone of the session. Errors: PT422 aliases.';
+COMMENT ON FUNCTION vsm._import_take_rows(json) IS 'Takes the rows of vsm_import_rows into an import, by the time zone of the session. Errors: PT422 aliases.';
 
 CREATE FUNCTION vsm_api.import_begin() RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
 AS $$
 BEGIN
-    DROP TABLE IF EXISTS pg_temp.import_rows;
-    CREATE TEMPORARY TABLE import_rows (case_id text, stage text, entered_at text, type text, title text,
+    -- only an earlier call in this transaction has made it, or somebody with whom a pooler shares the session
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass('pg_temp.vsm_import_rows') AND c.relowner <> (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user)) THEN
+        RAISE EXCEPTION 'table vsm_import_rows of another role is in the way'
+            USING ERRCODE = 'PT409', DETAIL = 'The session has a temporary table of that name.', HINT = 'Drop that table, or import in another session.';
+    END IF;
+    DROP TABLE IF EXISTS pg_temp.vsm_import_rows;
+    CREATE TEMPORARY TABLE vsm_import_rows (case_id text, stage text, entered_at text, type text, title text,
                                         sequence bigint, line bigint, refused text) ON COMMIT DROP;
 END $$;
 COMMENT ON FUNCTION vsm_api.import_begin() IS
-    'Makes the temporary table import_rows, for the events that import_end() imports in the same transaction: case_id, stage, entered_at '
+    'Makes the temporary table vsm_import_rows, for the events that import_end() imports in the same transaction: case_id, stage, entered_at '
     '(ISO 8601; without an offset in import_end()''s time_zone), type, title, all text; and, as needed, sequence (order of events of one '
     'item at one time; a row without it is one as its source writes it, and follows vsm.stage_aliases), line, refused (why the row is '
     'no event). Errors: 42501 no right to make temporary tables.';
@@ -273,7 +293,7 @@ CREATE FUNCTION vsm_api.import_end(stream text DEFAULT 'default', on_error text 
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC'
 AS $$
 DECLARE
-    of_stream text := vsm._nfc(coalesce(stream, 'default'));
+    of_stream text := vsm._sought(coalesce(stream, 'default'));
     of_error CONSTANT text := coalesce(on_error, 'abort');
     define json := CASE WHEN create_stages THEN stages END;
     before CONSTANT bigint := (SELECT coalesce(max(f.id), 0) FROM vsm.import_refusals f);
@@ -283,9 +303,9 @@ BEGIN
     IF define IS NULL THEN
         of_stream := vsm._stream_for_item(of_stream);
     END IF;
-    IF to_regclass('pg_temp.import_rows') IS NULL THEN
+    IF to_regclass('pg_temp.vsm_import_rows') IS NULL THEN
         RAISE EXCEPTION 'no import has begun'
-            USING ERRCODE = 'PT422', DETAIL = 'There is no table import_rows in this transaction.', HINT = 'Call import_begin() first.';
+            USING ERRCODE = 'PT422', DETAIL = 'There is no table vsm_import_rows in this transaction.', HINT = 'Call import_begin() first.';
     END IF;
     IF create_stages AND define IS NULL THEN
         define := vsm._import_stages_of_rows(of_stream, aliases);
@@ -294,23 +314,23 @@ BEGIN
         PERFORM vsm._import_define_stages(of_stream, define, time_zone);
     END IF;
     IF create_types THEN
-        PERFORM vsm._import_define_types(ARRAY(SELECT vsm._nfc(r.type) FROM pg_temp.import_rows r WHERE r.type <> '' GROUP BY 1 ORDER BY min(r.ctid)));
+        PERFORM vsm._import_define_types(ARRAY(SELECT vsm._sought(r.type) FROM pg_temp.vsm_import_rows r WHERE r.type <> '' GROUP BY 1 ORDER BY min(r.ctid)));
     END IF;
     zone := vsm._import_begin(of_stream, of_error);
     PERFORM vsm._set_zone(coalesce(time_zone, zone));
     PERFORM vsm._import_take_rows(aliases);
     PERFORM vsm._keep_aliases(of_stream, aliases);
-    result := vsm._import_apply(of_stream, 'import_rows', false, of_error);
-    DROP TABLE pg_temp.import_rows;
+    result := vsm._import_apply(of_stream, 'vsm_import_rows', false, of_error);
+    DROP TABLE pg_temp.vsm_import_rows;
     RETURN (SELECT row_to_json(r)
             FROM (SELECT result.items, result.transitions, result.merged, result.skipped, result.refused AS refused_count,
                          ARRAY(SELECT row_to_json(f)
-                               FROM (SELECT i.line, i.case_id, i.stage, i.entered_at, i.reason FROM vsm.import_refusals i
+                               FROM (SELECT i.line, vsm._cut(i.case_id) AS case_id, vsm._cut(i.stage) AS stage, vsm._cut(i.entered_at) AS entered_at, i.reason FROM vsm.import_refusals i
                                      WHERE i.id > before AND i.refused_at = now() ORDER BY i.id LIMIT 20) f) AS refused,
                          result.breaches) r);
 END $$;
 COMMENT ON FUNCTION vsm_api.import_end(text, text, boolean, boolean, json, json, text) IS
-    'Imports the rows of import_rows into a stream, and returns the counts of vsm.import_result. refused: the first 20 rows that '
+    'Imports the rows of vsm_import_rows into a stream, and returns the counts of vsm.import_result. refused: the first 20 rows that '
     'on_error => skip skipped, each with the reason. create_stages: defines the stages, [{"name", "category"}] in order, that the stream '
     'lacks, and the stream; without a list, those of the rows, as wait stages before the done stages of a stream that is there. create_types: defines the types of the '
     'rows. aliases: {name in the rows: stage}, kept for later imports by those who may define the stream. time_zone: of times without an '
@@ -376,25 +396,28 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._file_events(bytea, jsonb, text) IS 'vsm._recognised_events(), also for NDJSON. Errors: PT422.';
 
--- What an import would do, by reading only.
-CREATE FUNCTION vsm._import_rehearsal(content bytea, options jsonb, ndjson text, of_stream text, answer json) RETURNS json
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
+-- What an import would do, by reading only.  source: $1 content, $2 options and $3 ndjson of a file, or rows that have come.
+CREATE FUNCTION vsm._import_rehearsal(source text, content bytea, options jsonb, ndjson text, of_stream text, stages json, types json)
+    RETURNS TABLE (items bigint, transitions bigint, merged bigint, skipped bigint, refused_count bigint, refused json[], breaches bigint, changes json)
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
 BEGIN
-    RETURN (
+    RETURN QUERY EXECUTE format($query$
         WITH read AS MATERIALIZED (
-            SELECT e.line, vsm._nfc(e.case_id) AS case_id, vsm._nfc(e.stage) AS stage, e.entered_at, e.entered_text, e.sequence,
+            SELECT e.line, vsm._nfc(e.case_id) AS case_id, vsm._sought(e.stage) AS stage, e.entered_at, e.entered_text, e.sequence,
                    coalesce(e.refused, vsm._import_objection(e.case_id, e.stage, e.entered_at, e.entered_text, e.title, true, e.type, true,
                                                              clock_timestamp() + '5 minutes')) AS reason
-            FROM vsm._file_events(content, options, ndjson) e),
+            FROM %s e),
         events AS (
             SELECT r.case_id, r.stage, r.entered_at, true AS new, NULL::bigint AS id, r.sequence, r.line FROM read r WHERE r.reason IS NULL
             UNION ALL
             SELECT w.external_id, s.name, k."timestamp", false, k.id, NULL, NULL
             FROM vsm.work_items w
-            CROSS JOIN LATERAL (SELECT t."timestamp", t.id, t.to_stage_id FROM vsm.stage_transitions t WHERE t.work_item_id = w.id) k
+            CROSS JOIN LATERAL (SELECT t."timestamp", t.id, t.to_stage_id FROM vsm.stage_transitions t WHERE t.work_item_id = w.id
+                                UNION ALL
+                                SELECT m."timestamp", m.id, m.stage_id FROM vsm._merged_events m WHERE m.work_item_id = w.id) k
             JOIN vsm.stages s ON s.id = k.to_stage_id
-            WHERE w.stream = of_stream AND w.external_id IN (SELECT r.case_id FROM read r WHERE r.reason IS NULL)),
+            WHERE w.stream = $4 AND w.external_id IN (SELECT r.case_id FROM read r WHERE r.reason IS NULL)),
         told AS (
             SELECT e.*, e.new AND row_number() OVER (PARTITION BY e.case_id, e.entered_at, e.stage ORDER BY e.new, e.id, e.sequence, e.line) > 1 AS copy
             FROM events e),
@@ -402,22 +425,35 @@ BEGIN
             SELECT t.*, t.new AND lag(t.stage) OVER (PARTITION BY t.case_id ORDER BY t.entered_at, t.id, t.sequence, t.line) IS NOT DISTINCT FROM t.stage
                         AS merged
             FROM told t WHERE NOT t.copy)
-        SELECT row_to_json(r)
-        FROM (SELECT count(DISTINCT p.case_id) FILTER (WHERE p.new) AS items,
-                     count(*) FILTER (WHERE p.new AND NOT p.merged) AS transitions,
-                     count(*) FILTER (WHERE p.new AND p.merged) AS merged,
-                     (SELECT count(*) FROM told t WHERE t.copy) AS skipped,
-                     (SELECT count(*) FROM read d WHERE d.reason IS NOT NULL) AS refused_count,
-                     ARRAY(SELECT row_to_json(f)
-                           FROM (SELECT d.line, d.case_id, d.stage, coalesce(d.entered_text, d.entered_at::text) AS entered_at, d.reason
-                                 FROM read d WHERE d.reason IS NOT NULL ORDER BY d.line, d.sequence LIMIT 20) f) AS refused,
-                     NULL::bigint AS breaches,
-                     vsm_api.import_changes(answer -> 'stages', answer -> 'types', of_stream) AS changes,
-                     answer AS proposal
-              FROM placed p) r);
+        SELECT count(DISTINCT p.case_id) FILTER (WHERE p.new), count(*) FILTER (WHERE p.new AND NOT p.merged),
+               count(*) FILTER (WHERE p.new AND p.merged), (SELECT count(*) FROM told t WHERE t.copy),
+               (SELECT count(*) FROM read d WHERE d.reason IS NOT NULL),
+               ARRAY(SELECT row_to_json(f)
+                     FROM (SELECT d.line, vsm._cut(d.case_id) AS case_id, vsm._cut(d.stage) AS stage,
+                                  vsm._cut(coalesce(d.entered_text, d.entered_at::text)) AS entered_at, d.reason
+                           FROM read d WHERE d.reason IS NOT NULL ORDER BY d.line, d.sequence LIMIT 20) f),
+               NULL::bigint, vsm_api.import_changes($5, $6, $4)
+        FROM placed p$query$, source) USING content, options, ndjson, of_stream, stages, types;
 END $$;
-COMMENT ON FUNCTION vsm._import_rehearsal(bytea, jsonb, text, text, json) IS
+COMMENT ON FUNCTION vsm._import_rehearsal(text, bytea, jsonb, text, text, json, json) IS
     'The answer to an import that is only tried, with what it would have to define first. Errors: PT422.';
+
+CREATE FUNCTION vsm_api.import_rehearse(stream text DEFAULT 'default', stages json DEFAULT NULL, types json DEFAULT NULL) RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF to_regclass('pg_temp.vsm_import_rows') IS NULL THEN
+        RAISE EXCEPTION 'no import has begun'
+            USING ERRCODE = 'PT422', DETAIL = 'There is no table vsm_import_rows in this transaction.', HINT = 'Call import_begin() first.';
+    END IF;
+    RETURN (SELECT row_to_json(t)
+            FROM vsm._import_rehearsal('(SELECT r.line, r.case_id, r.stage, CASE WHEN r.refused IS NULL THEN r.entered_at::timestamptz END AS entered_at,'
+                                       ' r.entered_at AS entered_text, r.type, r.title, r.sequence, r.refused FROM pg_temp.vsm_import_rows r)',
+                                       NULL, NULL, NULL, vsm._sought(coalesce(import_rehearse.stream, 'default')), stages, types) t);
+END $$;
+COMMENT ON FUNCTION vsm_api.import_rehearse(text, json, json) IS
+    'What import_end() would do with the rows of vsm_import_rows, of a file that was recognised, and writes nothing: the counts of vsm.import_result and '
+    'the first 20 rows refused, and changes as import_changes(stages, types, stream) tells them. Errors: PT422.';
 
 CREATE FUNCTION vsm._nothing_imported(answer json) RETURNS json
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -433,13 +469,11 @@ CREATE FUNCTION vsm._import_file(content bytea, of_stream text, on_error text, d
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC'
 AS $$
 DECLARE
-    settings CONSTANT json := vsm_api.import_settings(of_stream);
-    zone CONSTANT text := coalesce(options ->> 'time_zone', settings ->> 'time_zone');
+    settings CONSTANT json := vsm_api.import_settings(of_stream, options ->> 'time_zone');
+    zone CONSTANT text := settings ->> 'time_zone';
     answer json;
     result json;
 BEGIN
-    PERFORM vsm._set_zone(zone);
-    PERFORM vsm._set_zone('UTC');
     -- names in the call go before those that are kept, in whatever case they are written
     options := options || jsonb_build_object('time_zone', zone, 'aliases', (
         SELECT coalesce(jsonb_object_agg(n.name, n.stage), '{}')
@@ -463,10 +497,13 @@ BEGIN
             FROM jsonb_array_elements(answer::jsonb -> 'refused') WITH ORDINALITY f (value, n)));
     END IF;
     IF dry_run THEN
-        RETURN vsm._import_rehearsal(content, options, ndjson, of_stream, answer);
+        RETURN (SELECT row_to_json(t)
+                FROM (SELECT r.*, answer AS proposal
+                      FROM vsm._import_rehearsal('vsm._file_events($1, $2, $3)', content, options, ndjson, of_stream, answer -> 'stages',
+                                                 answer -> 'types') r) t);
     END IF;
     PERFORM vsm_api.import_begin();
-    INSERT INTO pg_temp.import_rows (case_id, stage, entered_at, type, title, sequence, line, refused)
+    INSERT INTO pg_temp.vsm_import_rows (case_id, stage, entered_at, type, title, sequence, line, refused)
     SELECT e.case_id, e.stage, coalesce(e.entered_text, e.entered_at::text), e.type, e.title, e.sequence, e.line, e.refused
     FROM vsm._file_events(content, options, ndjson) e;
     result := vsm_api.import_end(of_stream, on_error, create_stages, create_types,
@@ -488,7 +525,7 @@ CREATE FUNCTION vsm_api.import(content text, format text DEFAULT 'csv', stream t
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    of_stream CONSTANT text := vsm._nfc(coalesce(stream, 'default'));
+    of_stream CONSTANT text := vsm._sought(coalesce(stream, 'default'));
     options CONSTANT jsonb := jsonb_strip_nulls(jsonb_build_object(
         'dates', nullif(dates, ''), 'direction', nullif(direction, ''), 'time_zone', nullif(time_zone, ''), 'item', nullif(item, ''),
         'stage', nullif(stage, ''), 'time', nullif("time", ''), 'type', nullif(type, ''), 'title', nullif(title, ''),
@@ -497,11 +534,11 @@ DECLARE
     csv bytea;
 BEGIN
     IF coalesce(format, 'csv') NOT IN ('csv', 'ndjson') THEN
-        RAISE EXCEPTION 'format cannot be "%"', format
+        RAISE EXCEPTION 'format cannot be "%"', vsm._cut(format)
             USING ERRCODE = 'PT422', COLUMN = 'format', DETAIL = 'format says how to read the content.', HINT = 'Give csv or ndjson.';
     END IF;
     IF coalesce(on_error, 'abort') NOT IN ('abort', 'skip') THEN
-        RAISE EXCEPTION 'on_error cannot be "%"', on_error
+        RAISE EXCEPTION 'on_error cannot be "%"', vsm._cut(on_error)
             USING ERRCODE = 'PT422', COLUMN = 'on_error', DETAIL = 'on_error says what happens to the import when a row cannot be imported.',
                   HINT = 'Give abort (the default) or skip.';
     END IF;
@@ -540,7 +577,7 @@ BEGIN
                   HINT = 'For example [{"case_id":"A-1","stage":"Backlog","entered_at":"2026-01-05T09:00:00Z"}].';
     END IF;
     PERFORM vsm_api.import_begin();
-    INSERT INTO pg_temp.import_rows
+    INSERT INTO pg_temp.vsm_import_rows
     SELECT e.value ->> 'case_id', e.value ->> 'stage', e.value ->> 'entered_at', e.value ->> 'type', e.value ->> 'title'
     FROM json_array_elements(events) e;
     RETURN vsm_api.import_end(CASE WHEN NOT is_list THEN $1 ->> 'stream' END, CASE WHEN NOT is_list THEN $1 ->> 'on_error' END);

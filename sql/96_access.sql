@@ -37,6 +37,8 @@ ALTER TABLE vsm.stage_transitions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm.stage_transitions FOR SELECT USING (vsm._may_see_stage(to_stage_id, 'vsm.stage_transitions'));
 ALTER TABLE vsm.superseded_transitions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm.superseded_transitions FOR SELECT USING (vsm._may_see_stage(to_stage_id, 'vsm.superseded_transitions'));
+ALTER TABLE vsm._merged_events ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm._merged_events FOR SELECT USING (vsm._may_see_stage(stage_id, 'vsm._merged_events'));
 ALTER TABLE vsm._retypes ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm._retypes FOR SELECT
     USING (EXISTS (SELECT FROM vsm.value_streams v WHERE v.id = stream_id AND vsm._may_see(v.name, 'vsm._retypes')));
@@ -54,6 +56,9 @@ CREATE POLICY seen ON vsm._stage_cells FOR SELECT
 ALTER TABLE vsm._item_cells ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm._item_cells FOR SELECT
     USING (stream_id IN (SELECT v.id FROM vsm.value_streams v WHERE vsm._may_see(v.name, 'vsm._item_cells')));
+ALTER TABLE vsm._edge_cells ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm._edge_cells FOR SELECT
+    USING (stream_id IN (SELECT v.id FROM vsm.value_streams v WHERE vsm._may_see(v.name, 'vsm._edge_cells')));
 ALTER TABLE vsm._marks ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm._marks FOR SELECT
     USING (stream_id IN (SELECT v.id FROM vsm.value_streams v WHERE vsm._may_see(v.name, 'vsm._marks')));
@@ -66,6 +71,24 @@ CREATE POLICY seen ON vsm.flow_metrics FOR SELECT USING (vsm._may_see(stream, 'v
 CREATE POLICY added ON vsm.flow_metrics FOR INSERT WITH CHECK (vsm._may_write(stream, 'vsm.flow_metrics', 'INSERT'));
 CREATE POLICY changed ON vsm.flow_metrics FOR UPDATE USING (vsm._may_write(stream, 'vsm.flow_metrics', 'UPDATE'));
 CREATE POLICY deleted ON vsm.flow_metrics FOR DELETE USING (vsm._may_write(stream, 'vsm.flow_metrics', 'DELETE'));
+
+ALTER TABLE vsm.failures ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm.failures FOR SELECT USING (vsm._may_see(stream, 'vsm.failures'));
+CREATE POLICY added ON vsm.failures FOR INSERT WITH CHECK (vsm._may_write(stream, 'vsm.failures', 'INSERT'));
+CREATE POLICY changed ON vsm.failures FOR UPDATE USING (vsm._may_write(stream, 'vsm.failures', 'UPDATE'));
+CREATE POLICY deleted ON vsm.failures FOR DELETE USING (vsm._may_write(stream, 'vsm.failures', 'DELETE'));
+
+ALTER TABLE vsm.deployments ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm.deployments FOR SELECT USING (vsm._may_see(stream, 'vsm.deployments'));
+CREATE POLICY added ON vsm.deployments FOR INSERT WITH CHECK (vsm._may_write(stream, 'vsm.deployments', 'INSERT'));
+CREATE POLICY changed ON vsm.deployments FOR UPDATE USING (vsm._may_write(stream, 'vsm.deployments', 'UPDATE'));
+CREATE POLICY deleted ON vsm.deployments FOR DELETE USING (vsm._may_write(stream, 'vsm.deployments', 'DELETE'));
+
+ALTER TABLE vsm.incidents ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm.incidents FOR SELECT USING (vsm._may_see(stream, 'vsm.incidents'));
+CREATE POLICY added ON vsm.incidents FOR INSERT WITH CHECK (vsm._may_write(stream, 'vsm.incidents', 'INSERT'));
+CREATE POLICY changed ON vsm.incidents FOR UPDATE USING (vsm._may_write(stream, 'vsm.incidents', 'UPDATE'));
+CREATE POLICY deleted ON vsm.incidents FOR DELETE USING (vsm._may_write(stream, 'vsm.incidents', 'DELETE'));
 
 ALTER TABLE vsm.value_streams ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm.value_streams FOR SELECT USING (vsm._may_see(name, 'vsm.value_streams'));
@@ -85,6 +108,28 @@ CREATE POLICY added ON vsm.stage_aliases FOR INSERT WITH CHECK (vsm._may_define(
 CREATE POLICY changed ON vsm.stage_aliases FOR UPDATE USING (vsm._may_define(stream, 'vsm.stage_aliases', 'UPDATE'));
 CREATE POLICY deleted ON vsm.stage_aliases FOR DELETE USING (vsm._may_define(stream, 'vsm.stage_aliases', 'DELETE'));
 
+ALTER TABLE vsm.sles ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm.sles FOR SELECT USING (vsm._may_see(stream, 'vsm.sles'));
+CREATE POLICY added ON vsm.sles FOR INSERT WITH CHECK (vsm._may_define(stream, 'vsm.sles', 'INSERT'));
+CREATE POLICY changed ON vsm.sles FOR UPDATE USING (vsm._may_define(stream, 'vsm.sles', 'UPDATE'));
+CREATE POLICY deleted ON vsm.sles FOR DELETE USING (vsm._may_define(stream, 'vsm.sles', 'DELETE'));
+
+ALTER TABLE vsm.blocks ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm.blocks FOR SELECT
+    USING (stream_id IN (SELECT v.id FROM vsm.value_streams v WHERE vsm._may_see(v.name, 'vsm.blocks')));
+CREATE POLICY added ON vsm.blocks FOR INSERT
+    WITH CHECK (stream_id IN (SELECT v.id FROM vsm.value_streams v WHERE vsm._may_write(v.name, 'vsm.blocks', 'INSERT')));
+CREATE POLICY changed ON vsm.blocks FOR UPDATE
+    USING (stream_id IN (SELECT v.id FROM vsm.value_streams v WHERE vsm._may_write(v.name, 'vsm.blocks', 'UPDATE')));
+CREATE POLICY deleted ON vsm.blocks FOR DELETE
+    USING (stream_id IN (SELECT v.id FROM vsm.value_streams v WHERE vsm._may_write(v.name, 'vsm.blocks', 'DELETE')));
+
+ALTER TABLE vsm.days_off ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm.days_off FOR SELECT USING (vsm._may_see(stream, 'vsm.days_off'));
+CREATE POLICY added ON vsm.days_off FOR INSERT WITH CHECK (vsm._may_define(stream, 'vsm.days_off', 'INSERT'));
+CREATE POLICY changed ON vsm.days_off FOR UPDATE USING (vsm._may_define(stream, 'vsm.days_off', 'UPDATE'));
+CREATE POLICY deleted ON vsm.days_off FOR DELETE USING (vsm._may_define(stream, 'vsm.days_off', 'DELETE'));
+
 ALTER TABLE vsm.work_item_types ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm.work_item_types FOR SELECT USING (true);
 CREATE POLICY added ON vsm.work_item_types FOR INSERT WITH CHECK (vsm._may_define(NULL, 'vsm.work_item_types', 'INSERT'));
@@ -100,17 +145,26 @@ CREATE FUNCTION vsm._rights_of_level(level text) RETURNS SETOF text
 BEGIN ATOMIC
     SELECT r.rights FROM (VALUES
         ('reader', 'USAGE ON SCHEMA vsm, vsm_api'),
-        ('reader', 'SELECT ON vsm.value_streams, vsm.stages, vsm._stages, vsm.stage_aliases, vsm.work_item_types, vsm.work_items, vsm.stage_transitions,'
-                   ' vsm.superseded_transitions, vsm._retypes, vsm._former_types, vsm._folds, vsm._spans, vsm._stage_cells, vsm._item_cells, vsm._marks,'
-                   ' vsm.wip, vsm._totals_shown, vsm.flow_totals, vsm.flow_histograms, vsm.flow_metrics, vsm.stream_access, vsm._items_shown,'
+        ('reader', 'SELECT ON vsm.value_streams, vsm.stages, vsm._stages, vsm.stage_aliases, vsm.sles, vsm.blocks, vsm.work_item_types, vsm.work_items, vsm.stage_transitions,'
+                   ' vsm.superseded_transitions, vsm._merged_events, vsm._retypes, vsm._former_types, vsm._folds, vsm._spans, vsm._stage_cells, vsm._item_cells, vsm._edge_cells, vsm._marks,'
+                   ' vsm.wip, vsm.flow_totals, vsm.flow_histograms, vsm.flow_metrics, vsm.stream_access, vsm._items_shown,'
+                   ' vsm.days_off, vsm.failures, vsm.deployments, vsm.incidents,'
                    ' vsm_api.streams, vsm_api.stages, vsm_api.work_items, vsm_api.wip'),
         ('writer', 'INSERT, UPDATE, DELETE ON vsm.work_items, vsm_api.work_items'),
         ('writer', 'INSERT (stream, date, period_type, throughput, wip, cycle_time_avg, cycle_time_p50, cycle_time_p85, cycle_time_p95, sketch,'
                    ' created_at, started_wip), UPDATE (throughput, wip, cycle_time_avg, cycle_time_p50, cycle_time_p85, cycle_time_p95, sketch,'
                    ' created_at, started_wip), DELETE ON vsm.flow_metrics'),
-        ('writer', 'USAGE ON SEQUENCE vsm.work_items_id_seq, vsm.flow_metrics_id_seq'),
+        ('writer', 'INSERT (work_item_id, reason, blocked_at, unblocked_at), UPDATE (reason, blocked_at, unblocked_at), DELETE ON vsm.blocks'),
+        ('writer', 'USAGE ON SEQUENCE vsm.work_items_id_seq, vsm.flow_metrics_id_seq, vsm.blocks_id_seq'),
+        -- without the ids: who gave one that the sequence has yet to issue would have the next failure refused
+        ('writer', 'INSERT (work_item_id, failed_at, recovered_at, reason), UPDATE (failed_at, recovered_at, reason), DELETE ON vsm.failures'),
+        ('writer', 'INSERT (stream, external_id, deployed_at, rework, description), UPDATE (external_id, deployed_at, rework, description),'
+                   ' DELETE ON vsm.deployments'),
+        ('writer', 'INSERT (stream, external_id, deployment, started_at, recovered_at, description),'
+                   ' UPDATE (external_id, deployment, started_at, recovered_at, description), DELETE ON vsm.incidents'),
+        ('writer', 'USAGE ON SEQUENCE vsm.failures_id_seq, vsm.deployments_id_seq, vsm.incidents_id_seq'),
         ('writer', 'SELECT, DELETE ON vsm.import_refusals'),
-        ('admin', 'INSERT, UPDATE, DELETE ON vsm.value_streams, vsm.stages, vsm.stage_aliases, vsm.work_item_types, vsm_api.streams, vsm_api.stages'),
+        ('admin', 'INSERT, UPDATE, DELETE ON vsm.value_streams, vsm.stages, vsm.stage_aliases, vsm.sles, vsm.days_off, vsm.work_item_types, vsm_api.streams, vsm_api.stages'),
         ('admin', 'USAGE ON SEQUENCE vsm.value_streams_id_seq, vsm.stages_id_seq, vsm.work_item_types_id_seq')) r (level, rights)
     WHERE array_position(ARRAY['reader', 'writer', 'admin'], r.level) <= array_position(ARRAY['reader', 'writer', 'admin'], _rights_of_level.level);
 END;
@@ -134,12 +188,12 @@ CREATE FUNCTION vsm.grant_access(role regrole, level text, stream text DEFAULT N
 AS $$
 BEGIN
     IF level IS NULL OR level NOT IN ('reader', 'writer', 'admin') THEN
-        RAISE EXCEPTION 'access level "%" is not known', level
+        RAISE EXCEPTION 'access level "%" is not known', vsm._cut(level)
             USING ERRCODE = 'PT422', DETAIL = 'A level is a set of rights on the extension''s objects.',
                   HINT = 'Give reader, writer or admin.';
     END IF;
     PERFORM vsm._require_owner();
-    stream := vsm._nfc(stream);
+    stream := vsm._sought(stream);
     IF stream IS NOT NULL AND NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = grant_access.stream) THEN
         RAISE EXCEPTION 'stream "%" not found', stream
             USING ERRCODE = 'PT404', DETAIL = 'There is no stream of that name; names are case-sensitive.',
@@ -164,7 +218,7 @@ DECLARE
     left_level text;
 BEGIN
     PERFORM vsm._require_owner();
-    stream := vsm._nfc(stream);
+    stream := vsm._sought(stream);
     DELETE FROM vsm.stream_access a
     WHERE a.role = pg_get_userbyid(revoke_access.role) AND (a.stream = revoke_access.stream OR revoke_access.stream IS NULL);
     IF NOT FOUND AND stream IS NOT NULL THEN

@@ -23,6 +23,7 @@
 #include "utils/rel.h"
 
 #include "columns.h"
+#include "names.h"
 
 #define TIMING_BITS (TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_INSTEAD)
 
@@ -156,7 +157,7 @@ vsm__refuse_other_table(PG_FUNCTION_ARGS)
 	ereport(ERROR,
 			errcode(ERRCODE_WRONG_OBJECT_TYPE),
 			errmsg("a trigger function of extension vsm cannot be used on table \"%s\"", name ? name : "?"),
-			errdetail("It is made for %s.", PG_ARGISNULL(1) ? "?" : text_to_cstring(PG_GETARG_TEXT_PP(1))),
+			errdetail("It is made for %s.", PG_ARGISNULL(1) ? "?" : vsm_cut(text_to_cstring(PG_GETARG_TEXT_PP(1)))),
 			errhint("Drop the trigger."));
 	PG_RETURN_VOID();
 }

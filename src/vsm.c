@@ -5,6 +5,7 @@
 #include "vsm.h"
 
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 
@@ -12,6 +13,7 @@
 #include "compat.h"
 #include "counters/counters.h"
 #include "counters/wip_limit.h"
+#include "name_rule.h"
 
 VSM_MODULE_MAGIC;
 
@@ -71,22 +73,29 @@ _PG_init(void)
 	vsm_xact_load();
 }
 
-/* Anybody may read the ledger: no control characters, and no texts. */
+/* Anybody may read the ledger: what a name may not hold, an actor may not, and no texts.  Empty: none. */
 static bool
 check_actor(char **value, void **extra, GucSource source)
 {
+	uint32		character;
+	VsmNameFault fault;
+
 	if (strlen(*value) > VSM_MAX_ACTOR)
 	{
 		GUC_check_errdetail("It has %zu bytes; at most %d are allowed.", strlen(*value), VSM_MAX_ACTOR);
 		return false;
 	}
-	for (const unsigned char *c = (const unsigned char *) *value; *c != '\0'; c++)
-		if (*c < ' ' || *c == 0x7f)
-		{
-			GUC_check_errdetail("It has a control character.");
-			return false;
-		}
-	return true;
+	if (**value == '\0')
+		return true;
+	/* when the server starts, there is no database yet, whose encoding would tell */
+	fault = vsm_name_fault(*value, strlen(*value), GetDatabaseEncoding() == PG_UTF8, &character);
+	if (fault == VSM_NAME_INVISIBLE)
+		GUC_check_errdetail("It has no visible character.");
+	else if (fault == VSM_NAME_CONTROL)
+		GUC_check_errdetail("It has a control character.");
+	else if (fault == VSM_NAME_DIRECTION)
+		GUC_check_errdetail("It has a character that changes the direction of text.");
+	return fault == VSM_NAME_GOOD;
 }
 
 /*

@@ -12,6 +12,9 @@
  * within a field without quotes stands for itself, and what makes one record
  * doubtful is its fault and no error of the file.
  *
+ * Files that were joined have a byte order mark where one of them begins: at the
+ * beginning of a record it does not count.
+ *
  * Only one record is held.  Memory is malloc()'s and belongs to the reader, so
  * that vsm_csv_free() can be called at any time.
  */
@@ -24,6 +27,8 @@
 
 #include "csv/delimiter.h"
 #include "csv/encoding.h"
+
+#define BYTE_ORDER_MARK "\xEF\xBB\xBF"
 
 typedef enum CsvState
 {
@@ -85,6 +90,7 @@ static bool end_head(CsvReader *csv, const char *line_end);
 static void set_delimiter(CsvReader *csv, char delimiter);
 static bool end_field(CsvReader *csv);
 static bool end_record(CsvReader *csv);
+static void drop_mark(CsvReader *csv);
 static bool field_is_blank(const CsvReader *csv);
 static bool has_record(const CsvReader *csv);
 static void forget_record(CsvReader *csv);
@@ -334,12 +340,12 @@ read_quote(CsvReader *csv)
 	switch (csv->state)
 	{
 		case CSV_PLAIN:
-			if (csv->tolerant && field_is_blank(csv))
-				csv->record.length = csv->begin;
-			else if (csv->tolerant)
-				return append(csv, "\"", 1);
-			else
+			drop_mark(csv);
+			if (csv->record.length > csv->begin && !csv->tolerant)
 				return fail(csv, "a field without quotes has a quote in it");
+			if (!field_is_blank(csv))
+				return append(csv, "\"", 1);
+			csv->record.length = csv->begin;
 			csv->state = CSV_QUOTED;
 			csv->quoted = true;
 			return true;
@@ -410,8 +416,10 @@ set_delimiter(CsvReader *csv, char delimiter)
 static bool
 end_field(CsvReader *csv)
 {
-	size_t		length = csv->record.length - csv->begin;
+	size_t		length;
 
+	drop_mark(csv);
+	length = csv->record.length - csv->begin;
 	if (csv->n_columns > 0 && csv->n_fields >= csv->n_columns)
 		return fail(csv, "the record has more than the header's %d fields", csv->n_columns);
 	if (csv->n_fields >= VSM_CSV_MAX_COLUMNS && csv->tolerant)
@@ -457,6 +465,18 @@ end_record(CsvReader *csv)
 	return true;
 }
 
+/* At the beginning of the record. */
+static void
+drop_mark(CsvReader *csv)
+{
+	size_t		length = strlen(BYTE_ORDER_MARK);
+
+	if (csv->n_fields > 0 || csv->quoted || csv->record.length < length || memcmp(csv->record.data, BYTE_ORDER_MARK, length) != 0)
+		return;
+	memmove(csv->record.data, csv->record.data + length, csv->record.length - length);
+	csv->record.length -= length;
+}
+
 /* So far it is empty or blank. */
 static bool
 field_is_blank(const CsvReader *csv)
@@ -473,6 +493,8 @@ has_record(const CsvReader *csv)
 {
 	if (csv->n_fields > 0 || csv->quoted)
 		return true;
+	if (csv->record.length == strlen(BYTE_ORDER_MARK) && memcmp(csv->record.data, BYTE_ORDER_MARK, csv->record.length) == 0)
+		return false;
 	for (size_t i = 0; i < csv->record.length; i++)
 		if (csv->record.data[i] != ' ' && csv->record.data[i] != '\t')
 			return true;

@@ -354,34 +354,13 @@ decide_wide(const Decision *d)
 	{
 		r->private->stage_of[i] = -1;
 		if (is_stage_date(d, i) && n < VSM_MAX_STAGES)
-		{
-			r->private->stage_of[i] = n;
 			columns[n++] = i;
-		}
-	}
-	for (int i = 0; i < r->n_columns; i++)
-		if (d->is_date[i] && r->private->stage_of[i] < 0 && i != r->item)
+		else if (d->is_date[i] && i != r->item)
 			vsm_remark(r, "Column \"%.100s\" has dates, but by its name they are of no stage, so it is not used.", r->columns[i]);
+	}
+	n = vsm_wide_stages(r, d->options, columns, n);
 	if (n < 1)
 		return vsm_refuse(r, "no_dates", "no columns tell when an item entered which stage: none holds dates or times", vsm_list_columns(r), how_long);
-	r->n_stages = n;
-	r->stages = vsm_arena_alloc(&r->private->arena, (size_t) n * sizeof(VsmStage));
-	for (int i = 0; i < n; i++)
-	{
-		const char *name;
-		size_t		length = vsm_column_stage(r->columns[columns[i]], &name);
-
-		/* "Closed Date" and "Closed at" keep their whole names. */
-		for (int k = 0; k < i; k++)
-			if (vsm_same_name(r->stages[k].name, strlen(r->stages[k].name), name, length))
-			{
-				name = r->columns[columns[i]];
-				length = strlen(name);
-				break;
-			}
-		r->stages[i].name = vsm_arena_text(&r->private->arena, name, length);
-		r->stages[i].column = columns[i];
-	}
 	choose_others(d);
 	return choose_order(d, columns, n);
 }

@@ -3,6 +3,7 @@
  *		The events of a file, by a proposal.
  */
 #include <setjmp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,16 +159,13 @@ fill(VsmLog *log, const RowEvent *row, int stage, VsmLogEvent *event)
 		}
 		is_local = false;
 	}
-	else if (row->zone[0] != '\0')
-	{
-		refuse(log, row, "the time has a zone by name, which cannot be looked up here", event);
-		return;
-	}
 	event->line = log->rows.line;
 	event->local = is_local;
 	event->item = keep(row->item, row->item_length, log->item, sizeof log->item);
 	event->stage = r->stages[stage].name;
 	vsm_date_text(event->at, is_local, event->at_text);
+	if (is_local && row->zone[0] != '\0')
+		snprintf(event->at_text + strlen(event->at_text), sizeof event->at_text - strlen(event->at_text), " %s", row->zone);
 	event->order = order_of(log, stage);
 	event->type = keep(type, length, log->type, sizeof log->type);
 	event->title = keep_title(log);

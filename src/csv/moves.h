@@ -47,6 +47,7 @@ extern bool vsm_resolve_ties(VsmRecognition *r, Moves *moves, const VsmRecognise
 extern bool vsm_stages_in_order(VsmRecognition *r, Moves *moves, const VsmRecogniseOptions *options);
 extern void vsm_sort_lines(long *lines, size_t n, long *spare);
 extern int	vsm_birth_stage(const VsmRecognition *r, const Move *first);
+extern void vsm_count_flow(VsmRecognition *r, const Moves *moves, char *const *names, int n);
 extern void vsm_count_precedence(const VsmRecognition *r, const Moves *moves, Precedence *precedence, bool ties_too);
 
 #endif

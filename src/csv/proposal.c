@@ -25,6 +25,7 @@ static void number_member(Printer *printer, const char *name, long value);
 static void column_member(Printer *printer, const char *name, const VsmRecognition *r, int column);
 static void print_file(Printer *printer, const VsmRecognition *r);
 static void print_stages(Printer *printer, const VsmRecognition *r);
+static void print_flow(Printer *printer, const VsmRecognition *r);
 static void print_refused(Printer *printer, const VsmRecognition *r);
 static bool find_word(const char *word, const char *const *words, int *number);
 
@@ -138,6 +139,32 @@ print_stages(Printer *printer, const VsmRecognition *r)
 	text_member(printer, "first", r->moves > 0 ? time : NULL);
 	vsm_date_text(r->last, r->has_local_times, time);
 	text_member(printer, "last", r->moves > 0 ? time : NULL);
+	print_flow(printer, r);
+}
+
+static void
+print_flow(Printer *printer, const VsmRecognition *r)
+{
+	const VsmFlow *flow = &r->flow;
+	char		time[VSM_TIME_TEXT];
+
+	key(printer, "flow");
+	open_list(printer, "{");
+	vsm_date_text(flow->since, r->has_local_times, time);
+	text_member(printer, "since", time);
+	number_member(printer, "days", flow->days);
+	key(printer, "points");
+	open_list(printer, "[");
+	for (int i = 0; i < flow->n_points; i++)
+	{
+		key(printer, NULL);
+		open_list(printer, "[");
+		for (int k = 0; k < r->n_stages; k++)
+			number_member(printer, NULL, flow->items[i * r->n_stages + k]);
+		close_list(printer, "]");
+	}
+	close_list(printer, "]");
+	close_list(printer, "}");
 }
 
 static void

@@ -26,6 +26,7 @@
 #define VSM_MAX_STAGES 200
 #define VSM_MAX_TYPES 200
 #define VSM_SHOWN_REFUSALS 20
+#define VSM_MOST_FLOW_POINTS 200
 
 /* ---- The file ---- */
 
@@ -159,6 +160,15 @@ typedef struct VsmRefusedRow
 	char	   *value;			/* what is wrong, shortened; or NULL */
 } VsmRefusedRow;
 
+/* Items that had reached each stage or a later one, at since, since + days, ...; of a discarded stage: that were discarded there first. */
+typedef struct VsmFlow
+{
+	int64_t		since;			/* midnight before the first event, microseconds since 1970; of local times as if of UTC */
+	int			days;
+	int			n_points;		/* 0: there is none */
+	long	   *items;			/* n_points rows of n_stages */
+} VsmFlow;
+
 typedef struct VsmRecognition
 {
 	VsmOutcome	outcome;
@@ -206,6 +216,7 @@ typedef struct VsmRecognition
 	VsmRefusedRow refused[VSM_SHOWN_REFUSALS];
 	int64_t		first;			/* microseconds since 1970, of the first and last event; local times as if of UTC */
 	int64_t		last;
+	VsmFlow		flow;
 
 	char	  **notices;		/* sentences: what was decided that a person may want to know */
 	int			n_notices;
@@ -223,8 +234,9 @@ extern void vsm_recognition_free(VsmRecognition *recognition);
  *	{"outcome": "proposal", "form": "long", "encoding": ..., "delimiter": ",", "header_line": 1, "columns": [...],
  *	 "item": "id", "stage": ..., "time": ..., "type": ..., "title": ..., "dates": "DMY", "direction": "newest_first",
  *	 "time_zone": "UTC", "stages": [{"name", "category", "moves", "remain", "guessed", "spellings", "column"}],
- *	 "types": [{"name", "rows"}], "rows", "items", "sampled", "moves", "passed_over", "first", "last", "refused_count",
- *	 "refused": [{"line", "reason", "value"}], "notices": [...]}
+ *	 "types": [{"name", "rows"}], "rows", "items", "sampled", "moves", "passed_over", "first", "last",
+ *	 "flow": {"since", "days", "points": [[items of each stage], ...]}, "refused_count", "refused": [{"line", "reason", "value"}],
+ *	 "notices": [...]}
  *
  * A question or refusal has code, message, detail, option and hint as well, and no stages or types.  Times are ISO 8601,
  * with Z unless the file's times are local ones.
@@ -241,7 +253,7 @@ extern bool vsm_recognition_json(const VsmRecognition *recognition, VsmWrite wri
  */
 typedef bool (*VsmZoneResolver)(void *state, const char *zone, int64_t local, int64_t *instant);
 
-#define VSM_TIME_TEXT 40
+#define VSM_TIME_TEXT 128
 
 typedef struct VsmLogEvent
 {
@@ -251,7 +263,7 @@ typedef struct VsmLogEvent
 	const char *stage;			/* the stage's name, not the file's spelling */
 	int64_t		at;				/* microseconds since 1970; of local: as if of UTC */
 	bool		local;			/* without an offset, and no resolver was given */
-	char		at_text[VSM_TIME_TEXT];	/* ISO 8601, with Z unless local; for COPY with any DateStyle */
+	char		at_text[VSM_TIME_TEXT];	/* ISO 8601, with Z, or the zone that the file names, or local; for COPY with any DateStyle */
 	int64_t		order;			/* among events of one item at one time: the smaller was first */
 	const char *type;			/* NULL: none */
 	const char *title;
@@ -266,7 +278,7 @@ typedef enum VsmLogResult
 	VSM_LOG_ERROR				/* the source failed, or memory */
 } VsmLogResult;
 
-/* The source and the recognition, a proposal, must stay.  resolver: NULL for none; without it a zone in the file is refused. */
+/* The source and the recognition, a proposal, must stay.  resolver: NULL for none; without it zones are left to who reads at_text. */
 extern VsmLog *vsm_log_open(const VsmSource *source, const VsmRecognition *recognition,
 							VsmZoneResolver resolver, void *state);
 extern VsmLogResult vsm_log_next(VsmLog *log, VsmLogEvent *event);

@@ -157,6 +157,8 @@ extern int64_t vsm_row_sequence(const VsmRecognition *r, const RowReader *rows);
 extern bool vsm_given_column(VsmRecognition *r, const char *name, int *column);
 extern const char *vsm_list_columns(VsmRecognition *r);
 extern bool vsm_decide(VsmRecognition *r, const VsmRecogniseOptions *options, const Profiles *profiles);
+extern int	vsm_wide_stages(VsmRecognition *r, const VsmRecogniseOptions *options, int *columns, int n);
+extern const char *vsm_alias_of(const VsmRecogniseOptions *options, const char *name, bool *found);
 extern bool vsm_read_moves(const VsmSource *source, VsmRecognition *r, const VsmRecogniseOptions *options);
 extern VsmCategory vsm_category_of(const char *name, bool *certain);
 extern bool vsm_category_may_return(const char *name);

@@ -21,7 +21,6 @@ typedef struct StageUse
 
 static bool name_stages(VsmRecognition *r);
 static int	stage_named(VsmRecognition *r, const char *name, size_t length, bool may_add);
-static const char *alias_of(const VsmRecogniseOptions *options, const char *key, bool *found);
 static void add_spellings(VsmRecognition *r, const VsmRecogniseOptions *options);
 static void map_moves(VsmRecognition *r, Moves *moves);
 static void find_births(VsmRecognition *r, const Moves *moves);
@@ -40,6 +39,8 @@ vsm_stages_in_order(VsmRecognition *r, Moves *moves, const VsmRecogniseOptions *
 {
 	Arena	   *arena = &r->private->arena;
 	StageUse   *use;
+	char	  **names;
+	int			n;
 
 	if (r->form == VSM_LONG)
 	{
@@ -51,12 +52,15 @@ vsm_stages_in_order(VsmRecognition *r, Moves *moves, const VsmRecogniseOptions *
 	else
 		for (size_t i = 0; i < moves->n; i++)
 			r->stages[moves->moves[i].stage].moves++;
-	r->private->category = vsm_arena_alloc(arena, ((size_t) r->n_stages + 1) * sizeof(VsmCategory));
-	for (int i = 0; i < r->n_stages; i++)
+	n = r->n_stages;
+	names = vsm_arena_alloc(arena, ((size_t) n + 1) * sizeof(char *));
+	r->private->category = vsm_arena_alloc(arena, ((size_t) n + 1) * sizeof(VsmCategory));
+	for (int i = 0; i < n; i++)
 	{
 		bool		certain;
 
-		r->private->category[i] = vsm_category_of(r->stages[i].name, &certain);
+		names[i] = r->stages[i].name;
+		r->private->category[i] = vsm_category_of(names[i], &certain);
 	}
 	vsm_order_moves(moves, arena);
 	if (!vsm_resolve_ties(r, moves, options, r->n_stages))
@@ -71,7 +75,10 @@ vsm_stages_in_order(VsmRecognition *r, Moves *moves, const VsmRecogniseOptions *
 	choose_categories(r, use, (long) moves->n_items);
 	if (r->form == VSM_LONG)
 		drop_unused(r);
-	return apply_given(r, options);
+	if (!apply_given(r, options))
+		return false;
+	vsm_count_flow(r, moves, names, n);
+	return true;
 }
 
 /* ---- Names ---- */
@@ -98,7 +105,7 @@ add_spellings(VsmRecognition *r, const VsmRecogniseOptions *options)
 				best = &names->spellings[i];
 		if (best == NULL)
 			continue;
-		alias = alias_of(options, best->key, &found);
+		alias = vsm_alias_of(options, best->text, &found);
 		if (found && (alias == NULL || alias[0] == '\0'))
 			inner->stage_index[name] = -1;
 		else if (found)
@@ -112,7 +119,7 @@ add_spellings(VsmRecognition *r, const VsmRecogniseOptions *options)
 			{
 				const Spelling *spelling = &from->spellings[i];
 				bool		found;
-				const char *alias = alias_of(options, spelling->key, &found);
+				const char *alias = vsm_alias_of(options, spelling->text, &found);
 
 				if (found && (alias == NULL || alias[0] == '\0'))
 					inner->from_stage[name] = -1;
@@ -143,16 +150,20 @@ stage_named(VsmRecognition *r, const char *name, size_t length, bool may_add)
 	return r->n_stages++;
 }
 
-static const char *
-alias_of(const VsmRecogniseOptions *options, const char *key, bool *found)
+/* What a name means; an empty text: rows with this name are no moves.  Names of marks only are compared as they are. */
+const char *
+vsm_alias_of(const VsmRecogniseOptions *options, const char *name, bool *found)
 {
+	char		wanted[512];
+
 	*found = false;
+	vsm_fold(name, strlen(name), FOLD_STAGE, wanted, sizeof wanted);
 	for (int i = 0; i < options->n_aliases; i++)
 	{
-		char		name[512];
+		char		key[512];
 
-		vsm_fold(options->aliases[i].name, strlen(options->aliases[i].name), FOLD_STAGE, name, sizeof name);
-		if (strcmp(name, key) == 0)
+		vsm_fold(options->aliases[i].name, strlen(options->aliases[i].name), FOLD_STAGE, key, sizeof key);
+		if (strcmp(key, wanted) == 0 && (key[0] != '\0' || strcmp(options->aliases[i].name, name) == 0))
 		{
 			*found = true;
 			return options->aliases[i].stage;
@@ -194,6 +205,9 @@ name_stages(VsmRecognition *r)
 	if (used > VSM_MAX_STAGES || r->n_stages > VSM_MAX_STAGES + 50)
 		return vsm_refuse(r, "too_many_stages", vsm_arena_format(&inner->arena, "column \"%.100s\" has %d different values", r->columns[r->stage], used),
 						  "A stream has up to 200 stages.", "Name the column of the stages.");
+	if (used == 0)
+		return vsm_refuse(r, "no_events", "no line of the file is an event", "By the aliases, no name in the file is that of a stage.",
+						  "Let names of stages in the file mean stages.");
 	if (merged > 0)
 		vsm_remark(r, "Spellings of a stage that differ in capitals and blanks are one stage: %d spellings of %d stages.", merged, used);
 	return true;
@@ -202,6 +216,7 @@ name_stages(VsmRecognition *r)
 static void
 map_moves(VsmRecognition *r, Moves *moves)
 {
+	size_t		all = moves->n;
 	size_t		n = 0;
 
 	for (size_t i = 0; i < moves->n; i++)
@@ -214,6 +229,14 @@ map_moves(VsmRecognition *r, Moves *moves)
 		moves->moves[n++].stage = (uint16_t) stage;
 	}
 	moves->n = n;
+	/* What aliases say is no move may have been the first or the last one. */
+	for (size_t i = 0; i < n && n < all && !r->sampled; i++)
+	{
+		if (i == 0 || moves->moves[i].at < r->first)
+			r->first = moves->moves[i].at;
+		if (i == 0 || moves->moves[i].at > r->last)
+			r->last = moves->moves[i].at;
+	}
 }
 
 /* ---- Items that were created before their first move ---- */

@@ -7,11 +7,16 @@
  * A forecast at 85 % is the outcome that 85 of 100 trials reached.  (Vacanti, When
  * Will It Be Done?, 2020.)
  *
- * The samples, the number of trials and the seed determine the result on every
- * platform and server: of the server's generator only the seeding and the raw
- * 64-bit draws are used.  All trials are drawn from one generator, one trial after
- * the other.  A trial takes 8 bytes, and a day of it a few nanoseconds; the loops
- * can be interrupted.
+ * There are two kinds of days, working days and days off, and a day to come is drawn
+ * from the past days of its kind.  If none of the past is off, a day off finishes
+ * nothing and draws nothing, so without days off the draws are those of one kind.
+ *
+ * The samples, the calendar, the number of trials and the seed determine the result
+ * on every platform and server: of the server's generator only the seeding and the
+ * raw 64-bit draws are used.  All trials are drawn from one generator, one trial
+ * after the other, except in vsm._forecast_places(), where all trials go on day by
+ * day.  A trial takes 8 bytes, and a day of it a few nanoseconds; the loops can be
+ * interrupted.
  */
 #include "postgres.h"
 
@@ -28,30 +33,48 @@
 #define MAX_TRIALS		1000000
 #define MAX_ITEMS		PG_INT32_MAX	/* of a day; the sum over all days fits in a bigint */
 #define MAX_LEVELS		100
+#define MAX_PLACES		100000
 
-/* The arguments that both functions have, and the generator. */
+/* Days of the past, by the items finished on each. */
+typedef struct Days
+{
+	const int64 *samples;
+	int			count;
+} Days;
+
+/* The calendar, the number of trials, and the generator. */
 typedef struct Trials
 {
-	const int64 *samples;		/* items finished on each day of the past */
-	int			nsamples;
+	Days		working;
+	Days		off;
+	const bool *is_off;			/* by day to come, from 1 to HORIZON_DAYS; NULL: none is off */
 	int			count;
 	pg_prng_state random;
 	const int32 *levels;		/* confidences, in percent */
 	int			nlevels;
 } Trials;
 
-static void begin_trials(Trials *trials, FunctionCallInfo fcinfo);
-static int64 draw_day(Trials *trials);
+static void begin_trials(Trials *trials, FunctionCallInfo fcinfo, int count_arg, int off_arg);
+static void begin_levels(Trials *trials, ArrayType *confidences);
+static Days require_days(ArrayType *samples, int least);
+static const bool *require_calendar(ArrayType *days_off);
+static inline int64 draw_day(Trials *trials, int day);
 static int64 days_for(Trials *trials, int64 items);
 static int64 items_in(Trials *trials, int32 days);
 static Datum reached_by(int64 *outcomes, const Trials *trials, bool more_is_better);
+static void pass_places(int64 *outcomes, const Trials *trials, int day, int *passed, int places, int32 *days);
+static int64 rank_of(const Trials *trials, int level);
+static int64 select_outcome(int64 *outcomes, int from, int to, int rank);
+static Datum make_list(const int64 *values, const bool *nulls, int count);
 static int	compare_outcomes(const void *a, const void *b, void *arg);
 
 PG_FUNCTION_INFO_V1(vsm__forecast_days);
 PG_FUNCTION_INFO_V1(vsm__forecast_items);
+PG_FUNCTION_INFO_V1(vsm__forecast_trials);
+PG_FUNCTION_INFO_V1(vsm__forecast_places);
 
 /*
- * vsm._forecast_days(samples, items, confidences, trials, seed) -> bigint[]
+ * vsm._forecast_days(samples, items, confidences, trials, seed, off_samples, days_off) -> bigint[]
  *		The number of days in which that many items are done, at each confidence in percent.
  *
  * It is the smallest number of days in which this share of the trials finished the
@@ -64,7 +87,8 @@ vsm__forecast_days(PG_FUNCTION_ARGS)
 	Trials		trials;
 	int64	   *outcomes;
 
-	begin_trials(&trials, fcinfo);
+	begin_trials(&trials, fcinfo, 3, 5);
+	begin_levels(&trials, PG_GETARG_ARRAYTYPE_P(2));
 	outcomes = palloc(sizeof(int64) * trials.count);
 	for (int i = 0; i < trials.count; i++)
 		outcomes[i] = days_for(&trials, items);
@@ -72,7 +96,7 @@ vsm__forecast_days(PG_FUNCTION_ARGS)
 }
 
 /*
- * vsm._forecast_items(samples, days, confidences, trials, seed) -> bigint[]
+ * vsm._forecast_items(samples, days, confidences, trials, seed, off_samples, days_off) -> bigint[]
  *		The number of items that are done within that many days, at each confidence in percent.
  *
  * It is the greatest number that this share of the trials reached.
@@ -84,39 +108,139 @@ vsm__forecast_items(PG_FUNCTION_ARGS)
 	Trials		trials;
 	int64	   *outcomes;
 
-	begin_trials(&trials, fcinfo);
+	begin_trials(&trials, fcinfo, 3, 5);
+	begin_levels(&trials, PG_GETARG_ARRAYTYPE_P(2));
 	outcomes = palloc(sizeof(int64) * trials.count);
 	for (int i = 0; i < trials.count; i++)
 		outcomes[i] = items_in(&trials, days);
 	return reached_by(outcomes, &trials, true);
 }
 
-/* Takes samples, confidences, trials and seed from the arguments. */
-static void
-begin_trials(Trials *trials, FunctionCallInfo fcinfo)
+/*
+ * vsm._forecast_trials(samples, items, trials, seed, off_samples, days_off) -> bigint[]
+ *		In how many days each trial has done the items; 3654: more than ten years.
+ *
+ * These are the trials of vsm._forecast_days(), in the order in which they were drawn.
+ */
+Datum
+vsm__forecast_trials(PG_FUNCTION_ARGS)
 {
-	trials->samples = vsm_require_list(PG_GETARG_ARRAYTYPE_P(0), INT8OID, 1, HORIZON_DAYS,
-									   "the samples of a forecast", &trials->nsamples);
-	for (int i = 0; i < trials->nsamples; i++)
-		(void) vsm_require_between(trials->samples[i], 0, MAX_ITEMS, "a sample of a forecast");
-	trials->levels = vsm_require_list(PG_GETARG_ARRAYTYPE_P(2), INT4OID, 1, MAX_LEVELS,
-									  "the confidences of a forecast", &trials->nlevels);
-	for (int i = 0; i < trials->nlevels; i++)
-		(void) vsm_require_between(trials->levels[i], 1, 100, "a confidence in percent");
-	trials->count = (int) vsm_require_between(PG_GETARG_INT32(3), 1, MAX_TRIALS, "the number of trials");
-	pg_prng_seed(&trials->random, (uint64) PG_GETARG_INT64(4));
+	int64		items = vsm_require_between(PG_GETARG_INT32(1), 1, MAX_ITEMS, "the number of items");
+	Trials		trials;
+	int64	   *outcomes;
+
+	begin_trials(&trials, fcinfo, 2, 4);
+	outcomes = palloc(sizeof(int64) * trials.count);
+	for (int i = 0; i < trials.count; i++)
+		outcomes[i] = days_for(&trials, items);
+	return make_list(outcomes, NULL, trials.count);
 }
 
 /*
- * The items of a random day of the past.  The bias of the multiplication is below
- * samples / 2^32.
+ * vsm._forecast_places(samples, places, confidences, trials, seed, off_samples, days_off) -> bigint[]
+ *		In how many days the first, second, ... item is done, at each confidence in percent.
+ *
+ * The elements are those of the first item at each confidence, then those of the
+ * second, and so on; null beyond ten years.  The n-th item is done when n are: on
+ * the first day by whose end this share of the trials has done n.
  */
-static int64
-draw_day(Trials *trials)
+Datum
+vsm__forecast_places(PG_FUNCTION_ARGS)
 {
-	uint64		place = ((pg_prng_uint64(&trials->random) >> 32) * (uint64) trials->nsamples) >> 32;
+	int			places = (int) vsm_require_between(PG_GETARG_INT32(1), 1, MAX_PLACES, "the number of items");
+	Trials		trials;
+	int64	   *done;
+	int		   *passed;			/* by confidence, the items that are done */
+	int32	   *days;
+	int64	   *values;
+	bool	   *nulls;
+	int			waiting;
 
-	return trials->samples[place];
+	begin_trials(&trials, fcinfo, 3, 5);
+	begin_levels(&trials, PG_GETARG_ARRAYTYPE_P(2));
+	done = palloc0(sizeof(int64) * trials.count);
+	passed = palloc0(sizeof(int) * trials.nlevels);
+	days = palloc0(sizeof(int32) * places * trials.nlevels);
+	waiting = trials.nlevels;
+	for (int day = 1; day <= HORIZON_DAYS && waiting > 0; day++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		for (int i = 0; i < trials.count; i++)
+			done[i] += draw_day(&trials, day);
+		pass_places(done, &trials, day, passed, places, days);
+		waiting = 0;
+		for (int level = 0; level < trials.nlevels; level++)
+			waiting += passed[level] < places;
+	}
+	values = palloc(sizeof(int64) * places * trials.nlevels);
+	nulls = palloc(sizeof(bool) * places * trials.nlevels);
+	for (int i = 0; i < places * trials.nlevels; i++)
+	{
+		values[i] = days[i];
+		nulls[i] = days[i] == 0;
+	}
+	return make_list(values, nulls, places * trials.nlevels);
+}
+
+/* Takes samples, trials, seed and, from off_arg on, the days off from the arguments. */
+static void
+begin_trials(Trials *trials, FunctionCallInfo fcinfo, int count_arg, int off_arg)
+{
+	trials->working = require_days(PG_GETARG_ARRAYTYPE_P(0), 1);
+	trials->count = (int) vsm_require_between(PG_GETARG_INT32(count_arg), 1, MAX_TRIALS, "the number of trials");
+	pg_prng_seed(&trials->random, (uint64) PG_GETARG_INT64(count_arg + 1));
+	trials->off = require_days(PG_GETARG_ARRAYTYPE_P(off_arg), 0);
+	trials->is_off = require_calendar(PG_GETARG_ARRAYTYPE_P(off_arg + 1));
+}
+
+static void
+begin_levels(Trials *trials, ArrayType *confidences)
+{
+	trials->levels = vsm_require_list(confidences, INT4OID, 1, MAX_LEVELS, "the confidences of a forecast", &trials->nlevels);
+	for (int i = 0; i < trials->nlevels; i++)
+		(void) vsm_require_between(trials->levels[i], 1, 100, "a confidence in percent");
+}
+
+static Days
+require_days(ArrayType *samples, int least)
+{
+	Days		days;
+
+	days.samples = vsm_require_list(samples, INT8OID, least, HORIZON_DAYS, "the samples of a forecast", &days.count);
+	for (int i = 0; i < days.count; i++)
+		(void) vsm_require_between(days.samples[i], 0, MAX_ITEMS, "a sample of a forecast");
+	return days;
+}
+
+static const bool *
+require_calendar(ArrayType *days_off)
+{
+	int			count;
+	const int32 *days = vsm_require_list(days_off, INT4OID, 0, HORIZON_DAYS, "the days off of a forecast", &count);
+	bool	   *is_off;
+
+	if (count == 0)
+		return NULL;
+	is_off = palloc0(sizeof(bool) * (HORIZON_DAYS + 1));
+	for (int i = 0; i < count; i++)
+		is_off[vsm_require_between(days[i], 1, HORIZON_DAYS, "a day off of a forecast")] = true;
+	return is_off;
+}
+
+/*
+ * The items of a random day of the past, for a day to come.  The bias of the
+ * multiplication is below samples / 2^32.
+ */
+static inline int64
+draw_day(Trials *trials, int day)
+{
+	const Days *past = trials->is_off != NULL && trials->is_off[day] ? &trials->off : &trials->working;
+	uint64		place;
+
+	if (past->count == 0)
+		return 0;
+	place = ((pg_prng_uint64(&trials->random) >> 32) * (uint64) past->count) >> 32;
+	return past->samples[place];
 }
 
 static int64
@@ -127,7 +251,7 @@ days_for(Trials *trials, int64 items)
 	CHECK_FOR_INTERRUPTS();
 	for (int days = 1; days <= HORIZON_DAYS; days++)
 	{
-		done += draw_day(trials);
+		done += draw_day(trials, days);
 		if (done >= items)
 			return days;
 	}
@@ -140,8 +264,8 @@ items_in(Trials *trials, int32 days)
 	int64		done = 0;
 
 	CHECK_FOR_INTERRUPTS();
-	while (days-- > 0)
-		done += draw_day(trials);
+	for (int day = 1; day <= days; day++)
+		done += draw_day(trials, day);
 	return done;
 }
 
@@ -156,22 +280,103 @@ static Datum
 reached_by(int64 *outcomes, const Trials *trials, bool more_is_better)
 {
 	int			count = trials->count;
-	int			nlevels = trials->nlevels;
-	Datum	   *values = palloc(sizeof(Datum) * nlevels);
-	bool	   *nulls = palloc(sizeof(bool) * nlevels);
-	int			lower_bound = 1;
+	int64	   *values = palloc(sizeof(int64) * trials->nlevels);
+	bool	   *nulls = palloc(sizeof(bool) * trials->nlevels);
 
 	qsort_interruptible(outcomes, count, sizeof(int64), compare_outcomes, NULL);
-	for (int i = 0; i < nlevels; i++)
+	for (int i = 0; i < trials->nlevels; i++)
 	{
-		int64		rank = ((int64) count * trials->levels[i] + 99) / 100;
-		int64		outcome = outcomes[more_is_better ? count - rank : rank - 1];
+		int64		rank = rank_of(trials, i);
 
-		Assert(rank >= 1 && rank <= count);
-		values[i] = Int64GetDatum(outcome);
-		nulls[i] = !more_is_better && outcome == BEYOND;
+		values[i] = outcomes[more_is_better ? count - rank : rank - 1];
+		nulls[i] = !more_is_better && values[i] == BEYOND;
 	}
-	return PointerGetDatum(construct_md_array(values, nulls, 1, &nlevels, &lower_bound,
+	return make_list(values, nulls, trials->nlevels);
+}
+
+/* At the end of a day: the items that are done by now at each confidence.  Reorders the outcomes. */
+static void
+pass_places(int64 *outcomes, const Trials *trials, int day, int *passed, int places, int32 *days)
+{
+	for (int level = 0; level < trials->nlevels; level++)
+	{
+		int			rank = trials->count - (int) rank_of(trials, level);
+		int64		done;
+
+		if (passed[level] == places)
+			continue;
+		done = select_outcome(outcomes, 0, trials->count - 1, rank);
+		while (passed[level] < places && passed[level] < done)
+			days[passed[level]++ * trials->nlevels + level] = day;
+	}
+}
+
+/* The rank of the outcome that this share of the trials reached, from 1, counted from the best. */
+static int64
+rank_of(const Trials *trials, int level)
+{
+	int64		rank = ((int64) trials->count * trials->levels[level] + 99) / 100;
+
+	Assert(rank >= 1 && rank <= trials->count);
+	return rank;
+}
+
+/*
+ * select_outcome
+ *		The outcome that would be at that place, from 0, if those from "from" to "to" were sorted.
+ *
+ * Selection by three-way partition around the median of three (Hoare): linear in
+ * practice, also with many equal outcomes.  Reorders the outcomes, which does no
+ * harm: every trial goes on with what it has done.
+ */
+static int64
+select_outcome(int64 *outcomes, int from, int to, int rank)
+{
+	while (from < to)
+	{
+		int64		a = outcomes[from];
+		int64		b = outcomes[from + (to - from) / 2];
+		int64		c = outcomes[to];
+		int64		pivot = Max(Min(a, b), Min(Max(a, b), c));
+		int			lower = from;	/* before it, all are lower than the pivot */
+		int			higher = to;	/* behind it, all are higher */
+
+		for (int i = from; i <= higher;)
+		{
+			int64		outcome = outcomes[i];
+
+			if (outcome < pivot)
+			{
+				outcomes[i++] = outcomes[lower];
+				outcomes[lower++] = outcome;
+			}
+			else if (outcome > pivot)
+			{
+				outcomes[i] = outcomes[higher];
+				outcomes[higher--] = outcome;
+			}
+			else
+				i++;
+		}
+		if (rank < lower)
+			to = lower - 1;
+		else if (rank > higher)
+			from = higher + 1;
+		else
+			return pivot;
+	}
+	return outcomes[rank];
+}
+
+static Datum
+make_list(const int64 *values, const bool *nulls, int count)
+{
+	Datum	   *elements = palloc(sizeof(Datum) * count);
+	int			lower_bound = 1;
+
+	for (int i = 0; i < count; i++)
+		elements[i] = Int64GetDatum(values[i]);
+	return PointerGetDatum(construct_md_array(elements, (bool *) nulls, 1, &count, &lower_bound,
 											  INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 

@@ -11,6 +11,7 @@
  * After SIGTERM or SIGINT the gateway accepts no new clients.  It lets running requests end, for
  * at most --drain-timeout, and exits with status 0.
  */
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +34,9 @@
 #include "tokens/key_source.h"
 
 #define LAST_WORDS_US 500000
+#define KEYS_POLL_MS 10
 
+static void spare_memory(void);
 static void raise_limits(void);
 static int	wait_for_signal(const sigset_t *signals, long ms);
 static void drain(const sigset_t *signals);
@@ -45,6 +48,7 @@ main(int argc, char **argv)
 	int			signal_number;
 	char	   *wrong;
 
+	spare_memory();
 	vsm_options_read(argc, argv);
 	vsm_log_set_level(vsm_options.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	raise_limits();
@@ -58,6 +62,9 @@ main(int argc, char **argv)
 	wrong = vsm_auth_start();
 	if (wrong != NULL)
 		vsm_options_refuse("%s", wrong);
+	while (!vsm_keys_tried())
+		if (wait_for_signal(&signals, KEYS_POLL_MS) != 0)
+			return 0;
 	vsm_routes_start();
 	vsm_openapi_start();
 	vsm_http_listen();
@@ -78,6 +85,17 @@ main(int argc, char **argv)
 	vsm_notify("STOPPING=1");
 	drain(&signals);
 	return 0;
+}
+
+/*
+ * What threads free goes back to the system, or to the next import: with an arena of its own for each thread, and large pieces
+ * that stay in the heap once one was freed, an import would add to the memory of those before.
+ */
+static void
+spare_memory(void)
+{
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 }
 
 /* Raise the limit of open files: every client needs a file descriptor. */
@@ -110,12 +128,13 @@ drain(const sigset_t *signals)
 	int64_t		end_us = vsm_now_us() + (int64_t) vsm_options.drain_timeout_s * 1000000;
 
 	vsm_fold_end();
+	vsm_keys_end();
 	vsm_http_drain();
 	while (vsm_requests_running() > 0 && vsm_now_us() < end_us && wait_for_signal(signals, 20) == 0)
 		;
 	vsm_pool_stop();
 	vsm_background_stop();
-	vsm_keys_stop();
+	vsm_keys_join();
 	/* Requests whose jobs or tasks were stopped by that get a 503. */
 	end_us = vsm_now_us() + LAST_WORDS_US;
 	while (vsm_requests_running() > 0 && vsm_now_us() < end_us)

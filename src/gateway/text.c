@@ -19,6 +19,8 @@ static const char replacement[] = "\xEF\xBF\xBD";	/* U+FFFD */
 
 static void text_addv(Text *text, const char *format, va_list arguments);
 static void make_room(Text *text, size_t more);
+static const char *skip_blanks(const char *text, const char *end);
+static double quality_of(const char *text, const char *end);
 
 void *
 vsm_alloc(size_t size)
@@ -47,6 +49,19 @@ vsm_copy_n(const char *bytes, size_t length)
 
 	memcpy(copy, bytes, length);
 	return copy;
+}
+
+/* A text of others for a message: if it is longer, its first bytes, of whole characters. */
+char *
+vsm_copy_cut(const char *string, size_t most)
+{
+	size_t		length = strnlen(string, most + 1);
+
+	if (length <= most)
+		return vsm_copy(string);
+	while (most > 0 && ((unsigned char) string[most] & 0xC0) == 0x80)
+		most--;
+	return vsm_format("%.*s...", (int) most, string);
 }
 
 /* NULL stays NULL. */
@@ -242,4 +257,57 @@ vsm_random(void)
 	z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
 	z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
 	return z ^ (z >> 31);
+}
+
+/*
+ * vsm_quality
+ *		The q value of an item of an Accept header (RFC 9110, section 12.4.2); 1 if it has none.
+ *
+ * Blanks around the equals sign are not allowed there, but what they mean is plain.  Any other
+ * malformed value is 0: what a client does not clearly accept is not sent.
+ */
+double
+vsm_quality(const char *item, size_t length)
+{
+	const char *end = item + length;
+
+	while ((item = memchr(item, ';', (size_t) (end - item))) != NULL)
+	{
+		item = skip_blanks(item + 1, end);
+		if (item == end || (*item != 'q' && *item != 'Q'))
+			continue;
+		item = skip_blanks(item + 1, end);
+		if (item < end && *item == '=')
+			return quality_of(skip_blanks(item + 1, end), end);
+	}
+	return 1;
+}
+
+static const char *
+skip_blanks(const char *text, const char *end)
+{
+	while (text < end && (*text == ' ' || *text == '\t'))
+		text++;
+	return text;
+}
+
+/* 0, 0.5, 1 or 1.000, and nothing but blanks before the end or the next parameter. */
+static double
+quality_of(const char *text, const char *end)
+{
+	const char *rest = text;
+	double		value;
+
+	if (rest >= end || (*rest != '0' && *rest != '1'))
+		return 0;
+	value = *rest++ - '0';
+	if (rest < end && *rest == '.')
+	{
+		double		place = 1;
+
+		for (rest++; rest < end && *rest >= '0' && *rest <= '9'; rest++)
+			value += (*rest - '0') * (place /= 10);
+	}
+	rest = skip_blanks(rest, end);
+	return (rest == end || *rest == ';') && value <= 1 ? value : 0;
 }

@@ -34,8 +34,10 @@ extern void vsm_text_free(Text *text);
 
 extern char *vsm_utf8_repaired(const char *bytes, size_t length, size_t *repaired_length);
 extern size_t vsm_utf8_characters(const char *bytes, size_t length);
+extern char *vsm_copy_cut(const char *string, size_t most);
 
 extern bool vsm_text_lists(const char *list, const char *word);
+extern double vsm_quality(const char *item, size_t length);
 
 extern int64_t vsm_now_us(void);
 extern uint64_t vsm_random(void);

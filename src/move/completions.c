@@ -1,9 +1,12 @@
 /*
  * completions.c
- *		Completions of an item by the reopen rules: the aggregate vsm._completions.
+ *		Completions of an item by the reopen rules: the aggregates vsm._completions
+ *		and vsm._paths.
  *
  * The stream's reopen rule says how the cycle time of an item that left "done"
- * counts; doc/reference.md has the rules.
+ * counts; doc/reference.md has the rules.  The path of a completion is the stages
+ * that the item entered up to it: by the rule episodes since it last left "done",
+ * by the others since it was created.
  */
 #include "postgres.h"
 
@@ -22,9 +25,11 @@
 #include "duration.h"
 #include "errors.h"
 #include "item_state.h"
+#include "names.h"
 #include "replay.h"
 
 #define MOST_COMPLETIONS	5000000	/* an array is limited to 1 GB, and each takes some 100 bytes */
+#define MOST_ON_PATH		10000000	/* of 8 bytes */
 
 /* A completion by one of the reopen rules. */
 typedef struct Completion
@@ -33,6 +38,8 @@ typedef struct Completion
 	VsmItemState span;			/* the state at the finish, since the start that the rule chooses */
 	int64		cycle_us;
 	TimestampTz undone_at;		/* when the item left "done" again; DT_NOBEGIN: it did not */
+	int64		first_move;		/* of the path, as an index into the sorted moves */
+	int64		last_move;		/* the one that finishes */
 } Completion;
 
 /* What a fold over the moves knows after each of them. */
@@ -43,6 +50,8 @@ typedef struct Walk
 	VsmItemState episode;		/* since the item last left "done" */
 	int64		started_us;		/* time in started stages */
 	VsmStage	stage;			/* where the item is */
+	int64		move;			/* the last one, as an index into the sorted moves */
+	int64		episode_move;	/* the one with which the episode began */
 } Walk;
 
 typedef enum Start
@@ -76,13 +85,16 @@ static const VsmReopenRule rules[] = {
 
 static const VsmReopenRule *rule_named(const text *name);
 static int64 find_completions(VsmMoves *moves, Completion *found);
+static Datum array_of_found(FunctionCallInfo fcinfo, Datum (*element)(const VsmMoves *, const Completion *, TupleDesc));
 static void begin_walk(Walk *walk, const VsmStage *to, TimestampTz at);
 static void walk_on(Walk *walk, const VsmStage *to, TimestampTz at);
 static void set_completion(Completion *completion, const Walk *walk, const VsmReopenRule *rule);
-static Datum completion_datum(const Completion *completion, TupleDesc desc);
+static Datum completion_datum(const VsmMoves *moves, const Completion *completion, TupleDesc desc);
+static Datum path_datum(const VsmMoves *moves, const Completion *completion, TupleDesc desc);
 
 PG_FUNCTION_INFO_V1(vsm__completions_step);
 PG_FUNCTION_INFO_V1(vsm__completions_array);
+PG_FUNCTION_INFO_V1(vsm__paths_array);
 
 /* vsm._completions(to_stage_id, "timestamp", id, rule): transition function */
 Datum
@@ -111,12 +123,31 @@ vsm__completions_step(PG_FUNCTION_ARGS)
 Datum
 vsm__completions_array(PG_FUNCTION_ARGS)
 {
-	VsmMoves	   *moves = PG_ARGISNULL(0) ? NULL : (VsmMoves *) PG_GETARG_POINTER(0);
+	return array_of_found(fcinfo, completion_datum);
+}
+
+/*
+ * vsm._paths(...) -> vsm._path[]
+ *		Final function: the paths of the completions that count: the last one,
+ *		if the item has not left "done" since; by the rule episodes all.
+ */
+Datum
+vsm__paths_array(PG_FUNCTION_ARGS)
+{
+	return array_of_found(fcinfo, path_datum);
+}
+
+/* Null elements are left out. */
+static Datum
+array_of_found(FunctionCallInfo fcinfo, Datum (*element)(const VsmMoves *, const Completion *, TupleDesc))
+{
+	VsmMoves   *moves = PG_ARGISNULL(0) ? NULL : (VsmMoves *) PG_GETARG_POINTER(0);
 	Completion *found;
 	Datum	   *elements;
 	Oid			row_type = get_element_type(get_fn_expr_rettype(fcinfo->flinfo));
 	TupleDesc	desc;
 	int64		count;
+	int			kept = 0;
 
 	if (moves == NULL)
 		PG_RETURN_NULL();
@@ -139,10 +170,14 @@ vsm__completions_array(PG_FUNCTION_ARGS)
 	for (int i = 0; i < count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		elements[i] = completion_datum(&found[i], desc);
+		elements[kept] = element(moves, &found[i], desc);
+		if (elements[kept] != (Datum) 0)
+			kept++;
 	}
 	ReleaseTupleDesc(desc);
-	PG_RETURN_ARRAYTYPE_P(construct_array(elements, (int) count, row_type, -1, false, TYPALIGN_DOUBLE));
+	if (kept == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_ARRAYTYPE_P(construct_array(elements, kept, row_type, -1, false, TYPALIGN_DOUBLE));
 }
 
 static const VsmReopenRule *
@@ -154,7 +189,7 @@ rule_named(const text *name)
 			return &rules[i];
 	ereport(ERROR,
 			errcode(VSM_UNPROCESSABLE),
-			errmsg("reopen rule \"%s\" is not known", text_to_cstring(name)),
+			errmsg("reopen rule \"%s\" is not known", vsm_cut(text_to_cstring(name))),
 			errhint("The rules are span_first_last, span_last, sum_active, sum_started and episodes."));
 }
 
@@ -174,6 +209,7 @@ find_completions(VsmMoves *moves, Completion *found)
 
 		if (!vsm_copy_stage_entered(&moves->moves[i], &to))
 			return 0;
+		walk.move = i;
 		if (i == 0)
 			begin_walk(&walk, &to, at);
 		else
@@ -207,7 +243,10 @@ walk_on(Walk *walk, const VsmStage *to, TimestampTz at)
 	else
 		vsm_state_create(&walk->run, to, at);	/* without a start unless "to" is a started stage */
 	if (from->category == VSM_DONE && to->category != VSM_DONE)
+	{
 		vsm_state_create(&walk->episode, to, at);
+		walk->episode_move = walk->move;
+	}
 	else
 		vsm_state_move(&walk->episode, from, to, at);
 	walk->stage = *to;
@@ -224,6 +263,8 @@ set_completion(Completion *completion, const Walk *walk, const VsmReopenRule *ru
 	completion->created_at = rule->start == EPISODE ? span->created_at : walk->whole.created_at;
 	completion->span = *span;
 	completion->undone_at = DT_NOBEGIN;
+	completion->first_move = rule->start == EPISODE ? walk->episode_move : 0;
+	completion->last_move = walk->move;
 	if (!started)
 		completion->cycle_us = 0;
 	else if (rule->clock == SPAN)
@@ -233,7 +274,7 @@ set_completion(Completion *completion, const Walk *walk, const VsmReopenRule *ru
 }
 
 static Datum
-completion_datum(const Completion *completion, TupleDesc desc)
+completion_datum(const VsmMoves *moves, const Completion *completion, TupleDesc desc)
 {
 	const VsmItemState *span = &completion->span;
 	bool		never_started = span->started_at == DT_NOBEGIN;
@@ -249,4 +290,35 @@ completion_datum(const Completion *completion, TupleDesc desc)
 	values[5] = Int64GetDatum(span->wait_us);
 	values[6] = vsm_time_or_null(completion->undone_at, &nulls[6]);
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+}
+
+/* 0 for a completion that does not count: paths of all would take memory by the square of the moves. */
+static Datum
+path_datum(const VsmMoves *moves, const Completion *completion, TupleDesc desc)
+{
+	int64		length = completion->last_move - completion->first_move + 1;
+	Datum	   *stages;
+	Datum		values[3];
+	bool		nulls[3] = {0};
+	HeapTuple	tuple;
+
+	if (completion->undone_at != DT_NOBEGIN && moves->rule->start != EPISODE)
+		return (Datum) 0;
+	if (length > MOST_ON_PATH)
+		ereport(ERROR,
+				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("the path of a work item is too long"),
+				errdetail("It has " INT64_FORMAT " moves; a path can have %d.", length, MOST_ON_PATH),
+				errhint("Divide the history among several work items."));
+	stages = palloc(sizeof(Datum) * length);
+	for (int64 i = 0; i < length; i++)
+		stages[i] = Int64GetDatum(moves->moves[completion->first_move + i].to_stage_id);
+	values[0] = TimestampTzGetDatum(completion->span.completed_at);
+	values[1] = Int64GetDatum(completion->cycle_us);
+	nulls[1] = completion->span.started_at == DT_NOBEGIN;
+	values[2] = PointerGetDatum(construct_array(stages, (int) length, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	tuple = heap_form_tuple(desc, values, nulls);
+	pfree(DatumGetPointer(values[2]));
+	pfree(stages);
+	return HeapTupleGetDatum(tuple);
 }

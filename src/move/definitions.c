@@ -56,7 +56,7 @@ vsm_read_definitions(Oid owner)
 static void
 read_stages(VsmDefinitions *defs)
 {
-	SPITupleTable *table = run_latest("SELECT id, stream, name, category, started, retired_at IS NOT NULL, \"order\", wip_limit, stream_id"
+	SPITupleTable *table = run_latest("SELECT id, stream, name, category, started, retired_at IS NOT NULL, \"order\", wip_limit, stream_id, renamed_at"
 									  " FROM vsm._stages ORDER BY stream COLLATE \"C\", \"order\", id");
 	MemoryContext caller;
 
@@ -84,6 +84,9 @@ read_stages(VsmDefinitions *defs)
 		if (isnull)
 			s->wip_limit = 0;
 		s->stream_id = DatumGetInt64(SPI_getbinval(row, desc, 9, &isnull));
+		s->renamed_at = DatumGetTimestampTz(SPI_getbinval(row, desc, 10, &isnull));
+		if (isnull)
+			s->renamed_at = DT_NOBEGIN;
 		defs->by_id[i] = s;
 	}
 	qsort(defs->by_id, defs->nstages, sizeof(VsmStage *), compare_ids);

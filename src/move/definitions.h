@@ -30,6 +30,7 @@ typedef struct VsmStage
 	int32		wip_limit;		/* 0: none */
 	bool		started;		/* at or after the commitment point, in progress */
 	bool		retired;
+	TimestampTz renamed_at;		/* DT_NOBEGIN: never */
 } VsmStage;
 
 /* Moves of a stream from before may have been folded. */

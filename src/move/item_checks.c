@@ -9,6 +9,7 @@
 
 #include "access/htup_details.h"
 #include "commands/sequence.h"
+#include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -21,6 +22,7 @@
 
 #include "errors.h"
 #include "known_names.h"
+#include "names.h"
 #include "stage_cache.h"
 
 /* A title is one line of a board or a report. */
@@ -36,6 +38,9 @@
 /* An id that is further beyond the sequence is set, not drawn. */
 #define FAR						10000
 
+PG_FUNCTION_INFO_V1(vsm__check_time);
+
+static void check_time(TimestampTz at, TimestampTz now, const char *what, const char *happened);
 static void move_sequence_on(Oid sequence, int64 id, int64 last);
 static void check_title(const ItemRow *row);
 static void check_attributes(const Jsonb *attributes);
@@ -107,19 +112,14 @@ move_sequence_on(Oid sequence, int64 id, int64 last)
 			CHECK_FOR_INTERRUPTS();
 }
 
-/* Check the title, if it is new or changed, the external id and the attributes. */
+/* Check the title, the external id and the attributes, if they are new or changed. */
 void
 vsm_check_item_texts(const ItemRow *row, const ItemRow *old, TupleDesc desc)
 {
 	if (old == NULL || !vsm_same_column(old, row, ITEM_TITLE, desc))
 		check_title(row);
-	if (!row->nulls[ITEM_EXTERNAL_ID] && VARSIZE_ANY_EXHDR(DatumGetPointer(row->values[ITEM_EXTERNAL_ID])) == 0)
-		ereport(ERROR,
-				errcode(VSM_UNPROCESSABLE),
-				errmsg("the external id of a work item is empty"),
-				errdetail("An item without an external id has null there."),
-				errhint("Give the id that another system knows the item by, or null."),
-				err_generic_string(PG_DIAG_COLUMN_NAME, "external_id"));
+	if (!row->nulls[ITEM_EXTERNAL_ID] && (old == NULL || !vsm_same_column(old, row, ITEM_EXTERNAL_ID, desc)))
+		(void) vsm_external_id(DatumGetTextPP(row->values[ITEM_EXTERNAL_ID]));
 	if (!row->nulls[ITEM_ATTRIBUTES] && (old == NULL || !vsm_same_column(old, row, ITEM_ATTRIBUTES, desc)))
 		check_attributes(DatumGetJsonbP(row->values[ITEM_ATTRIBUTES]));
 }
@@ -173,22 +173,36 @@ vsm_check_item_type(const char *type)
 				err_generic_string(PG_DIAG_COLUMN_NAME, "type"));
 }
 
-/* Refuse a time that must be a mistake: infinity, before 1970, more than 5 minutes ahead. */
 void
 vsm_check_move_time(TimestampTz at, TimestampTz now)
+{
+	check_time(at, now, "a move", "the item moved");
+}
+
+/* vsm._check_time(at timestamptz, what text, happened text) -> void */
+Datum
+vsm__check_time(PG_FUNCTION_ARGS)
+{
+	check_time(PG_GETARG_TIMESTAMPTZ(0), GetCurrentTimestamp(), text_to_cstring(PG_GETARG_TEXT_PP(1)), text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	PG_RETURN_VOID();
+}
+
+/* Refuse a time that must be a mistake: infinity, before 1970, more than 5 minutes ahead. */
+static void
+check_time(TimestampTz at, TimestampTz now, const char *what, const char *happened)
 {
 	char	   *now_text;
 
 	if (TIMESTAMP_NOT_FINITE(at))
 		ereport(ERROR,
 				errcode(VSM_UNPROCESSABLE),
-				errmsg("the time of a move cannot be infinite"),
+				errmsg("the time of %s cannot be infinite", what),
 				errdetail("The time given is \"%s\".", TIMESTAMP_IS_NOBEGIN(at) ? "-infinity" : "infinity"),
-				errhint("Give the time at which the item moved, or none for now."));
+				errhint("Give the time at which %s, or none for now.", happened));
 	if (at < EARLIEST_TIME)
 		ereport(ERROR,
 				errcode(VSM_UNPROCESSABLE),
-				errmsg("the time of a move lies before 1970"),
+				errmsg("the time of %s lies before 1970", what),
 				errdetail("The time given is %s.", timestamptz_to_str(at)),
 				errhint("Give a time from 1970-01-01 00:00 UTC on, or none for now."));
 	if (at <= now + MAX_AHEAD_US)
@@ -196,7 +210,7 @@ vsm_check_move_time(TimestampTz at, TimestampTz now)
 	now_text = pstrdup(timestamptz_to_str(now));
 	ereport(ERROR,
 			errcode(VSM_UNPROCESSABLE),
-			errmsg("the time of a move lies in the future"),
+			errmsg("the time of %s lies in the future", what),
 			errdetail("The time given is %s; the server's clock shows %s.", timestamptz_to_str(at), now_text),
 			errhint("Give a time at most 5 minutes ahead, or none for now."));
 }

@@ -15,7 +15,7 @@
 
 #include "errors.h"
 #include "duration.h"
-#include "nfc.h"
+#include "names.h"
 
 static const int state_columns[] = {
 	ITEM_STAGE_ID, ITEM_CREATED_AT, ITEM_STAGE_ENTERED_AT, ITEM_ACTIVE_TIME, ITEM_WAIT_TIME,
@@ -120,11 +120,13 @@ vsm_row_text(const ItemRow *row, int column)
 void
 vsm_row_normalize(ItemRow *row)
 {
-	static const int names[] = {ITEM_STREAM, ITEM_EXTERNAL_ID, ITEM_TYPE};
+	static const int sought[] = {ITEM_STREAM, ITEM_TYPE};
 
-	for (int i = 0; i < (int) lengthof(names); i++)
-		if (!row->nulls[names[i]])
-			row->values[names[i]] = PointerGetDatum(vsm_nfc(DatumGetTextPP(row->values[names[i]])));
+	for (int i = 0; i < (int) lengthof(sought); i++)
+		if (!row->nulls[sought[i]])
+			row->values[sought[i]] = PointerGetDatum(vsm_sought(DatumGetTextPP(row->values[sought[i]])));
+	if (!row->nulls[ITEM_EXTERNAL_ID])
+		row->values[ITEM_EXTERNAL_ID] = PointerGetDatum(vsm_nfc(DatumGetTextPP(row->values[ITEM_EXTERNAL_ID])));
 }
 
 /* The row with that state, which becomes its tuple and values. */

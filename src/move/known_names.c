@@ -15,6 +15,7 @@
 
 #define MOST_NAMES	20
 
+static bool is_among(const char *name, const List *names);
 static char *clause(const char *kind, const List *names);
 
 char *
@@ -46,6 +47,41 @@ vsm_known_stages(const char *stream)
 		if (strcmp(defs->stages[i].stream, stream) == 0 && !defs->stages[i].retired)
 			names = lappend(names, pstrdup(defs->stages[i].name));
 	return clause("stage", names);
+}
+
+/* Those that are in use, of the streams that are seen; a name that several streams have once. */
+char *
+vsm_known_stages_of(bool (*sees)(const char *stream))
+{
+	const VsmDefinitions *defs = vsm_all_definitions();
+	List	   *streams = NIL;
+	List	   *all = NIL;
+	List	   *names = NIL;
+	ListCell   *stream;
+	ListCell   *cell;
+
+	/* a copy, as sees() may read the definitions anew */
+	for (int i = 0; i < defs->nstages; i++)
+		if (!defs->stages[i].retired)
+		{
+			streams = lappend(streams, pstrdup(defs->stages[i].stream));
+			all = lappend(all, pstrdup(defs->stages[i].name));
+		}
+	forboth(stream, streams, cell, all)
+		if (!is_among(lfirst(cell), names) && sees(lfirst(stream)))
+			names = lappend(names, lfirst(cell));
+	return clause("stage", names);
+}
+
+static bool
+is_among(const char *name, const List *names)
+{
+	ListCell   *cell;
+
+	foreach(cell, names)
+		if (strcmp(lfirst(cell), name) == 0)
+			return true;
+	return false;
 }
 
 char *

@@ -9,6 +9,7 @@
 
 extern char *vsm_known_streams(bool (*sees)(const char *stream));
 extern char *vsm_known_stages(const char *stream);
+extern char *vsm_known_stages_of(bool (*sees)(const char *stream));
 extern char *vsm_known_types(void);
 
 #endif							/* VSM_KNOWN_NAMES_H */

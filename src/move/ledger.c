@@ -91,7 +91,7 @@ vsm_empty_ledger(Relation items)
 	static SPIPlanPtr plan = NULL;
 
 	vsm_run_unrecorded(&plan, "TRUNCATE vsm.stage_transitions, vsm._merged_events, vsm.superseded_transitions, vsm._retypes,"
-							  " vsm._spans, vsm._stage_cells, vsm._item_cells, vsm._marks",
+							  " vsm._spans, vsm._stage_cells, vsm._item_cells, vsm._edge_cells, vsm._marks, vsm.blocks, vsm.failures",
 					   items,
 					   0, NULL, NULL);
 	vsm_forget_marks();
@@ -110,7 +110,7 @@ vsm_run_unrecorded(SPIPlanPtr *plan, const char *query, Relation items, int narg
 		elog(ERROR, "SPI_connect failed");
 	if (*plan == NULL)
 		*plan = vsm_prepare(query, nargs, types);
-	if (vsm_run_on_ledger(*plan, arguments, NULL) < 0)
+	if (vsm_run_on_ledger(*plan, arguments, NULL, true) < 0)
 		elog(ERROR, "could not run \"%s\": %s", query, SPI_result_code_string(SPI_result));
 	SPI_finish();
 	AtEOXact_GUC(true, nest);
@@ -130,7 +130,7 @@ insert_ledger_row(int64 work_item_id, Datum *values, const bool *isnull)
 		elog(ERROR, "SPI_connect failed");
 	if (plan == NULL)
 		plan = prepare_insert();
-	if (vsm_run_on_ledger(plan, values, nulls) != SPI_OK_INSERT || SPI_processed != 1)
+	if (vsm_run_on_ledger(plan, values, nulls, false) != SPI_OK_INSERT || SPI_processed != 1)
 		refuse_lost_row(work_item_id);
 	SPI_finish();
 }

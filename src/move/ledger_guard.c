@@ -15,6 +15,7 @@
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "counters/counters.h"
@@ -106,16 +107,26 @@ vsm_superseding_at(void)
 	return statement_at == DT_NOBEGIN ? GetCurrentTimestamp() : statement_at;
 }
 
-/* Run a statement on the ledger, which the guard allows; returns SPI's result. */
+/*
+ * vsm_run_on_ledger
+ *		Run a statement on the ledger, which the guard allows; returns SPI's result.
+ *
+ * latest: as the action of a foreign key does, it also finds rows that others have
+ * added since the snapshot of a transaction that keeps it.  To delete such a row is
+ * an error (40001); else it would be left.
+ */
 int
-vsm_run_on_ledger(SPIPlanPtr plan, Datum *values, const char *nulls)
+vsm_run_on_ledger(SPIPlanPtr plan, Datum *values, const char *nulls, bool latest)
 {
 	int			result = 0;
 
 	PG_TRY();
 	{
 		own_statement = true;
-		result = SPI_execute_plan(plan, values, nulls, false, 0);
+		if (latest && IsolationUsesXactSnapshot())
+			result = SPI_execute_snapshot(plan, values, nulls, GetLatestSnapshot(), GetTransactionSnapshot(), false, false, 0);
+		else
+			result = SPI_execute_plan(plan, values, nulls, false, 0);
 	}
 	PG_FINALLY();
 	{

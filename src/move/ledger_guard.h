@@ -11,6 +11,6 @@
 #include "executor/spi.h"
 
 extern TimestampTz vsm_superseding_at(void);
-extern int	vsm_run_on_ledger(SPIPlanPtr plan, Datum *values, const char *nulls);
+extern int	vsm_run_on_ledger(SPIPlanPtr plan, Datum *values, const char *nulls, bool latest);
 
 #endif							/* VSM_LEDGER_GUARD_H */

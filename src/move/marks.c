@@ -24,6 +24,7 @@
 #include "utils/acl.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -57,6 +58,7 @@ static void run_by_latest(SPIPlanPtr *plan, const char *query, int nargs, Oid *t
 
 PG_FUNCTION_INFO_V1(vsm__closed_until);
 PG_FUNCTION_INFO_V1(vsm__lock_fold);
+PG_FUNCTION_INFO_V1(vsm__fold_turn);
 PG_FUNCTION_INFO_V1(vsm__next_xid);
 PG_FUNCTION_INFO_V1(vsm__ledger_replicated);
 
@@ -91,6 +93,26 @@ vsm__lock_fold(PG_FUNCTION_ARGS)
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (stream_id >> 32), (uint32) stream_id, FOLD_LOCK_CLASS);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 	PG_RETURN_VOID();
+}
+
+/*
+ * vsm._fold_turn() -> boolean
+ *		Is it this transaction's turn to fold?  Until it ends, it is nobody else's.
+ *
+ * For gateways, of which one folds at a time.  Of the same class of locks, and 0 is no stream.
+ * Who may not read the ledger, and so cannot fold, cannot take it (42501).
+ */
+Datum
+vsm__fold_turn(PG_FUNCTION_ARGS)
+{
+	Oid			ledger = vsm_relation(VSM_TABLE_LEDGER);
+	AclResult	right = pg_class_aclcheck(ledger, GetUserId(), ACL_SELECT);
+	LOCKTAG		tag;
+
+	if (right != ACLCHECK_OK)
+		aclcheck_error(right, OBJECT_TABLE, get_rel_name(ledger));
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, FOLD_LOCK_CLASS);
+	PG_RETURN_BOOL(LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL);
 }
 
 /* vsm._next_xid() -> xid8: the next transaction id to be assigned */

@@ -20,6 +20,7 @@
 #include "compat.h"
 #include "csv/events.h"
 #include "errors.h"
+#include "names.h"
 
 #define PIECE (64 * 1024)		/* bytes between two looks for interrupts */
 #define N_RESULTS (1 + N_EVENT_COLUMNS)
@@ -76,7 +77,7 @@ is_csv(const text *format)
 	if (!csv && strcmp(name, "ndjson") != 0)
 		ereport(ERROR,
 				errcode(VSM_UNPROCESSABLE),
-				errmsg("format cannot be \"%s\"", name),
+				errmsg("format cannot be \"%s\"", vsm_cut(name)),
 				errdetail("format says how to read the content."),
 				errhint("Give csv or ndjson."),
 				err_generic_string(PG_DIAG_COLUMN_NAME, "format"));

@@ -29,6 +29,7 @@
 #include "compat.h"
 #include "csv/recognise.h"
 #include "errors.h"
+#include "names.h"
 
 #define MOST_ALIASES 10000
 #define UNIX_EPOCH_US ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)	/* 2000 from 1970 */
@@ -417,7 +418,7 @@ refuse_option(const char *name, const char *value, const char *hint)
 {
 	ereport(ERROR,
 			errcode(VSM_UNPROCESSABLE),
-			*value == '\0' ? errmsg("%s cannot be read", name) : errmsg("%s cannot be \"%s\"", name, value),
+			*value == '\0' ? errmsg("%s cannot be read", name) : errmsg("%s cannot be \"%s\"", name, vsm_cut(value)),
 			errdetail("It says how to read the content."),
 			errhint("%s", hint),
 			err_generic_string(PG_DIAG_COLUMN_NAME, name));

@@ -70,9 +70,9 @@ vsm__read_definitions_anew(PG_FUNCTION_ARGS)
  * vsm._require_current_snapshot() -> void
  *		Refuse (40001) a snapshot older than the end of another transaction.
  *
- * Whoever changes a definition must see all items that refer to it.  A READ
- * COMMITTED transaction sees them after taking a lock; one that keeps its snapshot
- * sees them if no transaction has ended since.
+ * Whoever changes a definition must see all items that refer to it, and who blocks
+ * an item, all its blocks.  A READ COMMITTED transaction sees them after taking a
+ * lock; one that keeps its snapshot sees them if no transaction has ended since.
  */
 Datum
 vsm__require_current_snapshot(PG_FUNCTION_ARGS)
@@ -83,9 +83,9 @@ vsm__require_current_snapshot(PG_FUNCTION_ARGS)
 	if (IsolationUsesXactSnapshot() && (mine->xmax != latest->xmax || mine->xcnt != latest->xcnt))
 		ereport(ERROR,
 				errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				errmsg("could not change definitions because another transaction has ended since its snapshot"),
-				errdetail("This transaction does not see the work items as they are now."),
-				errhint("Change definitions in a READ COMMITTED transaction, or try again."));
+				errmsg("could not serialize access because another transaction has ended since the snapshot"),
+				errdetail("This transaction does not see definitions and work items as they are now."),
+				errhint("Use a READ COMMITTED transaction, or try again."));
 	PG_RETURN_VOID();
 }
 

@@ -18,13 +18,16 @@
 #include "access/htup_details.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
+#include "utils/timestamp.h"
 
 #include "compat.h"
 #include "errors.h"
-#include "nfc.h"
+#include "names.h"
 #include "roles/stream_access.h"
 #include "stage_cache.h"
+#include "written_values.h"
 
+static void refuse_former_name(Relation items, const ItemRow *old, const ItemRow *new, TimestampTz renamed_at);
 static const VsmStage *stage_of_name(const char *stream, const char *name);
 static void name_stage(ItemRow *row);
 
@@ -34,12 +37,14 @@ static void name_stage(ItemRow *row);
  *
  * old: NULL for a new item.  A name that the item has already says nothing, and
  * neither does null for a new item, or from a client that does not know stage_entered_at
- * either.  PT404: no such stage; PT422: null, or stage_id is written too and is another stage.
+ * either.  PT404: no such stage; PT409: the row was read before it was changed last; PT422: null,
+ * or stage_id is written too and is another stage.
  */
 void
 vsm_take_stage_by_name(Relation items, const ItemRow *old, ItemRow *new)
 {
 	TupleDesc	desc = RelationGetDescr(items);
+	const VsmStage *named;
 	char	   *name;
 	bool		has_id;
 	int64		id;
@@ -53,8 +58,11 @@ vsm_take_stage_by_name(Relation items, const ItemRow *old, ItemRow *new)
 				errtablecol(items, ITEM_CURRENT_STAGE));
 	if (new->nulls[ITEM_CURRENT_STAGE] || (old && vsm_same_column(old, new, ITEM_CURRENT_STAGE, desc)))
 		return;
-	name = text_to_cstring(vsm_nfc(DatumGetTextPP(new->values[ITEM_CURRENT_STAGE])));
-	id = stage_of_name(vsm_row_text(old ? old : new, ITEM_STREAM), name)->id;
+	name = text_to_cstring(vsm_sought(DatumGetTextPP(new->values[ITEM_CURRENT_STAGE])));
+	named = stage_of_name(vsm_row_text(old ? old : new, ITEM_STREAM), name);
+	id = named->id;
+	if (old)
+		refuse_former_name(items, old, new, named->renamed_at);
 	has_id = !new->nulls[ITEM_STAGE_ID] && !(old && vsm_same_column(old, new, ITEM_STAGE_ID, desc));
 	if (has_id && DatumGetInt64(new->values[ITEM_STAGE_ID]) != id)
 		ereport(ERROR,
@@ -66,6 +74,30 @@ vsm_take_stage_by_name(Relation items, const ItemRow *old, ItemRow *new)
 				errtablecol(items, ITEM_CURRENT_STAGE));
 	new->values[ITEM_STAGE_ID] = Int64GetDatum(id);
 	new->nulls[ITEM_STAGE_ID] = false;
+}
+
+/*
+ * refuse_former_name
+ *		Refuse (PT409) a row that was read before the item's stage, or the one that it names, got its name.
+ *
+ * Renaming a stage changes its items, so the item has been changed since.
+ */
+static void
+refuse_former_name(Relation items, const ItemRow *old, const ItemRow *new, TimestampTz renamed_at)
+{
+	const VsmStage *present = old->nulls[ITEM_STAGE_ID] ? NULL : vsm_stage(DatumGetInt64(old->values[ITEM_STAGE_ID]));
+
+	if (present)
+		renamed_at = Max(renamed_at, present->renamed_at);
+	if (!vsm_read_before(old, new, renamed_at, RelationGetDescr(items)))
+		return;
+	ereport(ERROR,
+			errcode(VSM_CONFLICT),
+			errmsg("stages have got other names since work item " INT64_FORMAT " was read", vsm_row_id(old)),
+			errdetail("The row is written back as of %s, when its stage had another name.",
+					  timestamptz_to_str(DatumGetTimestampTz(new->values[ITEM_UPDATED_AT]))),
+			errhint("Read the item again, and repeat the change."),
+			errtablecol(items, ITEM_CURRENT_STAGE));
 }
 
 /* In the words of vsm_api, whose view is written by name. */

@@ -87,7 +87,7 @@ vsm__ledger_superseded(PG_FUNCTION_ARGS)
 		elog(ERROR, "could not read the rows of the statement");
 	if (plans[changed] == NULL)
 		plans[changed] = plan_to_keep(changed);
-	if (vsm_run_on_ledger(plans[changed], values, NULL) != SPI_OK_INSERT)
+	if (vsm_run_on_ledger(plans[changed], values, NULL, false) != SPI_OK_INSERT)
 		elog(ERROR, "could not keep superseded rows: %s", SPI_result_code_string(SPI_result));
 	vsm_mark_superseded();
 	SPI_finish();
@@ -171,7 +171,9 @@ vsm_forget_deleted_items(Relation items)
 					   "WITH d AS MATERIALIZED (SELECT d.id, CASE WHEN d.bound = 9223372036854775807"
 					   " OR EXISTS (SELECT FROM vsm.work_items w WHERE w.id = d.id) THEN d.bound ELSE 9223372036854775807 END AS bound"
 					   " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) d (id, bound)),"
-					   " merged AS (DELETE FROM vsm._merged_events e USING d WHERE e.work_item_id = d.id AND e.id < d.bound)"
+					   " merged AS (DELETE FROM vsm._merged_events e USING d WHERE e.work_item_id = d.id AND e.id < d.bound),"
+					   " blocks AS (DELETE FROM vsm.blocks b USING d WHERE b.work_item_id = d.id),"
+					   " failures AS (DELETE FROM vsm.failures f USING d WHERE f.work_item_id = d.id)"
 					   " DELETE FROM vsm.stage_transitions t USING d WHERE t.work_item_id = d.id AND t.id < d.bound",
 					   items, 2, (Oid[]){INT8ARRAYOID, INT8ARRAYOID}, values);
 	ndeleted = first;

@@ -22,7 +22,7 @@
 
 #include "direct_move.h"
 #include "errors.h"
-#include "nfc.h"
+#include "names.h"
 #include "prepare.h"
 #include "request.h"
 #include "roles/stream_access.h"
@@ -68,12 +68,12 @@ vsm_transition(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(3))
 		request.reason = text_to_cstring(PG_GETARG_TEXT_PP(3));
 	if (!PG_ARGISNULL(4))
-		request.expected_from = text_to_cstring(vsm_nfc(PG_GETARG_TEXT_PP(4)));
+		request.expected_from = text_to_cstring(vsm_sought(PG_GETARG_TEXT_PP(4)));
 
 	outer = vsm_request_begin(&request);
 	PG_TRY();
 	{
-		run_request(&request, vsm_nfc(PG_GETARG_TEXT_PP(1)));
+		run_request(&request, vsm_sought(PG_GETARG_TEXT_PP(1)));
 	}
 	PG_FINALLY();
 	{
@@ -93,8 +93,8 @@ vsm_transition(PG_FUNCTION_ARGS)
 Datum
 vsm__stage_id(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_INT64(vsm_require_stage(text_to_cstring(vsm_nfc(PG_GETARG_TEXT_PP(0))),
-									  text_to_cstring(vsm_nfc(PG_GETARG_TEXT_PP(1))))
+	PG_RETURN_INT64(vsm_require_stage(text_to_cstring(vsm_sought(PG_GETARG_TEXT_PP(0))),
+									  text_to_cstring(vsm_sought(PG_GETARG_TEXT_PP(1))))
 						->id);
 }
 

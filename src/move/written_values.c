@@ -17,10 +17,15 @@
  *	 shows the row as the BEFORE trigger has filled it in.  A value that the
  *	 trigger filled in is none of the client's, so the column stays.
  *
+ * - in a row that is written back as a whole, the name of its stage (stage_name.c).  A
+ *	 name may mean another stage by then; an updated_at from before the renaming tells.
+ *
  * A row that is proposed for insertion is remembered in the executor's memory for
  * one row, which is reset before the next row and at the end of the statement.
  * An UPDATE trigger that finds one there, for the item that has the same key, was called
- * for that row's conflict.
+ * for that row's conflict.  A user's trigger that fires between the two may insert
+ * further items, by statements of its own: the proposals form a list, newest first,
+ * which each leaves when its memory is reset.
  */
 #include "written_values.h"
 
@@ -49,6 +54,7 @@ typedef struct Proposal
 	VsmGiven	given;
 	MemoryContext of;			/* the executor's memory for one row */
 	MemoryContextCallback end;
+	struct Proposal *older;
 } Proposal;
 
 static const int computed[] = {
@@ -57,11 +63,12 @@ static const int computed[] = {
 	ITEM_DISCARDED_AT, ITEM_DISCARDED, ITEM_FURTHEST_STAGE_ID
 };
 
-static Proposal *proposed = NULL;
+static Proposal *newest_proposal = NULL;
 
 static void take_default(ItemRow *row, int column, Datum value);
 static void take_json_null(ItemRow *row);
 static void forget_proposal(void *arg);
+static const Proposal *proposal_for(const ItemRow *item, TupleDesc desc);
 static bool is_for(const Proposal *proposal, const ItemRow *item, TupleDesc desc);
 static void keep(const ItemRow *old, ItemRow *new, int column);
 static bool is_rounded(const ItemRow *old, const ItemRow *new, int column, TupleDesc desc);
@@ -117,18 +124,22 @@ vsm_propose_row(const ItemRow *row, const VsmGiven *given, TupleDesc desc)
 	proposal->of = CurrentMemoryContext;
 	proposal->end.func = forget_proposal;
 	proposal->end.arg = proposal;
+	proposal->older = newest_proposal;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &proposal->end);
-	proposed = proposal;
+	newest_proposal = proposal;
 }
 
 static void
 forget_proposal(void *arg)
 {
 	Proposal   *gone = arg;
+	Proposal  **link = &newest_proposal;
 
-	if (proposed == gone)
-		proposed = NULL;
-	gone->of = NULL;
+	while (*link != NULL && *link != gone)
+		link = &(*link)->older;
+	if (*link != NULL)
+		*link = gone->older;
+	gone->older = NULL;
 }
 
 /*
@@ -138,11 +149,21 @@ forget_proposal(void *arg)
 void
 vsm_settle_upsert(const ItemRow *old, ItemRow *new, TupleDesc desc)
 {
-	if (proposed == NULL || proposed->of != CurrentMemoryContext || !is_for(proposed, old, desc))
-		return;
-	for (int column = ITEM_TYPE; column < ITEM_ATTRIBUTES; column++)
+	const Proposal *proposed = proposal_for(old, desc);
+
+	for (int column = ITEM_TYPE; proposed != NULL && column < ITEM_ATTRIBUTES; column++)
 		if (!proposed->given.columns[column] && vsm_same_column(&proposed->row, new, column, desc))
 			keep(old, new, column);
+}
+
+/* The row whose insertion, by the statement that changes the item now, met the item; NULL: none. */
+static const Proposal *
+proposal_for(const ItemRow *item, TupleDesc desc)
+{
+	for (const Proposal *proposal = newest_proposal; proposal != NULL; proposal = proposal->older)
+		if (proposal->of == CurrentMemoryContext)
+			return is_for(proposal, item, desc) ? proposal : NULL;
+	return NULL;
 }
 
 /* Has the item a key of the proposed row? */
@@ -231,6 +252,23 @@ may_be_null(int column)
 {
 	return column == ITEM_STARTED_AT || column == ITEM_COMPLETED_AT || column == ITEM_DISCARDED_AT ||
 		column == ITEM_FURTHEST_STAGE_ID;
+}
+
+/*
+ * vsm_read_before
+ *		Is the row that is written back as it was before that time, and the item was changed since?
+ *
+ * A client that writes updated_at by a clock of its own may be behind, so that is no conflict by itself.
+ */
+bool
+vsm_read_before(const ItemRow *old, const ItemRow *new, TimestampTz at, TupleDesc desc)
+{
+	TimestampTz read;
+
+	if (old->nulls[ITEM_UPDATED_AT] || new->nulls[ITEM_UPDATED_AT])
+		return false;
+	read = DatumGetTimestampTz(new->values[ITEM_UPDATED_AT]);
+	return read < at && read < DatumGetTimestampTz(old->values[ITEM_UPDATED_AT]) && !is_rounded(old, new, ITEM_UPDATED_AT, desc);
 }
 
 /* A stage_entered_at that the item may have had before its last move: somebody moved it since the row was read. */

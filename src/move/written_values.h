@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/tupdesc.h"
+#include "datatype/timestamp.h"
 #include "utils/relcache.h"
 
 #include "item_row.h"
@@ -21,6 +22,7 @@ typedef struct VsmGiven
 extern void vsm_take_defaults(Relation items, ItemRow *row, VsmGiven *given);
 extern void vsm_propose_row(const ItemRow *row, const VsmGiven *given, TupleDesc desc);
 extern void vsm_settle_upsert(const ItemRow *old, ItemRow *new, TupleDesc desc);
+extern bool vsm_read_before(const ItemRow *old, const ItemRow *new, TimestampTz at, TupleDesc desc);
 extern void vsm_settle_written(const ItemRow *old, ItemRow *new, Relation items);
 
 #endif							/* VSM_WRITTEN_VALUES_H */

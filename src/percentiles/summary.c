@@ -14,6 +14,7 @@
 #include "common/hashfn.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "port/pg_bitutils.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -49,6 +50,13 @@ typedef struct Removed
 #define SH_DECLARE
 #define SH_DEFINE
 #include "lib/simplehash.h"
+
+/* Multiplied by the golden ratio: neighbours get bits far from each other. */
+static inline uint64
+bit_of_key(uint64 key, int log_bits)
+{
+	return key * UINT64CONST(0x9E3779B97F4A7C15) >> (64 - log_bits);
+}
 
 static Interval *average(const VsmDurations *durations);
 static void put_sketched_percentiles(const VsmSketch *sketch, Datum *percentiles);
@@ -196,25 +204,36 @@ vsm_durations_remove(VsmDurations *durations, VsmValues *removed)
 	removed->count = removed->kept = 0;
 }
 
-/* Takes each of the removed values out once; returns how many were there. */
+/*
+ * Takes each of the removed values out once; returns how many were there.
+ *
+ * Most values are not among the removed ones: a bit tells so for nearly all of them, without a look into the table.
+ */
 static int64
 remove_values(VsmValues *values, const VsmValues *removed)
 {
 	removed_hash *table = removed_create(CurrentMemoryContext, (uint32) Min(removed->count, PG_INT32_MAX), NULL);
+	int			log_bits = pg_ceil_log2_64(removed->count) + 6;
+	uint64	   *bits = MemoryContextAllocHuge(CurrentMemoryContext, ((Size) 1 << log_bits) / 8);
 	uint64	   *keys = values->values;
 	int64		kept = 0;
 	int64		there;
 
+	memset(bits, 0, ((Size) 1 << log_bits) / 8);
 	for (int64 i = 0; i < removed->count; i++)
 	{
+		uint64		key = ((const uint64 *) removed->values)[i];
+		uint64		bit = bit_of_key(key, log_bits);
 		bool		found;
-		Removed    *entry = removed_insert(table, ((const uint64 *) removed->values)[i], &found);
+		Removed    *entry = removed_insert(table, key, &found);
 
 		entry->times = found ? entry->times + 1 : 1;
+		bits[bit / 64] |= UINT64CONST(1) << bit % 64;
 	}
 	for (int64 i = 0; i < values->count; i++)
 	{
-		Removed    *entry = removed_lookup(table, keys[i]);
+		uint64		bit = bit_of_key(keys[i], log_bits);
+		Removed    *entry = bits[bit / 64] >> bit % 64 & 1 ? removed_lookup(table, keys[i]) : NULL;
 
 		if (entry && entry->times > 0)
 			entry->times--;
@@ -222,6 +241,7 @@ remove_values(VsmValues *values, const VsmValues *removed)
 			keys[kept++] = keys[i];
 	}
 	removed_destroy(table);
+	pfree(bits);
 	there = values->count - kept;
 	values->kept = values->count = kept;
 	return there;

@@ -27,6 +27,7 @@
 
 #include "errors.h"
 #include "access_rights.h"
+#include "names.h"
 #include "owner.h"
 #include "trigger_guard.h"
 
@@ -59,7 +60,7 @@ vsm__grant_rights(PG_FUNCTION_ARGS)
 					   "GRANT", "TO", quoted_role(role)) == 0)
 		ereport(ERROR,
 				errcode(VSM_UNPROCESSABLE),
-				errmsg("access level \"%s\" is not known", TextDatumGetCString(PG_GETARG_DATUM(1))),
+				errmsg("access level \"%s\" is not known", vsm_cut(TextDatumGetCString(PG_GETARG_DATUM(1)))),
 				errdetail("A level is a set of rights on the extension's objects."),
 				errhint("Give reader, writer or admin."));
 	PG_RETURN_VOID();

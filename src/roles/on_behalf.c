@@ -22,6 +22,7 @@
 
 #include "errors.h"
 #include "move/marks.h"
+#include "names.h"
 #include "owner.h"
 #include "stream_access.h"
 #include "trigger_guard.h"
@@ -40,6 +41,7 @@ PG_FUNCTION_INFO_V1(vsm__prepare);
 PG_FUNCTION_INFO_V1(vsm__stage_id_used);
 PG_FUNCTION_INFO_V1(vsm__stream_id_used);
 PG_FUNCTION_INFO_V1(vsm__hold_stream);
+PG_FUNCTION_INFO_V1(vsm__keep_stream);
 
 /*
  * vsm._import_begin(stream text, on_error text) -> text
@@ -180,6 +182,24 @@ vsm__hold_stream(PG_FUNCTION_ARGS)
 						1, types, values, NULL);
 }
 
+/*
+ * vsm._keep_stream(stream text, defines boolean) -> boolean
+ *		Keep the stream from being renamed or deleted until the end of the transaction; false when there is none.
+ *
+ * defines: what is added is part of the stream's definition.  As the check of a
+ * foreign key does, it waits for nobody else.
+ */
+Datum
+vsm__keep_stream(PG_FUNCTION_ARGS)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {PG_GETARG_DATUM(0)};
+
+	vsm_require_access(PG_GETARG_BOOL(1) ? VSM_ADMIN : VSM_WRITER, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	return run_as_owner(fcinfo, "SELECT count(*) > 0 FROM (SELECT FROM vsm.value_streams v WHERE v.name = $1 FOR KEY SHARE) kept",
+						1, types, values, NULL);
+}
+
 /* Raise an error unless the caller has the right on the table. */
 static void
 require_right(VsmRelation table, AclMode right)
@@ -196,7 +216,7 @@ static void
 require_stream(FunctionCallInfo fcinfo, VsmLevel level)
 {
 	if (!PG_ARGISNULL(0))
-		vsm_require_access(level, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+		vsm_require_access(level, text_to_cstring(vsm_sought(PG_GETARG_TEXT_PP(0))));
 }
 
 static void

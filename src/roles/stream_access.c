@@ -36,6 +36,7 @@
 #include "compat.h"
 #include "errors.h"
 #include "move/known_names.h"
+#include "names.h"
 #include "owner.h"
 #include "trigger_guard.h"
 
@@ -46,7 +47,7 @@ typedef struct TableRights
 	AclMode		rights;
 } TableRights;
 
-#define KEPT_TABLES 16			/* 13 tables have policies; others are not kept */
+#define KEPT_TABLES 24			/* 18 tables have policies; others are not kept */
 #define ACL_WRITE (ACL_INSERT | ACL_UPDATE | ACL_DELETE)
 
 typedef struct Access
@@ -322,7 +323,7 @@ vsm_require_stage(const char *stream, const char *name)
 	if (stage == NULL)
 		ereport(ERROR,
 				errcode(VSM_NOT_FOUND),
-				errmsg("stage \"%s\" not found", name),
+				errmsg("stage \"%s\" not found", vsm_cut(name)),
 				errdetail("Stream \"%s\" has no stage of that name; names are case-sensitive.", stream),
 				errhint("%s; vsm.define_stream() adds a stage.", vsm_stages_to_choose(stream)));
 	return stage;
@@ -335,10 +336,17 @@ vsm_streams_to_choose(void)
 	return may_read_names() ? vsm_known_streams(sees) : pstrdup("You may not see the names");
 }
 
-/* The names of the stages of a stream that are in use; if the user may not see it, of the streams. */
+/*
+ * vsm_stages_to_choose
+ *		The names of the stages of a stream that are in use; if the user may not see it, of the streams.
+ *
+ * NULL: of the stages of all streams that the user may see.
+ */
 char *
 vsm_stages_to_choose(const char *stream)
 {
+	if (stream == NULL)
+		return may_read_names() ? vsm_known_stages_of(sees) : vsm_streams_to_choose();
 	return may_read_names() && sees(stream) ? vsm_known_stages(stream) : vsm_streams_to_choose();
 }
 
@@ -367,7 +375,9 @@ vsm__streams_to_choose(PG_FUNCTION_ARGS)
 Datum
 vsm__stages_to_choose(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TEXT_P(cstring_to_text(vsm_stages_to_choose(text_to_cstring(PG_GETARG_TEXT_PP(0)))));
+	const char *stream = PG_ARGISNULL(0) ? NULL : text_to_cstring(vsm_sought(PG_GETARG_TEXT_PP(0)));
+
+	PG_RETURN_TEXT_P(cstring_to_text(vsm_stages_to_choose(stream)));
 }
 
 /*
@@ -397,7 +407,7 @@ vsm_require_access(VsmLevel level, const char *stream)
 	if (!vsm_may(VSM_READER, stream))
 		ereport(ERROR,
 				errcode(VSM_NOT_FOUND),
-				errmsg("stream \"%s\" not found", stream),
+				errmsg("stream \"%s\" not found", vsm_cut(stream)),
 				errdetail("There is no stream of that name; names are case-sensitive."),
 				errhint("%s.", vsm_streams_to_choose()));
 	ereport(ERROR,

@@ -93,7 +93,7 @@ read_events(const VsmSource *source, const VsmRecognition *recognition)
 	}
 	vsm_log_close(log);
 	require(result == VSM_LOG_END, "the events end");
-	/* A zone that has a name cannot be looked up here. */
+	/* zones that have names are left to who reads the times */
 	require(events + refused == recognition->moves + recognition->n_refused, "the events are those of the proposal");
 	require(refused >= recognition->n_refused, "and so are the refused lines");
 }

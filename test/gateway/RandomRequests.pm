@@ -134,6 +134,7 @@ sub sample
 	return $self->sample($self->one_of(@$choices), $name) if $choices;
 	my @types = ref $schema->{type} ? @{ $schema->{type} } : $schema->{type} // 'string';
 	my $type = $self->one_of(@types);
+	return 0.85 if $name eq 'probability';
 
 	return undef if $type eq 'null';
 	return $self->below(2) ? Cpanel::JSON::XS::true() : Cpanel::JSON::XS::false() if $type eq 'boolean';
@@ -165,11 +166,13 @@ sub string
 	my ($self, $schema, $name) = @_;
 	my $format = $schema->{format} // '';
 	return sprintf '2026-0%d-%02dT10:00:00Z', 1 + $self->below(9), 1 + $self->below(28) if $format eq 'date-time';
+	return $self->one_of('2027-01-01', '2027-02-01') if $format eq 'date' && $name eq 'since';
 	return sprintf '2027-0%d-%02d', 1 + $self->below(9), 1 + $self->below(28) if $format eq 'date';
 	return $self->one_of(qw(Backlog Analysis Development Testing Deployment Production)) if $name =~ /stage|expected_from/;
 	return 'default' if $name eq 'stream';
 	return $self->one_of(qw(feature bug task epic)) if $name eq 'type';
-	return $self->one_of('1 day', '7 days', '12 hours') if $name eq 'step';
+	return $self->one_of('1 day', '7 days', '12 hours') if $name =~ /step|elapsed/;
+	return '{"default":5}' if $name eq 'items';
 	return 'E-' . $self->below(10000) if $name eq 'external_id';
 	return $schema->{example} if defined $schema->{example} && $self->below(2);
 	my $longest = $schema->{maxLength} // 50;

@@ -120,7 +120,9 @@ sub start
 		open STDIN, '<', '/dev/null' or POSIX::_exit(126);
 		open STDOUT, '>', "$dir/$name.out" or POSIX::_exit(126);
 		open STDERR, '>', "$dir/$name.log" or POSIX::_exit(126);
-		exec program(), '--port', 0, '--fold-interval', 0, @{ $how{options} // [] } or POSIX::_exit(127);
+		# A machine that is busy may take long to open the first connection; a test that wants less patience says so.
+		exec program(), '--port', 0, '--fold-interval', 0, '--queue-timeout', 60_000, '--connect-timeout', 60_000, @{ $how{options} // [] }
+			or POSIX::_exit(127);
 	}
 	$running{ $self->{pid} } = 1;
 	$self->_wait_for_port;

@@ -32,6 +32,7 @@ $node->safe_psql('postgres', q{
 never();
 folds();
 one_at_a_time();
+a_stranger();
 ends_at_once();
 comes_back();
 one_stream_fails();
@@ -153,6 +154,23 @@ sub one_at_a_time
 	my ($other) = grep { told($_, 'fold_elsewhere') >= 3 } @gw;
 	ok($other && until_true(sub { told($other, 'folded') >= 1 }), 'and then the other one has its turn');
 	$_->finish for @gw;
+	return;
+}
+
+# What a gateway waits for is nothing that a role without rights can hold.
+sub a_stranger
+{
+	asked('CREATE ROLE stranger');
+	my $lock = hold(q{SET ROLE stranger; SELECT pg_advisory_lock(hashtextextended('vsm-gateway fold', 0)), pg_advisory_lock(0), pg_advisory_lock(0, 0)});
+	late_move('default');
+	my $gw = Service->start($node, options => \@often);
+	ok(until_true(\&all_folded), 'a stranger with advisory locks keeps nobody from folding');
+	is(scalar told($gw, 'fold_elsewhere'), 0, 'nor is it taken for a gateway');
+	let_go($lock);
+	my ($out, $errors) = ('', '');
+	$node->psql('postgres', 'SET ROLE stranger; SELECT vsm._fold_turn()', stdout => \$out, stderr => \$errors);
+	like($errors, qr/permission denied/, 'it cannot take the turn to fold');
+	$gw->finish;
 	return;
 }
 

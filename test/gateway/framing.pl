@@ -125,6 +125,7 @@ sub fields
 {
 	my $get = "GET /live HTTP/1.1\r\nHost: localhost\r\n";
 	refused('no Host', "GET /live HTTP/1.1\r\nX: y$end", 400, 'A Host header is missing');
+	refused("two headers $_", "${get}$_: a\r\n" . lc($_) . ": a$end", 400, "More than one $_ header") for qw(Authorization Content-Type Content-Encoding Origin);
 	refused('two Hosts', "${get}Host: localhost$end", 400, 'More than one Host header');
 	refused("Host $_", "GET /live HTTP/1.1\r\nHost: $_$end", 400, 'Malformed Host header') for 'a b', 'a/b', 'user@localhost', 'a,b', 'localhost#', 'a\\b';
 	refused('a header without a colon', "${get}nonsense$end", 400, 'Malformed header field');

@@ -102,7 +102,7 @@ sub refuse
 	my $got = import_of($body, %more);
 	like($got->{status}, $more{status} // qr/^422$/, $name) or diag($got->{content});
 	like($got->{content}, qr/^\{"detail":/, "$name: with a detail");
-	unlike($got->{content}, qr/COPY|import_rows|vsm_import|SELECT|pg_temp/, "$name: which is not about internals");
+	unlike($got->{content}, qr/COPY|vsm_import_rows|vsm_import|SELECT|pg_temp/, "$name: which is not about internals");
 	is($node->safe_psql('postgres', 'SELECT count(*), max(id) FROM vsm.stage_transitions'), $before, "$name: nothing is left of it");
 	return $got;
 }

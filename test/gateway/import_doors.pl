@@ -36,6 +36,9 @@ sub csv
 	imports('CR here and LF there', "$header\r$row\nB,Testing,2026-01-05\r\n", 'A Backlog task A | B Testing task B');
 	imports('a byte order mark', "\x{FEFF}$header\n$row\n", 'A Backlog task A');
 	imports('a byte order mark before a quote', "\x{FEFF}\"case_id\",stage,entered_at\n$row\n", 'A Backlog task A');
+	imports('a byte order mark where files were joined', "$header\n$row\n\x{FEFF}B,Testing,2026-01-05\n\x{FEFF}\"C\",Testing,2026-01-05\n\x{FEFF}\n", 'A Backlog task A | B Testing task B | C Testing task C');
+	imports('a byte order mark in a name', "$header\nA\x{FEFF}B,Backlog,2026-01-05\n", "A\x{FEFF}B Backlog task A\x{FEFF}B");
+	refuses('a header where files were joined', "$header\n$row\n\x{FEFF}$header\n$row\n", '1 row of the import cannot be imported. line 3 (case case_id): the time cannot be read');
 	imports('blank lines', "\n\r\n$header\n\n  \t\n$row\n\n", 'A Backlog task A');
 	imports('columns in another order, and more of them', "x,title,entered_at,type,y,stage,case_id\n1,t,2026-01-05,bug,2,Backlog,A\n", 'A Backlog bug t');
 	imports('names in capitals and with blanks around them', "CASE_ID, Stage\t,Entered_At\n$row\n", 'A Backlog task A');
@@ -71,6 +74,7 @@ sub ndjson
 	imports('nothing', '', '', %type);
 	imports('an object', $object, 'A Backlog task A', %type);
 	imports('blank lines, CR LF, a byte order mark', "\x{FEFF}\n  \r\n$object\r\n\r\n", 'A Backlog task A', %type);
+	imports('a byte order mark where files were joined', "$object\n\x{FEFF}" . $object =~ s/A/B/r . "\n\x{FEFF}\n", 'A Backlog task A | B Backlog task B', %type);
 	imports('CR here and LF there', "$object\r$object\n" . $object =~ s/A/B/r . "\r", 'A Backlog task A | B Backlog task B', %type);
 	imports('keys in another order, and more of them', '{"x":[{}],"entered_at":"2026-01-05","title":"\u00e9 \"\ud83d\ude80","stage":"Backlog","case_id":"A","type":null}',
 		"A Backlog task \x{E9} \"\x{1F680}", %type);

@@ -7,8 +7,10 @@ use warnings;
 
 use FindBin;
 use JSON::PP;
+use POSIX 'strftime';
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::Local 'timegm';
 
 use lib $FindBin::RealBin;
 use Service;
@@ -103,8 +105,25 @@ sub imported
 	is($figures->{open_at_until}, $case->{open}, "$name: open");
 	hours($name, $figures->{"$_->[0]_time_p$_->[1]"}, $case, "$_->[0]_p$_->[1]_h") for [ 'lead', 50 ], [ 'lead', 85 ], [ 'cycle', 50 ], [ 'cycle', 85 ];
 
+	flow($name, $got->{json}{proposal}{flow});
+
 	my $again = send_file($name, %query);
 	is_deeply([ @{ $again->{json} }{qw(items transitions)} ], [ 0, 0 ], "$name: the same again changes nothing") or diag($again->{content});
+	return;
+}
+
+# What the proposal draws is what the stream has afterwards, point by point.
+sub flow
+{
+	my ($name, $flow) = @_;
+	my $points = $flow->{points};
+	my ($year, $month, $mday) = $flow->{since} =~ /^(\d+)-(\d+)-(\d+)T00:00:00Z?$/;
+	my $since = timegm(0, 0, 0, $mday, $month - 1, $year);
+	my $until = strftime('%Y-%m-%d', gmtime($since + $#$points * $flow->{days} * 86400));
+	my $day = substr $flow->{since}, 0, 10;
+	my $got = $gw->get("/api/v1/cumulative-flow?stream=$name&since=$day&until=$until&step=$flow->{days}%20days");
+	is_deeply([ map { $_->{values} } @{ $got->{json}{points} } ], $points, "$name: its flow") or diag($got->{content});
+	cmp_ok(scalar @$points, '<=', 200, "$name: which is short");
 	return;
 }
 

@@ -241,7 +241,7 @@ sub database_goes_in_copy
 		BEGIN
 			FOR i IN 1 .. 3000 LOOP
 				PERFORM pg_stat_clear_snapshot();
-				SELECT count(STOP(a.pid)) INTO n FROM pg_stat_activity a WHERE a.query LIKE 'COPY pg_temp.import_rows%' AND a.state = 'active';
+				SELECT count(STOP(a.pid)) INTO n FROM pg_stat_activity a WHERE a.query LIKE 'COPY pg_temp.vsm_import_rows%' AND a.state = 'active';
 				EXIT WHEN n > 0;
 				PERFORM pg_sleep(0.01);
 			END LOOP;

@@ -20,12 +20,14 @@ my $log = "Key;Status;When\n" . join '', map { "$_\n" }
 	'K-1;Neu;2026-01-05 10:00', 'K-1;In Arbeit;2026-01-06 10:00', 'K-1;fertig;2026-01-08 10:00', 'K-2;Neu;2026-01-05 11:00', 'K-2;in arbeit ;2026-01-07 10:00';
 
 proposes();
+foretells();
 asks();
 changed_stages();
 aliases();
 existing_stream();
 columns();
 kinds();
+zones();
 skips();
 ndjson();
 parameters();
@@ -74,15 +76,45 @@ sub proposes
 	my $p = $got->{json}{proposal};
 	is_deeply([ @$p{qw(outcome form item stage time delimiter items moves)} ], [ 'proposal', 'long', 'Key', 'Status', 'When', ';', 2, 5 ], 'with the form, columns and counts');
 	is_deeply([ map { "$_->{name}:$_->{category}" } @{ $p->{stages} } ], [ 'Neu:wait', 'In Arbeit:active', 'fertig:done' ], 'and the stages in order');
-	is_deeply($got->{json}{changes}, { stream => 'p', stages => [ 'Neu', 'In Arbeit', 'fertig' ], types => [] }, 'what would be defined');
-	is_deeply([ @{ $got->{json} }{qw(items transitions merged skipped breaches)} ], [ 0, 0, 0, 0, 0 ], 'its counts are 0');
+	is_deeply($got->{json}{changes}, { stream => 'p', stages => [ 'Neu', 'In Arbeit', 'fertig' ], types => [], faults => [] }, 'what would be defined');
+	is_deeply(counts($got), [ 2, 5, 0, 0, 0 ], 'and what would be written');
 	is(written(), $before, 'nothing is written');
 
 	is(import_of($log, stream => 'p')->{status}, 404, 'without create_stages, a stream must exist');
 	is(written(), $before, 'nothing is written');
-	is(import_of($log, stream => 'p', create_stages => 'true')->{status}, 200, 'with it, it is made');
+	is_deeply(counts(import_of($log, stream => 'p', create_stages => 'true')), counts($got), 'with it, it is made, and written as was told');
 	is(histories('p'), 'K-1: Neu, In Arbeit, fertig | K-2: Neu, In Arbeit', 'spellings are one stage');
+	is_deeply(counts(import_of($log, stream => 'p', dry_run => 'true')), [ 0, 0, 0, 5, 0 ], 'then nothing of it is new');
 	return;
+}
+
+# What the import refuses, the dry run has told.
+sub foretells
+{
+	my $long = 'Waiting ' . 'x' x 150;
+	for ([ qr/^None of the stages is a done stage\.$/, "Key;Status;When\nK-1;Open;2026-01-05 08:00\nK-1;Work;2026-01-06 08:00\n" ],
+		[ qr/^Stage "Waiting x+" has more than 150 characters\.$/, "Key;Status;When\nK-1;$long;2026-01-05 08:00\nK-1;Done;2026-01-06 08:00\n" ])
+	{
+		my ($fault, $file) = @$_;
+		my %how = (stream => 'foretold', create_stages => 'true');
+		my $faults = import_of($file, %how, dry_run => 'true')->{json}{changes}{faults};
+		is(@$faults, 1, 'a dry run tells one fault');
+		like($faults->[0], $fault, 'in a sentence');
+		is(import_of($file, %how)->{status}, 422, 'for which the import is refused');
+	}
+	for my $dry_run ('true', 'false')
+	{
+		my $got = import_of($log, stream => 'p', time_zone => 'Mars/Olympus', dry_run => $dry_run);
+		is($got->{status}, 422, "dry_run=$dry_run with an unknown time zone is refused");
+		like($got->{json}{message} // $got->{content}, qr/time zone \\?"Mars\/Olympus\\?" is not known/, 'which is named');
+	}
+	return;
+}
+
+sub counts
+{
+	my ($got) = @_;
+	return [ @{ $got->{json} }{qw(items transitions merged skipped refused_count)} ];
 }
 
 # What must not be guessed, and what the answer names.
@@ -197,6 +229,20 @@ sub kinds
 		is($got->{status}, 200, "$kind: is imported") or diag($got->{content});
 		is(histories($kind), 'K: Open, Doing, Done | L: Open, Doing', "$kind: as it was");
 	}
+	return;
+}
+
+# The database knows the zones that a file names: in summer and winter, and in the hour that clocks repeat or leave out.
+sub zones
+{
+	my $file = "id,status,date\nZ-1,Backlog,2026-01-05 10:00:00 Europe/Berlin\nZ-1,Analysis,2026-07-05 10:00:00.5 America/New_York\n"
+		. "Z-1,Testing,2026-10-25 02:30:00 Europe/Berlin\nZ-1,Production,2026-10-26 12:00:00+02:00\n" . "Z-2,Backlog,2026-10-01 10:00:00 Mars/Base\n";
+	my $got = import_of($file, on_error => 'skip');
+	is($got->{status}, 200, 'a file with zones by name') or diag($got->{content});
+	is($node->safe_psql('postgres', q{SELECT string_agg(to_char(t."timestamp" AT TIME ZONE 'UTC', 'MM-DD HH24:MI:SS.MS'), ', ' ORDER BY t."timestamp")
+		FROM vsm.stage_transitions t JOIN vsm.work_items w ON w.id = t.work_item_id WHERE w.external_id = 'Z-1'}),
+		'01-05 09:00:00.000, 07-05 14:00:00.500, 10-25 01:30:00.000, 10-26 10:00:00.000', 'is read by them');
+	is_deeply([ map { "$_->{line} $_->{reason}" } @{ $got->{json}{refused} } ], [ '6 "2026-10-01T10:00:00 Mars/Base" is not a time' ], 'but for one that there is not') or diag($got->{content});
 	return;
 }
 

@@ -56,7 +56,7 @@ sub compressed
 		$n++;
 		is($plain->{headers}{'content-encoding'}, undef, "$path: not compressed for a client that does not ask for it");
 		like($plain->{headers}{vary} // '', qr/Accept-Encoding/, "$path: but caches are told that it may be");
-		for my $accept ('gzip', 'GZIP', 'deflate, gzip;q=0.5', 'br;q=1.0, gzip;q=0.8, *;q=0.1', '*', 'x-gzip', 'gzip ; q=0.001')
+		for my $accept ('gzip', 'GZIP', 'deflate, gzip;q=0.5', 'br;q=1.0, gzip;q=0.8, *;q=0.1', '*', 'x-gzip', 'gzip ; q=0.001', 'gzip; q = 1', 'br, gzip;level=9;q=1.000 , x')
 		{
 			my $got = ask($path, $accept);
 			is($got->{headers}{'content-encoding'}, 'gzip', "$path: compressed for $accept");
@@ -64,7 +64,7 @@ sub compressed
 			is(unpacked($got), $plain->{body}, "$path: and it is the same");
 			cmp_ok(length $got->{body}, '<', length $plain->{body}, "$path: and shorter");
 		}
-		for my $accept ('identity', 'gzip;q=0', 'gzip;Q=0.0', 'gzip; q=0, *', 'br', 'deflate', '', '*;q=0', 'gzipped')
+		for my $accept ('identity', 'gzip;q=0', 'gzip;Q=0.0', 'gzip; q=0, *', 'gzip; q = 0', "gzip ;\tq\t=\t0.000", 'gzip;q=', 'gzip;q=x', 'gzip;q=-1', 'gzip;q=2', 'gzip;q=1e9', 'gzip;q=inf', 'br', 'deflate', '', '*;q=0', 'gzipped')
 		{
 			is(ask($path, $accept)->{headers}{'content-encoding'}, undef, "$path: not compressed for '$accept'");
 		}

@@ -175,7 +175,7 @@ sub nothing_gets_in
 		'style of intervals' => q{SET IntervalStyle = 'sql_standard'}, 'digits' => 'SET extra_float_digits = -15',
 		'schemas' => 'SET search_path = nowhere', 'role' => 'SET ROLE someone', 'timeout' => 'SET statement_timeout = 200',
 		'locks' => 'SET lock_timeout = 1', 'read-only' => 'SET default_transaction_read_only = on',
-		'isolation' => q{SET default_transaction_isolation = 'serializable'}, 'recording' => 'SET vsm.recording = off',
+		'abbreviations of zones' => q{SET timezone_abbreviations = 'Australia'}, 'isolation' => q{SET default_transaction_isolation = 'serializable'}, 'recording' => 'SET vsm.recording = off',
 		'limits' => 'SET vsm.wip_limit_action = off', 'triggers' => 'SET session_replication_role = replica',
 		'commits' => 'SET synchronous_commit = off', 'claims' => q{SET request.jwt.claims = '{"role":"someone"}'},
 		'tablespace' => q{SET temp_tablespaces = ''; SET default_tablespace = pg_global});
@@ -186,6 +186,10 @@ sub nothing_gets_in
 		is($gw->get('/ready?write')->{status}, 200, "$how: which says nothing of the server");
 		$pooler->psql('SET statement_timeout = 0; RESET ROLE; RESET ALL');
 	}
+	# a table as an import might have made it
+	$pooler->psql(q{CREATE TEMPORARY TABLE import_rows (kept text); INSERT INTO import_rows VALUES ('kept')});
+	is(all_kinds($gw, 'in'), $expected, "$how: another client has a temporary table import_rows");
+	is($pooler->psql('SELECT kept FROM import_rows; DROP TABLE import_rows'), 'kept', "$how: which stays as it was");
 	# all at once stay for good
 	my $pid = $pooler->psql('SELECT pg_backend_pid()');
 	my $set = join '; ', map { $of{$_} } grep { !/timeout|read-only|role/ } sort keys %of;

@@ -268,6 +268,10 @@ sub lingering
 # The database may refuse what it likes, but no request is the gateway's or the database's failure.
 sub random_requests
 {
+	# a forecast needs days with throughput
+	$node->safe_psql('postgres', q{
+		SELECT vsm.transition((vsm.create_work_item('done ' || n, at => now() - n * interval '1 day')).id, 'Production', now() - n * interval '1 day' + interval '1 hour')
+		FROM generate_series(1, 20) n});
 	my $random = RandomRequests->new($gw->openapi, $seed);
 	my (%statuses, %operations, @failures);
 	for (1 .. $requests)

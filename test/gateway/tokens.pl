@@ -46,6 +46,9 @@ files();
 rotation();
 waiting();
 away();
+unusable_at_the_start();
+hangs();
+becomes_a_pipe();
 refused_at_the_start();
 
 close $to;
@@ -202,7 +205,7 @@ sub actors
 	is($actor->({}), 'app_writer', 'else the role');
 	is($actor->({ email => 'boss@b.example', email_verified => $_, sub => 's' }), 's', 'an address that nobody has verified names nobody') for \0, 'false', undef;
 	is($actor->({ email => 'a@b.example', email_verified => 'true', sub => 's' }), 'a@b.example', 'one that is verified in a string does');
-	is($actor->({ email => $_, sub => 's' }), 's', 'what is no name is passed over') for '', 5, [ 'a@b.example' ], "a\nb", 'x' x 256, "a\x7f";
+	is($actor->({ email => $_, sub => 's' }), 's', 'what is no name is passed over') for '', 5, [ 'a@b.example' ], "a\nb", 'x' x 256, "a\x7f", "a\x{202e}b", "\x{200b}", "a\x{85}";
 	is($actor->({ email => "Bj\x{f6}rn \x{1f600}'); RESET ROLE; --" }), "Bj\x{f6}rn \x{1f600}'); RESET ROLE; --", 'and any text is only text');
 	my $token = sign('rsa', 'RS256', { role => 'app_writer', exp => $in, email => 'a@b.example' });
 	my $import = $gw->request('POST', '/api/v1/import', "case_id,stage,entered_at\nI-1,Backlog,2026-01-05\n", bearer($token), 'content-type' => 'text/csv');
@@ -456,6 +459,93 @@ sub away
 	return;
 }
 
+# What a provider answers is not the operator's to correct: the gateway starts, says so, and asks again.
+sub unusable_at_the_start
+{
+	my $claims = { role => 'app_reader', exp => $in, aud => 'vsm' };
+	my $jwk = $key{rsa}{jwk};
+	my %answer = (
+		'a page' => [ '<html><body>Sign in</body></html>', qr/not JSON/ ],
+		'no key for signatures' => [ jwks({ %$jwk, use => 'enc' }), qr/no key/ ],
+		'an empty set' => [ { keys => [] }, qr/no key/ ]);
+	for my $what (sort keys %answer)
+	{
+		ask(do => 'publish', jwks => $answer{$what}[0]);
+		my $gw = gateway("--jwks-url=$jwks_url", '--jwt-aud=vsm');
+		is(status_of($gw, sign('rsa', 'RS256', $claims)), 503, "$what: the gateway serves, and cannot check tokens");
+		my ($line) = grep { $_->{event} eq 'keys_not_read' } $gw->json_log;
+		is($line && $line->{level}, 'warning', "$what: the log has a warning");
+		like($line && $line->{reason}, $answer{$what}[1], "$what: with the reason");
+		publish('rsa');
+		my $left = seconds_left(60);
+		1 while status_of($gw, sign('rsa', 'RS256', $claims)) != 200 && $left->();
+		is(status_of($gw, sign('rsa', 'RS256', $claims)), 200, "$what: until the answer can be used");
+		$gw->finish;
+	}
+	# more keys than there is room for: the first ones count
+	ask(do => 'publish', jwks => jwks('rsa', map { { %$jwk, kid => "k$_" } } 1 .. 100));
+	my $gw = gateway("--jwks-url=$jwks_url", '--jwt-aud=vsm');
+	is(status_of($gw, sign('rsa', 'RS256', $claims)), 200, 'of very many keys the first ones are used');
+	$gw->finish;
+	return;
+}
+
+# SIGTERM does not wait for a provider that hangs.  A fetch lasts 5 s at most and then is over by itself, and so is
+# the wait of a client for it: that nobody waited for that is told by the log, which has no failed fetch.
+sub hangs
+{
+	my $claims = { role => 'app_reader', exp => $in, aud => 'vsm' };
+	my $before = hits();
+	ask(do => 'publish', jwks => jwks('rsa'), hold => 1);
+	my ($out, $errors) = ('', '');
+	my $run = IPC::Run::start([ program(), '--port', 0, "--jwks-url=$jwks_url", '--jwt-aud=vsm' ], '<', \undef, '>', \$out, '2>', \$errors, IPC::Run::timeout(60));
+	my $left = seconds_left(60);
+	1 while hits() == $before && $left->();
+	$run->signal('TERM');
+	$run->finish;
+	is($run->full_result(0), 0, 'SIGTERM ends a gateway that fetches its first keys');
+	unlike($errors . $out, qr/keys_not_read|http:/, 'before the fetch has ended');
+
+	publish('rsa');
+	my $gw = gateway("--jwks-url=$jwks_url", '--jwt-aud=vsm', '--drain-timeout=300');
+	$before = hits();
+	ask(do => 'publish', jwks => jwks('rsa'), hold => 1);
+	my $raw = RawHttp->new($gw->{port});
+	my $socket = $raw->connect;
+	syswrite $socket, "GET /api/v1/stages HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer " . sign('rsa2', 'RS256', $claims) . "\r\n\r\n";
+	$left = seconds_left(60);
+	1 while hits() == $before && $left->();
+	$gw->signal('TERM');
+	is((RawHttp::parse($raw->read_all($socket)))[0]{status}, 401, 'a request that waits for keys is answered when the gateway stops');
+	is($gw->reap, 0, 'which it does');
+	unlike($gw->log, qr/keys_not_read/, 'before the fetch has ended');
+	publish('rsa');
+	return;
+}
+
+# A file that is no file any more has not changed: nobody would write into the pipe, and reading it would not end.
+sub becomes_a_pipe
+{
+	my $claims = { role => 'app_reader', exp => $in };
+	my $file = write_file('pipe.json', jwks('rsa'));
+	my $gw = gateway("--jwks-file=$file");
+	my $token = sign('rsa', 'RS256', $claims);
+	is(status_of($gw, $token), 200, 'a key of a file');
+	unlink $file;
+	POSIX::mkfifo($file, 0600) or die "mkfifo: $!";
+	# two looks at the file: each is a second, and the second one begins after the first has ended
+	sleep 3;
+	is(status_of($gw, $token), 200, 'when the file has become a pipe, its keys stay');
+	unlike($gw->log, qr/keys_/, 'without a word');
+	unlink $file;
+	write_file('pipe.json', jwks('P-256'));
+	my $left = seconds_left(60);
+	1 while status_of($gw, sign('P-256', 'ES256', $claims)) != 200 && $left->();
+	is(status_of($gw, sign('P-256', 'ES256', $claims)), 200, 'and a file in its place is read');
+	$gw->finish;
+	return;
+}
+
 sub refused_at_the_start
 {
 	my $small = key('small', 'RSA', bits => 1024);
@@ -485,9 +575,5 @@ sub refused_at_the_start
 		is($run->full_result >> 8, 2, "@{$options}[-1] is refused at the start");
 		like($errors, qr/^vsm-gateway: .*--(jw|only)|^vsm-gateway: only/m, 'with the option in a message') or diag($errors);
 	}
-	ask(do => 'publish', jwks => jwks({ %$jwk, use => 'enc' }));
-	my ($out, $errors) = ('', '');
-	IPC::Run::run([ program(), '--port', 0, "--jwks-url=$jwks_url", '--jwt-aud=a' ], '<', \undef, '>', \$out, '2>', \$errors, IPC::Run::timeout(60));
-	like($errors, qr/--jwks-url: .*no key/, 'and so is a provider without any key for signatures');
 	return;
 }

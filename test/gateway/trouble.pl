@@ -234,7 +234,7 @@ sub drains
 	$gw = Service->start($node, options => [ qw(--drain-timeout 1 --fast-timeout 300000) ]);
 	$lock = hold();
 	$move = ask($gw, "PUT /api/v1/work-items/$id/transition", '{"to_stage":"Deployment"}');
-	ok(until_true(sub { waiting_queries() == 1 }), 'a move hangs');
+	ok(until_true(sub { waiting_queries() == 1 }), 'a move hangs') or diag(has_answer($move, 0) ? answer($move) : 'no answer');
 	$gw->signal('TERM');
 	isnt($gw->reap & 127, 9, 'which does not keep the gateway from ending');
 	let_go($lock);

@@ -1,7 +1,8 @@
 # Panels.pm: the dashboards as Grafana would ask their data sources
 #
 #	dashboards()					[ { file, uid, title, panels => [...], variables => {...} }, ... ] of docker/grafana/dashboards
-#	targets($dashboard)				[ $panel, $target ] for every query of it, those inside rows too
+#	panels($dashboard)				its panels, those inside rows too, without the rows
+#	targets($dashboard)				[ $panel, $target ] for every query of them
 #	expand_sql($sql, %how)			its text with macros and variables filled in, by the rules of Grafana's data source for PostgreSQL
 #	expand_promql($expr, %how)		the same for Prometheus
 #		from, to		times, as Grafana writes them (RFC 3339)
@@ -21,7 +22,7 @@ use Exporter 'import';
 use FindBin;
 use JSON::PP ();
 
-our @EXPORT = qw(dashboards targets expand_sql expand_promql slurp);
+our @EXPORT = qw(dashboards panels targets expand_sql expand_promql slurp);
 
 my %unit = (s => 1, m => 60, h => 3600, d => 86400, w => 604800);
 
@@ -46,11 +47,16 @@ sub dashboards
 	return @dashboards;
 }
 
+sub panels
+{
+	my ($dashboard) = @_;
+	return grep { $_->{type} ne 'row' } map { $_, @{ $_->{panels} // [] } } @{ $dashboard->{panels} };
+}
+
 sub targets
 {
 	my ($dashboard) = @_;
-	my @panels = map { $_, @{ $_->{panels} // [] } } @{ $dashboard->{panels} };
-	return map { my $panel = $_; map { [ $panel, $_ ] } @{ $panel->{targets} // [] } } @panels;
+	return map { my $panel = $_; map { [ $panel, $_ ] } @{ $panel->{targets} // [] } } panels($dashboard);
 }
 
 sub expand_sql

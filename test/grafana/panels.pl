@@ -1,8 +1,8 @@
 # panels.pl: every panel over the database answers, as a reader, with the columns and types that its kind shows
 #
 # In database vsm_grafana of the server of PGHOST, with the demo's simulated stream in the zone of Sydney, where items are
-# discarded and reopened, and one whose name needs quoting.  What each panel shows is compared with Figures.pm.  Alert rules
-# over SQL are asked too.
+# discarded, reopened, blocked and fail, one whose name needs quoting, and one without items.  What each panel shows is compared
+# with Figures.pm.  Alert rules over SQL are asked too.
 
 use strict;
 use warnings;
@@ -71,6 +71,7 @@ sub unfit
 		return "column $column->[0] has no name" if $column->[0] =~ /^(\?column\?|)$/;
 	}
 	return 'no number' if $type ne 'table' && !@numbers;
+	return 'no id' if $type eq 'nodeGraph' && ($type{id} // '') ne 'text';
 	if ($type eq 'timeseries')
 	{
 		return 'no column time' if !defined $type{time};
@@ -92,7 +93,7 @@ sub unfit
 sub difference
 {
 	my ($columns, $shown, $expected) = @_;
-	my @runs_on = map { scalar($_->[0] =~ /^(age|in stage|since the last move)$/) } @$columns;
+	my @runs_on = map { $_->[0] eq 'since the last move' } @$columns;
 	return scalar(@$shown) . ' rows, not ' . @$expected if @$shown != @$expected;
 	for my $row (0 .. $#$shown)
 	{
@@ -124,7 +125,9 @@ my @setup = psql(
 	'CREATE EXTENSION vsm;',
 	'CREATE ROLE vsm_grafana_reader;',
 	q{SELECT vsm.grant_access('vsm_grafana_reader', 'reader');},
-	q{\set zone 'Australia/Sydney'}, "\\i $root/demo/simulate.sql",
+	q{\set zone 'Australia/Sydney'}, q{\set items 2500}, q{\set days 100}, "\\i $root/demo/simulate.sql",
+	# What is expected, blocked or has failed is of the test.
+	'DELETE FROM vsm.sles; DELETE FROM vsm.blocks; DELETE FROM vsm.failures;',
 	q{UPDATE vsm.work_items SET attributes = jsonb_build_object('team', (ARRAY['red', 'blue', 'green'])[1 + id % 3], 'big', id % 5 = 0);},
 	# Some come back, once or twice, in another hour of the day, and most of these are finished or given up again.
 	q{SET vsm.wip_limit_action = 'warn'; SET client_min_messages = error;},
@@ -145,10 +148,26 @@ my @setup = psql(
 	        END LOOP;
 	    END LOOP;
 	END $$;},
+	# What is expected from 60 days ago on, and of one type more; it is missed.
+	q{SELECT count(vsm.set_sle('default', date_trunc('hour', m.cycle_time_p70), 0.85, since => current_date - 60)),
+		count(vsm.set_sle('default', date_trunc('hour', m.cycle_time_p50), 0.7, type => 'bug', since => current_date - 30)) FROM vsm.metrics('default', '-infinity', 'infinity') m;},
+	# Blocks while an item is worked on; those of some that are open go on.
+	q{INSERT INTO vsm.blocks (work_item_id, reason, blocked_at, unblocked_at)
+	SELECT w.id, (ARRAY['waits for a supplier', 'waits for a decision'])[1 + w.id / 4 % 2], w.started_at + interval '1 hour',
+	       CASE WHEN w.completed_at IS NOT NULL OR w.discarded_at IS NOT NULL OR w.id % 7 = 0 THEN w.started_at + interval '20 hours' END
+	FROM vsm.work_items w WHERE w.id % 4 = 0 AND w.started_at < now() - interval '2 days';},
+	# Completions that fail, of which some are repaired by another completion of the item.
+	q{SELECT count(vsm.mark_failure(t.work_item_id, t."timestamp" + interval '1 hour', t."timestamp" + interval '5 hours'))
+	FROM vsm.stage_transitions t JOIN vsm.stages s ON s.id = t.to_stage_id AND s.category = 'done' WHERE t.work_item_id % 12 = 0 AND t."timestamp" < now() - interval '2 days';},
+	q{INSERT INTO vsm.days_off (stream, day) SELECT 'default', current_date + d FROM unnest(ARRAY[-12, -11, 3]) d;},
 	q{SELECT name FROM vsm.define_stream(E'o''brien \\\\ "x"', '[{"name": "To do", "category": "wait"}, {"name": "It''s on", "wip_limit": 1}, {"name": "Done", "category": "done"}]', time_zone => 'Asia/Kolkata');},
 	q{SELECT count(vsm.create_work_item('one', stream => E'o''brien \\\\ "x"'));},
 	q{SELECT count(vsm.transition(id, 'It''s on')) FROM vsm.work_items WHERE title = 'one';},
-	q{SELECT name FROM vsm.define_stream('empty', '[{"name": "A"}, {"name": "B", "category": "done"}]');});
+	# Deployments of its own, of which one failed.
+	q{INSERT INTO vsm.deployments (stream, deployed_at, rework) SELECT v.name, now() - n * interval '9 days', n = 2 FROM vsm.value_streams v, generate_series(1, 4) n WHERE v.name LIKE 'o%';},
+	q{INSERT INTO vsm.incidents (stream, started_at, recovered_at) SELECT v.name, now() - interval '20 days', now() - interval '19 days' FROM vsm.value_streams v WHERE v.name LIKE 'o%';},
+	q{SELECT name FROM vsm.define_stream('empty', '[{"name": "A"}, {"name": "B", "category": "done"}]');},
+	'ANALYZE;');		# as autovacuum would have; what reads each move takes seconds without
 $setup[0] or diag($setup[1]), BAIL_OUT('no data');
 
 # the window has ended, and has all moves before its end
@@ -159,13 +178,15 @@ my ($from, $to) = map { strftime '%Y-%m-%dT%H:%M:%SZ', gmtime $_ } $now - 90 * 8
 # ---- Every panel ----
 
 my $odd = q{o'brien \\ "x"};
+my %usual = (stream => 'default', type => undef, attributes => '', bucket => 'week', items => '', until => '', working_days => 'every day');
+my $in_40_days = strftime '%Y-%m-%d', gmtime $now + 40 * 86400;
 my @cases = (
-	[ 'the simulated stream', { stream => 'default', type => undef, attributes => '' } ],
-	[ 'one type of it', { stream => 'default', type => 'bug', attributes => '' } ],
-	[ 'one team', { stream => 'default', type => undef, attributes => '{"team": "red"}' } ],
-	[ 'a type and attributes', { stream => 'default', type => 'feature', attributes => ' {"team": "blue", "big": false} ' } ],
-	[ 'a name that needs quoting', { stream => $odd, type => 'task', attributes => '' } ],
-	[ 'a stream without items', { stream => 'empty', type => undef, attributes => '' } ],
+	[ 'the simulated stream', { %usual } ],
+	[ 'one type of it', { %usual, type => 'bug', bucket => 'day' } ],
+	[ 'one team', { %usual, attributes => '{"team": "red"}', items => '12', until => $in_40_days, working_days => 'Monday to Friday' } ],
+	[ 'a type and attributes', { %usual, type => 'feature', attributes => ' {"team": "blue", "big": false} ', bucket => 'month' } ],
+	[ 'a name that needs quoting', { %usual, stream => $odd, type => 'task' } ],
+	[ 'a stream without items', { %usual, stream => 'empty' } ],
 );
 my %zone = (default => 'Australia/Sydney', $odd => 'Asia/Kolkata', empty => 'UTC');
 my $expected = figures();
@@ -175,10 +196,17 @@ my %figures;
 
 for my $dashboard (grep { $_->{uid} ne 'vsm-operators' } dashboards())
 {
+	for my $panel (panels($dashboard))
+	{
+		ok(@{ $panel->{targets} // [] } && $panel->{description}, "$dashboard->{file}: $panel->{title} asks something, and says what it shows");
+	}
+
 	my %all = map { $_->{name} => $_->{allValue} } values %{ $dashboard->{variables} };
 	for my $case (@cases)
 	{
-		my ($what, $values) = @$case;
+		my $what = $case->[0];
+		# only those that the dashboard lets one choose
+		my $values = { map { $_ => $case->[1]{$_} } grep { exists $case->[1]{$_} } keys %all };
 		for my $pair (targets($dashboard))
 		{
 			my ($panel, $target) = @$pair;
@@ -218,7 +246,7 @@ for my $dashboard (grep { $_->{uid} ne 'vsm-operators' } dashboards())
 	}
 
 	# An override for a column that does not come would be without effect, and unseen.
-	for my $panel (@{ $dashboard->{panels} })
+	for my $panel (panels($dashboard))
 	{
 		my $shown = $figures{shown}{"$dashboard->{file}: $panel->{title}"} or next;
 		for my $override (@{ $panel->{fieldConfig}{overrides} })
@@ -236,8 +264,14 @@ for my $dashboard (grep { $_->{uid} ne 'vsm-operators' } dashboards())
 		my ($columns, $rows) = ask(expand_sql($variable->{query}, from => $from, to => $to, variables => $cases[4][1]));
 		ok($columns && @$columns == 1 && @$rows > 0, "$dashboard->{file}: variable $variable->{name} has values") or diag($rows);
 	}
+	for my $variable (grep { $_->{type} eq 'custom' } values %{ $dashboard->{variables} })
+	{
+		my %tried = map { $_->[1]{ $variable->{name} } => 1 } @cases;
+		is(join(',', sort keys %tried), join(',', sort split /,/, $variable->{query}), "$dashboard->{file}: each choice of $variable->{name} was tried");
+		is(join(',', map { $_->{value} } @{ $variable->{options} }), $variable->{query}, 'and can be chosen');
+	}
 }
-cmp_ok($panels, '>', 60, "$panels queries were asked");
+cmp_ok($panels, '>', 300, "$panels queries were asked");
 
 is_deeply([ grep { !$seen{$_} } sort keys %$expected ], [], 'Figures.pm has no panel that is not there');
 
@@ -257,7 +291,17 @@ is(total(@{ $figures{'Arrivals, departures, returns, discarded A'}{$_} }), $bala
 	for qw(arrivals departures returns discarded);
 is($balance{'WIP at the start'} + $balance{arrivals} + $balance{returns} - $balance{departures} - $balance{discarded}, $balance{'WIP at the end'},
 	'which is one');
-is(abs(total(@{ $figures{'Bottlenecks A'}{'share of time'} }) - 1) < 1e-9 ? 1 : 0, 1, 'shares of time add up to 1');
+cmp_ok(abs(total(@{ $figures{'All stages, ranked A'}{'share of time'} }) - 1), '<', 0.001, 'shares of time add up to 1');
+cmp_ok($figures{'Service level expectation A'}{$_}[0], '>', 100, "items are $_") for qw(judged within unjudged);
+cmp_ok($figures{'Service level expectation A'}{'share within'}[0], '<', 0.85, 'and the expectation is missed');
+is(scalar @{ $figures{'Forecast A'}{confidence} }, 4, 'there is a forecast');
+cmp_ok(scalar(grep { $_ ne '' && $_ ne '0' } @{ $figures{'Ageing items A'}{$_} }), '>', 0, "ageing items have their $_") for 'pace', 'risk', 'blocked', 'blocked by';
+cmp_ok(scalar(grep { $_ ne '' } map { @{ $figures{"$_, process behaviour A"}{'beyond a limit'} } } 'Throughput', 'WIP', 'Age', 'Total age'), '>', 0, 'some values are beyond a limit');
+cmp_ok(total(@{ $figures{'Rework A'}{'sent back'} }), '>', 50, 'items are sent back');
+cmp_ok($figures{'DORA A'}{$_}[0], '>', 0, "there is a $_") for 'change fail rate', 'failed deployment recovery time', 'rework rate';
+my %node = map { $_ => 1 } @{ $figures{'Stage graph nodes'}{id} };
+is_deeply([ grep { !$node{$_} } map { @{ $figures{'Stage graph edges'}{$_} } } qw(source target) ], [], 'the stage graph has the nodes of its edges');
+is(total(@{ $figures{'Stage graph edges'}{mainstat} }), total(@{ $figures{'Moves between stages A'}{moves} }), 'and all moves');
 
 sub total
 {
@@ -280,11 +324,11 @@ for my $rule (map { @{ $_->{rules} } } @{ $alerts->{groups} })
 		is(scalar(grep { $number{ $_->[1] } } @$columns), 1, 'gives one number, to be compared');
 		is(scalar(grep { $_->[1] eq 'text' } @$columns), @$columns - 1, 'and text, which becomes labels');
 		my ($place) = grep { $number{ $columns->[$_][1] } } 0 .. $#$columns;
-		cmp_ok(scalar(grep { $_->[$place] > 0 } @$rows), '>', 0, 'and fires on the simulation, where a stage is over its limit and items are old');
+		cmp_ok(scalar(grep { $_->[$place] > 0 } @$rows), '>', 0, 'and fires on the simulation, where a stage is over its limit, items are old and the expectation is missed');
 		cmp_ok(scalar(grep { $_->[$place] == 0 } @$rows), '>', 0, 'but not for all of it');
 	}
 }
-is($rules, 2, 'two rules ask the database');
+is($rules, 3, 'three rules ask the database');
 
 # ---- Rules of Prometheus ----
 

@@ -10,13 +10,14 @@ import ts from 'typescript';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const dashboards = path.join(here, '../../docker/grafana/dashboards');
-const kinds = { barchart: 'BarChart', histogram: 'Histogram', stat: 'Stat', table: 'Table', timeseries: 'TimeSeries' };
+const kinds = { barchart: 'BarChart', histogram: 'Histogram', nodeGraph: 'NodeGraph', stat: 'Stat', table: 'Table', timeseries: 'TimeSeries' };
+const plain = ['nodeGraph', 'stat'];		// their fields have no options of their own
 
 // JSON has no enums: their values stand for them.
 const prologue = `
 import type * as g from '@grafana/schema';
 ${Object.entries(kinds).map(([type, name]) =>
-	`import type * as ${type} from '@grafana/schema/dist/esm/raw/composable/${type}/panelcfg/x/${name}PanelCfg_types.gen';`).join('\n')}
+	`import type * as ${type} from '@grafana/schema/dist/esm/raw/composable/${type.toLowerCase()}/panelcfg/x/${name}PanelCfg_types.gen';`).join('\n')}
 type Json<T> = T extends string ? \`\${T}\` : T extends number | boolean | null | undefined ? T :
 	T extends readonly (infer U)[] ? Json<U>[] : unknown extends T ? T : T extends object ? { [K in keyof T]: Json<T[K]> } : T;
 type Defaults<C> = Omit<Json<g.FieldConfig>, 'custom'> & { custom?: Json<C> };
@@ -44,16 +45,17 @@ for (const file of fs.readdirSync(dashboards).filter(name => name.endsWith('.jso
 	const dashboard = JSON.parse(fs.readFileSync(path.join(dashboards, file), 'utf8'));
 	literal(file, 'Json<g.Dashboard>', dashboard);
 
-	const ids = new Set(dashboard.panels.map(panel => panel.id));
-	if (ids.size !== dashboard.panels.length)
+	const panels = dashboard.panels.flatMap(panel => [panel, ...panel.panels ?? []]);
+	const ids = new Set(panels.map(panel => panel.id));
+	if (ids.size !== panels.length)
 		throw new Error(`${file}: two panels have one id`);
 
-	for (const panel of dashboard.panels.filter(p => p.type !== 'row'))
+	for (const panel of panels.filter(p => p.type !== 'row'))
 	{
 		const what = `${file}: ${panel.title}`;
 		if (!kinds[panel.type])
 			throw new Error(`${what}: no types are known here for a ${panel.type}`);
-		const custom = panel.type === 'stat' ? '{}' : `${panel.type}.FieldConfig`;
+		const custom = plain.includes(panel.type) ? '{}' : `${panel.type}.FieldConfig`;
 		literal(what, `Checked<${panel.type}.Options, ${custom}>`, panel);
 		for (const property of panel.fieldConfig.overrides.flatMap(override => override.properties))
 		{

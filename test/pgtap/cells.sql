@@ -213,6 +213,13 @@ EXCEPTION WHEN SQLSTATE 'PT422' THEN
     RETURN to_jsonb(sqlerrm);
 END $$;
 
+CREATE FUNCTION oracle.backtest(of_stream text, at timestamptz, of_type text) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT jsonb_agg(b ORDER BY b) FROM (
+        SELECT b FROM vsm.forecast_backtest(5, stream => of_stream, since => at - interval '40 days', until => at, type => of_type, trials => 100) b
+        UNION ALL
+        SELECT b FROM vsm.forecast_backtest(days => 6, stream => of_stream, since => at - interval '40 days', until => at, type => of_type, trials => 100, working_days => '{1,2,3,4,5}') b) b
+$$;
+
 -- Of periods that are over.
 CREATE FUNCTION oracle.refreshed(of_stream text) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
@@ -245,11 +252,44 @@ CREATE FUNCTION oracle.answers(q oracle.question) RETURNS TABLE (figure text, an
     UNION ALL
     SELECT 'work_item_age', jsonb_agg(a) FROM vsm.work_item_age(q.stream, q.type, q.at) a
     UNION ALL
+    SELECT 'work_item_age of some days', jsonb_agg(a) FROM vsm.work_item_age(q.stream, q.type, q.at, history_days => 10) a
+    UNION ALL
+    SELECT 'stage_pace', jsonb_agg(p) FROM vsm.stage_pace(q.stream, q.since, q.until, q.type) p
+    UNION ALL
+    SELECT 'sle_conformance', jsonb_agg(s) FROM vsm.sle_conformance(q.stream, q.since, q.until, NULL, q.type) s
+    UNION ALL
+    SELECT 'sle_conformance by ' || r, jsonb_agg(s)
+    FROM unnest('{span_first_last,span_last,sum_active,sum_started,episodes}'::text[]) r, vsm.sle_conformance(q.stream, q.since, q.until, q.bucket, q.type, r) s GROUP BY r
+    UNION ALL
     SELECT 'occupancy', jsonb_agg(o) FROM vsm.occupancy(q.stream, q.since, q.until, q.step, q.type) o
     UNION ALL
     SELECT 'cumulative_flow', jsonb_agg(c) FROM vsm.cumulative_flow(q.stream, q.since, q.until, q.step, q.type) c
     UNION ALL
+    SELECT 'flow_balance', jsonb_agg(b) FROM vsm.flow_balance(q.stream, q.since, q.until, q.bucket, q.type) b
+    UNION ALL
+    SELECT 'littles_law', to_jsonb(l) FROM vsm.littles_law(q.stream, q.since, least(q.until, now() - interval '1 second'), q.type) l WHERE q.since < now() - interval '1 second'
+    UNION ALL
+    SELECT 'process_behaviour of ' || f || ' by ' || r, jsonb_agg(to_jsonb(p) ORDER BY p.at)
+    FROM unnest('{throughput,cycle_time,wip,age,total_age}'::text[]) f, unnest('{span_first_last,span_last,sum_active,sum_started,episodes}'::text[]) r,
+         vsm.process_behaviour(q.stream, f, q.since, q.until, q.bucket, type => q.type, reopen_rule => r) p WHERE f IN ('throughput', 'cycle_time') OR r = 'span_last' GROUP BY f, r
+    UNION ALL
+    SELECT 'flow_graph', jsonb_agg(g) FROM vsm.flow_graph(q.stream, q.since, q.until, q.type) g
+    UNION ALL
+    SELECT 'rework', jsonb_agg(w) FROM vsm.rework(q.stream, q.since, q.until, q.type) w
+    UNION ALL
     SELECT 'forecast', oracle.forecast(q.stream, least(q.at, now()), q.type)
+    UNION ALL
+    SELECT 'backtest', oracle.backtest(q.stream, least(q.at, now()), q.type)
+    UNION ALL
+    SELECT 'bottlenecks', jsonb_agg(b) FROM vsm.bottlenecks(q.stream, q.since, q.until, q.type) b
+    UNION ALL
+    SELECT 'dora', jsonb_agg(d) FROM vsm.dora(q.stream, q.since, q.until, q.bucket, q.type) d
+    UNION ALL
+    SELECT 'dora between stages', jsonb_agg(d)
+    FROM (SELECT min(s.name) AS a, max(s.name) AS b FROM vsm.stages s WHERE s.stream = q.stream) s
+    CROSS JOIN LATERAL vsm.dora(q.stream, q.since, q.until, NULL, q.type, from_stage => s.a, to_stage => s.b) d
+    UNION ALL
+    SELECT 'flow_framework by ' || r, jsonb_agg(f) FROM unnest('{span_first_last,span_last,sum_active,sum_started,episodes}'::text[]) r, vsm.flow_framework(q.stream, q.since, q.until, q.bucket, q.type, r) f GROUP BY r
     UNION ALL
     SELECT 'flow_metrics', oracle.refreshed(q.stream) WHERE q.refresh
 $$;
@@ -396,6 +436,9 @@ END $$;
 \o /dev/null
 SELECT setseed(:seed % 1000 / 1000.0);
 SELECT format('SELECT oracle.begin(%s, %s)', p, random()) FROM generate_series(1, 3) p \gexec
+-- expectations of all types, and of one, that begin in the midst of the history
+SELECT count(vsm.set_sle(v.name, (3 + random() * 40) * interval '1 day', 0.85, e.type, (now() - e.ago * interval '1 day')::date))
+FROM vsm.value_streams v, (SELECT NULL, 300 UNION ALL SELECT NULL, 40 UNION ALL (SELECT t.name, 120 FROM vsm.work_item_types t ORDER BY t.id LIMIT 1)) e (type, ago);
 ANALYZE;
 SELECT count(*) FROM vsm.fold();
 SELECT count(*) FROM vsm.fold();
@@ -418,7 +461,9 @@ SELECT is_empty(format($$
     LEFT JOIN LATERAL (SELECT k.* FROM jsonb_each(CASE jsonb_typeof(d.with_cells) WHEN 'object' THEN d.with_cells END) k WHERE k.value IS DISTINCT FROM d.without -> k.key) k ON true
     WHERE d.figure ~ %L ORDER BY d.n LIMIT 5
     $$, '^' || f.figure), f.figure || ' with cells and without')
-FROM unnest('{metrics,throughput,flow_efficiency,completions,time_in_stage,wip_at,work_item_age,occupancy,cumulative_flow,forecast,flow_metrics}'::text[]) f (figure);
+FROM unnest('{metrics,throughput,flow_efficiency,completions,time_in_stage,wip_at,work_item_age,stage_pace,sle_conformance,occupancy,
+              cumulative_flow,forecast,backtest,bottlenecks,dora,flow_framework,flow_metrics,flow_balance,littles_law,process_behaviour,
+              flow_graph,rework}'::text[]) f (figure);
 
 -- what the life has left, and anew
 SELECT is_empty('SELECT * FROM vsm.cells_check() LIMIT 20', 'cells_check finds no difference');

@@ -75,6 +75,26 @@ $$;
 SELECT pg_temp.compare('folded');
 SELECT is_empty('SELECT * FROM vsm.cells_check()', 'cells are what the ledger gives');
 
+-- what a backtest draws from: what was finished in each day, seen at the end of each, whether it comes from cells or the ledger
+SELECT is(array_agg(coalesce(f.n, 0) ORDER BY w.seen_on, w.day), array_agg(w.items ORDER BY w.seen_on, w.day),
+          format('days of a backtest, %s, %s', z.zone, CASE WHEN a.attributes IS NULL THEN 'folded' ELSE 'ledger' END))
+FROM zones z
+JOIN vsm.value_streams v ON v.name = z.zone
+CROSS JOIN (VALUES (NULL::jsonb), ('{}')) a (attributes)
+CROSS JOIN LATERAL (SELECT z.at::date - 4 AS first, z.at::date + 4 AS last) r
+CROSS JOIN LATERAL (
+    SELECT e::date AS seen_on, d::date AS day, count(c.completed_at) AS items
+    FROM generate_series(r.first::timestamp, r.last::timestamp, '1 day') e
+    CROSS JOIN generate_series(r.first::timestamp, e, '1 day') d
+    LEFT JOIN LATERAL vsm.completions(z.zone, vsm._starts(r.first, z.zone), vsm._starts(e::date + 1, z.zone)) c
+        ON c.completed_at >= vsm._starts(d::date, z.zone) AND c.completed_at < vsm._starts(d::date + 1, z.zone)
+    GROUP BY 1, 2) w
+LEFT JOIN LATERAL (
+    SELECT sum(f.n)::bigint AS n
+    FROM vsm._finished_days(v.id, r.first, r.last, z.zone, v.reopen_rule, NULL, a.attributes, NULL) f
+    WHERE f.day = w.day AND (f.undone_on IS NULL OR f.undone_on <= w.seen_on)) f ON true
+GROUP BY z.zone, a.attributes;
+
 -- a late event in the day before, which alone is folded anew
 INSERT INTO vsm._marks (stream_id, since, until)
 SELECT v.id, s.since, s.until

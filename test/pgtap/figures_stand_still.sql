@@ -47,6 +47,10 @@ SELECT lives_ok($$
     -- and one that nobody uses for a while
     vsm.define_stream('late', '[{"name":"Doing"},{"name":"Done","category":"done"}]')
     $$, 'four streams');
+SELECT lives_ok($$
+    SELECT vsm.set_sle('alpha', '10 days', 0.85, since => '2024-03-10'), vsm.set_sle('alpha', '4 days', 0.7, 'bug', '2024-03-20'),
+           vsm.set_sle('alpha', '6 days', 0.85, since => '2024-05-01'), vsm.set_sle('beta', '5 days', 0.9, 'task', '2024-03-15')
+    $$, 'and what is expected of two');
 CREATE FUNCTION oracle.some_attributes() RETURNS jsonb LANGUAGE sql VOLATILE AS $$
     SELECT jsonb_build_object('team', (ARRAY['red', 'blue'])[1 + floor(random() * 2)], 'size', floor(random() * 3))
            || CASE WHEN random() < 0.4 THEN '{"tags": ["x", "y"]}' ELSE '{}' END::jsonb
@@ -103,6 +107,29 @@ BEGIN
     PERFORM vsm.transition(item.id, target, oracle.later(item.stage_entered_at, season));
 END $$;
 
+-- A block begins in the season; another may have begun before, and ends in it.
+CREATE FUNCTION oracle.block_one(of_stream text, season oracle.seasons) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    dice float8 := random();
+    blocked vsm.blocks;
+    item vsm.work_items;
+BEGIN
+    SELECT b.* INTO blocked FROM vsm.blocks b JOIN vsm.work_items w ON w.id = b.work_item_id
+    WHERE w.stream = of_stream AND b.unblocked_at IS NULL ORDER BY md5(b.id::text || dice) LIMIT 1;
+    IF dice < 0.45 AND blocked.id IS NOT NULL THEN
+        PERFORM vsm.unblock(blocked.work_item_id, oracle.later(blocked.blocked_at, season));
+        RETURN;
+    END IF;
+    SELECT w.* INTO item FROM vsm.work_items w
+    WHERE w.stream = of_stream AND NOT EXISTS (SELECT FROM vsm.blocks b WHERE b.work_item_id = w.id AND (b.unblocked_at IS NULL OR b.unblocked_at > season.until - interval '1 day'))
+    ORDER BY w.completed_at IS NOT NULL, md5(w.id::text || dice) LIMIT 1;
+    IF item.id IS NOT NULL THEN
+        PERFORM vsm.block(item.id, (ARRAY['supplier', 'review', 'machine'])[1 + floor(random() * 3)],
+                          oracle.later(greatest(item.created_at, (SELECT max(b.unblocked_at) FROM vsm.blocks b WHERE b.work_item_id = item.id)), season));
+    END IF;
+EXCEPTION WHEN SQLSTATE 'PT409' THEN		-- finished by then
+END $$;
+
 -- Corrections, of items that no earlier season knows.
 CREATE FUNCTION oracle.correct_one(of_stream text, season oracle.seasons) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -144,8 +171,10 @@ BEGIN
         dice := random();
         IF dice < 0.12 THEN
             PERFORM oracle.create_one(of_stream, season);
-        ELSIF dice < 0.96 THEN
+        ELSIF dice < 0.88 THEN
             PERFORM oracle.move_one(of_stream, season);
+        ELSIF dice < 0.97 THEN
+            PERFORM oracle.block_one(of_stream, season);
         ELSE
             PERFORM oracle.correct_one(of_stream, season);
         END IF;
@@ -220,12 +249,34 @@ BEGIN
     RETURN QUERY SELECT 'time_in_stage', json_agg(t)::text FROM vsm.time_in_stage(w.stream, w.since, w.until, f.type, f.attributes) t;
     RETURN QUERY SELECT 'wip_at', json_agg(a)::text FROM vsm.wip_at(w.stream, instant, f.type, f.attributes) a;
     RETURN QUERY SELECT 'work_item_age', json_agg(a)::text FROM vsm.work_item_age(w.stream, f.type, instant, f.attributes) a;
+    RETURN QUERY SELECT 'stage_pace', json_agg(p)::text FROM vsm.stage_pace(w.stream, w.since, w.until, f.type, f.attributes) p;
+    RETURN QUERY SELECT 'sle_conformance', json_agg(s)::text FROM vsm.sle_conformance(w.stream, w.since, w.until, 'week', f.type, NULL, f.attributes) s;
+    RETURN QUERY SELECT 'blocked_time', json_agg(b)::text FROM vsm.blocked_time(w.stream, w.since, w.until, f.type, f.attributes) b;
+    RETURN QUERY SELECT 'flow_efficiency without blocks', vsm.flow_efficiency(w.stream, w.since, w.until, f.type, NULL, f.attributes, blocked_waits => true)::text;
+    RETURN QUERY SELECT 'flow_balance', json_agg(b)::text FROM vsm.flow_balance(w.stream, w.since, w.until, 'week', f.type, f.attributes) b;
+    RETURN QUERY SELECT 'littles_law', to_jsonb(l)::text FROM vsm.littles_law(w.stream, w.since, w.until, f.type, attributes => f.attributes) l;
+    RETURN QUERY SELECT 'process_behaviour of ' || g.figure, json_agg(b)::text
+                 FROM unnest('{throughput,cycle_time,wip,age,total_age}'::text[]) g (figure),
+                      vsm.process_behaviour(w.stream, g.figure, w.since, w.until, 'day', type => f.type, attributes => f.attributes) b GROUP BY g.figure;
+    RETURN QUERY SELECT 'flow_graph', json_agg(g)::text FROM vsm.flow_graph(w.stream, w.since, w.until, f.type, f.attributes) g;
+    RETURN QUERY SELECT 'rework', json_agg(r)::text FROM vsm.rework(w.stream, w.since, w.until, f.type, f.attributes) r;
+    RETURN QUERY SELECT 'flow_paths', json_agg(p)::text FROM vsm.flow_paths(w.stream, w.since, w.until, f.type, NULL, f.attributes) p;
+    RETURN QUERY SELECT 'cycle_times_between', json_agg(b)::text
+                 FROM vsm.stages s, vsm.stages e, vsm.cycle_times_between(w.stream, s.name, e.name, w.since, w.until, 'last_exit', 'first_entry', f.type, f.attributes) b
+                 WHERE s.stream = w.stream AND s."order" = 2 AND e.stream = w.stream AND e.category = 'done';
     BEGIN
         RETURN QUERY SELECT 'forecast', json_agg(p)::text
                      FROM vsm.forecast(20, (instant + interval '30 days')::date, w.stream, f.type, trials => 200, at => instant, attributes => f.attributes) p;
     EXCEPTION WHEN SQLSTATE 'PT422' THEN		-- few days with throughput
         RETURN QUERY SELECT 'forecast', sqlerrm;
     END;
+    RETURN QUERY SELECT 'backtest', json_agg(b)::text
+                 FROM vsm.forecast_backtest(days => 7, stream => w.stream, since => w.until - interval '30 days', until => w.until, type => f.type, trials => 100, attributes => f.attributes) b;
+    RETURN QUERY SELECT 'backtest of items', json_agg(b)::text
+                 FROM vsm.forecast_backtest(4, stream => w.stream, since => w.until - interval '30 days', until => w.until, type => f.type, trials => 100, attributes => f.attributes) b;
+    RETURN QUERY SELECT 'bottlenecks', json_agg(b)::text FROM vsm.bottlenecks(w.stream, w.since, w.until, f.type, f.attributes) b;
+    RETURN QUERY SELECT 'dora', json_agg(d)::text FROM vsm.dora(w.stream, w.since, w.until, 'week', f.type, f.attributes) d;
+    RETURN QUERY SELECT 'flow_framework', json_agg(d)::text FROM vsm.flow_framework(w.stream, w.since, w.until, 'month', f.type, NULL, f.attributes) d;
     IF since <= instant THEN
         RETURN QUERY SELECT 'occupancy', json_agg(o)::text FROM vsm.occupancy(w.stream, since, instant, '37 hours', f.type, f.attributes) o;
         RETURN QUERY SELECT 'cumulative_flow', json_agg(c)::text FROM vsm.cumulative_flow(w.stream, since, instant, '3 days', f.type, f.attributes) c;
@@ -379,6 +430,27 @@ CREATE FUNCTION oracle.told(m vsm.flow_figures) RETURNS jsonb LANGUAGE sql AS $$
     FROM jsonb_each(to_jsonb(m)) c
 $$;
 
+-- The age of a finished item when it last left a stage.
+CREATE VIEW oracle.paces AS
+SELECT c.item, c.completed_at, v.stage, oracle.us(max(v."left") - c.started_at) AS us
+FROM oracle.completions('span_first_last') c
+JOIN oracle.items i ON i.item = c.item
+JOIN oracle.visits v ON v.item = c.item AND v.n >= i.started_n AND v.n < i.finished_n AND v.category IN ('wait', 'active')
+WHERE c.started_at IS NOT NULL GROUP BY c.item, c.completed_at, c.started_at, v.stage;
+
+CREATE FUNCTION oracle.expected_us(of_stream text, of_type text, at timestamptz) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT oracle.us(s.elapsed) FROM vsm.sles s JOIN vsm.value_streams v ON v.name = s.stream
+    WHERE s.stream = of_stream AND coalesce(s.type, of_type) = of_type AND s.since <= (at AT TIME ZONE v.time_zone)::date
+    ORDER BY s.type NULLS LAST, s.since DESC LIMIT 1
+$$;
+
+CREATE FUNCTION oracle.blocked(since timestamptz, until timestamptz) RETURNS TABLE (id bigint, item bigint, reason text, stage text, category text, us bigint) LANGUAGE sql STABLE AS $$
+    SELECT b.id, v.item, b.reason, v.stage, v.category, oracle.us(x.until - x.since)
+    FROM vsm.blocks b JOIN oracle.visits v ON v.item = b.work_item_id JOIN oracle.items i ON i.item = v.item
+    CROSS JOIN LATERAL (SELECT greatest(b.blocked_at, v.entered, i.started_at, blocked.since) AS since, least(b.unblocked_at, v."left", blocked.until) AS until) x
+    WHERE v.category IN ('wait', 'active') AND i.started_at IS NOT NULL AND x.since < x.until
+$$;
+
 -- What differs, window by window.
 CREATE TABLE oracle.wrong (stream text, since timestamptz, until timestamptz, filter text, figure text, told text, expected text);
 CREATE TABLE oracle.compared (figure text, n bigint);
@@ -447,6 +519,94 @@ BEGIN
               UNION ALL
               SELECT NULL, e::text FROM (TABLE expected EXCEPT ALL TABLE told) e) d;
 
+        WITH told AS (
+            SELECT p.stage, ARRAY[p.n, oracle.us(p.p50), oracle.us(p.p70), oracle.us(p.p85), oracle.us(p.p95)] AS figures
+            FROM vsm.stage_pace(w.stream, w.since, w.until, f.type, f.attributes) p),
+        expected AS (
+            SELECT s.name, (SELECT ARRAY[count(*), oracle.percentile(0.5, array_agg(p.us ORDER BY p.us)), oracle.percentile(0.7, array_agg(p.us ORDER BY p.us)),
+                                         oracle.percentile(0.85, array_agg(p.us ORDER BY p.us)), oracle.percentile(0.95, array_agg(p.us ORDER BY p.us))]
+                            FROM oracle.paces p WHERE p.stage = s.name AND p.completed_at >= w.since)
+            FROM vsm.stages s WHERE s.stream = w.stream AND s.category IN ('wait', 'active')),
+        counted AS (INSERT INTO oracle.compared SELECT 'stage_pace', sum(figures[1]) FROM told)
+        INSERT INTO oracle.wrong
+        SELECT w.stream, w.since, w.until, f.filter, 'stage_pace of ' || coalesce(t.stage, e.name), t.figures::text, e.figures::text
+        FROM told t FULL JOIN expected e (name, figures) ON e.name = t.stage WHERE t.figures IS DISTINCT FROM e.figures;
+
+        WITH told AS (
+            SELECT r.rule, s.bucket, s.items, s.within, s.unjudged, round(s.share, 9) AS share
+            FROM oracle.rules r CROSS JOIN LATERAL vsm.sle_conformance(w.stream, w.since, w.until, 'week', f.type, r.rule, f.attributes) s
+            WHERE s.items + s.unjudged > 0),
+        expected AS (
+            SELECT r.rule, date_trunc('week', c.completed_at AT TIME ZONE v.time_zone)::date, count(*) FILTER (WHERE j.judged), count(*) FILTER (WHERE j.within),
+                   count(*) FILTER (WHERE NOT j.judged), round(count(*) FILTER (WHERE j.within) / nullif(count(*) FILTER (WHERE j.judged), 0)::numeric, 9)
+            FROM oracle.rules r CROSS JOIN LATERAL oracle.completions(r.rule) c JOIN vsm.value_streams v ON v.name = w.stream
+            CROSS JOIN LATERAL (SELECT oracle.expected_us(w.stream, i.type, c.completed_at) AS us FROM vsm.work_items i WHERE i.id = c.item) e
+            CROSS JOIN LATERAL (SELECT coalesce(c.cycle_us IS NOT NULL AND e.us IS NOT NULL, false) AS judged, coalesce(c.cycle_us <= e.us, false) AS within) j
+            WHERE c.completed_at >= w.since GROUP BY 1, 2),
+        counted AS (INSERT INTO oracle.compared SELECT 'sle_conformance', sum(items) FROM told)
+        INSERT INTO oracle.wrong
+        SELECT w.stream, w.since, w.until, f.filter, 'sle_conformance by ' || d.rule, d.told, d.expected
+        FROM (SELECT t.rule, t::text AS told, NULL AS expected FROM (TABLE told EXCEPT ALL TABLE expected) t
+              UNION ALL
+              SELECT e.rule, NULL, e::text FROM (TABLE expected EXCEPT ALL TABLE told) e) d;
+
+        -- pace and risk by what was finished on the 20 days before, and that day
+        WITH told AS (
+            SELECT a.work_item_id AS item, oracle.us(a.blocked) AS blocked, a.block_reason, round(a.pace, 9) AS pace, round(a.risk, 9) AS risk
+            FROM vsm.work_item_age(w.stream, f.type, instant, f.attributes, history_days => 20) a),
+        since AS (
+            SELECT ((instant AT TIME ZONE v.time_zone)::date - 20)::timestamp AT TIME ZONE v.time_zone AS at, v.reopen_rule
+            FROM vsm.value_streams v WHERE v.name = w.stream),
+        cycles AS MATERIALIZED (
+            SELECT x.type, c.cycle_us FROM since s CROSS JOIN LATERAL oracle.completions(s.reopen_rule) c JOIN vsm.work_items x ON x.id = c.item
+            WHERE c.completed_at >= s.at AND c.cycle_us IS NOT NULL),
+        paces AS MATERIALIZED (SELECT p.* FROM oracle.paces p, since s WHERE p.completed_at >= s.at),
+        blocked AS MATERIALIZED (SELECT b.* FROM oracle.blocked('-infinity', instant) b),
+        expected AS (
+            SELECT i.item, CASE WHEN i.started_n IS NOT NULL THEN (SELECT coalesce(sum(b.us), 0) FROM blocked b WHERE b.item = i.item) END,
+                   (SELECT b.reason FROM vsm.blocks b WHERE b.work_item_id = i.item AND b.blocked_at <= instant AND coalesce(b.unblocked_at > instant, true)),
+                   (SELECT round(count(*) FILTER (WHERE p.us < g.us) / nullif(count(*), 0)::numeric, 9) FROM paces p
+                    WHERE p.stage = i.stage AND g.us IS NOT NULL),
+                   (SELECT round(count(*) FILTER (WHERE c.cycle_us >= g.us AND c.cycle_us > e.us) / nullif(count(*) FILTER (WHERE c.cycle_us >= g.us), 0)::numeric, 9)
+                    FROM cycles c WHERE e.us IS NOT NULL AND (NOT e.own OR c.type = x.type))
+            FROM oracle.items i JOIN vsm.work_items x ON x.id = i.item
+            CROSS JOIN LATERAL (SELECT oracle.us(instant - i.started_at) AS us) g
+            CROSS JOIN LATERAL (SELECT oracle.expected_us(w.stream, x.type, instant) AS us,
+                                       EXISTS (SELECT FROM vsm.sles s WHERE s.stream = w.stream AND s.type = x.type AND s.since <= (instant AT TIME ZONE v.time_zone)::date) AS own
+                                FROM vsm.value_streams v WHERE v.name = w.stream) e
+            WHERE i.category IN ('wait', 'active')),
+        counted AS (INSERT INTO oracle.compared SELECT 'pace and risk', count(pace) + count(risk) FROM told)
+        INSERT INTO oracle.wrong
+        SELECT w.stream, w.since, w.until, f.filter, 'pace and risk', d.told, d.expected
+        FROM (SELECT t::text AS told, NULL AS expected FROM (TABLE told EXCEPT ALL TABLE expected) t
+              UNION ALL
+              SELECT NULL, e::text FROM (TABLE expected EXCEPT ALL TABLE told) e) d;
+
+        WITH told AS (
+            SELECT b.stage, b.reason, b.spells, b.items, oracle.us(b.blocked) AS us FROM vsm.blocked_time(w.stream, w.since, w.until, f.type, f.attributes) b),
+        expected AS (
+            SELECT b.stage, b.reason, count(DISTINCT b.id), count(DISTINCT b.item), sum(b.us)::bigint FROM oracle.blocked(w.since, w.until) b GROUP BY 1, 2),
+        counted AS (INSERT INTO oracle.compared SELECT 'blocked_time', count(*) FROM told)
+        INSERT INTO oracle.wrong
+        SELECT w.stream, w.since, w.until, f.filter, 'blocked_time', d.told, d.expected
+        FROM (SELECT t::text AS told, NULL AS expected FROM (TABLE told EXCEPT ALL TABLE expected) t
+              UNION ALL
+              SELECT NULL, e::text FROM (TABLE expected EXCEPT ALL TABLE told) e) d;
+
+        INSERT INTO oracle.wrong
+        SELECT w.stream, w.since, w.until, f.filter, 'blocked_time as waiting by ' || r.rule, t.told::text, e.expected::text
+        FROM oracle.rules r
+        CROSS JOIN LATERAL (SELECT round(vsm.flow_efficiency(w.stream, w.since, w.until, f.type, r.rule, f.attributes, blocked_waits => true), 9) AS told) t
+        CROSS JOIN LATERAL (
+            SELECT round((sum(c.active_us) - coalesce(sum(b.us), 0)) / nullif(sum(c.active_us + c.wait_us), 0), 9) AS expected
+            FROM oracle.completions(r.rule) c
+            CROSS JOIN LATERAL (
+                SELECT sum(b.us) AS us FROM oracle.blocked(c.started_at, c.completed_at) b
+                WHERE c.started_at IS NOT NULL AND b.item = c.item AND b.category = 'active'
+                  AND c.item IN (SELECT x.work_item_id FROM vsm.blocks x)) b
+            WHERE c.completed_at >= w.since) e
+        WHERE t.told IS DISTINCT FROM e.expected;
+
         -- furthest stage ever reached; a discarded stage has those discarded there first, and is none on the way
         WITH told AS (
             SELECT t.stage, t.items AS held, o.items AS occupied, c.items AS reached
@@ -482,11 +642,12 @@ BEGIN
     PERFORM oracle.compare(of_season);
     RETURN QUERY
     SELECT cmp_ok((SELECT sum(c.n)::integer FROM oracle.compared c WHERE c.figure = k.figure), '>=', k.least, format('season %s: %s are compared', of_season, k.figure))
-    FROM (VALUES ('metrics', 3000), ('completions', 100), ('time_in_stage', 100), ('work_item_age', 80), ('stages', 100)) k (figure, least);
+    FROM (VALUES ('metrics', 3000), ('completions', 100), ('time_in_stage', 100), ('work_item_age', 80), ('stages', 100), ('stage_pace', 10),
+                 ('sle_conformance', 40), ('pace and risk', 20), ('blocked_time', 20)) k (figure, least);
     RETURN QUERY
     SELECT is_empty(format('SELECT * FROM oracle.wrong w WHERE w.figure ~ %L ORDER BY w.stream, w.until, w.since DESC, w.figure LIMIT 12', '^' || k.figure),
                     format('season %s: %s are those of an observer at the window''s end', of_season, k.figure))
-    FROM (VALUES ('metrics'), ('completions'), ('time_in_stage'), ('work_item_age'), ('stages')) k (figure);
+    FROM (VALUES ('metrics'), ('completions'), ('time_in_stage'), ('work_item_age'), ('stages'), ('stage_pace'), ('sle_conformance'), ('pace and risk'), ('blocked_time')) k (figure);
 
     INSERT INTO oracle.answered SELECT * FROM oracle.ask(of_season);
     RETURN NEXT is_empty($$

@@ -51,7 +51,7 @@ SELECT is(pg_temp.written(), :'before', 'nothing of this is left');
 -- ---- Tried, nothing is written, by anybody who sees the stream ----
 
 SELECT matches(pg_temp.ask(r.role, $$SELECT vsm_api.import(E'case_id,stage,entered_at,type\nX-1,Open,2026-01-01,story\nX-1,Review,2026-01-02,story\n', stream => 'team', dry_run => true)$$),
-               '^{"items":1,"transitions":2,.*"changes":{"stream":null,"stages":\["Review"\],"types":\["story"\]}', r.role || ' tries an import')
+               '^{"items":1,"transitions":2,.*"changes":{"stream":null,"stages":\["Review"\],"types":\["story"\],"faults":\[\]}', r.role || ' tries an import')
 FROM (VALUES ('vsm_t_reader'), ('vsm_t_team_writer'), ('vsm_t_admin')) r (role);
 SELECT is(pg_temp.ask('vsm_t_team_writer', $$SELECT vsm_api.import_settings('other') ->> 'aliases'$$), '{}', 'aliases of a stream that it does not see are not told');
 SELECT is(pg_temp.ask('vsm_t_team_writer', $$SELECT string_agg(name, ',') FROM vsm.stage_aliases$$), 'wip', 'nor shown');

@@ -30,6 +30,10 @@ SELECT lives_ok($$
     vsm.define_stream('beta', '[{"name":"Todo","category":"wait"},{"name":"Doing"},{"name":"Rejected","category":"discarded"},
         {"name":"Check","category":"wait"},{"name":"Done","category":"done"},{"name":"Aftercare"}]', commitment_stage => 'Check', reopen_rule => 'episodes')
     $$, 'two streams');
+SELECT lives_ok($$
+    SELECT vsm.set_sle('alpha', '10 days', 0.85, since => '2024-03-01'), vsm.set_sle('alpha', '4 days', 0.7, 'bug', '2024-03-20'),
+           vsm.set_sle('beta', '5 days', 0.9, since => '2024-04-01')
+    $$, 'and what is expected of them');
 CREATE SEQUENCE oracle.cases;
 CREATE TABLE oracle.log (case_id text, stage text, entered_at timestamptz, type text);
 CREATE TABLE oracle.done (step text PRIMARY KEY, n integer);
@@ -140,8 +144,25 @@ BEGIN
     RETURN QUERY SELECT 'throughput', json_agg(t)::text FROM vsm.throughput(of_stream, w.since, w.until, 'week', w.type, known_at => answers.known_at) t;
     RETURN QUERY SELECT 'flow_efficiency', vsm.flow_efficiency(of_stream, w.since, w.until, w.type, known_at => answers.known_at)::text;
     RETURN QUERY SELECT 'time_in_stage', json_agg(t)::text FROM vsm.time_in_stage(of_stream, w.since, w.until, w.type, known_at => answers.known_at) t;
+    RETURN QUERY SELECT 'flow_balance', json_agg(b)::text FROM vsm.flow_balance(of_stream, '2024-03-01', least(w.until, '2024-07-01'), 'week', w.type, known_at => answers.known_at) b;
+    RETURN QUERY SELECT 'littles_law', to_jsonb(l)::text FROM vsm.littles_law(of_stream, '2024-03-01', least(w.until, '2024-07-01'), w.type, known_at => answers.known_at) l;
+    RETURN QUERY SELECT 'process_behaviour', json_agg(b)::text
+                 FROM unnest('{throughput,cycle_time,age}'::text[]) f, vsm.process_behaviour(of_stream, f, '2024-03-01', least(w.until, '2024-07-01'), 'week', type => w.type, known_at => answers.known_at) b;
+    RETURN QUERY SELECT 'flow_graph', json_agg(g)::text FROM vsm.flow_graph(of_stream, w.since, w.until, w.type, known_at => answers.known_at) g;
+    RETURN QUERY SELECT 'rework', json_agg(r)::text FROM vsm.rework(of_stream, w.since, w.until, w.type, known_at => answers.known_at) r;
+    RETURN QUERY SELECT 'flow_paths', json_agg(p)::text FROM vsm.flow_paths(of_stream, w.since, w.until, w.type, known_at => answers.known_at) p;
+    RETURN QUERY SELECT 'cycle_times_between', json_agg(to_jsonb(b) - 'title')::text
+                 FROM (VALUES ('alpha', 'Build', 'Shipped'), ('beta', 'Doing', 'Done')) s (stream, from_stage, to_stage),
+                      vsm.cycle_times_between(s.stream, s.from_stage, s.to_stage, w.since, w.until, type => w.type, known_at => answers.known_at) b WHERE s.stream = of_stream;
     RETURN QUERY SELECT 'wip_at', json_agg(a)::text FROM vsm.wip_at(of_stream, instant, w.type, known_at => answers.known_at) a;
     RETURN QUERY SELECT 'work_item_age', json_agg(to_jsonb(a) - 'title')::text FROM vsm.work_item_age(of_stream, w.type, instant, known_at => answers.known_at) a;
+    RETURN QUERY SELECT 'stage_pace', json_agg(p)::text FROM vsm.stage_pace(of_stream, w.since, w.until, w.type, known_at => answers.known_at) p;
+    RETURN QUERY SELECT 'sle_conformance', json_agg(s)::text FROM vsm.sle_conformance(of_stream, w.since, w.until, 'month', w.type, known_at => answers.known_at) s;
+    RETURN QUERY SELECT 'backtest', json_agg(b)::text
+                 FROM vsm.forecast_backtest(days => 7, stream => of_stream, since => instant - interval '30 days', until => instant, type => w.type, trials => 100, known_at => answers.known_at) b;
+    RETURN QUERY SELECT 'bottlenecks', json_agg(b)::text FROM vsm.bottlenecks(of_stream, w.since, w.until, w.type, known_at => answers.known_at) b;
+    RETURN QUERY SELECT 'dora', json_agg(d)::text FROM vsm.dora(of_stream, w.since, w.until, 'month', w.type, known_at => answers.known_at) d;
+    RETURN QUERY SELECT 'flow_framework', json_agg(d)::text FROM vsm.flow_framework(of_stream, w.since, w.until, 'month', w.type, known_at => answers.known_at) d;
     RETURN QUERY SELECT 'occupancy', json_agg(o)::text FROM vsm.occupancy(of_stream, '2024-03-01', instant, '5 days', w.type, known_at => answers.known_at) o;
     RETURN QUERY SELECT 'cumulative_flow', json_agg(c)::text FROM vsm.cumulative_flow(of_stream, '2024-03-01', instant, '5 days', w.type, known_at => answers.known_at) c;
 END $$;
@@ -209,6 +230,8 @@ SELECT is_empty(format($$
     FROM oracle.answered b FULL JOIN oracle.again n USING (look, figure)
     WHERE figure ~ %L AND (n.answer IS DISTINCT FROM b.answer OR n.figure IS NULL OR b.figure IS NULL) ORDER BY look, figure LIMIT 5
     $$, '^' || f.figure), f.figure || ' as it was known')
-FROM unnest('{metrics,approximate metrics,completions,throughput,flow_efficiency,time_in_stage,wip_at,work_item_age,occupancy,cumulative_flow}'::text[]) f (figure);
+FROM unnest('{metrics,approximate metrics,completions,throughput,flow_efficiency,time_in_stage,wip_at,work_item_age,stage_pace,
+              sle_conformance,occupancy,cumulative_flow,flow_balance,littles_law,process_behaviour,flow_graph,rework,flow_paths,
+              cycle_times_between}'::text[]) f (figure);
 
 SELECT * FROM finish();

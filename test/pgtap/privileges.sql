@@ -25,9 +25,29 @@ INSERT INTO calls VALUES
     ('time_in_stage',    'SELECT vsm.time_in_stage()', 'reader'),
     ('flow_efficiency',  'SELECT vsm.flow_efficiency()', 'reader'),
     ('work_item_age',    'SELECT vsm.work_item_age()', 'reader'),
+    ('stage_pace',       'SELECT vsm.stage_pace()', 'reader'),
+    ('sle_conformance',  'SELECT vsm.sle_conformance(bucket => ''week'')', 'reader'),
+    ('blocked_time',     'SELECT vsm.blocked_time()', 'reader'),
+    ('block',            'SELECT vsm.unblock(b.work_item_id) FROM vsm.block(1, ''waits'') b', 'writer'),
+    ('unblock',          'SELECT vsm.unblock(b.work_item_id) FROM vsm.block(1, ''waits again'') b', 'writer'),
+    ('set_sle',          'SELECT vsm.set_sle(''default'', ''10 days'', 0.85)', 'admin'),
+    ('flow_balance',     'SELECT vsm.flow_balance()', 'reader'),
+    ('littles_law',      'SELECT vsm.littles_law()', 'reader'),
+    ('process_behaviour', 'SELECT vsm.process_behaviour()', 'reader'),
+    ('flow_graph',       'SELECT vsm.flow_graph()', 'reader'),
+    ('flow_paths',       'SELECT vsm.flow_paths()', 'reader'),
+    ('rework',           'SELECT vsm.rework()', 'reader'),
+    ('cycle_times_between', 'SELECT vsm.cycle_times_between(''default'', ''Backlog'', ''Testing'')', 'reader'),
     ('fold',             'SELECT vsm.fold()', 'reader'),
     ('cells_check',      'SELECT vsm.cells_check()', 'reader'),
     ('forecast',         'SELECT vsm.forecast(1) LIMIT 0', 'reader'),
+    ('forecast_items',   'SELECT vsm.forecast_items() LIMIT 0', 'reader'),
+    ('forecast_delivery', 'SELECT vsm.forecast_delivery(''{"default": 1}'') LIMIT 0', 'reader'),
+    ('forecast_backtest', 'SELECT vsm.forecast_backtest()', 'reader'),
+    ('bottlenecks',      'SELECT vsm.bottlenecks()', 'reader'),
+    ('dora',             'SELECT vsm.dora()', 'reader'),
+    ('flow_framework',   'SELECT vsm.flow_framework()', 'reader'),
+    ('mark_failure',     'SELECT vsm.mark_failure(1)', 'writer'),
     ('data_quality',     'SELECT vsm.data_quality()', 'reader'),
     ('completions',      'SELECT vsm.completions()', 'reader'),
     ('cycle_time_days',  'SELECT vsm.cycle_time_days(now(), now())', 'reader'),
@@ -147,6 +167,9 @@ FROM (VALUES ('INSERT INTO vsm.work_items (title) VALUES (''x'')'), ('UPDATE vsm
              ('UPDATE vsm.work_items SET stage_id = 1'), ('DELETE FROM vsm.work_items'), ('TRUNCATE vsm.work_items'),
              ('INSERT INTO vsm.work_item_types VALUES (''x'')'), ('UPDATE vsm.stages SET wip_limit = 1'),
              ('DELETE FROM vsm.value_streams'), ('DELETE FROM vsm.stage_transitions'), ('SELECT FROM vsm.import_refusals'),
+             ('DELETE FROM vsm.blocks'), ('UPDATE vsm.blocks SET reason = ''x'''), ('DELETE FROM vsm.sles'),
+             ('INSERT INTO vsm.days_off (day) VALUES (''2026-05-01'')'), ('INSERT INTO vsm.deployments (deployed_at) VALUES (now())'),
+             ('INSERT INTO vsm.incidents (started_at) VALUES (now())'), ('DELETE FROM vsm.failures'),
              ('SELECT nextval(''vsm.work_items_id_seq'')')) s (statement);
 
 -- writer, by plain SQL as by the functions
@@ -155,7 +178,10 @@ FROM (VALUES ('INSERT INTO vsm.work_items (title, external_id) VALUES (''plain''
              ('UPDATE vsm.work_items SET title = ''plainer'' WHERE external_id = ''P-1'''),
              ('UPDATE vsm.work_items SET stage_id = (SELECT id FROM vsm.stages WHERE stream = ''default'' AND name = ''Analysis'') WHERE external_id = ''P-1'''),
              ('SELECT vsm.transition(id, ''Analysis'') FROM vsm.work_items WHERE external_id = ''P-1'''),
-             ('SELECT vsm.transition(id, ''Testing'', reason => ''done'', expected_from => ''Analysis'') FROM vsm.work_items WHERE external_id = ''P-1''')
+             ('SELECT vsm.transition(id, ''Testing'', reason => ''done'', expected_from => ''Analysis'') FROM vsm.work_items WHERE external_id = ''P-1'''),
+             ('INSERT INTO vsm.blocks (work_item_id, reason) SELECT id, ''plain'' FROM vsm.work_items WHERE external_id = ''P-1'''),
+             ('UPDATE vsm.blocks SET reason = ''plainer'', unblocked_at = clock_timestamp() WHERE reason = ''plain'''),
+             ('DELETE FROM vsm.blocks WHERE reason = ''plainer''')
      ) s (statement);
 SELECT is((SELECT array_agg(h.to_stage ORDER BY h.id) FROM vsm.work_items w CROSS JOIN vsm.history(w.id) h WHERE w.external_id = 'P-1'),
           ARRAY['Backlog', 'Analysis', 'Testing'], 'and the ledger has it');
@@ -165,10 +191,12 @@ SELECT is_empty('SELECT FROM vsm.stage_transitions t WHERE NOT EXISTS (SELECT FR
 SELECT is(pg_temp.try('vsm_t_writer', s.statement) ~ '^42501 \| permission denied', true, 'a writer cannot: ' || s.statement)
 FROM (VALUES ('INSERT INTO vsm.stage_transitions (work_item_id, to_stage_id, "timestamp", recorded_at, actor) VALUES (1, 1, now(), now(), ''x'')'),
              ('UPDATE vsm.stage_transitions SET reason = ''x'''), ('DELETE FROM vsm.stage_transitions'), ('TRUNCATE vsm.stage_transitions'),
-             ('SELECT FROM vsm._merged_events'), ('DELETE FROM vsm._merged_events'), ('TRUNCATE vsm.work_items'),
+             ('INSERT INTO vsm._merged_events VALUES (1, 1, 1, now())'), ('DELETE FROM vsm._merged_events'), ('TRUNCATE vsm.work_items'),
              ('INSERT INTO vsm.value_streams (name) VALUES (''x'')'), ('UPDATE vsm.stages SET wip_limit = 1'),
              ('INSERT INTO vsm.stages (stream, name, "order") VALUES (''default'', ''x'', 99)'),
              ('DELETE FROM vsm.stages'), ('INSERT INTO vsm.work_item_types VALUES (''x'')'),
+             ('INSERT INTO vsm.blocks (work_item_id, reason, recorded_at) VALUES (1, ''x'', now())'), ('UPDATE vsm.blocks SET stream_id = 2'),
+             ('DELETE FROM vsm.sles'), ('UPDATE vsm.sles SET probability = 0.5'),
              ('INSERT INTO vsm.import_refusals (stream, source, reason, imported_by) VALUES (''x'', ''x'', ''x'', ''x'')'),
              ('UPDATE vsm.import_refusals SET reason = ''x'''),
              ('SELECT vsm._recompute_items(''default'')'), ('SELECT vsm._wip_recount(true)')) s (statement);
@@ -188,9 +216,26 @@ SELECT is(pg_temp.try('vsm_t_writer', 'UPDATE vsm.work_items SET id = 4711 WHERE
           'PT422 | column "id" of a work item cannot be changed | The ledger refers to the item as it was created.'
           ' | Delete the item and create it again.', 'nor give an item another id');
 
+-- what failed in production
+SELECT is(pg_temp.try('vsm_t_writer', s.statement), 'ok', 'a writer can: ' || s.statement)
+FROM (VALUES (1, 'INSERT INTO vsm.deployments (external_id, deployed_at) VALUES (''v1'', now())'),
+             (2, 'UPDATE vsm.deployments SET rework = true WHERE external_id = ''v1'''),
+             (3, 'INSERT INTO vsm.incidents (external_id, started_at, deployment) VALUES (''I'', now(), ''v1'')'),
+             (4, 'UPDATE vsm.incidents SET recovered_at = now() WHERE external_id = ''I'''),
+             (5, 'INSERT INTO vsm.failures (work_item_id, failed_at) VALUES (1, clock_timestamp())'),
+             (6, 'UPDATE vsm.failures SET reason = ''x'''),
+             (7, 'DELETE FROM vsm.failures'), (8, 'DELETE FROM vsm.incidents'), (9, 'DELETE FROM vsm.deployments')) s (place, statement) ORDER BY s.place;
+SELECT is(pg_temp.try('vsm_t_writer', s.statement) ~ '^42501 \| permission denied', true, 'a writer cannot: ' || s.statement)
+FROM (VALUES ('INSERT INTO vsm.days_off (day) VALUES (''2026-05-01'')'), ('INSERT INTO vsm.deployments (id, deployed_at) VALUES (99, now())'),
+             ('INSERT INTO vsm.failures (id, work_item_id, failed_at) VALUES (99, 1, now())'),
+             ('INSERT INTO vsm.incidents (started_at, recorded_by) VALUES (now(), ''somebody'')'), ('UPDATE vsm.deployments SET recorded_at = now()'),
+             ('TRUNCATE vsm.failures')) s (statement);
+
 -- admin
 SELECT is(pg_temp.try('vsm_t_admin', s.statement), 'ok', 'an admin can: ' || s.statement)
-FROM (VALUES ('SELECT vsm.define_stream(''third'', ''[{"name":"A"},{"name":"B","category":"done"}]'')'),
+FROM (VALUES ('INSERT INTO vsm.days_off (day, reason) VALUES (''2026-05-01'', ''Labour Day'')'),
+             ('UPDATE vsm.days_off SET reason = ''a holiday'''), ('DELETE FROM vsm.days_off'),
+             ('SELECT vsm.define_stream(''third'', ''[{"name":"A"},{"name":"B","category":"done"}]'')'),
              ('SELECT vsm.define_stream(''third'', ''[{"name":"A"},{"name":"C"},{"name":"B","category":"done"}]'', commitment_stage => ''C'')'),
              ('UPDATE vsm.stages SET wip_limit = 3 WHERE stream = ''third'' AND name = ''A'''),
              ('UPDATE vsm.stages SET retired_at = now() WHERE stream = ''default'' AND name = ''Deployment'''),

@@ -107,6 +107,15 @@ SELECT throws_ok('SELECT vsm_api.work_items(''small'', attributes => ''{"team": 
     'an attribute that no item of the stream has is an error');
 SELECT is(vsm_api.work_items('small', attributes => '{"size": 2}')::jsonb, '{"items": [], "next": null}'::jsonb, 'one that has other values is not');
 
+-- ---- Streams, with their last moves ----
+
+CREATE FUNCTION t.last_moves() RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT (s ->> 'name') || ' ' || (s ->> 'last_move_at')::timestamptz FROM json_array_elements(vsm_api.streams()) s WHERE s ->> 'last_move_at' IS NOT NULL $$;
+SELECT set_eq('SELECT t.last_moves()', $$
+    SELECT w.stream || ' ' || max(m."timestamp") FROM vsm.stage_transitions m JOIN vsm.work_items w ON w.id = m.work_item_id GROUP BY w.stream $$,
+    'each stream has the time of its last move');
+SELECT cmp_ok(t.rows_read('SELECT vsm_api.streams()'), '<', 20::bigint, 'for which one row of each is read');
+
 -- A role that sees one stream lists its items as fast.
 CREATE ROLE t_reads_little;
 SELECT vsm.grant_access('t_reads_little', 'reader', 'small') \g /dev/null
@@ -115,6 +124,7 @@ SET ROLE t_reads_little;
 SELECT is(json_array_length(vsm_api.work_items() -> 'items'), 10, 'a role that sees one stream lists all of its items');
 SELECT cmp_ok(t.rows_read('SELECT vsm_api.work_items()'), '<', 400::bigint, 'and reads no others');
 SELECT cmp_ok(t.rows_read('SELECT * FROM vsm.data_quality(''small'')'), '<', 600::bigint, 'nor does it for data quality');
+SELECT cmp_ok(t.rows_read('SELECT vsm_api.streams()'), '<', 20::bigint, 'nor for the streams');
 RESET ROLE;
 
 -- ---- Moves stay heap-only updates ----

@@ -44,6 +44,10 @@ BEGIN
     PERFORM vsm.create_work_item(of_stream || ' deleted', 'task', of_stream, NULL, '2026-01-05 09:00+00');
     DELETE FROM vsm.work_items w WHERE w.title = of_stream || ' deleted';
     PERFORM vsm.refresh_flow_metrics(of_stream, until => '2026-03-01');
+    PERFORM vsm.mark_failure(w.id, '2026-01-08', reason => of_stream || ' failure') FROM vsm.work_items w WHERE w.stream = of_stream AND w.title = of_stream || ' finished';
+    INSERT INTO vsm.deployments (stream, external_id, deployed_at) VALUES (of_stream, of_stream || ' 1.0', '2026-01-07');
+    INSERT INTO vsm.incidents (stream, external_id, started_at) VALUES (of_stream, of_stream || ' incident', '2026-01-08');
+    INSERT INTO vsm.days_off (stream, day, reason) VALUES (of_stream, '2026-01-06', of_stream || ' holiday');
     INSERT INTO vsm.import_refusals (stream, source, reason, imported_by)
     SELECT of_stream, of_stream || ' file', 'refused', r.rolname FROM pg_roles r WHERE r.rolname ~ '^vsm_t_';
 END $$;
@@ -164,7 +168,7 @@ SELECT is(pg_temp.ask('vsm_t_reader', 'SELECT count(*) FROM vsm.work_items WHERE
 CREATE TEMPORARY TABLE asked AS
 SELECT p.oid::regprocedure::text AS function, p.provolatile,
        format('SELECT count(*) FROM %s.%I(%s stream => %%L)', p.pronamespace::regnamespace, p.proname,
-              CASE p.proname WHEN 'forecast' THEN 'items => 1,' WHEN 'create_work_item' THEN 'title => ''made'','
+              CASE p.proname WHEN 'forecast' THEN 'items => 1,' WHEN 'set_day_off' THEN 'day => ''2026-05-01'',' WHEN 'delete_day_off' THEN 'day => ''2026-05-01'',' WHEN 'create_work_item' THEN 'title => ''made'','
                              WHEN 'import_events' THEN CASE p.pronamespace WHEN 'vsm'::regnamespace THEN 'source => ''pg_temp.events'', on_error => ''skip'',' ELSE 'events => ''[]'',' END
                              WHEN 'import_wide' THEN 'source => ''pg_temp.events'', case_column => ''case_id'', stages => ARRAY[''open todo''], columns => ARRAY[''entered_at''],'
                              WHEN 'import' THEN '''case_id,stage,entered_at'',' ELSE '' END) AS call

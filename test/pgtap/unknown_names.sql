@@ -17,22 +17,26 @@ SELECT FROM vsm.create_work_item('an item of another stream', stream => 'side', 
 -- what does not exist, and a name that the hint or the detail must have
 CREATE TEMPORARY TABLE kinds (parameter text, wrong text, there text) ON COMMIT PRESERVE ROWS;
 INSERT INTO kinds VALUES
-    ('stream', '''nope''', 'default'), ('type', '''nope''', 'feature'), ('stage', '''nope''', 'default'),
+    ('stream', '''nope''', 'default'), ('type', '''nope''', 'feature'), ('stage', '''nope''', 'Backlog'),
     ('to_stage', '''nope''', 'Deployment'), ('expected_from', '''nope''', 'Deployment'), ('bucket', '''nope''', 'week'),
     ('step', '''nope''', 'week'), ('reopen_rule', '''nope''', 'span_last'), ('commitment_stage', '''nope''', NULL),
     ('level', '''nope''', 'writer'), ('on_error', '''nope''', 'skip'), ('format', '''nope''', NULL), ('time_zone', '''Nope/Nope''', 'Europe/Berlin'),
     ('dates', '''nope''', 'DMY'), ('direction', '''nope''', 'newest_first'), ('column of a file', '''nope''', 'entered_at'),
     ('attributes', '''{"nope": 1}''', 'team'), ('attributes', '''["team"]''', 'team'), ('stages', '''{nope}''', NULL), ('stage_columns', '''{nope}''', NULL),
     ('case_column', '''nope''', 'entered_at'), ('stage_column', '''nope''', 'entered_at'), ('time_column', '''nope''', 'case_id'),
+    ('by', '''nope''', 'order'), ('source', '''nope''', 'deployments'), ('items', '''{"nope": 5}''', 'default'),
+    ('working_days', '''nope''', '1,2,3,4,5'),
+    ('figure', '''nope''', 'cycle_time'), ('from_stage', '''nope''', 'Deployment'), ('from_which', '''nope''', 'last_exit'), ('to_which', '''nope''', 'first_entry'),
     ('order_column', '''nope''', 'entered_at'), ('id_column', '''nope''', 'Production'), ('type_column', '''nope''', NULL), ('title_column', '''nope''', NULL);
 -- text that is no name, and what a new item may bring
 CREATE TEMPORARY TABLE free_text (parameter text) ON COMMIT PRESERVE ROWS;
-INSERT INTO free_text VALUES ('title'), ('external_id'), ('reason'), ('since'), ('until'), ('at'), ('known_at'), ('content'), ('name');
+INSERT INTO free_text VALUES ('title'), ('external_id'), ('reason'), ('since'), ('until'), ('at'), ('known_at'), ('baseline_since'), ('baseline_until'), ('content'), ('name'), ('description'), ('deployment');
 -- what a function needs beside
 CREATE TEMPORARY TABLE given (parameter text, value text) ON COMMIT PRESERVE ROWS;
 INSERT INTO given VALUES
-    ('title', '''new'''), ('work_item_id', '1'), ('to_stage', '''Testing'''), ('items', '5'), ('level', '''reader'''), ('role', '''vsm_names_reader'''),
-    ('name', '''side'''), ('content', '''case_id,stage,entered_at'''), ('started_at', 'now()'), ('completed_at', 'now()');
+    ('title', '''new'''), ('work_item_id', '1'), ('to_stage', '''Testing'''), ('from_stage', '''Backlog'''), ('items', '''{"default": 5}'''), ('day', '''2026-05-01'''), ('level', '''reader'''), ('role', '''vsm_names_reader'''),
+    ('name', '''side'''), ('content', '''case_id,stage,entered_at'''), ('started_at', 'now()'), ('completed_at', 'now()'),
+    ('stream', '''default'''), ('elapsed', '''10 days'''), ('probability', '0.85'), ('since', '''2026-01-01''');
 
 CREATE TEMPORARY TABLE swept ON COMMIT PRESERVE ROWS AS
 SELECT f.function, a.name AS parameter, a.type, k.wrong, k.there,
@@ -55,7 +59,7 @@ WHERE a.type IN ('text'::regtype, 'text[]'::regtype, 'jsonb'::regtype)
   AND NOT (f.function = 'vsm.define_stream' AND a.name = 'stages') AND NOT (f.function ~ 'create_work_item' AND a.name = 'attributes' AND k.wrong ~ 'nope')
   AND NOT (f.function ~ '^vsm_api\.(add|change|define)_' AND (a.name <> 'stream' OR f.function = 'vsm_api.define_stream'))
   -- what the server itself refuses (22023), and what needs an import that has begun
-  AND NOT (f.function = 'vsm.cycle_time_days' AND a.name = 'time_zone') AND f.function <> 'vsm_api.import_end'
+  AND NOT (f.function = 'vsm.cycle_time_days' AND a.name = 'time_zone') AND f.function NOT IN ('vsm_api.import_end', 'vsm_api.import_rehearse')
   -- what tells that there is none
   AND f.function NOT IN ('vsm_api.import_settings', 'vsm_api.import_changes')
   -- rights that are left of a stream that is gone may be taken back: it names the role's own rows

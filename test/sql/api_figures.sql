@@ -61,6 +61,16 @@ FROM vsm_api.metrics(stream => 'flow') m;
 
 SELECT type, m ->> 'type', m ->> 'throughput', m ->> 'wip_now' FROM unnest('{bug,task,epic,NULL}'::text[]) type, vsm_api.metrics(7, 'flow', type) m;
 
+-- Stability and rework, as in flow_stability and rework.
+SELECT vsm_api.flow_balance('flow', '2024-01-03', '2024-01-13', 'week');
+SELECT vsm_api.littles_law('flow', '2024-01-01', '2024-01-13');
+SELECT vsm_api.process_behaviour('cycle_time', 'flow', '2024-01-01', '2024-01-13', 'item');
+SELECT a -> 'unit', a -> 'points' -> 4 FROM vsm_api.process_behaviour('wip', 'flow', '2024-01-01', '2024-01-13', moving => 3) a;
+SELECT a -> 'stages', a -> 'edges' -> 0, a -> 'edges' -> 2 FROM vsm_api.flow_graph('flow', '2024-01-01', '2024-01-13') a;
+SELECT vsm_api.flow_paths('flow', '2024-01-01', '2024-01-13', "limit" => 1);
+SELECT a -> 'rolled_complete_accurate', a -> 'stages' -> 0 FROM vsm_api.rework('flow', '2024-01-01', '2024-01-13') a;
+SELECT vsm_api.cycle_times_between('Work', 'Done', 'flow', '2024-01-01', '2024-01-13', "limit" => 1, percentiles => '{50}');
+
 -- Defaults: 30 days, each day a bucket or point (one of Berlin's days has 25 hours)
 SELECT json_array_length(a -> 'points') BETWEEN 30 AND 31, (a ->> 'until')::timestamptz - (a ->> 'since')::timestamptz = interval '720 hours' FROM vsm_api.occupancy('flow') a;
 SELECT json_array_length(a -> 'buckets') BETWEEN 30 AND 31 FROM vsm_api.throughput('flow') a;
@@ -75,10 +85,11 @@ EXCEPTION WHEN OTHERS THEN
     RETURN sqlstate || ' ' || sqlerrm;
 END $$;
 SELECT f, refusal(format('SELECT vsm_api.%s(stream => ''Nope'')', f))
-FROM unnest('{metrics,wip,stages,cumulative_flow,occupancy,throughput,time_in_stage,work_item_age,flow_efficiency,cycle_times,import_end,work_items}'::text[]) f;
+FROM unnest('{metrics,wip,stages,cumulative_flow,occupancy,throughput,time_in_stage,work_item_age,flow_efficiency,cycle_times,flow_balance,littles_law,process_behaviour,flow_graph,flow_paths,rework,import_end,work_items}'::text[]) f;
 SELECT a, refusal('SELECT vsm_api.' || a)
 FROM unnest(ARRAY['metrics(0, ''flow'')', 'metrics(91, ''flow'')', 'metrics(2147483647, ''flow'')', 'metrics(NULL, ''flow'')', 'cumulative_flow(''flow'', step => ''0'')',
     'occupancy(''flow'', step => ''1 second'')', 'throughput(''flow'', step => ''year'')', 'cycle_times(''flow'', "limit" => 0)',
     'work_item_age(''flow'', "limit" => 5001)', 'metrics(stream => ''flow'', known_at => ''soon'')', 'metrics(stream => ''flow'', percentiles => ''{100}'')',
     'metrics(stream => ''flow'', percentiles => ''{50,NULL}'')', 'throughput(''flow'', reopen_rule => ''nonsense'')', 'work_items(attributes => ''{"size": 1}'')',
-    'flow_efficiency(''flow'', attributes => ''[]'')', 'time_in_stage(''flow'', ''2024-02-01'', ''2024-01-01'')']) a;
+    'flow_efficiency(''flow'', attributes => ''[]'')', 'flow_paths(''flow'', "limit" => 1001)', 'process_behaviour(''speed'', ''flow'')', 'process_behaviour(''wip'', ''flow'', baseline_until => ''2100-01-01'')',
+    'cycle_times_between(''Work'', ''Nope'', ''flow'')', 'cycle_times_between(''Work'', NULL, ''flow'')', 'time_in_stage(''flow'', ''2024-02-01'', ''2024-01-01'')']) a;

@@ -62,7 +62,7 @@ SELECT external_id, "from", "to", at FROM moves WHERE external_id NOT IN ('A', '
 SELECT vsm_api.import_end();
 BEGIN;
 SELECT vsm_api.import_begin();
-COPY pg_temp.import_rows (case_id, stage, entered_at, type, title) FROM stdin (FORMAT csv);
+COPY pg_temp.vsm_import_rows (case_id, stage, entered_at, type, title) FROM stdin (FORMAT csv);
 G,Backlog,2026-01-05T09:00:00Z,epic,big
 G,Testing,2026-01-06T09:00:00Z,,
 \.
@@ -73,7 +73,7 @@ SELECT external_id, type, title, "to" FROM moves WHERE external_id = 'G';
 SET DateStyle = 'ISO, DMY';
 BEGIN;
 SELECT vsm_api.import_begin();
-INSERT INTO import_rows (case_id, stage, entered_at) VALUES ('J', 'Backlog', '03/04/2026'), ('J', 'Testing', '2026-04-05 10:00'), ('J', 'Production', '2026-04-06T10:00:00Z');
+INSERT INTO vsm_import_rows (case_id, stage, entered_at) VALUES ('J', 'Backlog', '03/04/2026'), ('J', 'Testing', '2026-04-05 10:00'), ('J', 'Production', '2026-04-06T10:00:00Z');
 SELECT vsm_api.import_end(on_error => 'skip', time_zone => 'Asia/Tokyo');
 SELECT external_id, "to", at FROM moves WHERE external_id = 'J';
 ROLLBACK;
@@ -81,13 +81,13 @@ RESET DateStyle;
 -- equal times go by sequence, refused rows are refused for the reason given, stages and types are created
 BEGIN;
 SELECT vsm_api.import_begin();
-INSERT INTO import_rows (case_id, stage, entered_at, type, sequence, line, refused) VALUES
+INSERT INTO vsm_import_rows (case_id, stage, entered_at, type, sequence, line, refused) VALUES
     ('K', 'Live', '2026-01-05T09:00:00Z', 'Story', 3, 2, NULL), ('K', 'Doing', '2026-01-05T09:00:00Z', 'Story', 2, 3, NULL),
     ('K', 'New', '2026-01-05T09:00:00Z', 'Story', 1, 4, NULL), ('K', NULL, 'no time', NULL, 4, 5, 'the time cannot be read');
 SELECT vsm_api.import_end('rows', 'skip', true, true, '[{"name":"New","category":"wait"},{"name":"Doing","category":"active"},{"name":"Live","category":"done"}]');
 SELECT external_id, type, "from", "to" FROM moves WHERE external_id = 'K';
 SELECT vsm_api.import_begin();
-INSERT INTO import_rows (case_id, stage, entered_at) VALUES ('L', 'New', '2026-01-05'), ('L', 'Held', '2026-01-06'), ('L', 'skip me', '2026-01-07'), ('L', 'Test', '2026-01-08');
+INSERT INTO vsm_import_rows (case_id, stage, entered_at) VALUES ('L', 'New', '2026-01-05'), ('L', 'Held', '2026-01-06'), ('L', 'skip me', '2026-01-07'), ('L', 'Test', '2026-01-08');
 SELECT vsm_api.import_end('rows', create_stages => true, aliases => '{"Skip  me": null}');
 SELECT string_agg(concat_ws(':', s.name, s.category), ',' ORDER BY s."order") FROM vsm.stages s WHERE s.stream = 'rows';
 SELECT vsm_api.import_settings('rows'), vsm_api.import_settings('Nope');
@@ -100,11 +100,11 @@ ROLLBACK;
 -- at most 20 of the refused rows are told; all are kept
 BEGIN;
 SELECT vsm_api.import_begin();
-INSERT INTO import_rows (case_id, stage, entered_at) SELECT 'H', 'Nope ' || n, '2026-01-05' FROM generate_series(1, 25) n;
+INSERT INTO vsm_import_rows (case_id, stage, entered_at) SELECT 'H', 'Nope ' || n, '2026-01-05' FROM generate_series(1, 25) n;
 SELECT r ->> 'refused_count', json_array_length(r -> 'refused'), r -> 'refused' -> 19 FROM vsm_api.import_end(on_error => 'skip') r;
 -- a second import of the same session, in the same transaction
 SELECT vsm_api.import_begin(), vsm_api.import_begin();
-INSERT INTO import_rows (case_id, stage, entered_at) VALUES ('I', 'Backlog', '2026-01-05');
+INSERT INTO vsm_import_rows (case_id, stage, entered_at) VALUES ('I', 'Backlog', '2026-01-05');
 SELECT vsm_api.import_end();
 ROLLBACK;
 SELECT count(*) FROM vsm.import_refusals;

@@ -43,6 +43,22 @@ SELECT vsm._forecast_days('{1}', 10, '{50}', 2147483647, 1);
 SELECT vsm._forecast_items('{2147483647}', 3653, '{100}', 1, -9223372036854775808), vsm._forecast_days('{0}', 2147483647, '{50}', 1, 9223372036854775807);
 SET statement_timeout = '100ms';
 SELECT vsm._forecast_items('{1, 2, 3}', 3653, '{50}', 1000000, 1);
+SELECT vsm._forecast_days('{2}', 10, '{50}', 100, 1, '{}', '{1, 3}'), vsm._forecast_items('{2}', 5, '{50}', 100, 1, '{1}', '{1, 3}'), vsm._forecast_days('{1}', 1, '{50}', 1, 1, '{}', ARRAY(SELECT generate_series(1, 3653)));
+SELECT vsm._forecast_days('{1}', 10, '{50}', 100, 1, '{-1}', '{1}');
+SELECT vsm._forecast_days('{1}', 10, '{50}', 100, 1, '{1, NULL}', '{1}');
+SELECT vsm._forecast_days('{1}', 10, '{50}', 100, 1, '{1}', '{0}');
+SELECT vsm._forecast_items('{1}', 10, '{50}', 100, 1, '{1}', '{3654}');
+SELECT vsm._forecast_items('{1}', 10, '{50}', 100, 1, '{1}', '{NULL}');
+SELECT vsm._forecast_items('{1}', 10, '{50}', 100, 1, '{1}', ARRAY(SELECT 1 FROM generate_series(1, 3654)));
+SELECT vsm._forecast_trials('{1, 2}', 1, 3, 1), vsm._forecast_trials('{0}', 1, 1, 1), vsm._forecast_trials('{2}', 3, 2, 1, '{}', '{1}');
+SELECT vsm._forecast_trials('{1}', 0, 3, 1);
+SELECT vsm._forecast_trials('{1}', 1, 1000001, 1);
+SELECT vsm._forecast_trials('{}', 1, 1, 1);
+SELECT vsm._forecast_places('{2}', 3, '{50, 95}', 100, 1), vsm._forecast_places('{0}', 1, '{50}', 1, 1), vsm._forecast_places('{2}', 3, '{50}', 100, 1, '{}', '{2}');
+SELECT vsm._forecast_places('{1}', 0, '{50}', 100, 1);
+SELECT vsm._forecast_places('{1}', 100001, '{50}', 100, 1);
+SELECT vsm._forecast_places('{1}', 1, '{101}', 100, 1);
+SELECT cardinality(vsm._forecast_places('{0, 2147483647}', 100000, '{1, 50, 100}', 1, -1));
 RESET statement_timeout;
 
 -- ---- Moves and events ----

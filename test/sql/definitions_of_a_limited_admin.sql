@@ -29,6 +29,19 @@ UPDATE vsm.value_streams SET time_zone = 'europe/berlin' WHERE name = 'a';
 UPDATE vsm.value_streams SET id = id + 100, commitment_stage = 'todo' WHERE name = 'a';
 RESET ROLE;
 
+-- what figures are fed with, in a stream that the role may see
+SELECT vsm.grant_access('regress_vsm_one', 'reader', 'b');
+INSERT INTO vsm.work_items (title, stream) VALUES ('theirs', 'b') RETURNING id AS theirs \gset
+SET ROLE regress_vsm_one;
+SELECT vsm.set_sle('b', '5 days', 0.85);
+INSERT INTO vsm.days_off (stream, day) VALUES ('b', '2026-12-25');
+INSERT INTO vsm.deployments (stream, deployed_at) VALUES ('b', '2026-01-01');
+INSERT INTO vsm.incidents (stream, started_at) VALUES ('b', '2026-01-01');
+SELECT vsm.mark_failure(:theirs);
+SELECT vsm.block(:theirs, 'waits');
+RESET ROLE;
+SELECT vsm.revoke_access('regress_vsm_one', 'b');
+
 -- ids of a stream that is gone, whose totals the stages would get
 SELECT name FROM vsm.define_stream('gone', '[{"name": "todo", "category": "wait"}, {"name": "done", "category": "done"}]');
 INSERT INTO vsm.work_items (title, stream) VALUES ('x', 'gone') RETURNING id AS item \gset

@@ -53,3 +53,8 @@ SELECT count(*) FROM vsm.completions('flow', '2024-01-01', '2024-01-13', 'nonsen
 SELECT vsm.wip_at('flow', '2024-01-13', attributes => '{"team": "red"}');
 SELECT vsm.work_item_age('flow', attributes => '["team"]');
 SELECT count(*) FROM vsm.throughput('flow', '2024-01-01', '2024-01-13', attributes => '{}');
+
+-- the ends of the calendar
+SELECT vsm.metrics('flow', '4714-11-24 00:00+00 BC', '2024-01-01');
+SELECT vsm.dora('flow', '2024-01-01', '294276-12-31 23:00+00');
+SELECT vsm.flow_balance('flow', '294276-12-31 23:00+00', 'infinity');

@@ -35,7 +35,7 @@ for my $owner ($superuser, 'VSM Owner')
 	live_in($source);
 	my $before = picture($source);
 	like($before, qr/^stages .*Refinement.*Overtime/m, "$who: the source has what the copy must have");
-	like($before, qr/^$_ ./m, "$who: $_ has rows") for qw(value_streams work_item_types work_items stage_transitions _merged_events import_refusals stage_aliases superseded_transitions);
+	like($before, qr/^$_ ./m, "$who: $_ has rows") for qw(value_streams work_item_types work_items stage_transitions _merged_events import_refusals stage_aliases superseded_transitions days_off failures deployments incidents sles blocks);
 
 	my %ways = (
 		plain => [ [ '--format=plain' ], [ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f' ] ],
@@ -94,7 +94,14 @@ sub live_in
 		FROM generate_series(1, 9) n, unnest(ARRAY['Ask', 'Talk', 'Talk', 'Do', 'Done', 'Do', 'Done']) WITH ORDINALITY u (s, p) WHERE p <= 3 + n % 5;
 		INSERT INTO events VALUES ('case 1', 'Nowhere', '2026-02-02', NULL), (NULL, 'Ask', '2026-02-02', NULL);
 		SELECT vsm.import_events('events', 'second', on_error => 'skip');
+		INSERT INTO vsm.days_off VALUES ('second', '2026-05-01', 'Labour Day');
+		INSERT INTO vsm.deployments (stream, external_id, deployed_at) VALUES ('second', 'v1', '2026-02-20 10:00+00');
+		INSERT INTO vsm.incidents (stream, external_id, deployment, started_at) VALUES ('second', 'i1', 'v1', '2026-02-21 10:00+00');
+		SELECT vsm.mark_failure(w.id, '2026-02-25', '2026-02-26', 'slow') FROM vsm.work_items w WHERE w.external_id = 'case 4';
 		INSERT INTO vsm.stage_aliases VALUES ('second', 'in work', 'Do'), ('second', 'comment', NULL);
+		SELECT vsm.set_sle('second', '5 days', 0.85, since => '2026-01-01'), vsm.set_sle('second', '3 days', 0.7, 'bug', '2026-02-01');
+		SELECT vsm.block(id, 'waits', '2026-02-20'), vsm.unblock(id, '2026-02-21'), vsm.block(id, 'again', '2026-02-21')
+		FROM vsm.work_items WHERE stream = 'second' AND completed_at IS NULL;
 		SELECT vsm.grant_access('vsm_reader', 'reader'), vsm.grant_access('vsm_writer', 'writer');
 		CREATE VIEW public.figures AS SELECT * FROM vsm.metrics('second', '-infinity', 'infinity');
 	});
@@ -124,6 +131,7 @@ sub figures
 		CROSS JOIN LATERAL vsm.metrics(v.name, '2026-01-01', '2026-03-01', NULL, r.rule) m ORDER BY v.name, r.rule;
 		SELECT to_jsonb(w) FROM vsm.wip w;
 		SELECT to_jsonb(c) FROM vsm.value_streams v CROSS JOIN LATERAL vsm.cumulative_flow(v.name, '2026-01-01', '2026-03-01') c ORDER BY v.name, c.at, c.stage;
+		SELECT to_jsonb(d) FROM vsm.value_streams v CROSS JOIN LATERAL vsm.dora(v.name, '2026-01-01', '2026-03-01', 'month') d ORDER BY v.name, d.bucket;
 		SELECT to_jsonb(f) FROM public.figures f;
 		SELECT to_jsonb(t) FROM vsm.flow_totals t ORDER BY total, stream, type, from_stage, to_stage;
 		SELECT to_jsonb(h) FROM vsm.flow_histograms h ORDER BY histogram, stream, stage, le;

@@ -468,8 +468,27 @@ SELECT vsm_api.history(1), vsm_api.work_item(1), vsm_api.work_items(), vsm_api.w
 SELECT vsm_api.delete_work_item((SELECT w.id FROM vsm.work_items w WHERE w.external_id = 'R'));
 SELECT vsm_api.stages(), vsm_api.types(), vsm_api.streams(), vsm_api.wip(), vsm_api.wip('default'), vsm_api.version();
 SELECT vsm_api.metrics(), vsm_api.metrics(40, exact => false), vsm_api.cumulative_flow(), vsm_api.occupancy(), vsm_api.throughput(), vsm_api.time_in_stage();
-SELECT vsm_api.work_item_age();
+SELECT vsm_api.work_item_age(), vsm_api.data_quality();
+SELECT vsm_api.flow_balance(), vsm_api.littles_law(), vsm_api.process_behaviour(), vsm_api.process_behaviour('cycle_time', step => 'item', moving => 3), vsm_api.flow_graph(), vsm_api.flow_paths(), vsm_api.rework(), vsm_api.cycle_times_between('Backlog', 'Production', percentiles => '{85}');
+SELECT vsm_api.block(1, 'waits'), vsm_api.unblock(1), vsm_api.block(1, 'again'), vsm_api.blocks(1), vsm_api.blocked_time();
+SELECT vsm_api.unblock(1);
+SELECT vsm_api.set_sle('default', '10 days', 0.85, 'task', '2026-01-01'), vsm_api.sles(), vsm_api.sle_conformance(step => 'week'), vsm_api.stage_pace();
+SELECT vsm_api.delete_sle('default', '2026-01-01', 'task');
+SELECT vsm_api.flow_efficiency(blocked_waits => true);
 SELECT vsm_api.flow_efficiency(), vsm_api.cycle_times(), vsm_api.forecast(3), vsm_api.forecast(until => '2027-01-01');
+SELECT vsm_api.mark_failure((SELECT min(w.id) FROM vsm.work_items w), reason => 'seen'), vsm_api.mark_failure((SELECT min(w.id) FROM vsm.work_items w), recovered_at => clock_timestamp());
+SELECT vsm_api.add_deployment('2026-03-01', external_id => 'v1'), vsm_api.add_deployment('2026-03-01', external_id => 'v1', rework => true);
+SELECT vsm_api.add_incident('2026-03-02', external_id => 'i1', deployment => 'v1'), vsm_api.add_incident(external_id => 'i1', recovered_at => '2026-03-03');
+SELECT vsm_api.set_day_off('2026-05-01'), vsm_api.set_day_off('2026-05-01', reason => 'holiday'), vsm_api.days_off(), vsm_api.delete_day_off('2026-05-01');
+INSERT INTO vsm.days_off (day) VALUES ('2026-05-01'), ('2026-12-25');
+UPDATE vsm.failures SET reason = 'corrected';
+UPDATE vsm.deployments SET description = 'corrected';
+UPDATE vsm.incidents SET description = 'corrected';
+SELECT vsm_api.bottlenecks(), vsm_api.dora(), vsm_api.dora(source => 'items', step => 'week', from_stage => 'Backlog', to_stage => 'Production'), vsm_api.flow_framework(step => 'week');
+SELECT vsm_api.forecast(3, history_days => 400, working_days => '1,2,3,4,5');
+SELECT vsm_api.forecast_items(history_days => 400);
+SELECT vsm_api.forecast_delivery('{"default": 3}', history_days => 400);
+SELECT vsm_api.forecast_backtest(), vsm_api.forecast_backtest(items => 2);
 SELECT vsm_api.add_stream('defined'), vsm_api.define_stream('defined', 'so', '[{"name": "Cafe", "category": "wait"}, {"name": "Done", "category": "done"}]', 'Europe/Berlin', 'Cafe', 'episodes');
 SELECT vsm_api.add_stage('More', 'so', 'wait', 3, 'type', 'description', 1), vsm_api.add_stage('Dropped', 'so', 'discarded');
 SELECT vsm_api.change_stage(s.id, 'Less', 'active', 2, 'type', 'description', 2, true) FROM vsm.stages s WHERE s.name = 'More';
@@ -500,10 +519,41 @@ SELECT count(*) FROM vsm.throughput('default', '2026-01-01', bucket => 'week');
 SELECT count(*) FROM vsm.time_in_stage('default', '2026-01-01');
 SELECT count(*) FROM vsm.flow_efficiency('default', '2026-01-01');
 SELECT count(*) FROM vsm.work_item_age();
+SELECT count(*) FROM vsm.flow_balance('default', '2026-01-01', bucket => 'month');
+SELECT count(*) FROM vsm.flow_balance('default', '2026-01-01', known_at => '2026-06-01');
+SELECT count(*) FROM vsm.littles_law('default', '2026-01-01');
+SELECT count(*) FROM unnest('{throughput,cycle_time,wip,started_wip,age,total_age}'::text[]) f, vsm.process_behaviour('default', f, '2026-01-01', bucket => 'week', baseline_since => '2025-12-01') p;
+SELECT count(*) FROM vsm.flow_graph('default', '2026-01-01');
+SELECT count(*) FROM vsm.flow_graph('default', '2026-01-01', known_at => '2026-06-01');
+SELECT count(*) FROM vsm.flow_paths('default', '2026-01-01', reopen_rule => 'episodes');
+SELECT count(*) FROM vsm.rework('default', '2026-01-01');
+SELECT count(*) FROM vsm.cycle_times_between('default', 'Backlog', 'Production', '2026-01-01', from_which => 'last_exit', to_which => 'first_entry');
+SELECT vsm.set_sle('default', '10 days', 0.85), vsm.set_sle('default', '3 days', 0.85, 'task', '2026-01-01');
+SELECT count(*) FROM vsm.sle_conformance('default', '2026-01-01', bucket => 'week');
+SELECT count(*) FROM vsm.stage_pace('default', '2026-01-01');
+SELECT vsm.block(1, 'waits'), vsm.unblock(1);
+INSERT INTO vsm.blocks (work_item_id, reason, blocked_at, unblocked_at) SELECT w.id, 'by hand', w.created_at, w.created_at FROM vsm.work_items w WHERE w.id OPERATOR(pg_catalog.=) 1;
+UPDATE vsm.blocks SET reason = 'corrected' WHERE reason = 'by hand';
+SELECT count(*) FROM vsm.blocked_time('default', '2026-01-01');
+SELECT count(*) FROM vsm.blocked_time('default', '2026-01-01', known_at => pg_catalog.now());
+SELECT vsm.flow_efficiency('default', '2026-01-01', blocked_waits => true);
+SELECT count(*) FROM vsm.work_item_age(at => '2026-06-01', known_at => pg_catalog.now());
+DELETE FROM vsm.blocks WHERE reason = 'corrected';
+DELETE FROM vsm.sles;
 SELECT count(*) FROM vsm.data_quality();
 SELECT count(*) FROM vsm.history(1);
 SELECT count(*) FROM vsm.forecast(items => 3, history_days => 400);
 SELECT count(*) FROM vsm.forecast(until => '2027-01-01', history_days => 400);
+SELECT count(*) FROM vsm.forecast(items => 3, history_days => 400, working_days => '{1,2,3,4,5}');
+SELECT count(*) FROM vsm.forecast_items(history_days => 400, working_days => '{1,2,3,4,5}');
+SELECT count(*) FROM vsm.forecast_delivery('{"default": 3}', history_days => 400);
+SELECT count(*) FROM vsm.forecast_backtest(2, since => '2026-03-01');
+SELECT count(*) FROM vsm.forecast_backtest(days => 5, since => '2026-03-01', exclude_outliers => true);
+SELECT count(*) FROM vsm.bottlenecks('default', '2026-01-01');
+SELECT count(*) FROM vsm.dora('default', '2026-01-01', bucket => 'month', source => 'items');
+SELECT count(*) FROM vsm.dora('default', '2026-01-01', known_at => clock_timestamp());
+SELECT count(*) FROM vsm.flow_framework('default', '2026-01-01', bucket => 'month', reopen_rule => 'episodes');
+SELECT vsm.mark_failure(1, reason => 'seen');
 SELECT count(*) FROM vsm.simulate(5, 5);
 SELECT vsm.cycle_time_days('2026-01-01', '2026-02-01');
 SELECT vsm.approx_percentile(0.85, vsm.percentile_agg(c.cycle_time)), vsm.percentile(c.cycle_time, 0.85), vsm.percentiles(c.cycle_time, '{0.5,0.85}') FROM vsm.completions('default', '2026-01-01') c;
@@ -546,7 +596,7 @@ my $careless = q{
 my %careless = (
 	remover => q{CREATE TRIGGER a_remove AFTER INSERT ON vsm.work_items FOR EACH ROW WHEN (new.title = 'gone') EXECUTE FUNCTION own.remove()},
 	trigger => join('', map { "CREATE TRIGGER look BEFORE INSERT OR UPDATE OR DELETE ON vsm.$_ FOR EACH ROW EXECUTE FUNCTION own.look();" }
-		qw(work_items stage_transitions stages value_streams work_item_types _merged_events import_refusals stage_aliases flow_metrics superseded_transitions _retypes _former_types)),
+		qw(work_items stage_transitions stages value_streams work_item_types _merged_events import_refusals stage_aliases days_off failures deployments incidents sles blocks flow_metrics superseded_transitions _retypes _former_types)),
 	index => 'CREATE INDEX ON vsm.stage_transitions (own.longer(reason)); CREATE INDEX ON vsm.stage_transitions (id) WHERE own.longer(actor) > 0;
 		CREATE INDEX ON vsm.work_items (own.longer(title)); CREATE INDEX ON vsm.stages (own.longer(name))',
 	check => 'ALTER TABLE vsm.stage_transitions ADD CHECK (own.longer(actor) > 0); ALTER TABLE vsm.work_items ADD CHECK (own.longer(title) > 0);

@@ -287,7 +287,17 @@ sub refused
 		'an unknown category' => [ "UPDATE stages SET category = 'busy' WHERE id = 11", qr/stages without name, order or known category/ ],
 		'no title' => [ "UPDATE work_items SET title = ''", qr/a title that is not 1 to 500/ ],
 		'a column missing' => [ 'ALTER TABLE work_items DROP updated_at', qr/has no column "updated_at"/ ],
-		'an item nowhere' => [ "INSERT INTO work_items (title, type, created_at, updated_at) VALUES ('x', 'bug', now(), now())", qr/in no stage and have no moves/ ],
+		'an item nowhere' => [ "INSERT INTO work_items (title, type, created_at, updated_at) VALUES ('x', 'bug', now(), now())", qr/in no stage that there is and have no moves.*They are 2\./s ],
+		'an item in a stage that is gone' => [ "ALTER TABLE work_items DROP CONSTRAINT work_items_current_stage_id_fkey; INSERT INTO work_items (title, type, created_at, updated_at, current_stage_id) VALUES ('x', 'bug', now(), now(), 99)", qr/in no stage that there is/ ],
+		'an item of 2090' => [ "INSERT INTO work_items (title, type, created_at, updated_at, current_stage_id) VALUES ('x', 'bug', '2090-01-01', now(), 10)", qr/created at no time between 1970 and now.*They are 2\./s ],
+		'an item of 1850' => [ "INSERT INTO work_items (title, type, created_at, updated_at, current_stage_id) VALUES ('x', 'bug', '1850-01-01', now(), 10)", qr/created at no time between 1970 and now.*HINT:  Correct created_at/s ],
+		'an item of all times' => [ "UPDATE work_items SET created_at = '-infinity'", qr/created at no time/ ],
+		'no stage done' => [ "UPDATE stages SET category = 'active'", qr/none of the stages is a done stage.*10 \(active\), 11/s ],
+		'no stages' => [ 'TRUNCATE stages, work_items, stage_transitions', qr/none of the stages is a done stage/ ],
+		'twins' => [ "UPDATE stages SET name = U&'Pru\\0308fung' WHERE id = 11; UPDATE stages SET name = U&'Pr\\00FCfung' WHERE id = 12", qr/stages of one name.*stages 11 and 12/s ],
+		'a name of two lines' => [ "UPDATE stages SET name = E'two\nlines' WHERE id = 11", qr/names cannot be names.*stage 11: the name holds the control character U\+000A/s ],
+		'a blank type' => [ "ALTER TABLE work_items ALTER type TYPE text; UPDATE work_items SET type = '  '", qr/types cannot be names.*1: the type has no visible character/s ],
+		'one order twice' => [ 'UPDATE stages SET "order" = 3 WHERE id = 11', qr/an order of their own.*stages 11 and 12/s ],
 		'vsm in use' => [ "SELECT vsm.create_work_item('here')", qr/vsm is in use already/ ],
 		'another role' => [ 'GRANT SELECT ON ALL TABLES IN SCHEMA public TO plain', qr/permission denied/, 'public', 'plain' ]);
 	$node->safe_psql('postgres', 'CREATE DATABASE small');

@@ -38,9 +38,9 @@ is(remarks(scrape()), '', 'promtool finds no fault with an empty database');
 
 $node->safe_psql('postgres', q{
 	SELECT vsm_api.prepare();
-	SELECT vsm.define_stream(E'a "quoted"\n\\\\name', '[{"name":"none","category":"wait"},{"name":"Ünusual {x=\"y\"}, #"},{"name":"Done","category":"done"}]');
+	SELECT vsm.define_stream(E'a "quoted" \\\\name', '[{"name":"none","category":"wait"},{"name":"Ünusual {x=\"y\"}, #"},{"name":"Done","category":"done"}]');
 	INSERT INTO vsm.work_item_types VALUES (E'ty"pe\\\\');
-	SELECT vsm.create_work_item('x', E'ty"pe\\\\', E'a "quoted"\n\\\\name') FROM generate_series(1, 3);
+	SELECT vsm.create_work_item('x', E'ty"pe\\\\', E'a "quoted" \\\\name') FROM generate_series(1, 3);
 	SELECT vsm.transition(1, 'Ünusual {x="y"}, #'), vsm.transition(1, 'none'), vsm.transition(2, 'Done');
 	CREATE TABLE events AS SELECT * FROM vsm.simulate(500, 90, 3, now());
 	SELECT vsm.import_events('events')});

@@ -6,28 +6,38 @@
 import {readFileSync} from 'node:fs';
 
 import {stageColours} from '../../src/web/app/colours.js';
+import {parse} from '../../src/web/app/attributes.js';
+import {date, idOf, rounded, span} from '../../src/web/app/format.js';
 import {accessible, api, finish, is, ok, open, part, settled, shoot, text, values} from './browse.mjs';
 
 const {VSM_MAIN: MAIN, VSM_EMPTY: EMPTY, VSM_DOWN: DOWN, VSM_TOKEN: TOKEN} = process.env;
 
 const number = x => new Intl.NumberFormat('en', {maximumFractionDigits: 4}).format(x);
 const hours = x => number(x) + '\u00a0h';
+const percent = x => number(x * 100) + '\u00a0%';
 const count = n => new Intl.NumberFormat('en').format(n);
 const card = (page, id) => page.locator(`.card[data-id="${id}"]`);
 const lane = (page, stage) => page.locator(`.lane[data-stage="${stage}"]`);
 const view = (page, name) => page.getByRole('navigation').getByRole('link', {name});
 const stageOf = async id => (await api(MAIN, `work-items/${id}`)).current_stage;
 
-/* The questions that the page asked last, by path. */
+/* The questions that the page asked last, by path: of the metrics, those of the window, which come before those of the period before. */
 function questions(page)
 {
 	const asked = new Map();
+	let window = true;
 
 	page.on('request', request => {
-		const url = new URL(request.url());
+		const url = new URL(request.url()), path = url.pathname.slice(8);
 
-		if (url.pathname.startsWith('/api/v1/'))
-			asked.set(url.pathname.slice(8), url.pathname.slice(8) + url.search);
+		if (!url.pathname.startsWith('/api/v1/'))
+			return;
+		if (path === 'streams')
+			window = true;
+		if (path !== 'metrics' || window)
+			asked.set(path, path + url.search);
+		if (path === 'metrics')
+			window = false;
 	});
 	return asked;
 }
@@ -75,14 +85,289 @@ await part('one window, one answer: SQL, REST, the page, Grafana, Prometheus', a
 	}
 });
 
+/* The file that a panel's menu saves. */
+async function saved(page, id, kind)
+{
+	await page.locator(`#${id} .opener`).click();
+
+	const [download] = await Promise.all([page.waitForEvent('download'), page.locator(`#${id} .menu`).getByRole('button', {name: kind}).click()]);
+
+	return {name: download.suggestedFilename(), bytes: readFileSync(await download.path())};
+}
+
+await part('each panel has the values that SQL gives', async () => {
+	const shown = (value, write) => value === null ? '–' : write(value);
+	const rough = x => `${Math.round(x * 1000) / 10}\u00a0%`;
+
+	for (const sql of JSON.parse(readFileSync(process.env.VSM_FIGURES)))
+	{
+		const {since, until, type, attributes} = sql, page = await open(MAIN, '?' + new URLSearchParams({since, until, type, attributes}));
+		const of = type ? `${type}, ${attributes}` : 'all items', [now] = sql.metrics, [before] = sql.before;
+		const rest = async id => (await values(page, id)).map(row => row.slice(1));
+
+		await settled(page);
+		is([await text(page, '#figure-throughput .big'), await text(page, '#figure-wip .big'), await text(page, '#figure-p85 .exact')],
+			[count(now.throughput), count(now.wip_now), `${hours(now.p85)}, n = ${count(now.n)}`], `${of}: key figures`);
+
+		/* beside those of the period before */
+		for (const [key, write, better, what = ''] of [['throughput', count, 1], ['wip', number, -1, 'average '], ['started', number, -1, 'average '], ['p50', hours, -1],
+			['p85', hours, -1], ['p95', hours, -1], ['efficiency', rough, 1]])
+		{
+			const change = Math.sign(now[key] - before[key]);
+
+			is(await text(page, `#figure-${key} .before`), `${what}before: ${write(before[key])} ${{'-1': '▼', 0: '=', 1: '▲'}[change]} ${change === 0 ? 'same' : change === better ? 'better' : 'worse'}`,
+				`${of}: ${key} of the 30 days before, and whether it got better`);
+		}
+
+		is(await text(page, '#bottleneck .sentence'), `Bottleneck: ${sql.bottlenecks[0].stage}. ${sql.bottlenecks[0].why}`, `${of}: the bottleneck, and why`);
+		is(await page.locator('#bottleneck tbody tr').evaluateAll(rows => rows.map(row => [...row.children].map(cell => cell.textContent))),
+			sql.bottlenecks.map(stage => [count(stage.rank), stage.stage, shown(stage.score, number), shown(stage.time_share, percent), shown(stage.avg_items, number),
+				(stage.queue_growth > 0 ? '+' : '') + count(stage.queue_growth).replace('-', '−'), shown(stage.limit_hits, count), stage.why]), `${of}: all stages, ranked`);
+
+		ok(sql.balance.length === 30 && sql.balance.some(day => day.arrivals > 0) && sql.balance.some(day => day.departures > 0), `${of}: the window has arrivals and departures`);
+		is(await rest('arrivals'), sql.balance.map(day => [count(day.arrivals), count(day.departures)]), `${of}: arrivals and departures by day`);
+		is(await rest('run-chart'), sql.balance.map(day => [count(day.open), count(day.started)]), `${of}: WIP and started WIP by day`);
+		is(await rest('total-age'), sql.balance.map(day => [hours(day.total_age)]), `${of}: total age by day`);
+		is(await text(page, '#arrivals .note'), sql.law[0].sentence, `${of}: what Little's Law says`);
+
+		const [sle] = sql.sle;
+
+		ok(sle.items > 0 && sle.within < sle.items, `${of}: the expectation was kept by some`, JSON.stringify(sle));
+		is(await text(page, '#conformance .overall'), `${rough(sle.share)} of ${count(sle.items)} items within it ${sle.share >= sle.probability ? '✓ kept' : '✗ missed'}`, `${of}: how many were within it`);
+		ok((await text(page, '#conformance .about')).endsWith('expected of each item\'s type on the day on which it was finished.'), `${of}: and what "it" is`);
+		is(await rest('conformance'), sql.sle_weeks.map(week => [count(week.items), count(week.within), shown(week.share, percent), hours(week.elapsed), percent(week.probability)]), `${of}: and by week`);
+		ok((await text(page, '#cycle-times .legend')).includes('SLE 8\u00a0d (85\u00a0%)'), `${of}: it is a line in the scatter`);
+
+		const reasons = [...new Set(sql.blocked.map(row => row.reason))], sum = reason => sql.blocked.reduce((all, row) => all + (row.reason === reason ? row.blocked : 0), 0);
+
+		ok(reasons.length === 2, `${of}: items were blocked for two reasons`, JSON.stringify(sql.blocked));
+		is(await page.locator('#blocked .bar-name').allTextContents(), reasons.sort((a, b) => sum(b) - sum(a)), `${of}: reasons, the longest first`);
+		is(await values(page, 'blocked'), sql.blocked.map(row => [row.stage, row.reason, count(row.spells), count(row.items), hours(row.blocked)]), `${of}: blocked time by stage and reason`);
+
+		/* items grow older while the page is read, and may get past one that is finished */
+		const aged = await values(page, 'age'), about = (cell, share) => share === null ? cell === '–' : Math.abs(parseFloat(cell) - share * 100) < 2;
+		const differ = aged.filter(([item, , , stage, , , pace, risk, blocked, reason]) => {
+			const wanted = sql.age.find(one => one.item === item);
+
+			return !wanted || stage !== wanted.stage || !about(pace, wanted.pace) || !about(risk, wanted.risk) || blocked !== hours(wanted.blocked) && wanted.block_reason === null
+				|| reason !== (wanted.block_reason ?? '');
+		});
+
+		is([aged.length, differ], [Math.min(500, sql.age.length), []], `${of}: pace, risk and blocked time of each item that has started`);
+		ok(sql.age.some(item => item.pace > 0.5 && item.risk > 0) && sql.age.filter(item => item.block_reason !== null).length === 2, `${of}: some are slow, and two are blocked`);
+		ok((await text(page, '#age .note')).includes(', 2 blocked') && (await text(page, '#age .legend')).includes('blocked'), `${of}: which is said, and in the legend`, await text(page, '#age .note'));
+		is(await values(page, 'age', 1), sql.pace.map(stage => [stage.stage, String(stage.n), ...[stage.p50, stage.p70, stage.p85, stage.p95].map(x => shown(x, hours))]), `${of}: the pace of each stage`);
+
+		const slider = page.getByRole('slider', {name: /Age of started WIP/}), told = [];
+
+		await slider.focus();
+		await page.keyboard.press('Home');
+		for (let n = 0; n < aged.length; n++)
+		{
+			told.push(await slider.getAttribute('aria-valuetext'));
+			await page.keyboard.press('ArrowRight');
+		}
+		ok(told.filter(words => words.includes('blocked: waits for <b>a customer</b>')).length === 2 && told.some(words => /slower than [\d.]+\u00a0% of the finished items.*risk of missing.*: [\d.]+\u00a0%/.test(words)),
+			`${of}: each dot tells its pace, its risk, and what blocks it`, told.slice(0, 5).join('\n'));
+
+		is(await page.locator('#quality .findings li').allTextContents(), sql.quality.filter(({items}) => items !== 0).map(({items, meaning}) => `${items === null ? 'Note' : items === 1 ? '1 item' : count(items) + ' items'}: ${meaning}`),
+			`${of}: data quality, of the whole stream`);
+
+		const path = await page.locator('#paths tbody tr').first().elementHandle();
+
+		await page.locator('#forecast-items').fill('20');
+		await page.locator('#forecast-until').fill(sql.ahead);
+		await page.locator('#forecast-until').blur();
+		await page.locator('#forecast caption').filter({hasText: /^20 items done by$/}).waitFor();
+		is(await page.locator('#forecast tbody tr').evaluateAll(rows => rows.map(row => [...row.children].map(cell => cell.textContent))), [
+			...sql.forecast.map(line => [`${line.confidence} %`, date(line.done_on)]), ...sql.forecast.map(line => [`${line.confidence} %`, `${count(line.items_done)} items`])], `${of}: the forecast`);
+		ok((await text(page, '#forecast .note')).startsWith(`Drawn from ${sql.forecast[0].days_with_throughput} days with throughput`)
+			&& (await text(page, '#forecast .note')).includes(`${count(sql.forecast[0].finished)} items finished`), `${of}: and what it was drawn from`, await text(page, '#forecast .note'));
+
+		/* moves between stages; the forecast has had all charts read again */
+		await page.waitForLoadState('networkidle');
+		ok(await path.evaluate(row => row.isConnected), `${of}: a table that is read anew is left alone while nothing changes`);
+
+		const cells = id => page.locator(`#${id} .chart tbody tr`).evaluateAll(rows => rows.map(row => [...row.children].map(cell => cell.textContent)));
+		const arcs = await page.locator('#stage-graph .graph').evaluate(drawing => {
+			const line = drawing.querySelector('rect').getBBox(), paths = [...drawing.querySelectorAll('path')];
+
+			return {below: paths.filter(path => path.getBBox().y >= line.y + line.height - 1).length, all: paths.length, widths: paths.map(path => Number(path.getAttribute('stroke-width')))};
+		});
+		const moves = page.getByRole('slider', {name: 'Moves between stages'}), [edge] = sql.graph.filter(({from_stage}) => from_stage !== null);
+
+		is(await values(page, 'stage-graph'), sql.graph.map(move => [move.from_stage ?? 'created', move.to_stage, count(move.n), ...[move.p50, move.p85, move.avg].map(x => shown(x, hours)),
+			move.backward ? 'back' : 'forward']), `${of}: moves between stages`);
+		ok(sql.graph.some(({backward}) => backward), `${of}: some went back`);
+		is([arcs.all, arcs.below, arcs.widths.at(-1), Math.max(...arcs.widths)], [sql.graph.length, sql.graph.filter(({backward}) => backward).length, 12, 12],
+			`${of}: each is an arc, backward ones below the stages, the most frequent the thickest and on top`);
+
+		const boxes = await page.locator('#stage-graph .graph g').evaluateAll(all => all.map(box => [...box.querySelectorAll('text')].map(line => line.textContent).join(' ')));
+
+		ok(boxes.includes('Ready for review') && new Set(boxes).size === boxes.length, `${of}: each stage can be told by its name`, boxes.join(', '));
+		await moves.focus();
+		await page.keyboard.press('Home');
+		for (let n = 0; n < sql.graph.indexOf(edge); n++)
+			await page.keyboard.press('ArrowRight');
+		ok((await moves.getAttribute('aria-valuetext')).startsWith(`${edge.from_stage} → ${edge.to_stage}, ${count(edge.n)} move`), `${of}: an arc is read by keyboard`, await moves.getAttribute('aria-valuetext'));
+		is(await cells('paths'), sql.paths.map(path => [path.path, count(path.n), percent(path.share), shown(path.p50, hours), shown(path.p85, hours), count(path.loops)]), `${of}: the most frequent paths`);
+		is(await cells('rework'), sql.rework.map(stage => [stage.stage, count(stage.handed_on), count(stage.sent_back), shown(stage.complete, percent), shown(stage.first, percent), count(stage.loops)]),
+			`${of}: rework by stage`);
+		ok(await page.locator('#rework .scroll').evaluate(table => table.scrollWidth <= table.clientWidth), `${of}: all its columns are in sight`);
+		ok((await text(page, '#rework .note')).includes(`${rough(sql.rework.at(-1).rolled)} complete and accurate`), `${of}: and of all stages together`, await text(page, '#rework .note'));
+
+		/* process behaviour */
+		const charts = {throughput: ['throughput', 'Throughput', number], cycle_time: ['cycle-times', 'Average cycle time', hours], wip: ['run-chart', 'Work in progress', number], total_age: ['total-age', 'Total age', hours]};
+		const words = {beyond_limit: 'beyond a natural limit', eight_on_one_side: 'eighth in a row on one side of the mean', three_of_four: 'three of four nearer to a limit than to the mean'};
+		const limits = name => page.getByRole('button', {name: `${name}: natural limits`}), usual = await text(page, '#throughput .about');
+
+		for (const [, name] of Object.values(charts))
+		{
+			await limits(name).click();
+			await settled(page);
+		}
+		is([new URL(page.url()).searchParams.get('behaviour'), await limits('Total age').getAttribute('aria-pressed')], [Object.keys(charts).join(), 'true'], `${of}: four charts show limits, says the URL`);
+		for (const [figure, [id, , write]] of Object.entries(charts))
+		{
+			const points = sql[figure], signals = new Set(points.map(({signal}) => signal).filter(Boolean)), [{mean}] = points;
+
+			is(await rest(id), points.map(({value, moving_range, mean: middle, lower, upper, signal}) => [...[value, moving_range, middle, lower, upper].map(x => shown(x, write)),
+				signal === null ? value === null ? '' : 'within the limits' : words[signal]]), `${of}: ${figure} with mean, limits and signals`);
+			ok((await text(page, `#${id} .legend`)).includes(`Mean ${(write === hours ? span : rounded)(mean)}`) && /^Baseline of mean and limits: this window itself, .* its 30 whole days\. /.test(await text(page, `#${id} .note`)),
+				`${of}: ${figure} says its mean, and what the baseline is`, await text(page, `#${id} .note`));
+			is(await page.locator(`#${id} .legend :is(.triangle, .square, .diamond)`).count(), signals.size, `${of}: ${figure} has a shape for each kind of signal`);
+		}
+
+		const signal = sql.total_age.findIndex(point => point.signal !== null);
+
+		ok(signal >= 0, `${of}: total age has a signal`);
+		await page.locator('#total-age .surface').focus();
+		await page.keyboard.press('Home');
+		for (let n = 0; n < signal; n++)
+			await page.keyboard.press('ArrowRight');
+		ok((await page.locator('#total-age .surface').getAttribute('aria-valuetext')).endsWith(words[sql.total_age[signal].signal]), `${of}: a signal is named where it is read`);
+		await accessible(page, `${of}, with limits`);
+		await shoot(page, `behaviour${type && '-bug'}`, {fullPage: true});
+		await limits('Throughput').click();
+		await settled(page);
+		is([await text(page, '#throughput .about'), (await rest('throughput')).map(row => row.length)], [usual, sql.throughput.map(() => 1)], `${of}: and back`);
+		await limits('Total age').click();
+		await settled(page);
+
+		/* as files */
+		const dated = `${since}_${until}`, filters = type ? `_${type}_team-red` : '', total = await saved(page, 'total-age', 'CSV'), why = await saved(page, 'blocked', 'CSV');
+		const dates = (await values(page, 'total-age')).map(([day]) => day), quoted = {'=no "test" system, again': `"'=no ""test"" system, again"`};
+
+		is([total.name, why.name], ['total-age', 'blocked'].map(id => `vsm_default_${id}${filters}_${dated}.csv`), `${of}: files are named after what they are of`);
+		is(total.bytes.toString(), '\ufeffDay,Total age (hours)\r\n' + sql.balance.map((day, n) => `${dates[n]},${day.total_age}\r\n`).join(''), `${of}: CSV of total age`);
+		is(why.bytes.toString(), '\ufeffStage,Reason,Blocks,Items,Blocked (hours)\r\n' + sql.blocked.map(row =>
+			`${row.stage},${quoted[row.reason] ?? row.reason},${row.spells},${row.items},${row.blocked}\r\n`).join(''), `${of}: CSV of blocked time, whose reasons are no formulas`);
+		await page.context().close();
+	}
+});
+
+await part('panels are saved as pictures', async () => {
+	const page = await open(MAIN);
+
+	await settled(page);
+	for (const id of ['cumulative-flow', 'blocked', 'forecast'])
+	{
+		const {name, bytes} = await saved(page, id, 'PNG'), box = await page.locator(`#${id}`).boundingBox(), chart = await page.locator(`#${id} .chart > *`).boundingBox();
+		const {width, height, colours} = await page.evaluate(async text => {
+			const image = await createImageBitmap(new Blob([Uint8Array.from(atob(text), letter => letter.charCodeAt(0))], {type: 'image/png'}));
+			const ink = new OffscreenCanvas(image.width, image.height).getContext('2d');
+
+			ink.drawImage(image, 0, 0);
+			return {width: image.width, height: image.height, colours: new Set(new Uint32Array(ink.getImageData(0, 0, image.width, image.height).data.buffer)).size};
+		}, bytes.toString('base64'));
+
+		ok(name.startsWith(`vsm_default_${id}_`) && name.endsWith('.png'), `${id}: a PNG`, name);
+		ok(Math.abs(width - 2 * box.width) <= 4 && height >= 2 * chart.height && height <= 2 * (box.height + 100), `${id}: twice as wide as the panel, and as high as it needs`, [width, height, JSON.stringify(box)]);
+		ok(colours > 20, `${id}: with something on it`, colours);
+	}
+	await page.context().close();
+});
+
+await part('a filter by attributes', async () => {
+	for (const [written, json] of [['team = red', '{"team":"red"}'], [' team=red , size = 2', '{"team":"red","size":2}'], ['size = "2"', '{"size":"2"}'], ['size = 2.50', '{"size":2.5}'],
+		['a = 1e3', '{"a":1000}'], ['note = "a, b = c"', '{"note":"a, b = c"}'], ['{"a": {"b": [1, "null"]}}', '{"a":{"b":[1,"null"]}}'], ['a = nullable', '{"a":"nullable"}'], ['{}', ''], ['', '']])
+		is(parse(written), json, `“${written}” is read`);
+	for (const [written, why] of [['team', /key = value/], ['= red', /key = value/], ['team = null', /null is no value/], ['{"team": null}', /null is no value/], ['{"a": {"b": null}}', /null is no value/],
+		['size = 1e400', /number 1e400 is too large/], ['size = -1e400', /1e400/], ['size = 1e-400', /too small/], ['{"size": 12345678901234567890}', /12345678901234567890 is.*too exact/],
+		['a = 1, a = 2', /Give a one value/]])
+	{
+		let error = '';
+
+		try
+		{
+			parse(written);
+		}
+		catch ({message})
+		{
+			error = message;
+		}
+		ok(why.test(error), `“${written}” is refused, and why`, error);
+	}
+
+	const page = await open(MAIN), field = page.locator('#attributes'), asked = questions(page);
+	const write = async words => {
+		await field.fill(words);
+		await field.press('Enter');
+	};
+
+	await settled(page);
+	await write('size = 1e400');
+	ok(/1e400/.test(await text(page, '#attributes-error')) && await field.getAttribute('aria-invalid') === 'true', 'the page says what is wrong with a filter');
+	is([new URL(page.url()).search, [...asked.values()].filter(path => path.includes('attributes'))], ['', []], 'and does not ask for it');
+	await write('team = red, size = 2');
+	await page.waitForURL(/attributes=/);
+	await settled(page);
+	is([await text(page, '#attributes-error'), new URL(page.url()).searchParams.get('attributes')], ['', '{"team":"red","size":2}'], 'a good one is in the URL');
+
+	const red = await api(MAIN, asked.get('metrics'));
+
+	ok(red.attributes.team === 'red' && red.throughput > 0 && red.throughput < (await api(MAIN, 'metrics?days=30')).throughput, 'the service is asked for it', JSON.stringify(red.attributes));
+	is(await text(page, '#figure-throughput .big'), count(red.throughput), 'the figures are those of the items that have the attributes');
+	await page.goto(`${MAIN}?attributes=${encodeURIComponent('{"team":null}')}`);
+	await settled(page);
+	is(await field.inputValue(), '', 'a URL with what is refused has no filter');
+
+	/* the board */
+	await page.goto(`${MAIN}?view=board&attributes=${encodeURIComponent('{"team":"red"}')}`);
+	await settled(page);
+
+	const some = await api(MAIN, `work-items?stream=default&stage=Backlog&limit=25&attributes=${encodeURIComponent('{"team":"red"}')}`);
+	const done = await api(MAIN, `cycle-times?stream=default&limit=25&attributes=${encodeURIComponent('{"team":"red"}')}`);
+	const ids = stage => lane(page, stage).locator('.card').evaluateAll(cards => cards.map(one => Number(one.dataset.id)));
+
+	is([await ids('Backlog'), await ids('Production')], [some.items.map(({id}) => id), done.points.map(({id}) => id).reverse()], 'the board shows the items that have them');
+	ok((await lane(page, 'Backlog').locator('.count').textContent()).endsWith('(all items)'), 'and says that its counts are of all');
+
+	const [moved] = await ids('Backlog');
+
+	await card(page, moved).focus();
+	await page.keyboard.press('Shift+ArrowRight');
+	await lane(page, 'Analysis').locator(`.card[data-id="${moved}"]`).waitFor();
+	await write('team = blue');
+	await page.waitForFunction(id => !document.querySelector(`.card[data-id="${id}"]`), moved);
+	ok(await lane(page, 'Analysis').locator('.card').count() > 0, 'an item that was moved here is shown by its attributes, too');
+	await api(MAIN, `work-items/${moved}/transition`, {method: 'PUT', body: {to_stage: 'Backlog'}});
+	page.expected(422);
+	await write('colour = red');
+	await page.locator('#trouble').waitFor();
+	ok(/no work item has the attribute "colour" \(422\).*team/s.test(await text(page, '#trouble')), 'an attribute that nothing has is said', await text(page, '#trouble'));
+	await page.context().close();
+});
+
 await part('numbers are those of the API', async () => {
 	const page = await open(MAIN, '?days=7'), asked = questions(page);
-	let metrics;
 
-	page.on('response', async response => response.url().includes('/metrics?') && (metrics = await response.json()));
 	await settled(page);
 	await page.getByRole('radio', {name: '30 days'}).check();
 	await settled(page);
+
+	const metrics = await api(MAIN, asked.get('metrics'));
+
 
 	const of = path => api(MAIN, asked.get(path));
 	const [cycle, throughput, efficiency, flow, stages] = await Promise.all(
@@ -108,12 +393,12 @@ await part('numbers are those of the API', async () => {
 	ok(!wip.some(stage => stage.stage === 'Discarded') && stages.some(stage => stage.stage === 'Discarded')
 		&& await page.locator('#time-in-stage .bar-row').count() === wip.length, 'and no WIP; their stage has no bar of time');
 	is((await values(page, 'throughput')).map(row => row[1]), throughput.buckets.map(bucket => count(bucket.throughput)), 'throughput by day too');
-	is((await values(page, 'cycle-times')).map(row => row[0]), cycle.points.filter(point => point.cycle_time_hours !== null).reverse().slice(0, 500).map(point => '#' + point.id),
+	is((await values(page, 'cycle-times')).map(row => row[0]), cycle.points.filter(point => point.cycle_time_hours !== null).reverse().slice(0, 500).map(idOf),
 		'the items of the scatter plot too');
 	is((await values(page, 'histogram')).reduce((sum, row) => sum + Number(row[1].replaceAll(',', '')), 0), cycle.n, 'the bars of the histogram add up to n');
 	is((await values(page, 'time-in-stage')).map(row => row.slice(0, 6)), stages.map(stage => [stage.stage, count(stage.visits), ...[stage.avg, stage.p50, stage.p85, stage.p95]
 		.map(x => x === null ? '–' : hours(x))]), 'time in stage too');
-	is((await values(page, 'age')).map(row => row[0]), (await of('work-item-age')).filter(item => item.age_hours !== null).map(item => '#' + item.id), 'and the items in progress');
+	is((await values(page, 'age')).map(row => row[0]), (await of('work-item-age')).filter(item => item.age_hours !== null).map(idOf), 'and the items in progress');
 
 	is(await text(page, '#figure-started .big'), count((await of('work-item-age')).filter(item => item.age_hours !== null).length), 'whose number is the started WIP');
 
@@ -138,7 +423,7 @@ await part('numbers are those of the API', async () => {
 	await page.locator('#cycle-times .surface').hover({position: {x: 300, y: 150}});
 
 	const tip = await page.locator('#cycle-times .tip span').allTextContents();
-	const hit = cycle.points.find(point => tip[0].startsWith(`#${point.id},`));
+	const hit = cycle.points.find(point => tip[0].startsWith(`${idOf(point)},`));
 
 	ok(hit && tip[1].startsWith(`cycle time ${hours(hit.cycle_time_hours)}`), 'the pointer reads the exact cycle time of a dot', tip);
 
@@ -297,10 +582,11 @@ await part('the board', async () => {
 	is(await card(page, walker).count(), 1, 'what others move is seen, and is in one stage only');
 
 	/* given up */
-	const last = page.locator('.lane').last(), lost = await first('Analysis'), before = (await api(MAIN, 'metrics?days=90'));
+	const last = page.locator('.lane').last(), lost = await first('Ready for release'), before = (await api(MAIN, 'metrics?days=90'));
 
 	is([await last.getAttribute('data-stage'), await last.locator('.count').textContent()], ['Discarded', 'discarded, not WIP'], 'the discarded stage stands last');
-	await card(page, lost).dragTo(last);
+	await last.locator('header').scrollIntoViewIfNeeded();
+	await card(page, lost).dragTo(last.locator('header'));
 	await last.locator(`.card[data-id="${lost}"]`).waitFor();
 
 	const after = await api(MAIN, 'metrics?days=90');
@@ -309,22 +595,22 @@ await part('the board', async () => {
 		'what is dragged there has left WIP, and is discarded');
 
 	/* by drag */
-	const dragged = await first('Deployment');
+	const dragged = await first('Ready for release');
 
 	await card(page, dragged).dragTo(lane(page, 'Production'));
 	await lane(page, 'Production').locator(`.card[data-id="${dragged}"]`).waitFor();
 	is(await stageOf(dragged), 'Production', 'a drag moves the item, in the database too');
 
 	/* refused */
-	const refused = await first('Testing'), full = (await api(MAIN, 'wip?stream=default')).find(stage => stage.stage === 'Development');
+	const refused = await first('Testing'), full = (await api(MAIN, 'wip?stream=default')).find(stage => stage.stage === 'Ready for testing');
 
 	page.expected(409);
-	await card(page, refused).dragTo(lane(page, 'Development'));
+	await card(page, refused).dragTo(lane(page, 'Ready for testing'));
 	await page.locator('#board .notice').waitFor();
 
 	const notice = await text(page, '#board .notice');
 
-	ok(/Development" is full/.test(notice) && notice.includes(`holds ${full.wip} work items`) && notice.includes(`limit is ${full.wip_limit}`) && notice.includes('(409)'),
+	ok(/Ready for testing" is full/.test(notice) && notice.includes(`holds ${full.wip} work items`) && notice.includes(`limit is ${full.wip_limit}`) && notice.includes('(409)'),
 		'a full stage says so, with its count and limit', notice);
 	is(await stageOf(refused), 'Testing', 'and the item stays');
 	ok(await lane(page, 'Testing').locator(`.card[data-id="${refused}"]`).isVisible(), 'on the page too');
@@ -366,6 +652,96 @@ await part('the board', async () => {
 	ok(/Title.*at least 1 character/.test(await text(page, '#new-error')), 'a refused item says which field, and why', await text(page, '#new-error'));
 	page.expected();
 	await page.context().close();
+});
+
+await part('an item is blocked and unblocked', async () => {
+	const page = await open(MAIN, '?view=board'), dialog = page.locator('#item-dialog'), why = '<i>no</i> key to the door';
+
+	await settled(page);
+
+	/* one that never was */
+	const id = await lane(page, 'Testing').locator('.card:not(.blocked)').evaluateAll(cards => cards.map(one => Number(one.dataset.id)).find(number => number % 4 !== 0));
+	const blocks = () => api(MAIN, `work-items/${id}/blocks`), field = dialog.getByLabel('What does it wait for?');
+
+	await card(page, id).focus();
+	await page.keyboard.press('Enter');
+	await field.fill(why);
+	await page.keyboard.press('Enter');
+	await dialog.getByRole('button', {name: 'Unblock'}).waitFor();
+	is((await blocks()).map(({reason, unblocked_at: end}) => [reason, end]), [[why, null]], 'with a reason, in the database too');
+	is([await dialog.locator('.blocks strong').textContent(), await page.evaluate(() => document.activeElement.textContent)], [why, 'Unblock'], 'the dialog says so, and has the focus where it is undone');
+	await accessible(page, 'a blocked item');
+	await shoot(page, 'blocked');
+	await page.keyboard.press('Escape');
+	await page.waitForFunction(number => document.querySelector(`.card[data-id="${number}"]`).matches('.blocked'), id);
+	is(await card(page, id).locator('.reason').textContent(), `Blocked: ${why}`, 'its card has a mark, and the reason');
+	await page.reload();
+	await settled(page);
+	ok(await card(page, id).evaluate(element => element.matches('.blocked')), 'as it has to everybody');
+
+	/* somebody else is faster */
+	await card(page, id).click();
+	await dialog.getByRole('button', {name: 'Unblock'}).waitFor();
+	await api(MAIN, `work-items/${id}/unblock`, {method: 'PUT', body: {}});
+	page.expected(409, 422);
+	await dialog.getByRole('button', {name: 'Unblock'}).click();
+	await dialog.locator('.blocks .error:not(:empty)').waitFor();
+	is(await dialog.locator('.blocks .error').textContent(), 'Not unblocked. It was not blocked any more: somebody else was faster.', 'what is refused is said');
+	ok(await field.isVisible() && (await dialog.locator('.blocks li').textContent()).startsWith(`${why}, from `), 'and what is found then is shown');
+	await field.fill('   ');
+	await dialog.getByRole('button', {name: 'Block', exact: true}).click();
+	await page.getByText('Not blocked. ').waitFor();
+	ok(/reason.*\(422\)/.test(await dialog.locator('.blocks .error').textContent()), 'no reason is no reason', await dialog.locator('.blocks .error').textContent());
+	await api(MAIN, `work-items/${id}/block`, {method: 'PUT', body: {reason: 'the other one'}});
+	await field.fill('mine');
+	await dialog.getByRole('button', {name: 'Block', exact: true}).click();
+	await page.getByText('Not blocked. It is blocked already').waitFor();
+	is(await dialog.locator('.blocks strong').textContent(), 'the other one', 'a second block is none');
+	page.expected();
+	await dialog.getByRole('button', {name: 'Unblock'}).click();
+	await field.waitFor();
+	is((await blocks()).map(({unblocked_at: end}) => end !== null), [true, true], 'unblocked, in the database too');
+	await dialog.getByRole('button', {name: 'Close'}).click();
+	await page.waitForFunction(number => !document.querySelector(`.card[data-id="${number}"]`).matches('.blocked'), id);
+	ok(await card(page, id).locator('.reason').isHidden(), 'the mark is gone');
+	await lane(page, 'Production').locator('.card').first().click();
+	await dialog.locator('tbody tr').first().waitFor();
+	await page.waitForLoadState('networkidle');
+	ok(await field.count() === 0, 'what is done cannot be blocked');
+	await dialog.getByRole('button', {name: 'Close'}).click();
+
+	/* from the chart of ages */
+	await view(page, 'Flow').click();
+	await settled(page);
+	await page.getByRole('slider', {name: /Age of started WIP/}).focus();
+	await page.keyboard.press('End');
+	await page.keyboard.press('Enter');
+	await field.fill('a look');
+	await page.keyboard.press('Enter');
+	await page.waitForFunction(() => [...document.querySelectorAll('#age .legend li')].some(line => line.textContent === 'blocked')
+		&& document.querySelector('#item-dialog .blocks strong')?.textContent === 'a look');
+	await dialog.getByRole('button', {name: 'Unblock'}).click();
+	await field.waitFor();
+	ok(true, 'an item is blocked from the chart of ages, too');
+	await page.context().close();
+});
+
+await part('long names, and markup', async () => {
+	for (const [width, height] of [[1440, 900], [390, 800]])
+	{
+		const page = await open(MAIN, '?stream=long', {width, height}), fits = () => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+
+		await settled(page);
+		is((await values(page, 'stage-graph')).map(row => row[1]), ['W'.repeat(150), '<b>bold</b> & "quoted"', 'Done'], `${width}: moves between stages with long names`);
+		ok(await fits(), `${width}: the charts fit`);
+		await shoot(page, `long-${width}`, {fullPage: true});
+		await view(page, 'Board').click();
+		await settled(page);
+		await page.locator('.card.blocked').click();
+		await page.locator('#item-dialog .blocks strong').waitFor();
+		ok(await fits() && await page.locator('#item-dialog').evaluate(dialog => dialog.scrollWidth <= dialog.clientWidth), `${width}: and so do the board and a blocked item`);
+		await page.context().close();
+	}
 });
 
 await part('any number of stages has colours', async () => {
@@ -458,8 +834,8 @@ await part('an empty stream', async () => {
 
 	await settled(page);
 	ok(await page.locator('#trouble').isHidden(), 'nothing there is no trouble');
-	ok(/no work items yet.*Board.*import.*curl/s.test(await text(page, '#first-steps')), 'it is said, and what the first steps are');
-	for (const id of ['cumulative-flow', 'cycle-times', 'histogram', 'throughput', 'age', 'time-in-stage', 'efficiency'])
+	ok(/no work items yet.*Board.*Import.*curl/s.test(await text(page, '#first-steps')), 'it is said, and what the first steps are');
+	for (const id of ['cumulative-flow', 'cycle-times', 'histogram', 'throughput', 'age', 'time-in-stage', 'efficiency', 'stage-graph', 'paths', 'rework'])
 		ok(/Choose|Move|create/.test(await text(page, `#${id} .empty`)), `${id} says what to do`);
 	is(await text(page, '#figure-throughput .big'), '0', 'throughput is 0');
 	is(await text(page, '#figure-p85 .big'), '–', 'and there is no cycle time');
@@ -487,6 +863,12 @@ await part('an empty stream', async () => {
 	await settled(page);
 	ok(await page.locator('#first-steps').isHidden(), 'the first steps are done');
 	is(await text(page, '#figure-throughput .big'), '1', 'the first item, created and walked through by keyboard, is counted');
+	is((await values(page, 'stage-graph')).map(row => row.slice(0, 3)), [['created', 'Backlog', '1'], ['Backlog', 'Analysis', '1'], ['Analysis', 'Development', '1'], ['Development', 'Testing', '1'],
+		['Testing', 'Deployment', '1'], ['Deployment', 'Production', '1']], 'and its moves are drawn');
+	await page.goto(`${EMPTY}?behaviour=throughput,cycle_time,wip,total_age`);
+	await settled(page);
+	ok((await Promise.all(['throughput', 'cycle-times', 'run-chart', 'total-age'].map(id => text(page, `#${id} .note`)))).every(note => note.startsWith('Baseline of mean and limits')), 'one item has process behaviour charts');
+	ok((await text(page, '#cycle-times .note')).includes('too few for limits'), 'without limits, where there is too little for them', await text(page, '#cycle-times .note'));
 	await page.context().close();
 });
 
@@ -543,6 +925,12 @@ await part('tokens', async () => {
 	await page.keyboard.press('Shift+ArrowRight');
 	await page.getByText('does not allow this (403)').waitFor();
 	ok(true, 'what the role may not do is said');
+	await lane(page, 'Backlog').locator('.card').first().press('Enter');
+	await page.getByLabel('What does it wait for?').fill('leave');
+	await page.keyboard.press('Enter');
+	await page.getByText(/^Not blocked\..*does not allow this \(403\)/).waitFor();
+	ok(true, 'nor may it block an item');
+	await page.locator('#item-dialog').getByRole('button', {name: 'Close'}).click();
 	await page.getByRole('button', {name: 'Access token'}).click();
 	await accessible(page, 'token');
 	await page.getByRole('button', {name: 'Forget it'}).click();

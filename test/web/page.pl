@@ -8,6 +8,7 @@ use warnings;
 
 use Digest::SHA qw(hmac_sha256);
 use FindBin;
+use JSON::PP ();
 use MIME::Base64 qw(encode_base64url);
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -19,14 +20,37 @@ use Service;
 my $secret = 'a secret of at least thirty-two bytes, as HS256 wants it';
 my $node = database('web');
 
-# As in the demo: one stage is over its limit.
-$node->safe_psql('postgres', slurp_file("$FindBin::RealBin/../../demo/simulate.sql"), extra_params => [ '-v', 'zone=Europe/Berlin' ]);
+# As in the demo, of a larger team: one stage is over its limit.
+$node->safe_psql('postgres', slurp_file("$FindBin::RealBin/../../demo/simulate.sql"), extra_params => [ '-v', 'zone=Europe/Berlin', '-v', 'items=2500' ]);
+# What is expected, blocked or has failed is of the tests.
+$node->safe_psql('postgres', 'DELETE FROM vsm.sles; DELETE FROM vsm.blocks; DELETE FROM vsm.failures');
 
 $node->safe_psql('postgres', q{
 	CREATE ROLE page_reader; CREATE ROLE page_gate LOGIN NOINHERIT; GRANT page_reader TO page_gate; SELECT vsm.grant_access('page_reader', 'reader')});
 $node->safe_psql('postgres', q{SELECT vsm.define_stream('support', '[{"name": "New", "category": "wait"}, {"name": "Spam", "category": "discarded"},
 	{"name": "Answering"}, {"name": "Answered", "category": "done"}, {"name": "Withdrawn", "category": "discarded"}]');
 	SELECT vsm.transition((vsm.create_work_item('Cheap watches', stream => 'support')).id, 'Spam')});
+
+# What the panels show: attributes to filter by, an expectation, blocks of visits that have ended, and of items in progress.
+$node->safe_psql('postgres', q{
+	UPDATE vsm.work_items SET attributes = CASE WHEN id % 3 = 0 THEN '{"team": "red", "size": 2}' ELSE '{"team": "blue"}' END::jsonb WHERE stream = 'default';
+	SELECT vsm.set_sle('default', '8 days', 0.85, since => current_date - 90);
+	INSERT INTO vsm.blocks (work_item_id, reason, blocked_at, unblocked_at)
+	SELECT t.work_item_id, CASE WHEN t.work_item_id % 8 = 0 THEN '=no "test" system, again' ELSE 'waits for <b>a customer</b>' END,
+	       t."timestamp" - t.time_in_stage / 2, t."timestamp" - t.time_in_stage / 4
+	FROM vsm.stage_transitions t JOIN vsm.stages s ON s.id = t.from_stage_id
+	WHERE s.stream = 'default' AND s.name IN ('Development', 'Testing') AND t.work_item_id % 4 = 0
+	  AND t."timestamp" > now() - interval '60 days';
+	SELECT vsm.block(w.id, 'waits for <b>a customer</b>') FROM vsm.work_items w
+	WHERE w.stream = 'default' AND w.type = 'bug' AND w.id % 3 = 0 AND w.started_at IS NOT NULL AND w.completed_at IS NULL AND w.discarded_at IS NULL
+	ORDER BY w.id LIMIT 2});
+# Names as long as they may be, with markup.
+$node->safe_psql('postgres', q{
+	SELECT vsm.define_stream('long', jsonb_build_array(jsonb_build_object('name', repeat('W', 150), 'category', 'wait'),
+		jsonb_build_object('name', '<b>bold</b> & "quoted"'), jsonb_build_object('name', repeat('stage ', 24) || 'x'), jsonb_build_object('name', 'Done', 'category', 'done')));
+	SELECT vsm.transition((vsm.create_work_item(repeat('M', 500), stream => 'long')).id, '<b>bold</b> & "quoted"');
+	SELECT vsm.transition(w.id, s.name) FROM (SELECT (vsm.create_work_item('one that is done', stream => 'long')).id) w, vsm.stages s WHERE s.stream = 'long' AND s.name = 'Done';
+	SELECT vsm.block(w.id, repeat('N', 500)) FROM vsm.work_items w WHERE w.stream = 'long' AND w.completed_at IS NULL});
 $node->safe_psql('postgres', 'CREATE DATABASE nothing');
 $node->safe_psql('nothing', 'CREATE EXTENSION vsm');
 
@@ -62,6 +86,49 @@ for my $type (undef, 'bug')
 		row("SELECT * FROM vsm.metrics('default', '$from', '$to', $quoted)"), map { row(expand_sql($panel{$_}, %how)) } 'Flow', 'Flow balance';
 }
 $ENV{VSM_DOORS} = '[' . join(', ', @doors) . ']';
+
+# What SQL answers to what the panels show, of all items and of some: durations in hours.
+sub hours { my ($what) = @_; return "round(extract(epoch FROM $what) / 3600, 2)"; }
+
+my ($before, $ahead, $history) = split ' ', $node->safe_psql('postgres', q{SELECT d - 70 || ' ' || d + 30 || ' ' || d - 90 FROM CAST(now() AT TIME ZONE 'Europe/Berlin' AS date) d});
+my @figures;
+for my $of ([ '', '' ], [ 'bug', '{"team": "red"}' ])
+{
+	my ($type, $attributes) = map { $_ eq '' ? 'NULL' : "'$_'" } @$of;
+	my $filters = "type => $type, attributes => $attributes";
+	my $window = "'default', since => '$from', until => '$to', $filters";
+	my $key_figures = 'SELECT throughput, round(wip, 2) AS wip, round(started_wip, 2) AS started, ' . join(', ', map { hours("cycle_time_p$_") . " AS p$_" } 50, 85, 95)
+		. ', round(flow_efficiency, 4) AS efficiency, wip_now, cycle_time_n AS n FROM vsm.metrics';
+	my %answers = (
+		metrics => "$key_figures($window)",
+		before => "$key_figures('default', since => '$before 00:00 Europe/Berlin', until => '$from', $filters)",
+		bottlenecks => "SELECT rank, stage, score, time_share, avg_items, queue_growth, limit_hits, why FROM vsm.bottlenecks($window) ORDER BY rank",
+		balance => "SELECT arrivals, departures, open, started, " . hours('total_age') . " AS total_age FROM vsm.flow_balance($window, bucket => 'day') ORDER BY bucket",
+		law => "SELECT sentence FROM vsm.littles_law($window)",
+		sle => "SELECT items, within, round(share, 4) AS share, unjudged, " . hours('elapsed') . " AS elapsed, probability FROM vsm.sle_conformance($window)",
+		sle_weeks => "SELECT items, within, round(share, 4) AS share, " . hours('elapsed') . " AS elapsed, probability FROM vsm.sle_conformance($window, bucket => 'week') ORDER BY bucket",
+		blocked => "SELECT stage, reason, spells, items, " . hours('blocked') . " AS blocked FROM vsm.blocked_time($window)",
+		forecast => "SELECT confidence, done_on, items_done, days_with_throughput, finished FROM vsm.forecast(20, '$ahead', 'default', $filters) ORDER BY confidence",
+		age => "SELECT coalesce(external_id, '#' || work_item_id) AS item, stage, pace, risk, block_reason, " . hours('blocked') . " AS blocked
+			FROM vsm.work_item_age('default', $filters) WHERE age IS NOT NULL",
+		pace => 'SELECT stage, n, ' . join(', ', map { hours("p$_") . " AS p$_" } 50, 70, 85, 95) . " FROM vsm.stage_pace('default', since => '$history 00:00 Europe/Berlin', $filters)",
+		(map {
+			my ($figure, $digits, $limits) = @$_;
+			$figure => "SELECT round(value, $digits) AS value, round(moving_range, $digits) AS moving_range, round(mean, $limits) AS mean, round(lower, $limits) AS lower,
+				round(upper, $limits) AS upper, signal FROM vsm.process_behaviour($window, figure => '$figure', bucket => 'day')"
+		} [ 'throughput', 0, 4 ], [ 'cycle_time', 2, 2 ], [ 'wip', 0, 4 ], [ 'total_age', 2, 2 ]),
+		graph => 'SELECT from_stage, to_stage, n, ' . join(', ', map { hours($_) . " AS $_" } qw(p50 p85 avg)) . ", backward FROM vsm.flow_graph($window)",
+		paths => "SELECT array_to_string(path, ' → ') AS path, n, round(share, 4) AS share, " . hours('cycle_time_p50') . ' AS p50, ' . hours('cycle_time_p85')
+			. " AS p85, loops FROM vsm.flow_paths($window, \"limit\" => 15)",
+		rework => "SELECT stage, handed_on, sent_back, round(complete_accurate, 4) AS complete, round(first_pass_yield, 4) AS first, loops, round(rolled_complete_accurate, 4) AS rolled
+			FROM vsm.rework($window)",
+		quality => "SELECT finding, items, meaning FROM vsm.data_quality('default')",
+	);
+	$_ = JSON::PP::decode_json($node->safe_psql('postgres', "SELECT coalesce(json_agg(r), '[]') FROM ($_) r")) for values %answers;
+	push @figures, { since => $days[0], until => $days[1], ahead => $ahead, type => $of->[0], attributes => $of->[1], %answers };
+}
+$ENV{VSM_FIGURES} = file('figures.json');
+append_to_file($ENV{VSM_FIGURES}, JSON::PP::encode_json(\@figures));
 
 # Standard output is a log by now; Test::More has the one that counts.
 my $output = Test::More->builder->output;

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "limits.h"
+
 #define JSON_TYPE "application/json"
 
 static void decide(Request *request, int status, const char *type, const char *bytes, size_t length);
@@ -85,9 +87,11 @@ void
 vsm_answer_error(Request *request, int status, const char *code, const char *hint, const char *detail)
 {
 	Text		body = {0};
+	char	   *cut = vsm_copy_cut(detail, MAX_DETAIL);
 
 	vsm_text_adds(&body, "{\"detail\":");
-	vsm_text_json(&body, detail, strlen(detail));
+	vsm_text_json(&body, cut, strlen(cut));
+	free(cut);
 	if (code != NULL)
 	{
 		vsm_text_adds(&body, ",\"code\":");
@@ -133,7 +137,6 @@ quality(const char *accept, const char *type)
 		size_t		name = strcspn(accept + skip, ",; \t");
 		const char *range = accept + skip;
 		const char *end = accept + length;
-		const char *q = NULL;
 		int			rank = -1;
 
 		if (name == strlen(type) && strncasecmp(range, type, name) == 0)
@@ -142,13 +145,10 @@ quality(const char *accept, const char *type)
 			rank = 1;
 		else if (name == 3 && strncmp(range, "*/*", 3) == 0)
 			rank = 0;
-		for (const char *c = range; c + 2 < end && q == NULL; c++)
-			if (*c == ';' && strncasecmp(c + 1 + strspn(c + 1, " \t"), "q=", 2) == 0)
-				q = c + 3 + strspn(c + 1, " \t");
 		if (rank > best_rank)
 		{
 			best_rank = rank;
-			best = q == NULL ? 1 : strtod(q, NULL);
+			best = vsm_quality(accept, length);
 		}
 		accept = end + (*end == ',');
 	}

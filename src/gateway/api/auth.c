@@ -16,6 +16,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "name_rule.h"
 #include "options.h"
 #include "text.h"
 #include "tokens/claim_path.h"
@@ -153,15 +154,11 @@ actor_of(const json_t *claims)
 static bool
 is_name(const json_t *claim)
 {
-	const char *name = json_string_value(claim);
 	size_t		length = json_string_length(claim);
+	uint32_t	character;
 
-	if (name == NULL || length == 0 || length > MAX_ACTOR || strlen(name) != length)
-		return false;
-	for (size_t i = 0; i < length; i++)
-		if ((unsigned char) name[i] < ' ' || name[i] == 0x7f)
-			return false;
-	return true;
+	return json_is_string(claim) && length <= MAX_ACTOR &&
+		vsm_name_fault(json_string_value(claim), length, true, &character) == VSM_NAME_GOOD;
 }
 
 /* Some providers let users choose any address, and say so.  Cognito writes the boolean as a string. */

@@ -13,6 +13,7 @@
 
 #include "answer.h"
 #include "hints.h"
+#include "invalid.h"
 #include "log.h"
 
 typedef struct Meaning
@@ -117,7 +118,12 @@ say_field(Request *request, const Param *param, const char *code, const char *me
 		return;
 	}
 	if (value != NULL)
-		json_object_set_new(json_array_get(json_object_get(body, "detail"), 0), "input", json_string(value));
+	{
+		json_t	   *input = json_string(value);
+
+		json_object_set_new(json_array_get(json_object_get(body, "detail"), 0), "input", vsm_invalid_input(input));
+		json_decref(input);
+	}
 	if (hint != NULL)
 		json_object_set_new(body, "hint", json_string(hint));
 	vsm_answer_json(request, 422, body);

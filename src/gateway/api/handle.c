@@ -108,10 +108,12 @@ validate(Request *request)
 	else if (request->values.missing != NULL)
 	{
 		bool		is_item = strcmp(request->values.missing->name, "work_item_id") == 0;
-		char	   *detail = vsm_format("%s %s not found", is_item ? "Work item" : "Stage", request->values.missing_id);
+		char	   *id = vsm_copy_cut(request->values.missing_id, MAX_QUOTED);
+		char	   *detail = vsm_format("%s %s not found", is_item ? "Work item" : "Stage", id);
 
 		vsm_answer_error(request, 404, "PT404", NULL, detail);
 		free(detail);
+		free(id);
 	}
 	else
 		call(request);

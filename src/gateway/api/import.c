@@ -5,8 +5,7 @@
  *	task KEEPING		the client's bytes are written to the file
  *	job SETTINGS		the body is complete: what names of stages mean in the stream, and its time zone
  *	task READING		the file is recognised
- *	job CHANGES			a dry run only: what the import would have to define
- *	job ROWS			COPY and the import itself, while
+ *	job ROWS			COPY and the import itself, or in a dry run what it would do, while
  *	task MAKING			makes rows of the file
  *
  * Tasks run in the background (background.c), one at a time.  About MAX_WAITING bytes wait for a task or for the database at
@@ -40,7 +39,6 @@ typedef enum Doing
 typedef enum Asking
 {
 	SETTINGS,
-	CHANGES,
 	ROWS
 } Asking;
 
@@ -318,8 +316,6 @@ note_read(Import *import)
 		end(import, vsm_background_stopping() ? IMPORT_STOPPED : IMPORT_UNREADABLE);
 	else if (file->error != NULL || file->recognition->outcome != VSM_PROPOSAL)
 		end(import, IMPORT_READ);
-	else if (file->plan->dry_run)
-		ask(import, CHANGES);
 	else
 	{
 		begin(import, MAKING);
@@ -357,27 +353,28 @@ ask(Import *import, Asking what)
 	{
 		job->statement = vsm_statement_fixed(STATEMENT_IMPORT_SETTINGS);
 		job->values[0] = import->values[plan->stream_place];
+		job->values[1] = plan->options.time_zone;
 	}
 	else
 	{
 		const char *stages = own(import, vsm_import_stages(import->file->recognition));
 
-		if (what == CHANGES)
+		if (plan->dry_run)
 		{
-			job->statement = vsm_statement_fixed(STATEMENT_IMPORT_CHANGES);
-			job->values[0] = stages;
-			job->values[1] = own(import, vsm_import_types(import->file->recognition));
-			job->values[2] = import->values[plan->stream_place];
+			job->statement = vsm_statement_fixed(STATEMENT_IMPORT_REHEARSE);
+			job->values[0] = import->values[plan->stream_place];
+			job->values[1] = stages;
+			job->values[2] = own(import, vsm_import_types(import->file->recognition));
 		}
 		else
 		{
 			job->statement = import->statement;
 			memcpy(job->values, import->values, sizeof import->values);
 			job->values[plan->stages_place] = stages;
-			job->writes = true;
-			job->take_rows = take_rows;
-			job->address = vsm_door.address(import->client);
 		}
+		job->writes = true;		/* at least the table of the rows */
+		job->take_rows = take_rows;
+		job->address = vsm_door.address(import->client);
 	}
 	import->asking = what;
 	import->copying = what == ROWS;
@@ -414,8 +411,6 @@ note_done(Job *job)
 		end(import, IMPORT_STOPPED);
 	else if (!answered || import->asking == ROWS)
 		end(import, IMPORT_ANSWERED);
-	else if (import->asking == CHANGES)
-		end(import, IMPORT_READ);
 	else
 	{
 		vsm_import_plan_add(import->file->plan, PQgetvalue(job->result, 0, 0));

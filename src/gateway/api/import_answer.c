@@ -2,8 +2,8 @@
  * import_answer.c
  *		Answers a request whose import has ended.
  *
- * A file that was understood is answered by the counts of the database, a dry run by counts of 0; "proposal" tells what the
- * file was understood as.  A question and a refusal are 422 and have it as well, as far as it goes.
+ * A file that was understood is answered by the counts of the database, in a dry run of what it would do; "proposal" tells what
+ * the file was understood as.  A question and a refusal are 422 and have it as well, as far as it goes.
  */
 #include "import_answer.h"
 
@@ -19,7 +19,6 @@ static void say_file(Request *request, const ImportFile *file);
 static void say_counts(Request *request, const ImportFile *file, json_t *counts);
 static json_t *no_counts(const ImportFile *file);
 static bool say_result(Request *request, const ImportFile *file, Job *job);
-static void say_dry_run(Request *request, const ImportFile *file, const PGresult *result);
 static json_t *refused_of(const ImportFile *file);
 static void say_not_understood(Request *request, const ImportFile *file);
 static char *hint_of(const VsmRecognition *r);
@@ -76,25 +75,12 @@ say_result(Request *request, const ImportFile *file, Job *job)
 static void
 say_file(Request *request, const ImportFile *file)
 {
-	const VsmRecognition *r = file->recognition;
-
 	if (file->error != NULL)
 		vsm_answer_error(request, 422, "PT422", "Nothing was imported.", file->error);
 	else if (vsm_import_file_is_empty(file))
 		say_counts(request, file, no_counts(file));
-	else if (r->outcome != VSM_PROPOSAL)
-		say_not_understood(request, file);
 	else
-		say_dry_run(request, file, vsm_import_job(request->import)->result);
-}
-
-static void
-say_dry_run(Request *request, const ImportFile *file, const PGresult *result)
-{
-	json_t	   *counts = no_counts(file);
-
-	json_object_set_new(counts, "changes", json_loads(PQgetvalue(result, 0, 0), 0, NULL));
-	say_counts(request, file, counts);
+		say_not_understood(request, file);
 }
 
 static json_t *

@@ -158,8 +158,7 @@ vsm_import_plan_add(ImportPlan *plan, const char *settings)
 	for (void *at = json_object_iter(aliases); at != NULL; at = json_object_iter_next(aliases, at))
 		add_alias(plan, json_object_iter_key(at), json_object_iter_value(at));
 	plan->options.aliases = plan->aliases;
-	if (plan->options.time_zone == NULL)
-		plan->options.time_zone = json_string_value(json_object_get(plan->settings, "time_zone"));
+	plan->options.time_zone = json_string_value(json_object_get(plan->settings, "time_zone"));
 }
 
 /* ---- For the database ---- */

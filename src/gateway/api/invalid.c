@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "limits.h"
+
 static json_t *loc_of(const Param *param);
 
 /* param NULL: the body as a whole.  Takes ownership of ctx. */
@@ -118,10 +120,25 @@ vsm_invalid_entry(const char *type, json_t *loc, const char *message, json_t *in
 	json_object_set_new(error, "type", json_string(type));
 	json_object_set_new(error, "loc", loc);
 	json_object_set_new(error, "msg", vsm_json_string(message, strlen(message)));
-	json_object_set(error, "input", input);
+	json_object_set_new(error, "input", vsm_invalid_input(input));
 	if (ctx != NULL)
 		json_object_set_new(error, "ctx", ctx);
 	return error;
+}
+
+/* The refused value as the answer repeats it: a long text is cut. */
+json_t *
+vsm_invalid_input(json_t *input)
+{
+	char	   *cut;
+	json_t	   *shown;
+
+	if (!json_is_string(input) || json_string_length(input) <= MAX_REPEATED)
+		return json_incref(input);
+	cut = vsm_copy_cut(json_string_value(input), MAX_REPEATED);
+	shown = vsm_json_string(cut, strlen(cut));
+	free(cut);
+	return shown;
 }
 
 static json_t *

@@ -16,6 +16,7 @@ extern void vsm_list_choices(Text *list, const json_t *choices);
 extern json_t *vsm_split_choices(const char *choices);
 extern bool vsm_json_contains(const json_t *list, const json_t *value);
 extern void vsm_invalid_add(Values *values, json_t *made);
+extern json_t *vsm_invalid_input(json_t *input);
 extern json_t *vsm_invalid_entry(const char *type, json_t *loc, const char *message, json_t *input, json_t *ctx);
 extern json_t *vsm_json_string(const char *bytes, size_t length);
 

@@ -407,6 +407,23 @@ vsm_read_percentiles(const char *bytes, size_t length)
 	return NULL;
 }
 
+/* A decimal number above 0 and below 1. */
+char *
+vsm_read_share(const char *bytes, size_t length)
+{
+	Reader		reader = {bytes, bytes + length};
+	const char *decimals;
+	bool		positive = false;
+
+	(void) one_of(&reader, "0");
+	if (!one_of(&reader, "."))
+		return NULL;
+	decimals = reader.at;
+	while (reader.at < reader.end && isdigit((unsigned char) *reader.at))
+		positive |= *reader.at++ != '0';
+	return positive && reader.at == reader.end && reader.at - decimals <= 17 ? vsm_copy_n(bytes, length) : NULL;
+}
+
 bool
 vsm_read_choice(const char *choices, const char *bytes, size_t length)
 {

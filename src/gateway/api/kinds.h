@@ -26,6 +26,7 @@ extern char *vsm_read_step(const char *bytes, size_t length);
 extern char *vsm_read_object(const char *bytes, size_t length);
 extern char *vsm_read_list(const char *bytes, size_t length);
 extern const char *vsm_json_member(const char *bytes, size_t length, const char *name, size_t *member_length);
+extern char *vsm_read_share(const char *bytes, size_t length);
 extern char *vsm_read_percentiles(const char *bytes, size_t length);
 extern bool vsm_read_choice(const char *choices, const char *bytes, size_t length);
 

@@ -37,6 +37,7 @@ typedef enum Kind
 	KIND_OBJECT,				/* a JSON object; jsonb */
 	KIND_LIST,					/* a JSON array of objects; jsonb */
 	KIND_PERCENTILES,			/* "50,85,95" */
+	KIND_SHARE,					/* a number above 0 and below 1; double precision */
 	KIND_BOOLEAN,
 	KIND_FLAG,					/* as KIND_BOOLEAN; without a value it is true */
 	KIND_STEP,					/* "6 hours", "1 day", "2 weeks", "month" */
@@ -98,8 +99,8 @@ typedef enum FixedStatement
 	STATEMENT_TYPES,
 	STATEMENT_HEALTH,
 	STATEMENT_READY,			/* whether the server takes writes; then as STATEMENT_HEALTH */
-	STATEMENT_IMPORT_SETTINGS,	/* $1: stream */
-	STATEMENT_IMPORT_CHANGES,	/* $1: stages, $2: types, $3: stream */
+	STATEMENT_IMPORT_SETTINGS,	/* $1: stream, $2: time zone */
+	STATEMENT_IMPORT_REHEARSE,	/* $1: stream, $2: stages, $3: types */
 	N_FIXED_STATEMENTS
 } FixedStatement;
 

@@ -15,7 +15,6 @@
 #include "door.h"
 #include "request.h"
 
-#define MAX_PATHS 64
 #define FIRST_STATUS 100
 #define LAST_STATUS 599
 #define N_METHODS 8
@@ -36,8 +35,9 @@ typedef struct PathFigures
 } PathFigures;
 
 /* By index of the first route with the path; entry vsm_route_count is for all other paths. */
-static PathFigures figures[MAX_PATHS];
+static PathFigures *figures = NULL;
 
+static PathFigures *figures_of(const Route *route);
 static int	place_of(const Route *route);
 static const char *path_name(int place);
 static int	method_place(const char *method);
@@ -48,7 +48,7 @@ static void family(Text *text, const char *name, const char *type, const char *h
 void
 vsm_stats_count(const Route *route, const char *method, int status, int64_t duration_us)
 {
-	PathFigures *path = &figures[place_of(route)];
+	PathFigures *path = figures_of(route);
 	int			bucket = 0;
 
 	if (status >= FIRST_STATUS && status <= LAST_STATUS)
@@ -58,6 +58,14 @@ vsm_stats_count(const Route *route, const char *method, int status, int64_t dura
 	path->faster[bucket]++;
 	path->duration_us += duration_us;
 	path->n++;
+}
+
+static PathFigures *
+figures_of(const Route *route)
+{
+	if (figures == NULL)
+		figures = vsm_alloc((vsm_route_count + 1) * sizeof *figures);
+	return &figures[place_of(route)];
 }
 
 static int
@@ -119,7 +127,7 @@ static void
 write_requests(Text *text)
 {
 	family(text, "vsm_requests_total", "counter", "Answered requests, by route, method and status.");
-	for (int place = 0; place <= vsm_route_count; place++)
+	for (int place = 0; figures != NULL && place <= vsm_route_count; place++)
 		for (int method = 0; figures[place].n > 0 && method < N_METHODS; method++)
 			for (int status = 0; status <= LAST_STATUS - FIRST_STATUS; status++)
 				if (figures[place].requests[method][status] > 0)
@@ -132,7 +140,7 @@ static void
 write_durations(Text *text)
 {
 	family(text, "vsm_request_duration_seconds", "histogram", "Time from the request line to the end of the answer.");
-	for (int place = 0; place <= vsm_route_count; place++)
+	for (int place = 0; figures != NULL && place <= vsm_route_count; place++)
 	{
 		long long	n = 0;
 

@@ -28,6 +28,7 @@ static void read_text(Values *values, int n, const Param *param, const char *byt
 static void read_integer(Values *values, int n, const Param *param, const char *bytes, size_t length, json_t *input);
 static void read_string(Values *values, int n, const Param *param, const char *bytes, size_t length, json_t *input);
 static void read_body(Values *values, int n, const Param *param, json_t *body);
+static void read_share(Values *values, int n, const Param *param, json_t *value);
 static void read_number(Values *values, int n, const Param *param, json_t *value);
 static bool is_string(const json_t *value);
 static void keep_or_fail(Values *values, int n, const Param *param, char *read, json_t *input);
@@ -160,6 +161,9 @@ read_text(Values *values, int n, const Param *param, const char *bytes, size_t l
 		case KIND_PERCENTILES:
 			keep_or_fail(values, n, param, vsm_read_percentiles(bytes, length), input);
 			break;
+		case KIND_SHARE:
+			keep_or_fail(values, n, param, vsm_read_share(bytes, length), input);
+			break;
 		case KIND_DATE:
 			keep_or_fail(values, n, param, vsm_read_date(bytes, length), input);
 			break;
@@ -263,6 +267,8 @@ read_body(Values *values, int n, const Param *param, json_t *body)
 		read_text(values, n, param, json_string_value(value), json_string_length(value), value);
 	else if (param->kind == KIND_INTEGER)
 		read_number(values, n, param, value);
+	else if (param->kind == KIND_SHARE)
+		read_share(values, n, param, value);
 	else if (param->kind == KIND_BOOLEAN)
 		keep_or_fail(values, n, param, json_is_boolean(value) ? vsm_copy(json_is_true(value) ? "true" : "false") : NULL, value);
 	else if (param->kind == KIND_TIME)
@@ -283,6 +289,15 @@ read_number(Values *values, int n, const Param *param, json_t *value)
 		vsm_invalid_range(values, param, number > 0, value);
 	else
 		values->text[n] = vsm_format("%lld", json_is_integer(value) ? (long long) json_integer_value(value) : (long long) number);
+}
+
+/* A number of JSON above 0 and below 1. */
+static void
+read_share(Values *values, int n, const Param *param, json_t *value)
+{
+	double		share = json_number_value(value);
+
+	keep_or_fail(values, n, param, share > 0 && share < 1 ? vsm_format("%.17g", share) : NULL, value);
 }
 
 /* Is it a string that the database can store, without NUL? */
@@ -308,6 +323,8 @@ keep_or_fail(Values *values, int n, const Param *param, char *read, json_t *inpu
 		vsm_invalid(values, param, "list_type", "Input should be a valid list of objects", input, NULL);
 	else if (param->kind == KIND_PERCENTILES)
 		vsm_invalid(values, param, "list_type", "Input should be at most 20 numbers in percent, from 1 to below 100, such as 50,85,95", input, NULL);
+	else if (param->kind == KIND_SHARE)
+		vsm_invalid(values, param, "float_parsing", "Input should be a valid number above 0 and below 1, such as 0.85", input, NULL);
 	else if (param->kind == KIND_BOOLEAN || param->kind == KIND_FLAG)
 		vsm_invalid(values, param, "bool_parsing", "Input should be a valid boolean, unable to interpret input", input, NULL);
 	else

@@ -6,11 +6,12 @@
  * state with the working thread, takes no connection of the pool, and every stream is a
  * transaction of its own.  A round is
  *
- *		does the server take writes? -> may the role fold? -> each stream: advisory lock, fold
+ *		does the server take writes? -> may the role fold? -> each stream: our turn?, fold
  *
- * The lock is the transaction's, as are role and timeouts: behind a pooler, the next transaction
- * may be in another session, and this session belongs to other clients, too.  A gateway that does
- * not get the lock tries again after the next interval.  Others than gateways, such as pg_cron,
+ * The turn is the transaction's, as are role and timeouts: behind a pooler, the next transaction
+ * may be in another session, and this session belongs to other clients, too.  It is a lock that only
+ * roles can take that may fold, so no stranger keeps all gateways from it.  A gateway that does
+ * not get it tries again after the next interval.  Others than gateways, such as pg_cron,
  * need not take it: vsm.fold() itself lets only one session fold a stream.
  *
  * vsm_fold_end() ends the thread at once, also during a fold.  The server notices within a second
@@ -59,7 +60,7 @@
 	" LEFT JOIN pg_catalog.pg_proc AS p ON p.pronamespace = n.oid AND p.proname = 'fold' AND p.pronargs = 2" \
 	" LEFT JOIN pg_catalog.pg_class AS s ON s.relnamespace = n.oid AND s.relname = 'value_streams'" \
 	" LEFT JOIN pg_catalog.pg_class AS t ON t.relnamespace = n.oid AND t.relname = 'stage_transitions' LIMIT 1"
-#define LOCK_SQL "SELECT pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended('vsm-gateway fold', 0))"
+#define LOCK_SQL "SELECT vsm._fold_turn()"
 #define STREAMS_SQL "SELECT name FROM vsm.value_streams ORDER BY id"
 #define FOLD_SQL "SELECT days_folded, days_waiting FROM vsm.fold($1)"
 

@@ -94,7 +94,7 @@ vsm_step_send(Connection *connection, Step step)
 		case STEP_IMPORT_BEGIN:
 			return PQsendQuery(pg, "SELECT vsm_api.import_begin()");
 		case STEP_COPY:
-			return PQsendQuery(pg, "COPY pg_temp.import_rows (case_id, stage, entered_at, type, title, sequence, line, refused) FROM STDIN");
+			return PQsendQuery(pg, "COPY pg_temp.vsm_import_rows (case_id, stage, entered_at, type, title, sequence, line, refused) FROM STDIN");
 		case STEP_COMMIT:
 			return PQsendQueryParams(pg, "COMMIT", 0, NULL, NULL, NULL, NULL, 0);
 		case STEP_ROLLBACK:

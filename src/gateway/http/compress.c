@@ -92,9 +92,7 @@ accepts_gzip(const char *accept)
 		size_t		length = strcspn(accept, ",");
 		const char *name = accept + strspn(accept, " \t");
 		size_t		name_length = strcspn(name, ",; \t");
-		const char *upper = memmem(accept, length, "Q=", 2);
-		const char *q = upper != NULL ? upper : memmem(accept, length, "q=", 2);
-		bool		accepted = q == NULL || strtod(q + 2, NULL) > 0;
+		bool		accepted = vsm_quality(accept, length) > 0;
 
 		if ((name_length == 4 && strncasecmp(name, "gzip", 4) == 0) || (name_length == 6 && strncasecmp(name, "x-gzip", 6) == 0))
 			return accepted;

@@ -55,7 +55,12 @@ enum
 	FIELD_HOST,
 	FIELD_LENGTH,
 	FIELD_CODING,
-	FIELD_EXPECT
+	FIELD_EXPECT,
+	/* their values are for the layers above, but two of one kind would be ambiguous */
+	FIELD_AUTHORIZATION,
+	FIELD_TYPE,
+	FIELD_ENCODING,
+	FIELD_ORIGIN
 };
 
 #define MALFORMED(text) \
@@ -70,6 +75,12 @@ static const Refusal folded_field = MALFORMED("A header field spans several line
 static const Refusal bare_end = MALFORMED("A line does not end with CR LF");
 static const Refusal no_host = MALFORMED("A Host header is missing");
 static const Refusal two_hosts = MALFORMED("More than one Host header");
+static const Refusal two_values[] = {
+	[FIELD_AUTHORIZATION] = MALFORMED("More than one Authorization header"),
+	[FIELD_TYPE] = MALFORMED("More than one Content-Type header"),
+	[FIELD_ENCODING] = MALFORMED("More than one Content-Encoding header"),
+	[FIELD_ORIGIN] = MALFORMED("More than one Origin header")
+};
 static const Refusal bad_host = MALFORMED("Malformed Host header");
 static const Refusal two_lengths = MALFORMED("More than one Content-Length header");
 static const Refusal bad_length = MALFORMED("Malformed Content-Length header");
@@ -257,6 +268,7 @@ end_version(Framing *framing)
 	framing->http_1_0 = v[7] == '0';
 	framing->has_host = framing->has_length = framing->chunked = framing->trailers = false;
 	framing->n_fields = 0;
+	framing->seen = 0;
 	framing->left = 0;
 	framing->state = LINE_LF;
 	return NULL;
@@ -316,10 +328,10 @@ step_field(Framing *framing, char *byte)
 static const Refusal *
 begin_value(Framing *framing)
 {
-	static const char *const names[] = {[FIELD_HOST] = "host", [FIELD_LENGTH] = "content-length", [FIELD_CODING] = "transfer-encoding", [FIELD_EXPECT] = "expect"};
+	static const char *const names[] = {[FIELD_HOST] = "host", [FIELD_LENGTH] = "content-length", [FIELD_CODING] = "transfer-encoding", [FIELD_EXPECT] = "expect", [FIELD_AUTHORIZATION] = "authorization", [FIELD_TYPE] = "content-type", [FIELD_ENCODING] = "content-encoding", [FIELD_ORIGIN] = "origin"};
 
 	framing->field = FIELD_OTHER;
-	for (int i = FIELD_HOST; i <= FIELD_EXPECT && !framing->trailers; i++)
+	for (int i = FIELD_HOST; i <= FIELD_ORIGIN && !framing->trailers; i++)
 		if (word_is(framing, names[i]))
 			framing->field = (uint8_t) i;
 	framing->word_length = 0;
@@ -335,7 +347,7 @@ end_value(Framing *framing)
 	const Refusal *refusal = NULL;
 
 	/* libmicrohttpd would keep trailing blanks as part of the value. */
-	if (framing->spaced && framing->field != FIELD_OTHER)
+	if (framing->spaced && framing->field != FIELD_OTHER && framing->field <= FIELD_EXPECT)
 		refusal = framing->field == FIELD_HOST ? &bad_host : framing->field == FIELD_LENGTH ? &bad_length
 																							: &bad_field;
 	else if (framing->field == FIELD_HOST)
@@ -353,6 +365,11 @@ end_value(Framing *framing)
 	}
 	else if (framing->field == FIELD_EXPECT && !word_is(framing, "100-continue"))
 		refusal = &unknown_expectation;
+	else if (framing->field >= FIELD_AUTHORIZATION)
+	{
+		refusal = (framing->seen & 1u << framing->field) != 0 ? &two_values[framing->field] : NULL;
+		framing->seen |= (uint16_t) (1u << framing->field);
+	}
 	if (refusal == NULL && framing->has_length && framing->chunked)
 		refusal = &two_framings;
 	framing->state = FIELD_START;

@@ -38,6 +38,7 @@ typedef struct Framing
 	bool		chunked;
 	bool		trailers;		/* the fields are those after the last chunk */
 	uint8_t		field;			/* FIELD_... of the current value */
+	uint16_t	seen;			/* bits of FIELD_..., of those that may come once */
 	uint8_t		word_length;
 	char		word[40];		/* method, version, field name or value; in lower case, truncated */
 	bool		cut;			/* word was truncated */

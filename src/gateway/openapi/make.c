@@ -203,6 +203,9 @@ value_schema(const Param *param)
 		case KIND_PERCENTILES:
 			schema = json_pack("{ssss}", "type", "string", "pattern", "^[0-9.]+(,[0-9.]+)*$");
 			break;
+		case KIND_SHARE:
+			schema = json_pack("{sssisi}", "type", "number", "exclusiveMinimum", 0, "exclusiveMaximum", 1);
+			break;
 		case KIND_DATE:
 			schema = json_pack("{ssss}", "type", "string", "format", "date");
 			break;

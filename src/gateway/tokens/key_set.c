@@ -5,7 +5,8 @@
  * A set of JSON Web Keys may hold keys for other purposes, such as encryption, and keys of kinds
  * that are unknown here; these are skipped (RFC 7517, section 5).  A key for signatures that cannot
  * be used refuses the set where it comes from a file of the operator's (strict).  In the set of a
- * provider it is skipped, too, since it is not the operator who could correct it.
+ * provider it is skipped, too, since it is not the operator who could correct it; so are those that
+ * follow the first MAX_KEYS.
  */
 #include "key_set.h"
 
@@ -150,6 +151,8 @@ add_web_key(KeySet *set, const json_t *key, bool strict, char **wrong)
 	bool		skip = false;
 	const char *refusal;
 
+	if (set->n == MAX_KEYS && !strict)
+		return true;
 	if (set->n == MAX_KEYS)
 	{
 		*wrong = vsm_format("it holds more than %d keys", MAX_KEYS);

@@ -13,6 +13,10 @@
  * begins in ASK_INTERVAL_US, whatever keys tokens name.  A file or an answer that cannot be used
  * leaves the set as it is, and is logged.
  *
+ * What the operator has written must be right when the gateway starts: a secret, a file, a URL.  What a
+ * provider answers is not the operator's to correct: until an answer can be used, tokens get a 503, and
+ * the fetch is repeated every RETRY_US.
+ *
  * Locks: "lock" guards the members that both threads use; it is held for assignments only.
  */
 #include "key_source.h"
@@ -62,6 +66,7 @@ static struct
 
 	atomic_bool news;			/* arrived or answered has changed */
 	atomic_bool stopping;
+	atomic_bool tried;			/* the thread has fetched once, or tried to */
 	bool		running;		/* there is a thread */
 	pthread_t	thread;
 	int			wake;			/* eventfd for the working thread; -1: the keys never change */
@@ -72,7 +77,7 @@ static void *run(void *unused);
 static void wait_until_due(bool *asked);
 static KeySet *read_file(char **wrong);
 static bool file_has_changed(void);
-static KeySet *fetch_keys(char **wrong, bool *fetched);
+static KeySet *fetch_keys(char **wrong);
 static void hand_over(KeySet *set, bool answers);
 static const char *file(void);
 static void forget_secret(void);
@@ -81,7 +86,7 @@ static void forget_secret(void);
  * vsm_keys_start
  *		Read the keys.  Returns what is wrong with them, to be freed; NULL: nothing.
  *
- * A provider that does not answer is not an error: its keys are fetched later.
+ * Those of a URL are fetched by the thread: vsm_keys_tried().
  */
 char *
 vsm_keys_start(void)
@@ -110,7 +115,6 @@ read_at_start(char **wrong)
 {
 	KeySet	   *set = NULL;
 	char	   *why = NULL;
-	bool		fetched = true;
 	const char *option;
 
 	if (vsm_options.jwt_secret != NULL)
@@ -124,15 +128,13 @@ read_at_start(char **wrong)
 		option = "jwks-url";
 		vsm_fetch_start();
 		why = vsm_fetch_refuses(vsm_options.jwks_url);
-		if (why == NULL)
-			set = fetch_keys(&why, &fetched);
 	}
 	else
 	{
 		option = vsm_options.jwks_file != NULL ? "jwks-file" : "jwt-public-key-file";
 		set = read_file(&why);
 	}
-	if (set == NULL && fetched)
+	if (why != NULL)
 		*wrong = vsm_format("--%s: %s", option, why);
 	free(why);
 	return set;
@@ -144,9 +146,21 @@ forget_secret(void)
 	explicit_bzero(vsm_options.jwt_secret, strlen(vsm_options.jwt_secret));
 }
 
-/* Ends the thread.  Those who wait are resumed by the next vsm_keys_run(). */
+/* Has the gateway the keys that it can have when it starts? */
+bool
+vsm_keys_tried(void)
+{
+	return !keys.running || vsm_options.jwks_url == NULL || keys.tried;
+}
+
+/*
+ * vsm_keys_end
+ *		Let the thread end; does not wait.
+ *
+ * A fetch is broken off, within a second or so, and those who wait for it are resumed.
+ */
 void
-vsm_keys_stop(void)
+vsm_keys_end(void)
 {
 	if (!keys.running)
 		return;
@@ -154,10 +168,15 @@ vsm_keys_stop(void)
 	keys.stopping = true;
 	pthread_cond_signal(&keys.changed);
 	pthread_mutex_unlock(&keys.lock);
-	pthread_join(keys.thread, NULL);
+}
+
+/* Call vsm_keys_end() before. */
+void
+vsm_keys_join(void)
+{
+	if (keys.running)
+		pthread_join(keys.thread, NULL);
 	keys.running = false;
-	keys.answered = true;
-	keys.news = true;
 }
 
 /* ---- The working thread ---- */
@@ -179,11 +198,11 @@ vsm_keys_ask(void)
 	int64_t		now_us = vsm_now_us();
 	bool		asking;
 
-	if (vsm_options.jwks_url == NULL || !keys.running)
+	if (vsm_options.jwks_url == NULL || !keys.running || keys.stopping)
 		return false;
 	pthread_mutex_lock(&keys.lock);
 	asking = keys.asking;
-	if (!asking && (keys.asked_us == 0 || now_us - keys.asked_us >= ASK_INTERVAL_US))
+	if (!asking && !keys.stopping && (keys.asked_us == 0 || now_us - keys.asked_us >= ASK_INTERVAL_US))
 	{
 		keys.asked_us = now_us;
 		keys.asked = keys.asking = asking = true;
@@ -248,7 +267,6 @@ run(void *unused)
 	while (!keys.stopping)
 	{
 		bool		asked = false;
-		bool		fetched;
 		char	   *wrong = NULL;
 		KeySet	   *set = NULL;
 
@@ -263,14 +281,16 @@ run(void *unused)
 			set = read_file(&wrong);
 		}
 		else
-			set = fetch_keys(&wrong, &fetched);
+			set = fetch_keys(&wrong);
 		if (wrong != NULL && !keys.stopping)
 			vsm_log_text(LOG_LEVEL_WARNING, "keys_not_read", "reason", wrong);
 		else if (set != NULL)
 			vsm_log(LOG_LEVEL_INFO, "keys_read", "\"keys\":%d", set->n);
 		free(wrong);
 		hand_over(set, asked);
+		keys.tried = true;
 	}
+	hand_over(NULL, true);
 	return NULL;
 }
 
@@ -374,16 +394,14 @@ read_file(char **wrong)
 
 /* ---- URLs ---- */
 
-/* *fetched: there was an answer, so it is the answer that is wrong. */
 static KeySet *
-fetch_keys(char **wrong, bool *fetched)
+fetch_keys(char **wrong)
 {
 	Text		text = {0};
 	KeySet	   *set = NULL;
 	long		age_s;
 	char	   *why = vsm_fetch(vsm_options.jwks_url, vsm_options.jwks_ca_file, &keys.stopping, &text, &age_s);
 
-	*fetched = why == NULL;
 	if (why == NULL)
 		set = vsm_key_set_of_jwks(text.data, text.length, false, &why);
 	if (set == NULL)

@@ -2,7 +2,7 @@
  * key_source.h
  *		Where the keys of tokens come from, and the set that is valid now.
  *
- * The main thread calls start and stop, the working thread all others.
+ * The main thread calls start, end and join, the working thread all others.
  */
 #ifndef VSM_GATEWAY_KEY_SOURCE_H
 #define VSM_GATEWAY_KEY_SOURCE_H
@@ -19,7 +19,9 @@ typedef struct KeyWaiter
 } KeyWaiter;
 
 extern char *vsm_keys_start(void);
-extern void vsm_keys_stop(void);
+extern bool vsm_keys_tried(void);
+extern void vsm_keys_end(void);
+extern void vsm_keys_join(void);
 
 extern const KeySet *vsm_keys(void);
 extern bool vsm_keys_ask(void);

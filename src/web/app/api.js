@@ -17,6 +17,7 @@ export class ApiError extends Error
 		super(Array.isArray(detail) ? detail.map(field => `${field.loc.at(-1)}: ${field.msg}`).join('; ') : detail ?? `Status ${status}`);
 		this.status = status;
 		this.hint = body?.hint ?? null;
+		this.body = body;
 	}
 }
 
@@ -66,3 +67,4 @@ async function request(method, path, {parameters, body, signal} = {})
 export const get = (path, parameters, signal) => request('GET', path, {parameters, signal});
 export const post = (path, body) => request('POST', path, {body});
 export const put = (path, body) => request('PUT', path, {body});
+export const remove = (path, parameters) => request('DELETE', path, {parameters});

@@ -7,6 +7,7 @@
  * move is lost unnoticed; what the service refuses, it explains, and the page shows that.
  */
 import {get, post, put} from './api.js';
+import {matches} from './attributes.js';
 import {column} from './column.js';
 import {announce, byId, fillSelect, h} from './dom.js';
 import {itemDialog} from './item_dialog.js';
@@ -25,7 +26,7 @@ export function board({reload, failed})
 	const notice = h('div', {class: 'notice', role: 'alert', hidden: true});
 	const lanes = h('div', {class: 'lanes', role: 'group', 'aria-label': 'Stages'});
 	const maker = makeForm(create);
-	const dialog = itemDialog(move);
+	const dialog = itemDialog(move, reread);
 	let columns = [], context = null, refreshed = 0, counts = '', dragged = null, moving = false;
 	let here = new Map();			/* by stage name: ids of items moved or made here, which are shown first */
 
@@ -68,20 +69,20 @@ export function board({reload, failed})
 	async function read(lane, {more = false, signal} = {})
 	{
 		const turn = ++lane.turn;
-		const {stream, type, stages} = context, {name, category} = lane.stage;
-		const asked = readPinned(name, type, signal);
+		const {stream, type, attributes, stages} = context, {name, category} = lane.stage;
+		const asked = readPinned(name, signal);
 		const wanted = Math.min(MOST, Math.max(PAGE, lane.asked + (more ? PAGE : 0)));
 		let items, next;
 
 		if (category === 'done' && stages.filter(stage => stage.category === 'done').length === 1)
 		{
-			const answer = await get('cycle-times', {stream, type, limit: wanted}, signal);
+			const answer = await get('cycle-times', {stream, type, attributes, limit: wanted, since: context.log?.since}, signal);
 
 			items = answer.points.toReversed().map(point => ({...point, current_stage: name, stage_entered_at: point.completed_at}));
 			next = answer.points.length === wanted;
 		}
 		else
-			({items, next} = await get('work-items', {stream, stage: name, type, limit: wanted}, signal));
+			({items, next} = await get('work-items', {stream, stage: name, type, attributes, limit: wanted}, signal));
 		lane.asked = wanted;
 
 		const pinned = await asked, ids = new Set(pinned.map(item => item.id)), all = [...pinned, ...items.filter(item => !ids.has(item.id))];
@@ -90,11 +91,12 @@ export function board({reload, failed})
 	}
 
 	/* Somebody may have moved or deleted them since. */
-	async function readPinned(stage, type, signal)
+	async function readPinned(stage, signal)
 	{
+		const {type, attributes} = context;
 		const items = await Promise.all((here.get(stage) ?? []).map(id => get(`work-items/${id}`, {}, signal).catch(() => null)));
 
-		return items.filter(item => item?.current_stage === stage && (!type || item.type === type));
+		return items.filter(item => item?.current_stage === stage && (!type || item.type === type) && matches(item, attributes));
 	}
 
 	/* Counts are live; the cards of a stage whose count changed are read again, and now and then those of all. */
@@ -102,7 +104,7 @@ export function board({reload, failed})
 	{
 		const now = JSON.stringify(wip.map(stage => stage.wip)), late = Date.now() - refreshed > REFRESH_MS;
 
-		wip.forEach((stage, n) => columns.find(lane => lane.stage.name === stage.stage)?.count(stage, context.type));
+		wip.forEach((stage, n) => columns.find(lane => lane.stage.name === stage.stage)?.count(stage, context));
 		if (dragged === null && !moving && counts !== '' && (now !== counts || late))
 		{
 			refreshed = Date.now();
@@ -162,6 +164,12 @@ export function board({reload, failed})
 		notice.replaceChildren(...what === undefined ? [] : [
 			h('div', null, h('p', null, h('strong', null, what)), more.filter(Boolean).map(text => h('p', null, text))),
 			h('button', {type: 'button', class: 'quiet', onclick: () => tell()}, 'Dismiss')]);
+	}
+
+	/* An item was blocked or unblocked where it is. */
+	function reread(item)
+	{
+		load(columns.filter(lane => lane.stage.name === item.current_stage)).catch(failed);
 	}
 
 	/* ---- By keyboard ---- */

@@ -7,7 +7,7 @@
  */
 import {setText} from './bars.js';
 import {h} from './dom.js';
-import {since} from './format.js';
+import {idOf, since} from './format.js';
 import {isDiscarded, isWip} from './stages.js';
 import {says, state} from './wip.js';
 
@@ -57,7 +57,7 @@ export function column(stage, {open, more, step, walk, drag, drop})
 	function makeCard(item)
 	{
 		const card = h('div', {class: 'card', role: 'button', tabindex: -1, draggable: 'true', 'data-id': item.id, 'aria-describedby': 'board-hint'},
-			h('span', {class: 'title'}), h('span', {class: 'facts'}));
+			h('span', {class: 'title'}), h('span', {class: 'facts'}), h('span', {class: 'reason'}));
 
 		card.onclick = () => open(items.get(item.id));
 		card.onkeydown = event => key(event, items.get(item.id), card);
@@ -67,7 +67,7 @@ export function column(stage, {open, more, step, walk, drag, drop})
 		};
 		card.ondragstart = event => {
 			event.dataTransfer.effectAllowed = 'move';
-			event.dataTransfer.setData('text/plain', '#' + item.id);
+			event.dataTransfer.setData('text/plain', idOf(item));
 			drag(items.get(item.id), lane);
 			card.classList.add('dragged');
 		};
@@ -81,16 +81,21 @@ export function column(stage, {open, more, step, walk, drag, drop})
 
 	function describe(card, item)
 	{
-		const facts = `#${item.id} · ${item.type} · ${since(item.stage_entered_at)}`;
+		const facts = `${idOf(item)} · ${item.type} · ${since(item.stage_entered_at)}`;
 
-		setText(card.firstChild, item.title);
-		setText(card.lastChild, facts);
+		const [title, about, reason] = card.children, blocked = Boolean(item.block_reason);
+
+		setText(title, item.title);
+		setText(about, facts);
+		setText(reason, blocked ? `Blocked: ${item.block_reason}` : '');
+		reason.hidden = !blocked;
+		card.classList.toggle('blocked', blocked);
 	}
 
-	/* type: the one that cards are shown of; counts are of all. */
-	function setCount(now, type)
+	/* Cards are of the type and the attributes that are chosen; counts and limits are of all items, and say so. */
+	function setCount(now, {type, attributes})
 	{
-		setText(places, says(now) + (type ? ' (all types)' : ''));
+		setText(places, says(now) + (attributes ? ' (all items)' : type ? ' (all types)' : ''));
 		element.classList.toggle('full', state(now) !== '');
 	}
 

@@ -25,7 +25,7 @@ export const cumulativeFlow = () => {
 		frame,
 		path: 'cumulative-flow',
 		parameters: ({period, type, stream}) => ({stream, type, ...period, step: stepFor(period)}),
-		show: (flow, {stages, zone}) => flow.points.some(({values}) => values.some(n => n > 0)) ? show(frame, flow, stages, zone) : empty(frame),
+		show: (flow, {stages, zone}) => flow.points.some(({values}) => values.some(n => n > 0)) ? showFlow(frame, flow, stages, zone) : empty(frame),
 	};
 };
 
@@ -42,7 +42,8 @@ function empty(frame)
 	frame.instead('No work item had been created by the end of this window. Choose a later window, or create one on the board.');
 }
 
-function show(frame, flow, stages, zone)
+/* flow: {stages: names, points: [{at, values}]}; stages: with their categories */
+export function showFlow(frame, flow, stages, zone)
 {
 	const times = flow.points.map(point => seconds(point.at));
 	const lines = flow.stages.map((name, n) => ({name, values: flow.points.map(point => point.values[n])}));

@@ -3,29 +3,43 @@
  *		Cycle times of finished items: each as a dot, and how often each length came.
  *
  * Both charts are of the same answer.  The percentiles are of all items of the
- * window; the dots are the latest POINTS of them.
+ * window; the dots are the latest POINTS of them.  The service level expectation is
+ * that of the end of the window.
  */
+import {get} from './api.js';
+import {behaviour} from './behaviour.js';
+import {stepOf} from './buckets.js';
 import {PERCENTILES, theme} from './colours.js';
-import {count, hours, instant, items, seconds, span, unitFor} from './format.js';
+import {expectation, expected, levelOf} from './expectation.js';
+import {count, hours, idOf, instant, items, seconds, span, unitFor} from './format.js';
 import {panel} from './panel.js';
-import {dots, draw, erase, percentileLines, timeAxis, uPlot, valueAxis} from './plot.js';
+import {dots, draw, erase, levelLine, percentileLines, timeAxis, uPlot, valueAxis} from './plot.js';
 
 const POINTS = 5000;
 const TALL = 2.5;				/* dots beyond so many times P95 stand at the upper edge, as triangles */
 const WIDTHS = [0.1, 0.25, 0.5, 1, 2, 3, 4, 6, 12, 24, 48, 72, 96, 120, 168, 336, 720, 1440, 2880, 8760];
 
-export const cycleTimes = () => {
+/* choose(change) takes what is chosen. */
+export const cycleTimes = choose => {
+	const limits = behaviour('cycle_time', 'Average cycle time', choose);
 	const scatter = panel('cycle-times', 'Cycle time scatter',
-		'Each dot is a finished item: when it was done, and how long it took from start to finish.');
+		'Each dot is a finished item: when it was done, and how long it took from start to finish. Click one for its history.', limits.button);
 	const histogram = panel('histogram', 'Cycle time histogram',
 		'How many items took how long. A long tail to the right makes promises risky.');
 
 	return {
 		frame: scatter,
 		more: [histogram],
-		path: 'cycle-times',
-		parameters: ({period, type, stream}) => ({stream, type, ...period, limit: POINTS}),
-		show(answer, {zone})
+		async ask(of, signal)
+		{
+			const {period, type, stream, attributes} = of;
+			const asked = {stream, type, attributes, ...period};
+			const [answer, sle, behaves] = await Promise.all([get('cycle-times', {...asked, limit: POINTS}, signal), expectation(of, signal),
+				limits.ask(of, {...asked, step: stepOf(period)}, signal)]);
+
+			return {...answer, sle, behaves};
+		},
+		show(answer, context)
 		{
 			const points = answer.points.filter(point => point.cycle_time_hours !== null);
 
@@ -34,7 +48,8 @@ export const cycleTimes = () => {
 				[scatter, histogram].forEach(empty);
 				return;
 			}
-			showScatter(scatter, answer, points, zone);
+			if (!limits.show(scatter, answer.behaves, context))
+				showScatter(scatter, answer, points, context);
 			showHistogram(histogram, answer, points);
 		},
 	};
@@ -53,10 +68,11 @@ const edges = (u, least, most) => [least - (most - least) * 0.015, most + (most 
 const remark = (answer, points) => points.length < answer.n ?
 	`The latest ${count(points.length)} of ${items(answer.n)}; the percentiles are of all of them.` : `n = ${count(answer.n)}.`;
 
-function showScatter(frame, answer, points, zone)
+function showScatter(frame, answer, points, {zone, open})
 {
 	const xs = points.map(point => seconds(point.completed_at)), most = Math.max(...points.map(point => point.cycle_time_hours));
-	const top = Math.max(1 / 60, most > answer.p95 * TALL ? answer.p95 * TALL : most), unit = unitFor(top);
+	const reach = Math.max(1 / 60, most > answer.p95 * TALL ? answer.p95 * TALL : most), within = answer.sle.elapsed_hours;
+	const top = within !== null && within > reach && within < reach * 2 ? within : reach, unit = unitFor(top);
 	const ys = points.map(point => Math.min(point.cycle_time_hours, top * 1.03) / unit.hours);
 	const beyond = points.map(point => point.cycle_time_hours > top);
 	const {axis, tzDate} = timeAxis(zone), {accent} = theme(), n = beyond.filter(Boolean).length;
@@ -64,16 +80,16 @@ function showScatter(frame, answer, points, zone)
 	draw(frame.chart, {
 		label: 'Cycle times, by the time of completion', data: [xs, ys], tzDate, along: 'both', axes: [axis, valueAxis(unit.name)],
 		scales: {x: {range: edges}, y: {range: () => [0, top / unit.hours * 1.07]}}, series: [{}, {paths: () => null, points: {show: false}}],
-		hooks: {draw: [dots(xs, ys, () => accent, {above: i => beyond[i]}), percentileLines(answer, 'y', unit)]},
-		marks: () => points.map((point, i) => ({x: xs[i], y: ys[i], lines: [
-			point.title, `#${point.id}, ${point.type}`, `cycle time ${hours(point.cycle_time_hours)} (${span(point.cycle_time_hours)})`,
+		hooks: {draw: [dots(xs, ys, () => accent, {shapeOf: i => beyond[i] ? 'triangle' : 'circle'}), levelLine(levelOf(answer.sle, unit)), percentileLines(answer, 'y', unit)]},
+		marks: () => points.map((point, i) => ({x: xs[i], y: ys[i], open: () => open(point), lines: [
+			point.title, `${idOf(point)}, ${point.type}`, `cycle time ${hours(point.cycle_time_hours)} (${span(point.cycle_time_hours)})`,
 			`lead time ${hours(point.lead_time_hours)}`, 'done ' + instant(point.completed_at, zone)]})),
 	});
 	frame.shown({
-		keys: keys(answer),
+		keys: [...keys(answer), ...within === null ? [] : [[theme().text, expected(answer.sle), 'line sle']]],
 		remark: remark(answer, points) + (n > 0 ? ` ▲: ${items(n)} that took longer than the chart is high, up to ${span(most)}.` : ''),
 		rows: [['Item', 'Title', 'Type', 'Done', 'Cycle time', 'Lead time'], ...points.toReversed().map(point => [
-			'#' + point.id, point.title, point.type, instant(point.completed_at, zone), hours(point.cycle_time_hours), hours(point.lead_time_hours)])],
+			idOf(point), point.title, point.type, instant(point.completed_at, zone), hours(point.cycle_time_hours), hours(point.lead_time_hours)])],
 	});
 }
 

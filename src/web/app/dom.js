@@ -11,8 +11,14 @@ const SVG = 'http://www.w3.org/2000/svg';
 /* h('p', {class: 'note', onclick}, 'text', element, ...); null children and attributes are left out. */
 export function h(tag, attributes, ...children)
 {
-	const element = document.createElement(tag);
+	return fill(document.createElement(tag), attributes, children);
+}
 
+/* The same for what is drawn: svg('path', {d}). */
+export const svg = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
+
+function fill(element, attributes, children)
+{
 	for (const [name, value] of Object.entries(attributes ?? {}))
 		if (name.startsWith('on'))
 			element.addEventListener(name.slice(2), value);
@@ -22,19 +28,6 @@ export function h(tag, attributes, ...children)
 			element.setAttribute(name, value);
 	element.append(...children.flat().filter(child => child !== null && child !== undefined && child !== false));
 	return element;
-}
-
-/* A small drawing, decoration only. */
-export function icon(path)
-{
-	const svg = document.createElementNS(SVG, 'svg'), line = document.createElementNS(SVG, 'path');
-
-	svg.setAttribute('viewBox', '0 0 16 16');
-	svg.setAttribute('class', 'icon');
-	svg.setAttribute('aria-hidden', 'true');
-	line.setAttribute('d', path);
-	svg.append(line);
-	return svg;
 }
 
 export const byId = id => document.getElementById(id);

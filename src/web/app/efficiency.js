@@ -3,7 +3,7 @@
  *		Flow efficiency: the share of active time in the time between start and finish.
  */
 import {h} from './dom.js';
-import {hours, items, percent, rounded} from './format.js';
+import {exactPercent, hours, items, percent, rounded} from './format.js';
 import {panel} from './panel.js';
 import {share} from './bars.js';
 
@@ -35,8 +35,8 @@ export const efficiency = () => {
 			frame.shown({
 				remark: `Sums over ${items(answer.n)} finished in the window. `
 					+ 'Waiting is the time in stages of category wait: without such stages after the start, none shows.',
-				rows: [['', 'Hours', 'Share'], ['Active', hours(answer.active_hours), percent(answer.active_hours / whole)],
-					['Waiting', hours(answer.wait_hours), percent(answer.wait_hours / whole)]],
+				rows: [['', 'Hours', 'Share'], ['Active', hours(answer.active_hours), exactPercent(answer.active_hours / whole)],
+					['Waiting', hours(answer.wait_hours), exactPercent(answer.wait_hours / whole)]],
 			});
 		},
 	};

@@ -4,20 +4,25 @@
  *
  * To the keyboard and to screen readers a chart is a slider over its marks:
  * arrows, Page Up and Down, Home and End go from mark to mark, and the values of
- * the mark are the slider's text.  marks() gives {left, top, lines} in the
- * element's own pixels, in reading order.
+ * the mark are the slider's text.  marks() gives {left, top, lines, open} in the
+ * element's own pixels, in reading order.  A mark that can be opened is so by a
+ * click, by Enter, or by a second tap, as the first one reads it.
  */
 import {h} from './dom.js';
+
+const NEAR = 24;				/* pixels from a mark that is opened */
 
 /* along: the pointer finds the mark that is nearest along x, y or both. */
 export function explore(element, label, marks, along = 'x')
 {
 	const tip = h('div', {class: 'tip', hidden: true, 'aria-hidden': 'true'});
 	const spot = h('div', {class: 'spot', hidden: true});
-	let at = -1;
+	let at = -1, before = -1;
 
 	element.append(spot, tip);
 	setSlider(element, label, marks());
+	if (marks()[0]?.open)
+		element.setAttribute('aria-describedby', 'open-hint');
 
 	const show = (list, n) => {
 		at = n;
@@ -28,11 +33,35 @@ export function explore(element, label, marks, along = 'x')
 	};
 	const hide = () => spot.hidden = tip.hidden = true;
 
-	element.onpointermove = element.onpointerdown = event => {
-		const list = marks(), box = element.getBoundingClientRect();
+	const under = (list, event) => {
+		const box = element.getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top, n = nearest(list, x, y, along);
 
-		if (list.length > 0)
-			show(list, nearest(list, event.clientX - box.left, event.clientY - box.top, along));
+		return {n, near: Math.hypot(list[n].left - x, list[n].top - y) <= NEAR};
+	};
+
+	element.onpointermove = element.onpointerdown = event => {
+		const list = marks();
+
+		if (event.type === 'pointerdown')
+			before = spot.hidden ? -1 : at;
+		if (list.length === 0)
+			return;
+
+		const {n, near} = under(list, event);
+
+		show(list, n);
+		element.style.cursor = near && list[n].open ? 'pointer' : '';
+	};
+	element.onclick = event => {
+		const list = marks();
+
+		if (list.length === 0)
+			return;
+
+		const {n, near} = under(list, event);
+
+		if (near && (event.pointerType !== 'touch' || n === before))
+			list[n].open?.();
 	};
 	/* A finger that is lifted leaves too, but what it has shown is wanted still. */
 	element.onpointerleave = event => event.pointerType === 'mouse' && hide();
@@ -42,6 +71,11 @@ export function explore(element, label, marks, along = 'x')
 
 		if (event.key === 'Escape')
 			return hide();
+		if (['Enter', ' '].includes(event.key) && list[Math.max(at, 0)]?.open)
+		{
+			event.preventDefault();
+			return list[Math.max(at, 0)].open();
+		}
 		const to = target(event.key, at, list.length);
 		if (to === null || list.length === 0)
 			return;

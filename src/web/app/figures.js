@@ -28,7 +28,7 @@ const BALANCE = [
 export function figures()
 {
 	const tiles = new Map(TILES.map(([key, name]) => [key, h('li', {class: 'tile', id: 'figure-' + key},
-		h('h2', null, name), h('p', {class: 'big'}, NONE), h('p', {class: 'exact'}), h('p', {class: 'meaning'}))]));
+		h('h2', null, name), h('p', {class: 'big'}, NONE), h('p', {class: 'exact'}), h('p', {class: 'before'}), h('p', {class: 'meaning'}))]));
 
 	byId('figures').replaceChildren(...tiles.values());
 

@@ -2,9 +2,9 @@
  * format.js
  *		Numbers, durations and times as people read them.
  *
- * The API gives hours with two decimals.  hours() shows that number as it is;
- * span() rounds it to the unit that reads best.  No
- * line breaks between a number and its unit.
+ * The API gives hours with two decimals and shares with four.  hours() and exactPercent() show
+ * that number as it is, for tables; span() and percent() round it to what reads best.  No line
+ * breaks between a number and its unit.
  */
 
 const whole = new Intl.NumberFormat('en');
@@ -18,6 +18,12 @@ export const rounded = x => x === null || x === undefined ? NONE : oneDecimal.fo
 export const number = x => x === null || x === undefined ? NONE : asGiven.format(x);
 export const hours = x => x === null || x === undefined ? NONE : asGiven.format(x) + '\u00a0h';
 export const percent = x => x === null || x === undefined ? NONE : oneDecimal.format(x * 100) + '\u00a0%';
+export const exactPercent = x => x === null || x === undefined ? NONE : asGiven.format(x * 100) + '\u00a0%';
+export const upper = text => text.charAt(0).toUpperCase() + text.slice(1);
+
+/* By what people call an item: its id in the tool that it comes from, else the number that the service gave it. */
+export const idOf = ({id, external_id: external}) => external ?? '#' + id;
+
 export const items = n => count(n) + (n === 1 ? ' item' : ' items');
 
 export function span(x)

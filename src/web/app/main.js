@@ -6,21 +6,35 @@
  * older choice is dropped.  While the page is visible, WIP is read every few
  * seconds and the figures every minute, without a trace on the page but the numbers.
  */
-import {address, get} from './api.js';
+import {get} from './api.js';
 import {age} from './age.js';
+import {ask} from './ask.js';
+import {balance} from './balance.js';
+import {blocked} from './blocked.js';
 import {board} from './board.js';
-import {byId, h} from './dom.js';
+import {bottleneck} from './bottleneck.js';
+import {comparison} from './comparison.js';
+import {conformance} from './conformance.js';
+import {byId} from './dom.js';
 import {cumulativeFlow} from './cumulative_flow.js';
 import {cycleTimes} from './cycle_times.js';
 import {efficiency} from './efficiency.js';
+import {setExported} from './exporting.js';
 import {figures, fromMetrics} from './figures.js';
-import {day, knownZone, startOfDay} from './format.js';
+import {showFirstSteps} from './first_steps.js';
+import {forecast} from './forecast.js';
+import {day, knownZone, upper} from './format.js';
+import {importView} from './import_view.js';
+import {itemDialog} from './item_dialog.js';
 import {every} from './live.js';
 import {pickers} from './pickers.js';
+import {quality} from './quality.js';
 import * as selection from './selection.js';
+import {stageGraph} from './stage_graph.js';
 import {throughput} from './throughput.js';
 import {timeInStage} from './time_in_stage.js';
 import {trouble} from './trouble.js';
+import {datesWindow, lastDaysOfLog, LOG_DAYS} from './window.js';
 import {wipNow} from './wip.js';
 
 const LIVE_MS = 3000;
@@ -34,15 +48,23 @@ const seen = new Map();			/* by chart: its latest answer, to draw it again in ot
 
 const tiles = figures();
 const wip = wipNow();
-const charts = [cumulativeFlow(), cycleTimes(), throughput(step => choose({step})), age(), timeInStage(), efficiency()];
+const again = () => load({quiet: true});
+const charts = [cumulativeFlow(), bottleneck(), comparison(), cycleTimes(choose), throughput(choose), age(), forecast(again), conformance(again), timeInStage(),
+	efficiency(), stageGraph(), balance(choose), blocked(), quality()];
 const cards = board({reload: () => live.now(), failed: trouble.show});
 const choice = pickers(choose);
+const dialog = itemDialog(null, again);
+const importer = importView({askToken: () => trouble.askToken(), open: stream => choose({view: 'flow', stream, type: '', ...selection.usualWindow})});
 
 /* ---- Choosing ---- */
 
 function choose(change)
 {
-	chosen = {...chosen, ...change};
+	/* The last days of one log are not those of another. */
+	if (change.stream !== undefined && context?.ofLog)
+		Object.assign(change, selection.usualWindow);
+	/* The usual window of a log that has no data there must be asked for. */
+	chosen = {...chosen, ...change, usual: change.usual ?? (change.days === undefined ? chosen.usual : change.days === selection.USUAL_DAYS && Boolean(context?.log))};
 	selection.write(chosen, true);
 	load();
 }
@@ -70,7 +92,11 @@ async function load({quiet = false} = {})
 		const streams = given.map(stream => ({...stream, time_zone: knownZone(stream.time_zone)}));
 		const stream = chosen.stream || (streams.find(({name}) => name === 'default') ?? streams[0])?.name;
 
+		openOnData(streams.find(({name}) => name === stream));
 		choice.show(chosen, streams, types, stream);
+		importer.show(streams.map(({name}) => name), chosen.stream);
+		if (chosen.view === 'import')
+			return trouble.over();
 		if (stream === undefined)
 			throw new Error('There is no value stream yet. Define one with vsm.define_stream(), or import a log.');
 		await loadStream(stream, streams, types, signal);
@@ -81,16 +107,32 @@ async function load({quiet = false} = {})
 		if (error.name !== 'AbortError')
 			trouble.show(error, load);
 	}
-	if (asked.signal === signal)
-		main.setAttribute('aria-busy', false);
+	finally
+	{
+		if (asked.signal === signal)
+			main.setAttribute('aria-busy', false);
+	}
+}
+
+/* Where nobody has chosen a window and the usual one has no data, the last days of the log are chosen. */
+function openOnData(stream)
+{
+	const log = stream ? lastDaysOfLog(stream) : null;
+
+	if (log !== null && chosen.view === 'flow' && selection.hasNoWindow(chosen))
+	{
+		chosen = {...chosen, days: 0, ...log};
+		selection.write(chosen, false);
+	}
 }
 
 async function loadStream(stream, streams, types, signal)
 {
 	const stages = await get('stages', {stream}, signal);
-	const zone = streams.find(({name}) => name === stream)?.time_zone ?? 'UTC';
+	const known = streams.find(({name}) => name === stream), zone = known?.time_zone ?? 'UTC', log = known ? lastDaysOfLog(known) : null;
 
-	context = {...chosen, stream, stages, zone, types};
+	context = {...chosen, stream, stages, zone, types, log, lastMove: known?.last_move_at, ofLog: log !== null && chosen.since === log.since && chosen.until === log.until,
+		open: item => dialog.open(item, context)};
 	if (chosen.view === 'board')
 		await Promise.all([cards.show(context, signal), showWip(signal)]);
 	else
@@ -100,53 +142,28 @@ async function loadStream(stream, streams, types, signal)
 /* The window is that of the first answer, so that all are of the same; a chart is drawn when its own has come. */
 async function loadFigures(signal)
 {
-	const of = context, {stream, type, days, zone} = of, window = days > 0 ? {days} : datesWindow(zone);
-	const metrics = await get('metrics', {stream, type, ...window}, signal);
+	const of = context, {stream, type, days, zone} = of, window = days > 0 ? {days} : datesWindow(chosen, zone);
+	const metrics = await get('metrics', {stream, type, attributes: of.attributes, ...window}, signal);
 
 	of.metrics = metrics;
 	of.metricsRead = Date.now();
 	of.period = {since: metrics.period_start, until: metrics.period_end};
 	of.figures = fromMetrics(metrics);
+	setExported(of);
 	showTiles();
-	byId('period').textContent = `${day(of.period.since, zone)} to ${day(of.period.until, zone)}, days of ${zone}`;
+	byId('period').textContent = (of.ofLog ? `Last ${LOG_DAYS} days of the log, in which nothing has moved since ${day(of.lastMove, zone)}: ` : '')
+		+ `${day(of.period.since, zone)} to ${day(Date.parse(of.period.until) - 1, zone)}, days of ${zone}`;
 
 	await Promise.all(charts.map(async chart => {
-		const answer = await get(chart.path, chart.parameters(of), signal);
+		const answer = await ask(chart, of, signal);
 
-		seen.set(chart, answer);
-		chart.show(answer, of);
+		if (answer === undefined)
+			seen.delete(chart);
+		else
+			seen.set(chart, answer);
 	}));
 	/* Up to now, of all types. */
-	showFirstSteps(byId('first-steps'), days > 0 && type === '' && seen.get(charts[0]).points.every(({values}) => values[0] === 0));
-}
-
-/* Whole days of the stream's time zone, and nothing of the future. */
-function datesWindow(zone)
-{
-	const since = startOfDay(chosen.since, zone), until = startOfDay(chosen.until, zone, 1), now = new Date().toISOString();
-
-	if (since >= now)
-		throw new Error('This window begins in the future. Choose earlier dates.');
-	return {since, until: until < now ? until : now};
-}
-
-/* In a stream without items. */
-function showFirstSteps(element, wanted)
-{
-	const where = address('import', {stream: context.stream === 'default' ? '' : context.stream});
-
-	element.hidden = !wanted;
-	element.replaceChildren(...!wanted ? [] : [h('div', null,
-		h('p', null, h('strong', null, 'This stream has no work items yet.')),
-		h('p', null, 'Create the first one on the ', h('a', {href: '?view=board', onclick: go}, 'Board'),
-			', or import the log of another tool, with the columns case_id, stage, entered_at:'),
-		h('pre', {tabindex: 0}, `curl -H 'content-type: text/csv' --data-binary @log.csv '${where}'`))]);
-}
-
-function go(event)
-{
-	event.preventDefault();
-	choose({view: 'board'});
+	showFirstSteps(byId('first-steps'), days > 0 && type === '' && of.attributes === '' && (seen.get(charts[0])?.points ?? []).every(({values}) => values[0] === 0), stream, view => choose({view}));
 }
 
 function showTiles()
@@ -183,7 +200,7 @@ function showWipFigures(stages)
 	if (!metrics)
 		return;
 	tiles.showWip({
-		wip: {now: type ? metrics.wip_now : sum(stages), average: metrics.wip},
+		wip: {now: type || context.attributes ? metrics.wip_now : sum(stages), average: metrics.wip},
 		started: {now: metrics.started_wip_now, average: metrics.started_wip},
 	});
 }
@@ -193,7 +210,7 @@ async function followWip(signal)
 {
 	const of = context, {metrics, stream, type} = of;
 
-	if (!metrics || type || sum(of.wip) === metrics.wip_now || Date.now() - of.metricsRead < STARTED_MS)
+	if (!metrics || type || of.attributes || sum(of.wip) === metrics.wip_now || Date.now() - of.metricsRead < STARTED_MS)
 		return;
 	of.metricsRead = Date.now();
 
@@ -208,11 +225,9 @@ async function followWip(signal)
 
 function showView()
 {
-	const boarding = chosen.view === 'board';
-
-	byId('flow').hidden = boarding;
-	byId('board').hidden = !boarding;
-	document.title = (boarding ? 'Board' : 'Flow') + ' · vsm';
+	for (const view of ['flow', 'board', 'import'])
+		byId(view).hidden = view !== chosen.view;
+	document.title = upper(chosen.view) + ' · vsm';
 	document.body.dataset.view = chosen.view;
 	for (const link of document.querySelectorAll('nav [data-view]'))
 		link.setAttribute('aria-current', link.dataset.view === chosen.view ? 'page' : 'false');
@@ -225,6 +240,7 @@ for (const link of document.querySelectorAll('nav [data-view]'))
 	};
 
 matchMedia('(prefers-color-scheme: dark)').onchange = () => {
+	importer.redraw();
 	if (chosen.view !== 'flow' || !context?.figures)
 		return;
 	for (const [chart, answer] of seen)
@@ -232,10 +248,13 @@ matchMedia('(prefers-color-scheme: dark)').onchange = () => {
 	showTiles();
 };
 
-trouble.start({retry: load});
+trouble.start({retry: how => {
+	importer.retry();
+	load(how);
+}});
 
 const live = every(LIVE_MS, async () => {
-	if (context !== null && !trouble.is())
+	if (context !== null && !trouble.is() && chosen.view !== 'import')
 		await showWip();
 }, error => trouble.show(error, load));
 

@@ -1,10 +1,13 @@
 /*
  * panel.js
- *		The frame of a chart: heading, what it tells, the chart or why there is none, a legend, a table of the values.
+ *		The frame of a chart: heading, what it tells, the chart or why there is none, a legend, a table of the values,
+ *		and the menu that saves them.
  *
  * The table is made when it is opened, and has at most ROWS rows.
  */
+import {setText} from './bars.js';
 import {byId, h} from './dom.js';
+import {exportMenu, plain} from './exporting.js';
 import {count} from './format.js';
 
 const ROWS = 500;
@@ -12,34 +15,43 @@ const ROWS = 500;
 export function panel(id, title, about, ...controls)
 {
 	const section = byId(id);
-	const chart = h('div', {class: 'chart'}), legend = h('ul', {class: 'legend'}), note = h('p', {class: 'note'});
+	const chart = h('div', {class: 'chart'}, h('p', {class: 'loading'}, 'Loading')), legend = h('ul', {class: 'legend'}), note = h('p', {class: 'note'});
 	const summary = h('summary', null, 'Table of values'), holder = h('div', {class: 'table'});
 	const details = h('details', {hidden: true}, summary, holder);
-	let table = null, told = '';		/* what shown() was given last: the same again touches nothing */
+	const tells = h('p', {class: 'about'}, about), menu = exportMenu(title, () => ({id, title, section, rows: plain(table)}));
+	let table = null, others = [], told = '';		/* what shown() was given last: the same again touches nothing */
+	const tables = () => [tableOf(title, table), ...others.flatMap(([name, rows]) => [h('h3', null, name), tableOf(name, rows)])];
 
 	section.setAttribute('aria-labelledby', id + '-title');
 	section.replaceChildren(
-		h('header', null, h('h2', {id: id + '-title'}, title), ...controls),
-		h('p', {class: 'about'}, about), chart, legend, note, details);
-	details.ontoggle = () => details.open ? holder.replaceChildren(makeTable(title, table)) : holder.replaceChildren();
+		h('header', null, h('h2', {id: id + '-title'}, title), ...controls, menu),
+		tells, chart, legend, note, details);
+	details.ontoggle = () => details.open ? holder.replaceChildren(...tables()) : holder.replaceChildren();
 
 	return {
 		chart,
 		section,
-		/* A chart is there now. keys: [[colour, text], ...]; rows: the first is the table's head. */
-		shown({keys = [], remark = '', rows})
+		/* What the chart tells when it is another one; null: what it always does. */
+		tell: text => setText(tells, text ?? about),
+		/*
+		 * A chart is there now. keys: [[colour, text], ...]; rows: the first is the table's head; also: further tables, [[name, rows], ...];
+		 * tabled: the chart is a table of the rows itself. False: all of it was there already, and was left alone.
+		 */
+		shown({keys = [], remark = '', rows, also = [], tabled = false})
 		{
-			const now = JSON.stringify([keys, remark, rows]);
+			menu.hidden = false;
+			const now = JSON.stringify([keys, remark, rows, also]);
 
 			if (now === told)
-				return;
+				return false;
 			told = now;
 			legend.replaceChildren(...keys.map(legendLine));
 			note.textContent = remark;
-			table = rows;
-			details.hidden = false;
+			[table, others] = [rows, also];
+			details.hidden = tabled;
 			if (details.open)
-				holder.replaceChildren(makeTable(title, table));
+				holder.replaceChildren(...tables());
+			return true;
 		},
 		/* There is nothing to draw, and what can be done about it. */
 		instead(text, ...more)
@@ -48,7 +60,7 @@ export function panel(id, title, about, ...controls)
 			chart.removeAttribute('data-drawn');
 			legend.replaceChildren();
 			note.textContent = '';
-			details.hidden = true;
+			details.hidden = menu.hidden = true;
 			told = '';
 		},
 	};
@@ -62,7 +74,8 @@ function legendLine([colour, text, shape])
 	return h('li', null, swatch, text);
 }
 
-function makeTable(title, [head, ...rows])
+/* A table that scrolls by itself; the first of the rows is its head. */
+export function tableOf(title, [head, ...rows])
 {
 	const left = rows.length - ROWS;
 	const cells = row => row.map((cell, n) => n === 0 ? h('th', {scope: 'row'}, cell) : h('td', null, cell));

@@ -1,7 +1,8 @@
 /*
  * pickers.js
- *		The head of the page: stream, type, and the window of time.
+ *		The head of the page: stream, type, attributes, and the window of time.
  */
+import {attributeField} from './attributes.js';
 import {byId, fillSelect} from './dom.js';
 import {dateOf} from './format.js';
 import {isDate, WINDOWS} from './selection.js';
@@ -9,6 +10,7 @@ import {isDate, WINDOWS} from './selection.js';
 export function pickers(choose)
 {
 	const stream = byId('stream'), type = byId('type'), since = byId('since'), until = byId('until'), dates = byId('dates');
+	const attributes = attributeField(byId('attributes'), byId('attributes-error'), choose);
 	let zone = 'UTC';
 
 	byId('choice').onsubmit = event => event.preventDefault();
@@ -47,6 +49,7 @@ export function pickers(choose)
 			zone = streams.find(known => known.name === name)?.time_zone ?? 'UTC';
 			fillSelect(stream, options(names, name), name ?? '');
 			fillSelect(type, [['', 'all types'], ...options(types, chosen.type)], chosen.type);
+			attributes.show(chosen.attributes);
 			document.querySelector(`input[name=days][value="${chosen.days || 'dates'}"]`).checked = true;
 			dates.hidden = chosen.days > 0;
 			if (chosen.days === 0)

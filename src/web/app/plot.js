@@ -15,6 +15,7 @@ import {span} from './format.js';
 const HEIGHT = 280;
 const FONT = '12px system-ui, sans-serif';
 
+const ruler = document.createElement('canvas').getContext('2d');
 const plots = new Map();		/* by the element that they are in */
 
 const resized = new ResizeObserver(entries => {
@@ -31,7 +32,7 @@ const resized = new ResizeObserver(entries => {
  * draw
  *		Put a chart into a panel's element, in place of what was there.
  *
- * marks(u) gives the values to be read: {x, y, lines} in the units of the scales.
+ * marks(u) gives the values to be read: {x, y, lines, open} in the units of the scales.
  * axes, scales, series, hooks, tzDate go to uPlot.
  */
 export function draw(chart, {label, data, marks, along, axes, ...options})
@@ -42,7 +43,7 @@ export function draw(chart, {label, data, marks, along, axes, ...options})
 	chart.replaceChildren(surface);
 
 	const plot = new uPlot({
-		width, height: HEIGHT, legend: {show: false}, cursor: {show: false}, select: {show: false}, padding: [12, 18, 0, 0],
+		width, height: HEIGHT, legend: {show: false}, cursor: {show: false}, select: {show: false}, padding: [12, 22, 0, 0],
 		axes: axes.map(styled), ...options}, data, surface);
 	const points = marks(plot);
 
@@ -50,7 +51,7 @@ export function draw(chart, {label, data, marks, along, axes, ...options})
 	resized.observe(chart);
 	chart.dataset.drawn = points.length;
 	explore(surface, label, () => points.map(mark => ({
-		left: plot.valToPos(mark.x, 'x') + plot.over.offsetLeft, top: plot.valToPos(mark.y, 'y') + plot.over.offsetTop, lines: mark.lines})), along);
+		left: plot.valToPos(mark.x, 'x') + plot.over.offsetLeft, top: plot.valToPos(mark.y, 'y') + plot.over.offsetTop, lines: mark.lines, open: mark.open})), along);
 	return plot;
 }
 
@@ -98,6 +99,29 @@ export function valueAxis(name, whole)
 	};
 }
 
+/* A text of labels, cut where it would be wider than so many pixels. */
+export function fit(text, width)
+{
+	const letters = [...text];
+	let n = letters.length;
+
+	ruler.font = FONT;
+	while (n > 1 && ruler.measureText(letters.slice(0, n).join('') + (n < letters.length ? '…' : '')).width > width)
+		n--;
+	return n < letters.length ? letters.slice(0, n).join('') + '…' : text;
+}
+
+/* A text of labels in up to two lines, the second cut where it would be wider than so many pixels. */
+export function twoLines(text, width)
+{
+	const words = text.split(' ');
+	let first = fit(words[0], width), n = 1;
+
+	while (n < words.length && fit(`${first} ${words[n]}`, width) === `${first} ${words[n]}`)
+		first += ' ' + words[n++];
+	return n < words.length && first === words.slice(0, n).join(' ') ? [first, fit(words.slice(n).join(' '), width)] : [fit(text, width)];
+}
+
 /* From zero to a little above the greatest. */
 export const fromZero = (u, least, most) => [0, most > 0 ? most * 1.05 : 1];
 
@@ -117,6 +141,34 @@ export function percentileLines(percentiles, scale, unit)
 		ctx.save();
 		lines.forEach(line => drawLine(ctx, bbox, scale, line));
 		labelLines(ctx, bbox, scale, lines);
+		ctx.restore();
+	};
+}
+
+/*
+ * levelLine
+ *		Hook for uPlot: one line across at a value of y, such as what is expected; its name stands at the left.
+ *
+ * level: {at, name}, or null for none.
+ */
+export function levelLine(level)
+{
+	return u => {
+		const {ctx, bbox} = u;
+
+		if (level === null)
+			return;
+
+		const at = u.valToPos(level.at, 'y', true);
+
+		if (at < bbox.top)
+			return;
+		ctx.save();
+		drawLine(ctx, bbox, 'y', {at, colour: '--text', dash: [14, 3, 3, 3]});
+		ctx.font = `600 ${12 * devicePixelRatio}px system-ui, sans-serif`;
+		ctx.textAlign = 'left';
+		ctx.textBaseline = 'alphabetic';
+		write(ctx, level.name, bbox.left + 6 * devicePixelRatio, Math.max(at - 5 * devicePixelRatio, bbox.top + 12 * devicePixelRatio));
 		ctx.restore();
 	};
 }
@@ -176,8 +228,11 @@ function write(ctx, text, x, y)
 	ctx.restore();
 }
 
-/* Hook for uPlot: a dot for each point, in the colour that colourOf gives; a triangle where it stands for one above. */
-export function dots(xs, ys, colourOf, {radius = 2.6, above = () => false} = {})
+/*
+ * dots
+ *		Hook for uPlot: a mark for each point that has a y, in the colour and of the shape (circle, triangle, square, diamond) given for it.
+ */
+export function dots(xs, ys, colourOf, {radius = 2.6, alpha = xs.length > 1500 ? 0.45 : 0.7, shapeOf = () => 'circle', hollow = () => false} = {})
 {
 	return u => {
 		const {ctx, bbox} = u;
@@ -186,25 +241,39 @@ export function dots(xs, ys, colourOf, {radius = 2.6, above = () => false} = {})
 		ctx.beginPath();
 		ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
 		ctx.clip();
-		ctx.globalAlpha = xs.length > 1500 ? 0.45 : 0.7;
+		ctx.globalAlpha = alpha;
+		ctx.lineWidth = 2 * devicePixelRatio;
+		ctx.setLineDash([]);
 		for (let i = 0; i < xs.length; i++)
 		{
-			ctx.fillStyle = colourOf(i);
+			if (ys[i] === null)
+				continue;
+			ctx.fillStyle = hollow(i) ? theme().panel : colourOf(i);
+			ctx.strokeStyle = colourOf(i);
 			ctx.beginPath();
-			mark(ctx, u.valToPos(xs[i], 'x', true), u.valToPos(ys[i], 'y', true), radius * devicePixelRatio, above(i));
+			mark(ctx, u.valToPos(xs[i], 'x', true), u.valToPos(ys[i], 'y', true), radius * devicePixelRatio, shapeOf(i));
 			ctx.fill();
+			if (hollow(i))
+				ctx.stroke();
 		}
 		ctx.restore();
 	};
 }
 
-function mark(ctx, x, y, size, triangle)
+/* Corners, in radii of a circle that looks as large. */
+const SHAPES = {
+	triangle: [[0, -1.5], [1.6, 1.3], [-1.6, 1.3]],
+	square: [[-1.25, -1.25], [1.25, -1.25], [1.25, 1.25], [-1.25, 1.25]],
+	diamond: [[0, -1.8], [1.8, 0], [0, 1.8], [-1.8, 0]],
+};
+
+function mark(ctx, x, y, size, shape)
 {
-	if (!triangle)
+	if (shape === 'circle')
 		return ctx.arc(x, y, size, 0, 2 * Math.PI);
-	ctx.moveTo(x, y - size * 1.5);
-	ctx.lineTo(x + size * 1.6, y + size * 1.3);
-	ctx.lineTo(x - size * 1.6, y + size * 1.3);
+	for (const [right, down] of SHAPES[shape])
+		ctx.lineTo(x + right * size, y + down * size);
+	ctx.closePath();
 }
 
 export {uPlot};

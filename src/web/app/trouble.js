@@ -7,6 +7,7 @@
  */
 import {ApiError, token} from './api.js';
 import {byId, h} from './dom.js';
+import {upper} from './format.js';
 
 const FIRST_MS = 2000;
 const MOST_MS = 30000;
@@ -35,8 +36,6 @@ export function explain(error)
 			error.hint ?? 'Its database may be away. The page tries again by itself.'];
 	return [`${upper(error.message)} (${error.status})`, error.hint ?? ''];
 }
-
-const upper = text => text.charAt(0).toUpperCase() + text.slice(1);
 
 const passes = error => error instanceof ApiError && (error.status === 0 || error.status >= 500);
 

@@ -1,0 +1,74 @@
+/*
+ * balance.js
+ *		Arrivals and departures by day or week, and the run chart of WIP: both of one answer; and what Little's Law says of them.
+ */
+import {get} from './api.js';
+import {behaviour} from './behaviour.js';
+import {headOf, nameOf, stepOf} from './buckets.js';
+import {theme} from './colours.js';
+import {count, hours, rounded, seconds, startOfDay} from './format.js';
+import {panel} from './panel.js';
+import {draw, erase, timeAxis, valueAxis} from './plot.js';
+
+/* choose(change) takes what is chosen. */
+export const balance = choose => {
+	const wipLimits = behaviour('wip', 'Work in progress', choose), ageLimits = behaviour('total_age', 'Total age', choose);
+	const frame = panel('arrivals', 'Arrivals and departures', 'What comes in and what goes out. Where more comes in than goes out, work piles up.');
+	const wip = panel('run-chart', 'Work in progress over time', 'Items in progress at the end of each day or week. It should not climb.', wipLimits.button);
+	const age = panel('total-age', 'Total work item age', 'The ages of all started work together. It grows by a day for each item and day: finishing is what lowers it.', ageLimits.button);
+
+	return {
+		frame,
+		more: [wip, age],
+		async ask(of, signal)
+		{
+			const {stream, type, attributes, period} = of, window = {stream, type, attributes, ...period}, asked = {...window, step: stepOf(period)};
+			const [flow, law, wipBehaves, ageBehaves] = await Promise.all([get('flow-balance', asked, signal), get('littles-law', window, signal),
+				wipLimits.ask(of, asked, signal), ageLimits.ask(of, asked, signal)]);
+
+			return {...flow, law, wipBehaves, ageBehaves};
+		},
+		show(answer, context)
+		{
+			const {accent, text} = theme(), series = [
+				[frame, null, null, 'items', [['Arrivals', 'arrivals', accent], ['Departures', 'departures', text]], answer.law.sentence],
+				[wip, wipLimits, answer.wipBehaves, 'items', [['In progress', 'open', accent], ['Started', 'started', text]], ''],
+				[age, ageLimits, answer.ageBehaves, 'days', [['Total age', 'total_age_hours', accent]], '']];
+
+			for (const [chart, limits, behaves, unit, lines, remark] of series)
+				if (answer.buckets.length === 0)
+					empty(chart);
+				else if (!limits?.show(chart, behaves, context))
+					show(chart, answer, context.zone, {unit, lines, remark});
+		},
+	};
+};
+
+function empty(frame)
+{
+	erase(frame.chart);
+	frame.instead('The window is empty.');
+}
+
+function show(frame, {buckets, step}, zone, {unit, lines, remark})
+{
+	const {axis, tzDate} = timeAxis(zone), xs = buckets.map(bucket => seconds(startOfDay(bucket.start, zone)));
+	const scale = unit === 'days' ? 24 : 1, of = (bucket, key) => bucket[key] === null ? null : bucket[key] / scale;
+	const written = (bucket, key) => unit === 'days' ? rounded(of(bucket, key)) + ' days' : count(bucket[key]);
+	const exact = (bucket, key) => unit === 'days' ? hours(bucket[key]) : count(bucket[key]);
+	const most = Math.max(1, ...buckets.flatMap(bucket => lines.map(([, key]) => of(bucket, key) ?? 0)));
+	const name = bucket => nameOf(bucket.start, step);
+
+	draw(frame.chart, {
+		label: lines.map(([title]) => title).join(', ') + ', by time', data: [xs, ...lines.map(([, key]) => buckets.map(bucket => of(bucket, key)))], tzDate, along: 'x',
+		axes: [axis, valueAxis(unit)], scales: {y: {range: () => [0, most * 1.06]}},
+		series: [{}, ...lines.map(([title, , colour], n) => ({label: title, stroke: colour, width: 2, dash: n === 1 ? [6, 3] : undefined, points: {show: buckets.length < 40, size: 5, fill: colour}}))],
+		marks: () => buckets.map((bucket, i) => ({x: xs[i], y: of(bucket, lines[0][1]) ?? 0, lines: [name(bucket), ...lines.map(([title, key]) => `${title}: ${written(bucket, key)}`)]})),
+	});
+	frame.shown({
+		keys: lines.map(([title, , colour], n) => [colour, title, n === 1 ? 'line p85' : 'line']),
+		remark,
+		rows: [[headOf(step), ...lines.map(([title]) => title)], ...buckets.map(bucket => [
+			name(bucket), ...lines.map(([, key]) => exact(bucket, key))])],
+	});
+}

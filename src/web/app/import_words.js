@@ -1,0 +1,33 @@
+/*
+ * import_words.js
+ *		What went wrong with an import, and what can be done about it.
+ */
+import {ApiError} from './api.js';
+import {upper} from './format.js';
+
+const KEPT = 'The file is still chosen.';
+
+/* wrote: the request would have written.  What happened, and what to do. */
+export function importError(error, wrote)
+{
+	const nothing = wrote ? 'Nothing was imported.' : 'Nothing was written.';
+
+	if (!(error instanceof ApiError))
+		return [error.message, KEPT];
+	if (error.status === 0)
+		return [`${error.message}.`, error.hint ?? (wrote ? 'The connection broke off, so it is not known whether the import was finished. '
+			+ `${KEPT} Import it again when the service is back: what is there already is not added twice.`
+			: `Is vsm-gateway running? ${nothing} ${KEPT} Try again when it is back.`)];
+	if (error.status === 401)
+		return ['This service wants an access token (401).', `${nothing} ${KEPT} Enter a token, then try again.`];
+	if (error.status === 403)
+		return [`Your access token does not allow this (403): ${error.message}.`,
+			`${nothing} ${KEPT} ${error.hint ?? 'Defining streams, stages and types needs level admin: ask for such a token, or choose a stream that has them.'}`];
+	if (error.status === 413)
+		return ['The file is larger than this service takes (413).', `${nothing} Export a shorter time, and import the parts one after the other, in any order.`];
+	if (error.status === 507)
+		return [`${error.message} (507).`, `${KEPT} ${error.hint ?? ''}`];
+	if (error.status >= 500)
+		return [`The service has no answer now (${error.status}): ${error.message}.`, `${nothing} ${KEPT} Try again in a moment.`];
+	return [`${upper(error.message)} (${error.status})`, `${nothing} ${error.hint ?? ''}`.trim()];
+}
