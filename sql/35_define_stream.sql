@@ -135,15 +135,33 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._set_stages(text, jsonb) IS 'Changes the stages of a stream to those of a list, for vsm.define_stream(). Errors: PT422.';
 
+-- Of concurrent sessions the second waits and sees what the first did.  Others may write the two tables in any order, so
+-- this never waits for one of them while it has locked the other.
 CREATE FUNCTION vsm._seed_default() RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    awaited regclass := 'vsm.value_streams';
+    other regclass := 'vsm.work_item_types';
+    held boolean;
 BEGIN
-    IF EXISTS (SELECT FROM vsm.value_streams) THEN
-        RETURN;
-    END IF;
-    -- of two concurrent sessions, the second waits and sees what the first did
-    LOCK TABLE vsm.value_streams IN SHARE ROW EXCLUSIVE MODE;
+    LOOP
+        IF EXISTS (SELECT FROM vsm.value_streams) THEN
+            RETURN;
+        END IF;
+        BEGIN
+            held := false;
+            EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', awaited);
+            held := true;
+            EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE NOWAIT', other);
+            EXIT;
+        EXCEPTION WHEN lock_not_available THEN
+            IF NOT held THEN
+                RAISE;      -- lock_timeout
+            END IF;
+            SELECT other, awaited INTO awaited, other;
+        END;
+    END LOOP;
     IF NOT EXISTS (SELECT FROM vsm.value_streams) THEN
         PERFORM vsm.define_stream('default');
     END IF;

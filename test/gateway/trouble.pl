@@ -231,8 +231,9 @@ sub drains
 	$gw->finish($gw->reap);
 	is($node->safe_psql('postgres', "SELECT count(*) FROM vsm.history($id)"), 2, 'the move is there');
 
-	$gw = Service->start($node, options => [ qw(--drain-timeout 1 --fast-timeout 300000) ]);
+	# and a gateway starts, even where nobody can read the ledger
 	$lock = hold();
+	$gw = Service->start($node, options => [ qw(--drain-timeout 1 --fast-timeout 300000) ]);
 	$move = ask($gw, "PUT /api/v1/work-items/$id/transition", '{"to_stage":"Deployment"}');
 	ok(until_true(sub { waiting_queries() == 1 }), 'a move hangs') or diag(has_answer($move, 0) ? answer($move) : 'no answer');
 	$gw->signal('TERM');

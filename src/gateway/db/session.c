@@ -23,12 +23,16 @@
 
 static bool yes(const PGresult *result, int column);
 
-/* Asks the catalogs for the right to vsm_api.prepare(): a regprocedure fails without the USAGE privilege on its schema. */
+/*
+ * Asks the catalogs for the right to vsm._prepare(): a regprocedure fails without the USAGE privilege on its schema.
+ *
+ * vsm_api.prepare() would also list the streams, and so wait for whoever locks the ledger, on every connection.
+ */
 bool
 vsm_session_ask(PGconn *pg)
 {
 	return PQsendQuery(pg, "SELECT EXISTS (SELECT FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace"
-						   " WHERE n.nspname = 'vsm_api' AND p.proname = 'prepare' AND p.pronargs = 0"
+						   " WHERE n.nspname = 'vsm' AND p.proname = '_prepare' AND p.pronargs = 0"
 						   " AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')),"
 						   " pg_catalog.pg_backend_pid(),"
 						   " " SERVER_WRITABLE_SQL ","

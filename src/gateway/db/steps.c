@@ -78,7 +78,7 @@ vsm_step_send(Connection *connection, Step step)
 			return PQsendQuery(pg, "SELECT set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO', false),"
 								   " set_config('IntervalStyle', 'postgres', false)");
 		case STEP_DEFAULTS:
-			return PQsendQuery(pg, "SELECT vsm_api.prepare()");
+			return PQsendQuery(pg, "SELECT vsm._prepare()");
 		case STEP_TIMEOUT:
 			return send_timeout(connection, job);
 		case STEP_BEGIN:
