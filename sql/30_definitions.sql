@@ -359,6 +359,7 @@ BEGIN
     DELETE FROM vsm._stage_cells s USING changed c WHERE s.stream_id = c.id;
     DELETE FROM vsm._item_cells i USING changed c WHERE i.stream_id = c.id;
     DELETE FROM vsm._edge_cells e USING changed c WHERE e.stream_id = c.id;
+    DELETE FROM vsm._path_cells p USING changed c WHERE p.stream_id = c.id;
     DELETE FROM vsm._marks k USING changed c WHERE k.stream_id = c.id;
     RETURN NULL;
 END $$;

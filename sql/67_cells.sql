@@ -111,6 +111,23 @@ CREATE TABLE vsm._edge_cells (
 );
 COMMENT ON TABLE vsm._edge_cells IS 'The moves of a span from one stage to another, by type of item.';
 
+-- Of days and one type only.
+CREATE TABLE vsm._path_cells (
+    stream_id bigint,
+    unit "char",
+    since timestamptz,
+    type_id bigint,
+    place integer,                          -- among the paths of that day and type
+    stages bigint[] NOT NULL,               -- entered up to the completion, by the stream's reopen rule
+    n bigint NOT NULL,                      -- completions that no move of the span undoes
+    cycles bigint[],                        -- without those that never started
+    -- completions before the span that a move of it undoes
+    undone_at timestamptz[],
+    undone_cycles bigint[],                 -- null: never started
+    PRIMARY KEY (stream_id, unit, since, type_id, place)
+);
+COMMENT ON TABLE vsm._path_cells IS 'The paths of the items that finished in a span, by type of item.';
+
 -- A move of a span, as all kinds of its cells are made from.
 CREATE TYPE vsm._span_move AS (
     work_item_id bigint,
@@ -134,6 +151,7 @@ ALTER TABLE vsm._item_cells ALTER COLUMN lead_sketch SET STORAGE EXTERNAL, ALTER
     ALTER COLUMN opened SET STORAGE EXTERNAL, ALTER COLUMN closed SET STORAGE EXTERNAL;
 ALTER TABLE vsm._edge_cells ALTER COLUMN times SET STORAGE EXTERNAL, ALTER COLUMN handed_at SET STORAGE EXTERNAL,
     ALTER COLUMN first_handed_at SET STORAGE EXTERNAL;
+ALTER TABLE vsm._path_cells ALTER COLUMN cycles SET STORAGE EXTERNAL;
 
 -- Whoever changes moves of before closed_until marks the time of all moves that this may touch.  What is marked is read from
 -- the ledger until it is folded anew.  Marks are never updated, so that those who mark do not wait for each other.

@@ -1,4 +1,4 @@
--- 73_edges: the real process: moves from stage to stage, the paths of finished items, rework, and times between two stages
+-- 73_edges: the real process: moves from stage to stage, rework, and times between two stages
 --
 -- Forward and backward are by the order of the stages.  A move into or out of a discarded stage is neither: it hands nothing
 -- on, and sends nothing back.
@@ -184,67 +184,6 @@ COMMENT ON FUNCTION vsm.rework(text, timestamptz, timestamptz, text, jsonb, time
     'to this stage: the last row has that of the stream; loops: all entries by a backward move (Martin and Osterling, Value Stream Mapping). '
     'Errors: PT404, PT422.';
 
-CREATE FUNCTION vsm.flow_paths(stream text DEFAULT 'default',
-                               since timestamptz DEFAULT clock_timestamp() - interval '7 days',
-                               until timestamptz DEFAULT clock_timestamp(), type text DEFAULT NULL, reopen_rule text DEFAULT NULL,
-                               attributes jsonb DEFAULT NULL, known_at timestamptz DEFAULT NULL, "limit" integer DEFAULT 20)
-    RETURNS TABLE (path text[], n bigint, share numeric, cycle_time_p50 interval, cycle_time_p85 interval, loops integer)
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
-    SET jit = off
-AS $$
-DECLARE
-    v CONSTANT vsm._window := vsm._window(stream, since, until, reopen_rule, type, attributes, known_at);
-BEGIN
-    PERFORM vsm._check_limit("limit", 10000);
-    PERFORM vsm._plan(false, type IS NOT NULL);
-    RETURN QUERY
-    WITH known AS MATERIALIZED (
-        SELECT k.* FROM vsm._known_moves(v.stream_id, v.type, flow_paths.attributes, flow_paths.known_at) k
-        WHERE flow_paths.known_at IS NOT NULL AND k."timestamp" < v.bound),
-    finishing AS MATERIALIZED (
-        SELECT m.work_item_id, min(m.item_created_at) AS created_at
-        FROM vsm._moves(v.stream_id, v.since, v.bound, v.type, flow_paths.attributes, NULL) m
-        WHERE flow_paths.known_at IS NULL AND m.item_created_at IS NOT NULL GROUP BY 1),
-    -- all of the window in the order of the ledger, and by item only those before
-    moves AS (
-        SELECT m.work_item_id, m.to_stage_id, m."timestamp" AS at, m.id
-        FROM vsm._moves(v.stream_id, v.since, v.bound, v.type, flow_paths.attributes, NULL) m
-        WHERE flow_paths.known_at IS NULL
-        UNION ALL
-        SELECT f.work_item_id, t.to_stage_id, t.at, t.id
-        FROM finishing f
-        CROSS JOIN LATERAL (
-            SELECT t.to_stage_id, t."timestamp" AS at, t.id FROM vsm.stage_transitions t
-            WHERE t.work_item_id = f.work_item_id AND t."timestamp" < v.since OFFSET 0) t
-        WHERE f.created_at < v.since
-        UNION ALL
-        SELECT k.work_item_id, k.to_stage_id, k."timestamp", k.id FROM known k),
-    taken AS (
-        SELECT p.stages, count(*) AS n, vsm._summary(p.cycle_us, true) AS cycle, sum(count(*)) OVER () AS total
-        FROM (SELECT m.work_item_id, vsm._paths(m.to_stage_id, m.at, m.id, v.reopen_rule) AS paths FROM moves m GROUP BY 1) i
-        CROSS JOIN LATERAL unnest(i.paths) p
-        WHERE p.completed_at >= v.since AND p.completed_at < v.bound
-          -- of other items the moves before are missing
-          AND (flow_paths.known_at IS NOT NULL OR i.work_item_id IN (SELECT f.work_item_id FROM finishing f))
-        GROUP BY 1),
-    most AS MATERIALIZED (
-        SELECT t.*, s.orders
-        FROM taken t
-        CROSS JOIN LATERAL (
-            SELECT array_agg(s."order" ORDER BY u.place) AS orders
-            FROM unnest(t.stages) WITH ORDINALITY u (id, place) JOIN vsm.stages s ON s.id = u.id) s
-        ORDER BY t.n DESC, s.orders LIMIT coalesce("limit", 20))
-    SELECT ARRAY(SELECT s.name FROM unnest(m.stages) WITH ORDINALITY u (id, place) JOIN vsm.stages s ON s.id = u.id ORDER BY u.place),
-           m.n, m.n / m.total, (m.cycle).p50, (m.cycle).p85,
-           cardinality(m.stages) - (SELECT count(DISTINCT u.id) FROM unnest(m.stages) u (id))::integer
-    FROM most m
-    ORDER BY m.n DESC, m.orders;
-END $$;
-COMMENT ON FUNCTION vsm.flow_paths(text, timestamptz, timestamptz, text, text, jsonb, timestamptz, integer) IS
-    'The most frequent paths (at most limit, 1 to 10000) of the items that throughput counts: the stages entered, from creation to the '
-    'completion (by the rule episodes since the item last left done); n items, share of all that were finished in the window, percentiles of their '
-    'cycle time by percentile_disc; loops: entries into a stage that the path had been in before. Errors: PT404, PT422.';
-
 CREATE FUNCTION vsm._check_which(which text, parameter text) RETURNS void
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -268,57 +207,67 @@ CREATE TYPE vsm.time_between AS (
 );
 COMMENT ON TYPE vsm.time_between IS 'A row of vsm.cycle_times_between().';
 
+CREATE FUNCTION vsm._clock_step(internal, timestamptz, bigint, boolean, boolean, boolean, boolean) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__clock_step';
+COMMENT ON FUNCTION vsm._clock_step(internal, timestamptz, bigint, boolean, boolean, boolean, boolean) IS 'Adds a move. Errors: PT422.';
+CREATE FUNCTION vsm._clock_times(internal) RETURNS timestamptz[]
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__clock_times';
+COMMENT ON FUNCTION vsm._clock_times(internal) IS 'When the clock started and stopped.';
+CREATE AGGREGATE vsm._clock("at" timestamptz, id bigint, starts boolean, stops boolean, last_start boolean, last_stop boolean) (
+    SFUNC = vsm._clock_step, STYPE = internal, SSPACE = 200,
+    FINALFUNC = vsm._clock_times, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE vsm._clock(timestamptz, bigint, boolean, boolean, boolean, boolean) IS
+    'From the moves of an item, in any order, when its clock started and stopped: at the first or last move that stops it once one has '
+    'started it, from the first one that starts it, or the last one up to there. Null if it never stopped.';
+
 CREATE FUNCTION vsm._times_between(of_stream_id bigint, since timestamptz, bound timestamptz, from_id bigint, to_id bigint, from_which text,
                                    to_which text, of_type text, attributes jsonb, known_at timestamptz)
     RETURNS TABLE (work_item_id bigint, external_id text, type text, title text, from_at timestamptz, to_at timestamptz)
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-    WITH known AS MATERIALIZED (
-        SELECT k.* FROM vsm._known_moves(of_stream_id, of_type, _times_between.attributes, _times_between.known_at) k
-        WHERE known_at IS NOT NULL AND k."timestamp" < bound),
+    WITH ends AS MATERIALIZED (
+        SELECT CASE WHEN from_which LIKE '%entry' THEN from_id END AS start_entered, CASE WHEN from_which LIKE '%exit' THEN from_id END AS start_left,
+               CASE WHEN to_which LIKE '%entry' THEN to_id END AS stop_entered, CASE WHEN to_which LIKE '%exit' THEN to_id END AS stop_left,
+               from_which LIKE 'last%' AS last_start, to_which LIKE 'last%' AS last_stop),
     -- of the window: where a clock may start or stop, and where items were created
     here AS MATERIALIZED (
-        SELECT m.work_item_id, m."timestamp" AS at, m.id, m.from_stage_id IS NULL AS creates,
-               coalesce(CASE WHEN from_which LIKE '%entry' THEN m.to_stage_id ELSE m.from_stage_id END = from_id, false) AS starts,
-               coalesce(CASE WHEN to_which LIKE '%entry' THEN m.to_stage_id ELSE m.from_stage_id END = to_id, false) AS stops
-        FROM vsm._moves(of_stream_id, _times_between.since, bound, of_type, _times_between.attributes, NULL) m
-        WHERE _times_between.known_at IS NULL
-          AND (m.from_stage_id IS NULL OR CASE WHEN from_which LIKE '%entry' THEN m.to_stage_id ELSE m.from_stage_id END = from_id
-               OR CASE WHEN to_which LIKE '%entry' THEN m.to_stage_id ELSE m.from_stage_id END = to_id)),
-    stopping AS MATERIALIZED (
-        SELECT h.work_item_id, bool_or(h.creates) AS created FROM here h GROUP BY 1 HAVING bool_or(h.stops)),
-    marks AS (
-        SELECT x.work_item_id, x.external_id, x.type, x.title, x.at, x.starts, x.stops,
-               row_number() OVER item AS place, min(CASE WHEN x.starts THEN x.at END) OVER item AS first_start
-        FROM (SELECT h.work_item_id, NULL::text AS external_id, NULL::text AS type, NULL::text AS title, h.at, h.id, h.starts, h.stops
-              FROM here h JOIN stopping s ON s.work_item_id = h.work_item_id
-              UNION ALL
-              SELECT s.work_item_id, NULL::text, NULL::text, NULL::text, t.at, t.id,
-                     coalesce(CASE WHEN from_which LIKE '%entry' THEN t.to_stage_id ELSE t.from_stage_id END = from_id, false),
-                     coalesce(CASE WHEN to_which LIKE '%entry' THEN t.to_stage_id ELSE t.from_stage_id END = to_id, false)
-              FROM stopping s
+        SELECT x.work_item_id, bool_or(x.from_stage_id IS NULL) AS created, bool_or(x.stops) AS stops,
+               vsm._clock(x.at, x.id, x.starts, x.stops, x.last_start, x.last_stop) AS clock
+        FROM (SELECT m.work_item_id, m."timestamp" AS at, m.id, m.from_stage_id, e.last_start, e.last_stop,
+                     m.to_stage_id = e.start_entered OR m.from_stage_id = e.start_left AS starts,
+                     m.to_stage_id = e.stop_entered OR m.from_stage_id = e.stop_left AS stops
+              FROM vsm._moves(of_stream_id, _times_between.since, bound, of_type, _times_between.attributes, NULL) m
+              CROSS JOIN ends e
+              WHERE _times_between.known_at IS NULL) x
+        WHERE x.starts OR x.stops OR x.from_stage_id IS NULL GROUP BY 1),
+    times AS (
+        SELECT h.work_item_id, NULL::text AS external_id, NULL::text AS type, NULL::text AS title, h.clock
+        FROM here h WHERE h.created AND h.stops
+        UNION ALL
+        -- with what came before the window
+        SELECT x.work_item_id, NULL, NULL, NULL, vsm._clock(x.at, x.id, x.starts, x.stops, x.last_start, x.last_stop)
+        FROM (SELECT h.work_item_id, t.at, t.id, e.last_start, e.last_stop,
+                     t.to_stage_id = e.start_entered OR t.from_stage_id = e.start_left AS starts,
+                     t.to_stage_id = e.stop_entered OR t.from_stage_id = e.stop_left AS stops
+              FROM here h
+              CROSS JOIN ends e
               CROSS JOIN LATERAL (
                   SELECT t."timestamp" AS at, t.id, t.from_stage_id, t.to_stage_id FROM vsm.stage_transitions t
-                  WHERE t.work_item_id = s.work_item_id AND t."timestamp" < _times_between.since OFFSET 0) t
-              WHERE NOT s.created
-              UNION ALL
-              SELECT k.work_item_id, k.external_id, k.type, k.title, k."timestamp", k.id,
-                     coalesce(CASE WHEN from_which LIKE '%entry' THEN k.to_stage_id ELSE k.from_stage_id END = from_id, false),
-                     coalesce(CASE WHEN to_which LIKE '%entry' THEN k.to_stage_id ELSE k.from_stage_id END = to_id, false)
-              FROM known k) x
-        WHERE x.starts OR x.stops
-        WINDOW item AS (PARTITION BY x.work_item_id ORDER BY x.at, x.id)),
-    -- of the moves at which the clock could stop, those after its first start
-    stops AS (
-        SELECT m.*, CASE WHEN to_which LIKE 'first%' THEN min(CASE WHEN m.stops AND m.first_start IS NOT NULL THEN m.place END) OVER item
-                         ELSE max(CASE WHEN m.stops AND m.first_start IS NOT NULL THEN m.place END) OVER item END AS stop_place
-        FROM marks m WINDOW item AS (PARTITION BY m.work_item_id)),
-    times AS (
-        SELECT s.work_item_id, max(s.external_id) AS external_id, max(s.type) AS type, max(s.title) AS title,
-               CASE WHEN from_which LIKE 'first%' THEN min(s.at) FILTER (WHERE s.starts) ELSE max(s.at) FILTER (WHERE s.starts) END AS from_at,
-               max(s.at) FILTER (WHERE s.place = s.stop_place) AS to_at
-        FROM stops s WHERE s.place <= s.stop_place GROUP BY 1)
-    SELECT t.work_item_id, t.external_id, t.type, t.title, t.from_at, t.to_at FROM times t WHERE t.to_at >= _times_between.since;
+                  WHERE t.work_item_id = h.work_item_id AND t."timestamp" < bound OFFSET 0) t
+              WHERE h.stops AND NOT h.created) x
+        GROUP BY 1
+        UNION ALL
+        SELECT x.work_item_id, max(x.external_id), max(x.type), max(x.title),
+               vsm._clock(x.at, x.id, x.starts, x.stops, x.last_start, x.last_stop)
+        FROM (SELECT k.work_item_id, k.external_id, k.type, k.title, k."timestamp" AS at, k.id, e.last_start, e.last_stop,
+                     k.to_stage_id = e.start_entered OR k.from_stage_id = e.start_left AS starts,
+                     k.to_stage_id = e.stop_entered OR k.from_stage_id = e.stop_left AS stops
+              FROM vsm._known_moves(of_stream_id, of_type, _times_between.attributes, _times_between.known_at) k
+              CROSS JOIN ends e
+              WHERE _times_between.known_at IS NOT NULL AND k."timestamp" < bound) x
+        GROUP BY 1)
+    SELECT t.work_item_id, t.external_id, t.type, t.title, t.clock[1], t.clock[2] FROM times t WHERE t.clock[2] >= _times_between.since;
 END;
 COMMENT ON FUNCTION vsm._times_between(bigint, timestamptz, timestamptz, bigint, bigint, text, text, text, jsonb, timestamptz) IS
     'When the clock of each item that stops in [since, bound) has started and stopped, as vsm.cycle_times_between() says; external_id, type and '

@@ -199,12 +199,35 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._cells_of_edges(bigint, timestamptz, timestamptz, vsm._span_move[]) IS 'The cells of the moves between stages for a span of days, whose moves are given.';
 
+CREATE FUNCTION vsm._cells_of_paths(of_stream_id bigint, since timestamptz, until timestamptz, rule text) RETURNS SETOF vsm._path_cells
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+    SET enable_hashjoin = off
+    SET enable_mergejoin = off
+    SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT of_stream_id, 'd'::"char", _cells_of_paths.since, y.id, row_number() OVER (PARTITION BY y.id ORDER BY t.stages)::integer,
+           t.stages, t.n, t.cycles, t.undone_at, t.undone_cycles
+    FROM (SELECT w.type COLLATE "C" AS type, x.stages, count(*) FILTER (WHERE NOT x.undone) AS n,
+                 array_agg(x.cycle_us ORDER BY x.cycle_us) FILTER (WHERE NOT x.undone AND x.cycle_us IS NOT NULL) AS cycles,
+                 array_agg(x.completed_at ORDER BY x.completed_at, x.cycle_us) FILTER (WHERE x.undone) AS undone_at,
+                 array_agg(x.cycle_us ORDER BY x.completed_at, x.cycle_us) FILTER (WHERE x.undone) AS undone_cycles
+          FROM vsm._paths_taken(of_stream_id, _cells_of_paths.since, _cells_of_paths.until, rule, NULL, NULL, NULL) x
+          JOIN vsm.work_items w ON w.id = x.work_item_id
+          GROUP BY 1, 2) t
+    JOIN vsm.work_item_types y ON y.name = t.type;
+END $$;
+COMMENT ON FUNCTION vsm._cells_of_paths(bigint, timestamptz, timestamptz, text) IS 'The cells of the paths for a span of days.';
+
 CREATE FUNCTION vsm._drop_spans(of_stream_id bigint, times tstzmultirange) RETURNS void
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     WITH gone AS (DELETE FROM vsm._spans s WHERE s.stream_id = of_stream_id AND tstzrange(s.since, s.until) && times RETURNING s.unit, s.since),
     stages AS (DELETE FROM vsm._stage_cells c USING gone g WHERE c.stream_id = of_stream_id AND c.unit = g.unit AND c.since = g.since),
-    edges AS (DELETE FROM vsm._edge_cells c USING gone g WHERE c.stream_id = of_stream_id AND c.unit = g.unit AND c.since = g.since)
+    edges AS (DELETE FROM vsm._edge_cells c USING gone g WHERE c.stream_id = of_stream_id AND c.unit = g.unit AND c.since = g.since),
+    paths AS (DELETE FROM vsm._path_cells c USING gone g WHERE c.stream_id = of_stream_id AND c.unit = g.unit AND c.since = g.since)
     DELETE FROM vsm._item_cells c USING gone g WHERE c.stream_id = of_stream_id AND c.unit = g.unit AND c.since = g.since;
 END;
 COMMENT ON FUNCTION vsm._drop_spans(bigint, tstzmultirange) IS 'Deletes the spans of a stream that overlap some times, with their cells.';
@@ -223,6 +246,7 @@ BEGIN
     INSERT INTO vsm._stage_cells SELECT c.* FROM vsm._cells_of_stages(of_stream_id, _fold_span.since, _fold_span.until, by_hours, moves) c;
     INSERT INTO vsm._item_cells SELECT c.* FROM vsm._cells_of_items(of_stream_id, _fold_span.since, _fold_span.until, by_hours, moves, rule) c;
     INSERT INTO vsm._edge_cells SELECT c.* FROM vsm._cells_of_edges(of_stream_id, _fold_span.since, _fold_span.until, moves) c;
+    INSERT INTO vsm._path_cells SELECT c.* FROM vsm._cells_of_paths(of_stream_id, _fold_span.since, _fold_span.until, rule) c;
     RETURN NOT EXISTS (SELECT FROM vsm._stage_cells c
                        WHERE c.stream_id = of_stream_id AND c.unit = 'd' AND c.since = _fold_span.since
                          AND (c.type_id < 0 OR c.stage_id NOT IN (SELECT s.id FROM vsm.stages s)));

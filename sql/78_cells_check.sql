@@ -7,7 +7,7 @@ BEGIN ATOMIC
     SELECT k.key, nullif(cell -> k.key, 'null'), nullif(ledger -> k.key, 'null')
     FROM jsonb_object_keys(coalesce(cell, ledger)) k (key)
     WHERE nullif(cell -> k.key, 'null') IS DISTINCT FROM nullif(ledger -> k.key, 'null')
-      AND k.key NOT IN ('stream_id', 'unit', 'since', 'type_id', 'stage_id', 'from_stage_id', 'to_stage_id');
+      AND k.key NOT IN ('stream_id', 'unit', 'since', 'type_id', 'stage_id', 'from_stage_id', 'to_stage_id', 'place');
 END;
 COMMENT ON FUNCTION vsm._cell_differences(jsonb, jsonb) IS 'The figures in which two rows of cells differ; null: no row.';
 
@@ -88,6 +88,12 @@ BEGIN
                 FROM (SELECT * FROM vsm._edge_cells x WHERE x.stream_id = of_stream_id AND x.unit = 'd' AND x.since = s.since) c
                 FULL JOIN vsm._cells_of_edges(of_stream_id, s.since, s.until, moves) l
                     ON (l.type_id, l.from_stage_id, l.to_stage_id) = (c.type_id, c.from_stage_id, c.to_stage_id)
+                CROSS JOIN LATERAL vsm._cell_differences(to_jsonb(c), to_jsonb(l)) d
+                UNION ALL
+                SELECT s.unit, s.since, s.until, coalesce(c.type_id, l.type_id), NULL, format('%s, of path %s', d.figure, coalesce(c.place, l.place)),
+                       d.cell_value, d.ledger_value
+                FROM (SELECT * FROM vsm._path_cells x WHERE x.stream_id = of_stream_id AND x.unit = 'd' AND x.since = s.since) c
+                FULL JOIN vsm._cells_of_paths(of_stream_id, s.since, s.until, rule) l ON (l.type_id, l.place) = (c.type_id, c.place)
                 CROSS JOIN LATERAL vsm._cell_differences(to_jsonb(c), to_jsonb(l)) d;
         END IF;
     END LOOP;
@@ -107,6 +113,11 @@ BEGIN
         FROM vsm._edge_cells c CROSS JOIN LATERAL vsm._cell_differences(to_jsonb(c), NULL) d
         WHERE c.stream_id = of_stream_id
           -- they are kept of days only
+          AND (c.unit <> 'd' OR NOT EXISTS (SELECT FROM vsm._spans x WHERE x.stream_id = of_stream_id AND x.unit = c.unit AND x.since = c.since))
+        UNION ALL
+        SELECT c.unit, c.since, NULL, c.type_id, NULL, format('%s, of path %s', d.figure, c.place), d.cell_value, d.ledger_value
+        FROM vsm._path_cells c CROSS JOIN LATERAL vsm._cell_differences(to_jsonb(c), NULL) d
+        WHERE c.stream_id = of_stream_id
           AND (c.unit <> 'd' OR NOT EXISTS (SELECT FROM vsm._spans x WHERE x.stream_id = of_stream_id AND x.unit = c.unit AND x.since = c.since));
 END $$;
 COMMENT ON FUNCTION vsm._cells_check(bigint) IS 'vsm.cells_check() for one stream.';

@@ -59,6 +59,9 @@ CREATE POLICY seen ON vsm._item_cells FOR SELECT
 ALTER TABLE vsm._edge_cells ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm._edge_cells FOR SELECT
     USING (stream_id IN (SELECT v.id FROM vsm.value_streams v WHERE vsm._may_see(v.name, 'vsm._edge_cells')));
+ALTER TABLE vsm._path_cells ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON vsm._path_cells FOR SELECT
+    USING (stream_id IN (SELECT v.id FROM vsm.value_streams v WHERE vsm._may_see(v.name, 'vsm._path_cells')));
 ALTER TABLE vsm._marks ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON vsm._marks FOR SELECT
     USING (stream_id IN (SELECT v.id FROM vsm.value_streams v WHERE vsm._may_see(v.name, 'vsm._marks')));
@@ -146,8 +149,8 @@ BEGIN ATOMIC
     SELECT r.rights FROM (VALUES
         ('reader', 'USAGE ON SCHEMA vsm, vsm_api'),
         ('reader', 'SELECT ON vsm.value_streams, vsm.stages, vsm._stages, vsm.stage_aliases, vsm.sles, vsm.blocks, vsm.work_item_types, vsm.work_items, vsm.stage_transitions,'
-                   ' vsm.superseded_transitions, vsm._merged_events, vsm._retypes, vsm._former_types, vsm._folds, vsm._spans, vsm._stage_cells, vsm._item_cells, vsm._edge_cells, vsm._marks,'
-                   ' vsm.wip, vsm.flow_totals, vsm.flow_histograms, vsm.flow_metrics, vsm.stream_access, vsm._items_shown,'
+                   ' vsm.superseded_transitions, vsm._merged_events, vsm._retypes, vsm._former_types, vsm._folds, vsm._spans, vsm._stage_cells, vsm._item_cells, vsm._edge_cells,'
+                   ' vsm._path_cells, vsm._marks, vsm.wip, vsm.flow_totals, vsm.flow_histograms, vsm.flow_metrics, vsm.stream_access, vsm._items_shown,'
                    ' vsm.days_off, vsm.failures, vsm.deployments, vsm.incidents,'
                    ' vsm_api.streams, vsm_api.stages, vsm_api.work_items, vsm_api.wip'),
         ('writer', 'INSERT, UPDATE, DELETE ON vsm.work_items, vsm_api.work_items'),

@@ -91,7 +91,7 @@ vsm_empty_ledger(Relation items)
 	static SPIPlanPtr plan = NULL;
 
 	vsm_run_unrecorded(&plan, "TRUNCATE vsm.stage_transitions, vsm._merged_events, vsm.superseded_transitions, vsm._retypes,"
-							  " vsm._spans, vsm._stage_cells, vsm._item_cells, vsm._edge_cells, vsm._marks, vsm.blocks, vsm.failures",
+							  " vsm._spans, vsm._stage_cells, vsm._item_cells, vsm._edge_cells, vsm._path_cells, vsm._marks, vsm.blocks, vsm.failures",
 					   items,
 					   0, NULL, NULL);
 	vsm_forget_marks();

@@ -280,7 +280,7 @@ SELECT is_empty($$
 
 -- each server folds for itself
 CREATE TEMP VIEW cells (object) AS
-VALUES ('vsm._folds'), ('vsm._spans'), ('vsm._stage_cells'), ('vsm._item_cells'), ('vsm._edge_cells'), ('vsm._marks'), ('vsm._marks_id_seq');
+VALUES ('vsm._folds'), ('vsm._spans'), ('vsm._stage_cells'), ('vsm._item_cells'), ('vsm._edge_cells'), ('vsm._path_cells'), ('vsm._marks'), ('vsm._marks_id_seq');
 
 SELECT set_eq($$
     SELECT r.object FROM relations r WHERE r.relkind IN ('r', 'S') AND r.object NOT IN (SELECT c.object FROM cells c)

@@ -256,6 +256,8 @@ CREATE FUNCTION oracle.answers(q oracle.question) RETURNS TABLE (figure text, an
     UNION ALL
     SELECT 'stage_pace', jsonb_agg(p) FROM vsm.stage_pace(q.stream, q.since, q.until, q.type) p
     UNION ALL
+    SELECT 'flow_paths by ' || r, jsonb_agg(p) FROM unnest('{span_first_last,span_last,sum_active,sum_started,episodes}'::text[]) r, vsm.flow_paths(q.stream, q.since, q.until, q.type, r) p GROUP BY r
+    UNION ALL
     SELECT 'sle_conformance', jsonb_agg(s) FROM vsm.sle_conformance(q.stream, q.since, q.until, NULL, q.type) s
     UNION ALL
     SELECT 'sle_conformance by ' || r, jsonb_agg(s)
@@ -463,7 +465,7 @@ SELECT is_empty(format($$
     $$, '^' || f.figure), f.figure || ' with cells and without')
 FROM unnest('{metrics,throughput,flow_efficiency,completions,time_in_stage,wip_at,work_item_age,stage_pace,sle_conformance,occupancy,
               cumulative_flow,forecast,backtest,bottlenecks,dora,flow_framework,flow_metrics,flow_balance,littles_law,process_behaviour,
-              flow_graph,rework}'::text[]) f (figure);
+              flow_graph,flow_paths,rework}'::text[]) f (figure);
 
 -- what the life has left, and anew
 SELECT is_empty('SELECT * FROM vsm.cells_check() LIMIT 20', 'cells_check finds no difference');

@@ -42,7 +42,7 @@ CREATE FUNCTION pg_temp.other_value(c pg_attribute) RETURNS text LANGUAGE sql ST
     SELECT CASE format_type(c.atttypid, NULL)
         WHEN '"char"' THEN '''x'''
         WHEN 'bigint' THEN format('%I + 1000003', c.attname)
-        WHEN 'integer' THEN format('%I + 1', c.attname)
+        WHEN 'integer' THEN format('%I + 1003', c.attname)
         WHEN 'numeric' THEN format('%I + 1', c.attname)
         WHEN 'timestamp with time zone' THEN format('%I + interval ''7 minutes''', c.attname)
         WHEN 'bigint[]' THEN format('%I || 7::bigint', c.attname)
@@ -78,8 +78,9 @@ WITH columns AS (
            format('x.unit = %L', u.unit) AS condition, format('x.unit = %L AND x.%I IS NOT NULL', u.unit, c.attname) AS given,
            CASE format_type(c.atttypid, NULL) WHEN 'vsm.sketch' THEN '(SELECT vsm.percentile_agg(1))' ELSE '''{}''' END AS empty
     FROM pg_attribute c CROSS JOIN unnest('{d,h,m}'::text[]) u (unit)
-    WHERE c.attrelid IN ('vsm._spans'::regclass, 'vsm._stage_cells'::regclass, 'vsm._item_cells'::regclass, 'vsm._edge_cells'::regclass) AND c.attnum > 0 AND NOT c.attisdropped
-      AND (u.unit = 'd' OR c.attrelid <> 'vsm._edge_cells'::regclass)),     -- it has no others
+    WHERE c.attrelid IN ('vsm._spans'::regclass, 'vsm._stage_cells'::regclass, 'vsm._item_cells'::regclass, 'vsm._edge_cells'::regclass, 'vsm._path_cells'::regclass)
+      AND c.attnum > 0 AND NOT c.attisdropped
+      AND (u.unit = 'd' OR c.attrelid NOT IN ('vsm._edge_cells'::regclass, 'vsm._path_cells'::regclass))),     -- they have no others
 changes AS (
     SELECT c.*, 'a changed ' || c.attname AS what, format('UPDATE %s t SET %I = %s', c.of_table, c.attname, c.other) AS change, c.given AS which
     FROM columns c WHERE pg_temp.is_there(c.given, c.of_table)

@@ -75,6 +75,8 @@ SELECT external_id, elapsed FROM vsm.cycle_times_between('few', 'Work', 'Done', 
 -- The same by cells.
 CREATE FUNCTION answers() RETURNS SETOF text LANGUAGE sql AS $$
     SELECT g::text FROM vsm.flow_graph('flow', '2024-01-03', '2024-01-13') g UNION ALL SELECT r::text FROM vsm.rework('flow', '2024-01-03', '2024-01-13') r
+    UNION ALL SELECT p::text FROM vsm.flow_paths('flow', '2024-01-03', '2024-01-13') p
+    UNION ALL SELECT p::text FROM vsm.flow_paths('few', '-infinity', 'infinity', 'task') p
     UNION ALL SELECT g::text FROM vsm.flow_graph('few', '-infinity', 'infinity', 'task') g UNION ALL SELECT r::text FROM vsm.rework('few', '-infinity', 'infinity', 'task') r
 $$;
 CREATE TABLE told AS SELECT answers();
@@ -83,6 +85,7 @@ SELECT bool_and(days_folded > 0) AS folded FROM vsm.fold('few');
 SELECT bool_and(days_folded > 0) AS folded FROM vsm.fold('flow');
 SELECT answers() EXCEPT ALL SELECT * FROM told;
 SELECT count(*) > 0 AS edges FROM vsm._edge_cells;
+SELECT count(*) > 0 AS paths FROM vsm._path_cells;
 SELECT * FROM vsm.cells_check();
 
 -- What cannot be.

@@ -97,7 +97,8 @@ sub set_back_function
 			UPDATE vsm._folds f SET closed_until = at, settled_until = at, bound = NULL, closed_by = pg_current_xact_id() WHERE f.stream_id = v.id AND f.closed_until > at;
 			WITH gone AS (DELETE FROM vsm._spans s WHERE s.stream_id = v.id AND s.until > at RETURNING s.unit, s.since),
 			stages AS (DELETE FROM vsm._stage_cells c USING gone g WHERE c.stream_id = v.id AND (c.unit, c.since) = (g.unit, g.since)),
-			edges AS (DELETE FROM vsm._edge_cells c USING gone g WHERE c.stream_id = v.id AND (c.unit, c.since) = (g.unit, g.since))
+			edges AS (DELETE FROM vsm._edge_cells c USING gone g WHERE c.stream_id = v.id AND (c.unit, c.since) = (g.unit, g.since)),
+			paths AS (DELETE FROM vsm._path_cells c USING gone g WHERE c.stream_id = v.id AND (c.unit, c.since) = (g.unit, g.since))
 			DELETE FROM vsm._item_cells c USING gone g WHERE c.stream_id = v.id AND (c.unit, c.since) = (g.unit, g.since);
 		END $$;
 	};
