@@ -122,8 +122,8 @@ END $$;
 COMMENT ON FUNCTION vsm._import_column(regclass, text, boolean) IS
     'A column of an import''s source as an expression; NULL for a missing optional column. Errors: PT422.';
 
--- Two expressions, value and text. The session's DateStyle and TimeZone govern how a text is read; the text is kept for the
--- reason of a refusal.
+-- Two expressions, value and text. The session's TimeZone governs how a text is read; the text is kept for the reason of a
+-- refusal.
 CREATE FUNCTION vsm._import_time(source regclass, column_name text) RETURNS text
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -144,16 +144,23 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._import_time(regclass, text) IS 'A column of times of an import''s source, as two expressions. Errors: PT422.';
 
+-- 03.02.2026: a session's DateStyle says nothing of who wrote it.
+CREATE FUNCTION vsm._order_unknown(value text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN value ~ '(^\D*|\s)\d{1,2}[-/.]\d{1,2}[-/.]\d' OR value ~ '^\s*\d{1,2} \d{1,2} \d';
+COMMENT ON FUNCTION vsm._order_unknown(text) IS 'Is it a date in digits that does not begin with the year, so that day and month could be either?';
+
 CREATE FUNCTION vsm._read_time(value text) RETURNS timestamptz
     LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     -- words that mean another time on each day are no record of one
-    RETURN CASE WHEN value !~* '\m(now|today|tomorrow|yesterday|epoch|allballs)\M' THEN value::timestamptz END;
+    RETURN CASE WHEN value !~* '\m(now|today|tomorrow|yesterday|epoch|allballs)\M' AND NOT vsm._order_unknown(value) THEN value::timestamptz END;
 EXCEPTION WHEN data_exception THEN
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION vsm._read_time(text) IS 'A text as a time; null when the text is not a time, or names one by a word such as today.';
+COMMENT ON FUNCTION vsm._read_time(text) IS
+    'A text as a time; null when the text is not a time, names one by a word such as today, or leaves open which number is the month.';
 
 CREATE FUNCTION vsm.import_events(source regclass, stream text DEFAULT 'default', case_column text DEFAULT 'case_id',
                                   stage_column text DEFAULT 'stage', time_column text DEFAULT 'entered_at',
@@ -241,6 +248,8 @@ RETURN CASE
     WHEN vsm._name_fault(case_id, 'external id') IS NOT NULL THEN 'the case id ' || vsm._name_fault(case_id, 'external id')
     WHEN coalesce(stage, '') = '' THEN 'no stage'
     WHEN entered_at IS NULL AND coalesce(entered_text, '') = '' THEN 'no time'
+    WHEN entered_at IS NULL AND vsm._order_unknown(entered_text)
+        THEN format('the order of day and month in "%s" is not known', vsm._cut(btrim(entered_text)))
     WHEN entered_at IS NULL THEN format('"%s" is not a time', vsm._cut(entered_text))
     WHEN NOT isfinite(entered_at) THEN 'the time is infinite'
     WHEN entered_at < timestamptz '1970-01-01 00:00:00+00' THEN format('the time lies before 1970: %s', entered_at)
@@ -354,7 +363,11 @@ BEGIN
                         -- users of vsm_api.import_begin() do not know the name of its temporary table
                         CASE source WHEN 'vsm_import_rows' THEN 'the import' ELSE format('"%s"', source) END
             USING ERRCODE = 'PT422', DETAIL = facts || CASE WHEN refused > 3 THEN '; ...' ELSE '' END,
-                  HINT = 'Correct the rows, or skip them with on_error => ''skip''.';
+                  HINT = CASE WHEN source <> 'vsm_import_rows'
+                              AND EXISTS (SELECT FROM pg_temp.vsm_import_refused o WHERE o.reason LIKE 'the order of day and month%')
+                              THEN 'Write times with the year first, or give the column as timestamptz, by a view with '
+                                   'to_timestamp(changed, ''DD.MM.YYYY HH24:MI''); vsm_api.import() finds the order in a file or asks for it.'
+                              ELSE 'Correct the rows, or skip them with on_error => ''skip''.' END;
     END IF;
 
     INSERT INTO vsm.import_refusals (stream, source, line, case_id, stage, entered_at, reason, imported_by)

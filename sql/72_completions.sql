@@ -1,5 +1,13 @@
 -- 72_completions: what was finished in a window, one by one, per day and as a ratio of times
 
+CREATE FUNCTION vsm._ledger_cycle_us(rule text, item_started_at timestamptz, completed_at timestamptz, active_time interval, wait_time interval)
+    RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN rule = 'span_first_last' THEN vsm._elapsed_us(item_started_at, completed_at)
+            WHEN item_started_at IS NOT NULL THEN vsm._interval_us(active_time) + vsm._interval_us(wait_time) END;
+COMMENT ON FUNCTION vsm._ledger_cycle_us(text, timestamptz, timestamptz, interval, interval) IS
+    'The cycle time by the rules span_first_last and sum_active, from the columns of the move that finishes; null: never started.';
+
 -- Two of the reopen rules need only what the ledger has with the move that finishes an item; for the others, the moves of
 -- the items that finish are replayed.  A completion is undone by the first move after it that leaves done.
 CREATE FUNCTION vsm._all_completed(of_stream_id bigint, since timestamptz, bound timestamptz, rule text, of_type text, attributes jsonb,
@@ -25,8 +33,7 @@ BEGIN ATOMIC
               SELECT k.work_item_id, k.undoes, k."timestamp", k.id FROM known k WHERE k.undoes >= _all_completed.since) l
         GROUP BY 1, 2)
     SELECT f.work_item_id, f.external_id, f.type, f.title, f.item_created_at, f.item_started_at, f."timestamp",
-           CASE WHEN rule = 'span_first_last' THEN vsm._elapsed_us(f.item_started_at, f."timestamp")
-                WHEN f.item_started_at IS NOT NULL THEN vsm._interval_us(f.active_time) + vsm._interval_us(f.wait_time) END,
+           vsm._ledger_cycle_us(rule, f.item_started_at, f."timestamp", f.active_time, f.wait_time),
            vsm._interval_us(f.active_time), vsm._interval_us(f.wait_time),
            CASE WHEN l.undoes IS NOT NULL THEN (
                SELECT u.at FROM unnest(l.at, l.id) u (at, id) WHERE (u.at, u.id) > (f."timestamp", f.id) ORDER BY u.at, u.id LIMIT 1) END
@@ -206,8 +213,7 @@ BEGIN ATOMIC
           AND t.undoes < _undone_lists.since AND rule <> 'episodes'),
     undone AS (
         SELECT l.work_item_id, f."timestamp" AS completed_at, f.item_created_at AS created_at,
-               CASE WHEN rule = 'span_first_last' THEN vsm._elapsed_us(f.item_started_at, f."timestamp")
-                    WHEN f.item_started_at IS NOT NULL THEN vsm._interval_us(f.active_time) + vsm._interval_us(f.wait_time) END AS cycle_us,
+               vsm._ledger_cycle_us(rule, f.item_started_at, f."timestamp", f.active_time, f.wait_time) AS cycle_us,
                vsm._interval_us(f.active_time) AS active_us, vsm._interval_us(f.wait_time) AS wait_us
         FROM leaving l
         CROSS JOIN LATERAL (

@@ -8,43 +8,51 @@ BEGIN ATOMIC
     WITH known AS MATERIALIZED (
         SELECT k.* FROM vsm._known_moves(of_stream_id, of_type, _paths_taken.attributes, known_at) k
         WHERE known_at IS NOT NULL AND k."timestamp" < bound),
+    -- of several completions at one instant, the last
     finishing AS MATERIALIZED (
-        SELECT m.work_item_id, min(m.item_created_at) AS created_at
-        FROM vsm._moves(of_stream_id, _paths_taken.since, bound, of_type, _paths_taken.attributes, NULL) m
-        WHERE known_at IS NULL AND m.item_created_at IS NOT NULL GROUP BY 1),
+        SELECT DISTINCT ON (f.work_item_id, f."timestamp") f.work_item_id, f."timestamp" AS at, f.item_created_at AS created_at,
+               vsm._ledger_cycle_us(rule, f.item_started_at, f."timestamp", f.active_time, f.wait_time) AS cycle_us
+        FROM (SELECT m.* FROM vsm._moves(of_stream_id, _paths_taken.since, bound, of_type, _paths_taken.attributes, NULL) m WHERE known_at IS NULL
+              UNION ALL
+              SELECT k.* FROM known k WHERE k."timestamp" >= _paths_taken.since) f
+        WHERE f.item_created_at IS NOT NULL
+        ORDER BY 1, 2, f.id DESC),
     -- all of the window in the order of the ledger, and by item only those before
     moves AS (
         SELECT m.work_item_id, m.to_stage_id, m."timestamp" AS at, m.id
         FROM vsm._moves(of_stream_id, _paths_taken.since, bound, of_type, _paths_taken.attributes, NULL) m
         WHERE known_at IS NULL
         UNION ALL
-        SELECT f.work_item_id, t.to_stage_id, t.at, t.id
-        FROM finishing f
+        SELECT i.work_item_id, t.to_stage_id, t.at, t.id
+        FROM (SELECT DISTINCT f.work_item_id FROM finishing f WHERE f.created_at < _paths_taken.since) i
         CROSS JOIN LATERAL (
             SELECT t.to_stage_id, t."timestamp" AS at, t.id FROM vsm.stage_transitions t
-            WHERE t.work_item_id = f.work_item_id AND t."timestamp" < _paths_taken.since OFFSET 0) t
-        WHERE f.created_at < _paths_taken.since
+            WHERE t.work_item_id = i.work_item_id AND t."timestamp" < _paths_taken.since OFFSET 0) t
+        WHERE known_at IS NULL
         UNION ALL
         SELECT k.work_item_id, k.to_stage_id, k."timestamp", k.id FROM known k),
     leaving AS MATERIALIZED (
         SELECT DISTINCT m.work_item_id
         FROM vsm._moves(of_stream_id, _paths_taken.since, bound, of_type, _paths_taken.attributes, NULL) m
         WHERE known_at IS NULL AND rule <> 'episodes' AND m.undoes < _paths_taken.since)
-    SELECT i.work_item_id, p.stages, p.completed_at, p.cycle_us, false
+    SELECT i.work_item_id, p.stages, p.completed_at, CASE WHEN rule IN ('span_first_last', 'sum_active') THEN f.cycle_us ELSE p.cycle_us END, false
     FROM (SELECT m.work_item_id, vsm._paths(m.to_stage_id, m.at, m.id, rule) AS paths FROM moves m GROUP BY 1) i
     CROSS JOIN LATERAL unnest(i.paths) p
-    WHERE p.completed_at >= _paths_taken.since AND p.completed_at < bound
-      -- of other items the moves before are missing
-      AND (known_at IS NOT NULL OR i.work_item_id IN (SELECT f.work_item_id FROM finishing f))
+    -- of items that have none here, the moves before are missing
+    JOIN finishing f ON f.work_item_id = i.work_item_id AND f.at = p.completed_at
     UNION ALL
-    SELECT i.work_item_id, p.stages, p.completed_at, p.cycle_us, true
+    SELECT i.work_item_id, p.stages, p.completed_at, CASE WHEN rule IN ('span_first_last', 'sum_active') THEN f.cycle_us ELSE p.cycle_us END, true
     FROM (SELECT l.work_item_id, vsm._paths(t.to_stage_id, t.at, t.id, rule) AS paths
           FROM leaving l
           CROSS JOIN LATERAL (
               SELECT t.to_stage_id, t."timestamp" AS at, t.id FROM vsm.stage_transitions t
               WHERE t.work_item_id = l.work_item_id AND t."timestamp" < _paths_taken.since OFFSET 0) t
           GROUP BY 1) i
-    CROSS JOIN LATERAL unnest(i.paths) p;
+    CROSS JOIN LATERAL unnest(i.paths) p
+    CROSS JOIN LATERAL (
+        SELECT vsm._ledger_cycle_us(rule, t.item_started_at, t."timestamp", t.active_time, t.wait_time) AS cycle_us FROM vsm.stage_transitions t
+        WHERE t.work_item_id = i.work_item_id AND t."timestamp" = p.completed_at AND t.item_created_at IS NOT NULL
+        ORDER BY t.id DESC LIMIT 1) f;
 END;
 COMMENT ON FUNCTION vsm._paths_taken(bigint, timestamptz, timestamptz, text, text, jsonb, timestamptz) IS
     'The paths of items that count as finished in [since, bound); and undone, those of items that did at since and left done in the window.';

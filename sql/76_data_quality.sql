@@ -123,6 +123,22 @@ BEGIN
         RETURN QUERY SELECT 'no_commitment_point', NULL::bigint, NULL::bigint[],
             'the stream has no active stage and names no commitment_stage: nothing counts as started'::text;
     END IF;
+    -- who was granted some of the tables by hand may lack these
+    IF has_table_privilege('vsm.failures', 'SELECT') AND has_table_privilege('vsm.incidents', 'SELECT')
+       AND has_table_privilege('vsm.deployments', 'SELECT') THEN
+        RETURN QUERY
+        SELECT 'failure_before_finish', count(*), (array_agg(f.id ORDER BY f.id))[:5],
+               'a failure of the item is marked before it was finished: no deployment counts as failed by it'
+        FROM (SELECT DISTINCT f.work_item_id AS id FROM vsm._failed_completions(v.stream, v.stream_id, v.bound, NULL, NULL, NULL) f
+              WHERE f.completed_at IS NULL) f
+        HAVING count(*) > 0
+        UNION ALL
+        SELECT 'incident_without_deployment', NULL::bigint, NULL::bigint[],
+               format('incidents that name a deployment which was not reported, or precede the first: %s; they count as recoveries, '
+                      'but no deployment as failed', count(*))
+        FROM vsm._failed_deployments(v.stream, v.bound, NULL) f WHERE f.deployment_id IS NULL
+        HAVING count(*) > 0;
+    END IF;
     -- only writers and the owner may read refusals
     IF has_table_privilege('vsm.import_refusals', 'SELECT') THEN
         SELECT count(*) INTO refusals FROM vsm.import_refusals r

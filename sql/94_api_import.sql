@@ -258,7 +258,7 @@ BEGIN
         WHERE r.sequence IS NULL AND vsm._alias_key(r.stage) = vsm._alias_key(a.name);
     END IF;
     UPDATE pg_temp.vsm_import_rows r SET refused = format('the order of day and month in "%s" is not known', vsm._cut(btrim(r.entered_at)))
-    WHERE r.refused IS NULL AND r.entered_at ~ '^\s*\d{1,2}[-/. ]\d{1,2}[-/. ]\d';
+    WHERE r.refused IS NULL AND vsm._order_unknown(r.entered_at);
     BEGIN
         EXECUTE format(take, 'nullif(r.entered_at, '''')::timestamptz');
     EXCEPTION WHEN data_exception THEN

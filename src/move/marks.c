@@ -39,20 +39,20 @@
 /* SQL's advisory locks are of classes 1 and 2, the lock of a recount is of class 3. */
 #define FOLD_LOCK_CLASS 4
 
-/* A day that a subtransaction has marked.  Its number is not used again in the transaction. */
-typedef struct MarkedDay
+/* An hour that a subtransaction has marked.  Its number is not used again in the transaction. */
+typedef struct MarkedHour
 {
 	int64		stream_id;
-	TimestampTz day;
+	TimestampTz hour;
 	SubTransactionId subid;
 	uint32		unused;			/* keys are compared as bytes */
-} MarkedDay;
+} MarkedHour;
 
 /* Of the transaction, in whose memory they are; 0: of none. */
-static HTAB *marked_days;
+static HTAB *marked_hours;
 static TransactionId marked_by;
 
-static bool is_marked(int64 stream_id, TimestampTz day);
+static bool is_marked(int64 stream_id, TimestampTz hour);
 static void insert_marks(SPIPlanPtr *plan, const char *query, int nargs, Oid *types, Datum *values);
 static void run_by_latest(SPIPlanPtr *plan, const char *query, int nargs, Oid *types, Datum *values);
 
@@ -124,7 +124,7 @@ vsm__next_xid(PG_FUNCTION_ARGS)
 
 /*
  * vsm._ledger_replicated() -> trigger: AFTER INSERT OR UPDATE OR DELETE, for each row, under replication
- *		Marks the days of a row that replication applies, and of its item.
+ *		Marks the hours of a row that replication applies, and of its item.
  */
 Datum
 vsm__ledger_replicated(PG_FUNCTION_ARGS)
@@ -147,27 +147,27 @@ vsm__ledger_replicated(PG_FUNCTION_ARGS)
 
 /*
  * vsm_mark_move
- *		A move at that time, the item's last, is about to be recorded: mark its day.
+ *		A move at that time, the item's last, is about to be recorded: mark its hour.
  */
 void
 vsm_mark_move(int64 stream_id, TimestampTz at)
 {
 	static SPIPlanPtr plan = NULL;
-	TimestampTz day;
+	TimestampTz hour;
 
 	(void) GetCurrentTransactionId();
 	AcceptInvalidationMessages();
 	if (at >= vsm_closed_until(stream_id))
 		return;
-	day = at - at % USECS_PER_DAY - (at % USECS_PER_DAY < 0 ? USECS_PER_DAY : 0);
-	if (is_marked(stream_id, day))
+	hour = at - at % USECS_PER_HOUR - (at % USECS_PER_HOUR < 0 ? USECS_PER_HOUR : 0);
+	if (is_marked(stream_id, hour))
 		return;
 	insert_marks(&plan, "INSERT INTO vsm._marks (stream_id, since, until) VALUES ($1, $2, $3)", 3,
 				 (Oid[]){INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID},
-				 (Datum[]){Int64GetDatum(stream_id), TimestampTzGetDatum(day), TimestampTzGetDatum(day + USECS_PER_DAY)});
+				 (Datum[]){Int64GetDatum(stream_id), TimestampTzGetDatum(hour), TimestampTzGetDatum(hour + USECS_PER_HOUR)});
 }
 
-/* The item has another type, or its moves have changed: mark all days on which it moved. */
+/* The item has another type, or its moves have changed: mark all hours in which it moved. */
 void
 vsm_mark_item(int64 work_item_id)
 {
@@ -177,16 +177,16 @@ vsm_mark_item(int64 work_item_id)
 	AcceptInvalidationMessages();
 	if (vsm_any_closed())
 		insert_marks(&plan, "INSERT INTO vsm._marks (stream_id, since, until)"
-					 " SELECT DISTINCT t.stream_id, d.day, d.day + interval '24 hours'"
+					 " SELECT DISTINCT t.stream_id, h.hour, h.hour + interval '1 hour'"
 					 " FROM vsm.stage_transitions t JOIN vsm._folds f USING (stream_id)"
-					 " CROSS JOIN LATERAL pg_catalog.date_trunc('day', t.\"timestamp\", 'UTC') d (day)"
+					 " CROSS JOIN LATERAL pg_catalog.date_trunc('hour', t.\"timestamp\", 'UTC') h (hour)"
 					 " WHERE t.work_item_id = $1 AND t.\"timestamp\" < f.closed_until",
 					 1, (Oid[]){INT8OID}, (Datum[]){Int64GetDatum(work_item_id)});
 }
 
 /*
  * vsm_mark_superseded
- *		Rows of the ledger have been deleted or changed: mark their days, and all on which their items move.
+ *		Rows of the ledger have been deleted or changed: mark their hours, and all in which their items move.
  *
  * Within SPI, where the transition table "gone" is registered.
  */
@@ -199,11 +199,11 @@ vsm_mark_superseded(void)
 	AcceptInvalidationMessages();
 	if (vsm_any_closed())
 		run_by_latest(&plan, "INSERT INTO vsm._marks (stream_id, since, until)"
-					  " SELECT DISTINCT x.stream_id, d.day, d.day + interval '24 hours'"
+					  " SELECT DISTINCT x.stream_id, h.hour, h.hour + interval '1 hour'"
 					  " FROM (SELECT g.stream_id, g.\"timestamp\" FROM gone g"
 					  " UNION ALL SELECT t.stream_id, t.\"timestamp\" FROM vsm.stage_transitions t"
 					  " WHERE t.work_item_id IN (SELECT g.work_item_id FROM gone g)) x JOIN vsm._folds f USING (stream_id)"
-					  " CROSS JOIN LATERAL pg_catalog.date_trunc('day', x.\"timestamp\", 'UTC') d (day)"
+					  " CROSS JOIN LATERAL pg_catalog.date_trunc('hour', x.\"timestamp\", 'UTC') h (hour)"
 					  " WHERE x.\"timestamp\" < f.closed_until",
 					  0, NULL, NULL);
 }
@@ -229,22 +229,22 @@ vsm_forget_marks(void)
 	marked_by = InvalidTransactionId;
 }
 
-/* Has this subtransaction marked that day?  From now on it has. */
+/* Has this subtransaction marked that hour?  From now on it has. */
 static bool
-is_marked(int64 stream_id, TimestampTz day)
+is_marked(int64 stream_id, TimestampTz hour)
 {
 	TransactionId xid = GetTopTransactionId();
-	MarkedDay	key = {stream_id, day, GetCurrentSubTransactionId(), 0};
+	MarkedHour	key = {stream_id, hour, GetCurrentSubTransactionId(), 0};
 	bool		found;
 
 	if (marked_by != xid)
 	{
-		HASHCTL		control = {.keysize = sizeof(MarkedDay), .entrysize = sizeof(MarkedDay), .hcxt = TopTransactionContext};
+		HASHCTL		control = {.keysize = sizeof(MarkedHour), .entrysize = sizeof(MarkedHour), .hcxt = TopTransactionContext};
 
-		marked_days = hash_create("vsm marked days", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		marked_hours = hash_create("vsm marked hours", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 		marked_by = xid;
 	}
-	(void) hash_search(marked_days, &key, HASH_ENTER, &found);
+	(void) hash_search(marked_hours, &key, HASH_ENTER, &found);
 	return found;
 }
 

@@ -106,3 +106,9 @@ INSERT INTO vsm.deployments (stream, external_id, deployed_at) VALUES ('empty', 
 SELECT name FROM vsm.define_stream('another');
 UPDATE vsm.deployments SET stream = 'another';
 UPDATE vsm.deployments SET id = 1000;
+
+-- What no deployment can be blamed for is said.
+INSERT INTO vsm.incidents (stream, deployment, started_at) VALUES ('empty', 'v2', '2026-03-02 00:00+00'), ('empty', NULL, '2026-02-01 00:00+00'), ('empty', 'v1', '2026-03-02 00:00+00');
+SELECT (vsm.mark_failure(w.id)).stream FROM vsm.create_work_item('open', 'task', 'another', 'O') w;
+SELECT s AS stream, q.finding, q.items, q.examples = ARRAY[item('O')] AS it, q.meaning
+FROM unnest('{empty,another}'::text[]) s, vsm.data_quality(s) q WHERE q.finding IN ('failure_before_finish', 'incident_without_deployment');

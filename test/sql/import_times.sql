@@ -1,4 +1,4 @@
--- Times of an import: text by the session's DateStyle, dates, timestamps and texts without a zone in the stream's zone.
+-- Times of an import: texts whose order is known, dates, timestamps and texts without a zone in the stream's zone.
 SET DateStyle = ISO, MDY;
 SET IntervalStyle = postgres;
 SET TimeZone = 'America/New_York';
@@ -13,15 +13,22 @@ CREATE VIEW entered AS
 CREATE TABLE texts (case_id text, stage text, entered_at text);
 INSERT INTO texts VALUES
     ('blanks', 'Open', ' 2024-01-01 12:00 '), ('date', 'Open', '2024-01-01'), ('long', 'Open', 'Jan 5, 2024 3:04 PM'), ('offset', 'Open', '2024-01-01T12:00:00+09:00'),
-    ('slash', 'Open', '02/01/2024 10:00'), ('summer', 'Open', '2024-03-30 12:00'), ('summer', 'Work', '2024-03-31 12:00'), ('utc', 'Open', '2024-01-01T12:00:00Z'),
+    ('month', 'Open', '2-Jan-2024 10:00'), ('summer', 'Open', '2024-03-30 12:00'), ('summer', 'Work', '2024-03-31 12:00'), ('utc', 'Open', '2024-01-01T12:00:00Z'),
     ('zone', 'Open', '2024-07-01 12:00 Asia/Tokyo');
 SELECT * FROM vsm.import_events('texts', 'berlin');
 SELECT * FROM entered;
--- Day first.
+-- DateStyle does not say who wrote a date in digits, whatever it is.
 TRUNCATE vsm.work_items, texts;
-SET DateStyle = ISO, DMY;
-INSERT INTO texts VALUES ('slash', 'Open', '02/01/2024 10:00'), ('dots', 'Open', '31.01.2024 10:00');
+INSERT INTO texts VALUES ('slash', 'Open', '02/01/2024 10:00'), ('dots', 'Open', '31.01.2024 10:00'), ('weekday', 'Open', 'Tue 02/01/2024'), ('after', 'Open', '10:00 02-01-2024'),
+    ('short', 'Open', ' 24-01-02'), ('blanks', 'Open', '02 01 2024');
 SELECT * FROM vsm.import_events('texts', 'berlin');
+SET DateStyle = ISO, DMY;
+SELECT * FROM vsm.import_events('texts', 'berlin', on_error => 'skip');
+SELECT case_id, reason FROM vsm.import_refusals ORDER BY id;
+DELETE FROM vsm.import_refusals;
+SELECT * FROM entered;
+CREATE VIEW day_first AS SELECT case_id, stage, to_timestamp(entered_at, 'DD.MM.YYYY HH24:MI') AS entered_at FROM texts WHERE case_id = 'dots';
+SELECT * FROM vsm.import_events('day_first', 'berlin');
 SELECT * FROM entered;
 -- The session's settings are as before.
 SHOW TimeZone;
