@@ -97,6 +97,11 @@ COMMENT ON AGGREGATE vsm._paths(bigint, timestamptz, bigint, text) IS
     'Those completions that count, with the stages that the item had entered: the last one, if it has not left done since, from its creation on; '
     'by the rule episodes all, each since it last left done. Null if there is none.';
 
+CREATE FUNCTION vsm._check_text(value text, what text, "column" text) RETURNS void
+    LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'vsm__check_text';
+COMMENT ON FUNCTION vsm._check_text(text, text, text) IS
+    'Refuses a reason or a description of more than 10,000 characters. what, column: its names in the error. Errors: PT422.';
+
 CREATE FUNCTION vsm._require_current_snapshot() RETURNS void
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__require_current_snapshot';
 COMMENT ON FUNCTION vsm._require_current_snapshot() IS
@@ -390,6 +395,7 @@ BEGIN
         PERFORM vsm._require_issued_id('stages', new.id);
     END IF;
     new.type := coalesce(new.type, lower(new.name));
+    PERFORM vsm._check_text(new.type, 'the type of a stage', 'type'), vsm._check_text(new.description, 'the description of a stage', 'description');
     IF tg_op = 'UPDATE' THEN
         new.renamed_at := CASE WHEN new.name <> old.name THEN clock_timestamp() ELSE old.renamed_at END;
     END IF;

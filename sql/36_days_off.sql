@@ -41,8 +41,14 @@ BEGIN
         PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.days_off');
     END IF;
     new.stream := vsm._sought(new.stream);
+    PERFORM vsm._check_text(new.reason, 'the reason', 'reason');
     IF tg_op = 'UPDATE' THEN
         new.recorded_at := old.recorded_at;
+        IF new.stream <> old.stream AND EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = old.stream) THEN
+            RAISE EXCEPTION 'a day off cannot change its stream'
+                USING ERRCODE = 'PT422', COLUMN = 'stream', DETAIL = format('It is of stream "%s".', old.stream),
+                      HINT = 'Delete the row and add it to the other stream.';
+        END IF;
     ELSE
         PERFORM vsm._require_stream(new.stream, tg_relid, new.recorded_at IS NOT NULL, true);
         new.recorded_at := coalesce(CASE WHEN pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = tg_relid), 'USAGE') THEN new.recorded_at END, clock_timestamp());

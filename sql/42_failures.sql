@@ -118,6 +118,7 @@ BEGIN
         new.recorded_at := clock_timestamp();
         new.recorded_by := vsm._actor();
     END IF;
+    PERFORM vsm._check_text(new.reason, 'the reason', 'reason');
     IF tg_op = 'INSERT' THEN
         item := vsm._hold_item(new.work_item_id);
     ELSE
@@ -169,6 +170,7 @@ BEGIN
         new.recorded_at := clock_timestamp();
         new.recorded_by := vsm._actor();
     END IF;
+    PERFORM vsm._check_text(new.description, 'the description', 'description');
     IF tg_relid = 'vsm.deployments'::regclass THEN
         PERFORM vsm._check_event_time(new.deployed_at, 'the time of the deployment', 'deployed_at');
     ELSE

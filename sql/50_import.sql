@@ -147,15 +147,19 @@ COMMENT ON FUNCTION vsm._import_time(regclass, text) IS 'A column of times of an
 -- 03.02.2026: a session's DateStyle says nothing of who wrote it.
 CREATE FUNCTION vsm._order_unknown(value text) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN value ~ '(^\D*|\s)\d{1,2}[-/.]\d{1,2}[-/.]\d' OR value ~ '^\s*\d{1,2} \d{1,2} \d';
+RETURN value ~ '(^[^0-9]*|[[:space:]])[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]' OR value ~ '^[[:space:]]*[0-9]{1,2} [0-9]{1,2} [0-9]';
 COMMENT ON FUNCTION vsm._order_unknown(text) IS 'Is it a date in digits that does not begin with the year, so that day and month could be either?';
+
+CREATE FUNCTION vsm._time_by_word(value text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN value ~* '[[:<:]](now|today|tomorrow|yesterday|epoch|allballs)[[:>:]]';
+COMMENT ON FUNCTION vsm._time_by_word(text) IS 'Is it a word such as today, which means another time on each day and so is no record of one?';
 
 CREATE FUNCTION vsm._read_time(value text) RETURNS timestamptz
     LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- words that mean another time on each day are no record of one
-    RETURN CASE WHEN value !~* '\m(now|today|tomorrow|yesterday|epoch|allballs)\M' AND NOT vsm._order_unknown(value) THEN value::timestamptz END;
+    RETURN CASE WHEN NOT vsm._time_by_word(value) AND NOT vsm._order_unknown(value) THEN value::timestamptz END;
 EXCEPTION WHEN data_exception THEN
     RETURN NULL;
 END $$;

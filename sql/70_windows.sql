@@ -21,6 +21,10 @@ CREATE FUNCTION vsm._just_after(at timestamptz) RETURNS timestamptz
 RETURN CASE WHEN at < timestamptz '294276-12-31 23:59:59.999999+00' THEN at + interval '1 microsecond' ELSE 'infinity' END;
 COMMENT ON FUNCTION vsm._just_after(timestamptz) IS 'The next instant, or infinity after the last one: what is before it is up to and including at.';
 
+CREATE FUNCTION vsm._attributes_fit(attributes jsonb) RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__attributes_fit';
+COMMENT ON FUNCTION vsm._attributes_fit(jsonb) IS 'Are attributes as few and short as those of an item must be?';
+
 CREATE FUNCTION vsm._check_filter(of_stream text, of_type text, attributes jsonb) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_custom_plan     -- the items of a stream have an index
@@ -39,6 +43,9 @@ BEGIN
         RAISE EXCEPTION 'attributes must be a JSON object'
             USING ERRCODE = 'PT422', COLUMN = 'attributes', DETAIL = format('The value given is %s.', left(attributes::text, 100)),
                   HINT = 'For example {"team": "red"}.';
+    ELSIF NOT vsm._attributes_fit(attributes) THEN
+        RAISE EXCEPTION 'the attributes to look for are too large'
+            USING ERRCODE = 'PT422', COLUMN = 'attributes', DETAIL = 'No work item can have as many.', HINT = 'For example {"team": "red"}.';
     END IF;
     SELECT k INTO unknown FROM jsonb_object_keys(attributes) k
     WHERE NOT EXISTS (SELECT FROM vsm.work_items w WHERE (of_stream IS NULL OR w.stream = of_stream) AND w.attributes ? k) LIMIT 1;

@@ -71,7 +71,7 @@ END;
 COMMENT ON FUNCTION vsm._failed_deployments(text, timestamptz, timestamptz) IS
     'The incidents of a stream before bound, each with the deployment that caused it: the one that it names, else the latest before it.';
 
-CREATE FUNCTION vsm._dora_source(of_stream text, source text) RETURNS text
+CREATE FUNCTION vsm._dora_source(of_stream text, source text, bound timestamptz, known_at timestamptz) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -80,9 +80,12 @@ BEGIN
             USING ERRCODE = 'PT422', COLUMN = 'source', DETAIL = 'It says what counts as a deployment.',
                   HINT = 'Give items, for work items that are finished, or deployments, for those that were reported.';
     END IF;
-    RETURN coalesce(source, CASE WHEN EXISTS (SELECT FROM vsm.deployments d WHERE d.stream = of_stream) THEN 'deployments' ELSE 'items' END);
+    RETURN coalesce(source, CASE WHEN EXISTS (
+        SELECT FROM vsm.deployments d
+        WHERE d.stream = of_stream AND d.deployed_at < bound AND (_dora_source.known_at IS NULL OR d.recorded_at <= _dora_source.known_at)) THEN 'deployments' ELSE 'items' END);
 END $$;
-COMMENT ON FUNCTION vsm._dora_source(text, text) IS 'What counts as a deployment of a stream; null: deployments if any were reported, else items. Errors: PT422.';
+COMMENT ON FUNCTION vsm._dora_source(text, text, timestamptz, timestamptz) IS
+    'What counts as a deployment of a stream; null: deployments if any before bound were reported, else items. Errors: PT422.';
 
 CREATE FUNCTION vsm.dora(stream text DEFAULT 'default', since timestamptz DEFAULT clock_timestamp() - interval '30 days',
                          until timestamptz DEFAULT clock_timestamp(), bucket text DEFAULT NULL, type text DEFAULT NULL,
@@ -95,7 +98,7 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     v CONSTANT vsm._window := vsm._window(stream, since, until, NULL, type, attributes, known_at);
-    counted CONSTANT text := vsm._dora_source(v.stream, source);
+    counted CONSTANT text := vsm._dora_source(v.stream, source, v.bound, known_at);
     bounds timestamptz[] := vsm._bounds(v, bucket);
     between_stages CONSTANT bigint[] := ARRAY[vsm._stage_id(v.stream, vsm._sought(from_stage)), vsm._stage_id(v.stream, vsm._sought(to_stage))];
 BEGIN
@@ -108,10 +111,10 @@ BEGIN
     PERFORM vsm._plan(from_stage IS NULL, type IS NOT NULL);
     RETURN QUERY
     WITH buckets AS MATERIALIZED (
-        SELECT b.*, vsm._elapsed_us(b.since, greatest(b.since, b.until)) / 86400000000.0 AS days FROM vsm._buckets_or_window(v, bucket) b),
+        SELECT b.*, vsm._elapsed_us(b.since, greatest(b.since, least(b.until, clock_timestamp()))) / 86400000000.0 AS days FROM vsm._buckets_or_window(v, bucket) b),
     leads AS MATERIALIZED (
         SELECT f.place, (f.finished).lead AS lead
-        FROM vsm._finished_by_bucket(v.stream_id, bounds, CASE WHEN v.reopen_rule = 'episodes' THEN 'span_first_last' ELSE v.reopen_rule END, v.type, attributes, known_at) f
+        FROM vsm._finished_by_bucket(v.stream_id, bounds, v.reopen_rule, v.type, attributes, known_at) f
         WHERE from_stage IS NULL
         UNION ALL
         SELECT width_bucket(t.to_at, bounds), vsm._summary(vsm._elapsed_us(t.from_at, t.to_at), true)
@@ -154,7 +157,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm.dora(text, timestamptz, timestamptz, text, text, jsonb, timestamptz, text, text, text) IS
     'The software delivery figures of DORA (dora.dev), one row for each day, week or month (bucket; null: the window), as of its end. Deployments are '
-    'those of vsm.deployments if the stream has any, or else every entry of an item into done; source chooses: items or deployments. deployment_frequency: per day. '
+    'those of vsm.deployments if the stream has any before until, or else every entry of an item into done; source chooses: items or deployments. deployment_frequency: per day. '
     'change_lead_time: median time from creation to finish of the items finished, as of the window''s end, or from an item''s first entry into from_stage '
     'to its first into to_stage after it. change_fail_rate: deployments that failed / deployments; an incident is that of the deployment it names, else of the latest before '
     'it, and a mark of vsm.mark_failure() that of the item''s latest completion. failed_deployment_recovery_time: median, of the failures that recovered in the bucket. '

@@ -6,7 +6,7 @@ CREATE FUNCTION vsm._instant(value text, time_zone text, parameter text) RETURNS
     LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC' SET "DateStyle" = 'ISO, YMD'
 AS $$
 BEGIN
-    IF value ~ '^\d{4}-\d{2}-\d{2}$' THEN
+    IF value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' THEN
         RETURN value::date::timestamp AT TIME ZONE time_zone;
     END IF;
     RETURN value::timestamptz;

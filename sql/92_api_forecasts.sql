@@ -169,7 +169,7 @@ BEGIN
     WHERE n.name IS NOT NULL AND NOT EXISTS (SELECT FROM vsm.stages s WHERE s.stream = v.stream AND s.name = n.name);
     RETURN (SELECT row_to_json(r)
             FROM (SELECT v.stream, vsm._rfc3339(v.since) AS since, vsm._rfc3339(v.until) AS until, dora.step, a.type, v.time_zone, a.attributes,
-                         vsm._rfc3339(a.known_at) AS known_at, vsm._dora_source(v.stream, dora.source) AS source, dora.from_stage, dora.to_stage,
+                         vsm._rfc3339(a.known_at) AS known_at, vsm._dora_source(v.stream, dora.source, v.bound, a.known_at) AS source, dora.from_stage, dora.to_stage,
                          ARRAY(SELECT row_to_json(b)
                                FROM (SELECT d.bucket AS start, d.deployments, d.deployment_frequency, vsm._hours(d.change_lead_time) AS change_lead_time_hours,
                                             d.change_fail_rate, vsm._hours(d.failed_deployment_recovery_time) AS failed_deployment_recovery_time_hours,

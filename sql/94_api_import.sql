@@ -257,8 +257,10 @@ BEGIN
         UPDATE pg_temp.vsm_import_rows r SET stage = a.stage FROM vsm._read_aliases(aliases) a
         WHERE r.sequence IS NULL AND vsm._alias_key(r.stage) = vsm._alias_key(a.name);
     END IF;
-    UPDATE pg_temp.vsm_import_rows r SET refused = format('the order of day and month in "%s" is not known', vsm._cut(btrim(r.entered_at)))
-    WHERE r.refused IS NULL AND vsm._order_unknown(r.entered_at);
+    UPDATE pg_temp.vsm_import_rows r
+    SET refused = format(CASE WHEN vsm._order_unknown(r.entered_at) THEN 'the order of day and month in "%s" is not known' ELSE '"%s" is not a time' END,
+                         vsm._cut(btrim(r.entered_at)))
+    WHERE r.refused IS NULL AND r.entered_at !~ '^[0-9]{4}-' AND (vsm._order_unknown(r.entered_at) OR vsm._time_by_word(r.entered_at));
     BEGIN
         EXECUTE format(take, 'nullif(r.entered_at, '''')::timestamptz');
     EXCEPTION WHEN data_exception THEN
@@ -349,10 +351,10 @@ CREATE FUNCTION vsm._refuse_recognition(answer json, of_ndjson boolean) RETURNS 
 AS $$
 DECLARE
     option CONSTANT text := answer ->> 'option';
-    line CONSTANT text := substring(answer ->> 'detail' FROM '^Line (\d+):');
+    line CONSTANT text := substring(answer ->> 'detail' FROM '^Line ([0-9]+):');
     -- CSV that was made of NDJSON has a line more
     fact CONSTANT text := CASE WHEN of_ndjson AND line IS NOT NULL
-                               THEN regexp_replace(answer ->> 'detail', '\d+', (line::bigint - 1)::text) ELSE answer ->> 'detail' END;
+                               THEN regexp_replace(answer ->> 'detail', '[0-9]+', (line::bigint - 1)::text) ELSE answer ->> 'detail' END;
 BEGIN
     RAISE EXCEPTION '%', answer ->> 'message'
         USING ERRCODE = 'PT422', COLUMN = coalesce(option, 'content'), CONSTRAINT = coalesce(answer ->> 'code', ''),

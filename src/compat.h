@@ -84,6 +84,13 @@
 #define VSM_INTERVAL_NOT_FINITE(interval) false
 #endif
 
+/* What a setting's check hook keeps; NULL: out of memory. */
+#if PG_VERSION_NUM >= 160000
+#define vsm_guc_alloc(size) guc_malloc(LOG, size)
+#else
+#define vsm_guc_alloc(size) malloc(size)
+#endif
+
 /* The oldest transaction whose outcome pg_xact knows; under XactTruncationLock. */
 #if PG_VERSION_NUM >= 170000
 #define VSM_OLDEST_CLOG_XID (TransamVariables->oldestClogXid)

@@ -18,6 +18,9 @@
 VSM_MODULE_MAGIC;
 
 bool		vsm_recording = true;
+Oid			vsm_recording_role = InvalidOid;
+
+static bool loading;			/* settings take up what the session set before */
 
 static char *actor_setting;
 
@@ -30,6 +33,8 @@ static const struct config_enum_entry limit_actions[] = {
 
 void		_PG_init(void);
 static bool check_actor(char **value, void **extra, GucSource source);
+static bool check_recording(bool *value, void **extra, GucSource source);
+static void assign_recording(bool value, void *extra);
 
 void
 _PG_init(void)
@@ -51,14 +56,16 @@ _PG_init(void)
 							process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP,
 							0,
 							NULL, NULL, NULL);
+	loading = true;
 	DefineCustomBoolVariable("vsm.recording",
 							 "Records moves of work items in the ledger.",
 							 "Off lets the owner of vsm's tables write computed columns and ledger rows, for repairs.",
 							 &vsm_recording,
 							 true,
-							 PGC_USERSET,	/* the triggers check who uses it */
+							 PGC_USERSET,	/* the triggers check who set it, and who uses it */
 							 0,
-							 NULL, NULL, NULL);
+							 check_recording, assign_recording, NULL);
+	loading = false;
 	DefineCustomEnumVariable("vsm.wip_limit_action",
 							 "What happens when an item enters a full stage.",
 							 "reject refuses the entry (PT409); warn allows it, warns and records the breach; off allows it.",
@@ -96,6 +103,35 @@ check_actor(char **value, void **extra, GucSource source)
 	else if (fault == VSM_NAME_DIRECTION)
 		GUC_check_errdetail("It has a character that changes the direction of text.");
 	return fault == VSM_NAME_GOOD;
+}
+
+/*
+ * check_recording
+ *		Remember the role that sets it.
+ *
+ * A session that calls a function of the owner's must not turn recording off in it.
+ * Whoever set it before the library was loaded is not the owner of the function
+ * that loads it.  Without a role, the server's configuration sets it.
+ */
+static bool
+check_recording(bool *value, void **extra, GucSource source)
+{
+	Oid			current;
+	int			context;
+	Oid		   *role = vsm_guc_alloc(sizeof(Oid));
+
+	if (role == NULL)
+		return false;
+	GetUserIdAndSecContext(&current, &context);
+	*role = loading && OidIsValid(current) ? GetOuterUserId() : current;
+	*extra = role;
+	return true;
+}
+
+static void
+assign_recording(bool value, void *extra)
+{
+	vsm_recording_role = *(Oid *) extra;
 }
 
 /*

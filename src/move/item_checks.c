@@ -17,6 +17,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
+#include "utils/numeric.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
@@ -27,6 +28,11 @@
 
 /* A title is one line of a board or a report. */
 #define MAX_TITLE_CHARACTERS	500
+/* A reason or a description: what people write, not a file. */
+#define MAX_TEXT_CHARACTERS		10000
+/* Attributes are few facts: they are shown with each item, and every value is compared with every one of a filter. */
+#define MAX_ATTRIBUTE_VALUES	1000
+#define MAX_ATTRIBUTE_BYTES		(64 * 1024)
 /* Clocks of clients differ; a time further ahead is a mistake. */
 #define MAX_AHEAD_US			(5 * USECS_PER_MINUTE)
 
@@ -38,12 +44,15 @@
 /* An id that is further beyond the sequence is set, not drawn. */
 #define FAR						10000
 
+PG_FUNCTION_INFO_V1(vsm__attributes_fit);
+PG_FUNCTION_INFO_V1(vsm__check_text);
 PG_FUNCTION_INFO_V1(vsm__check_time);
 
 static void check_time(TimestampTz at, TimestampTz now, const char *what, const char *happened);
 static void move_sequence_on(Oid sequence, int64 id, int64 last);
 static void check_title(const ItemRow *row);
-static void check_attributes(const Jsonb *attributes);
+static void check_attributes(Jsonb *attributes);
+static bool fits(Jsonb *attributes);
 
 /* The sequence that ids of work items come from. */
 Oid
@@ -149,16 +158,63 @@ check_title(const ItemRow *row)
 }
 
 static void
-check_attributes(const Jsonb *attributes)
+check_attributes(Jsonb *attributes)
 {
-	if (JB_ROOT_IS_OBJECT(attributes))
-		return;
-	ereport(ERROR,
-			errcode(VSM_UNPROCESSABLE),
-			errmsg("the attributes of a work item must be a JSON object"),
-			errdetail("The value given is no object."),
-			errhint("For example {\"team\": \"red\"}; {} for none."),
-			err_generic_string(PG_DIAG_COLUMN_NAME, "attributes"));
+	if (!JB_ROOT_IS_OBJECT(attributes))
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("the attributes of a work item must be a JSON object"),
+				errdetail("The value given is no object."),
+				errhint("For example {\"team\": \"red\"}; {} for none."),
+				err_generic_string(PG_DIAG_COLUMN_NAME, "attributes"));
+	if (!fits(attributes))
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("the attributes of a work item are too large"),
+				errdetail("They have more than %d keys and values, or more than %d bytes as text.",
+						  MAX_ATTRIBUTE_VALUES, MAX_ATTRIBUTE_BYTES),
+				errhint("Keep what is long elsewhere, and a link to it here."),
+				err_generic_string(PG_DIAG_COLUMN_NAME, "attributes"));
+}
+
+/* vsm._attributes_fit(attributes jsonb) -> boolean: are they as few and short as those of an item must be? */
+Datum
+vsm__attributes_fit(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(fits(PG_GETARG_JSONB_P(0)));
+}
+
+/* A number such as 1e-16383 is longer as text than it is stored. */
+static bool
+fits(Jsonb *attributes)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(&attributes->root);
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	int			values = 0;
+	size_t		bytes = 0;
+
+	while ((token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
+	{
+		if (token == WJB_KEY || token == WJB_VALUE || token == WJB_ELEM)
+		{
+			values++;
+			if (value.type == jbvString)
+				bytes += value.val.string.len;
+			else if (value.type == jbvNumeric)
+			{
+				char	   *number = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric)));
+
+				bytes += strlen(number);
+				pfree(number);
+			}
+		}
+		else if (token == WJB_BEGIN_ARRAY || token == WJB_BEGIN_OBJECT)
+			values++;
+		if (values > MAX_ATTRIBUTE_VALUES || bytes > MAX_ATTRIBUTE_BYTES)
+			return false;
+	}
+	return true;
 }
 
 void
@@ -177,6 +233,34 @@ void
 vsm_check_move_time(TimestampTz at, TimestampTz now)
 {
 	check_time(at, now, "a move", "the item moved");
+}
+
+/*
+ * vsm_check_text
+ *		Refuse a text that is too long for a reason or a description.
+ *
+ * Else one row could keep the whole table from being dumped.
+ */
+void
+vsm_check_text(const text *value, const char *what, const char *column)
+{
+	int			characters = pg_mbstrlen_with_len(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+
+	if (characters > MAX_TEXT_CHARACTERS)
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("%s is too long", what),
+				errdetail("It has %d characters.", characters),
+				errhint("Give at most %d characters.", MAX_TEXT_CHARACTERS),
+				err_generic_string(PG_DIAG_COLUMN_NAME, column));
+}
+
+/* vsm._check_text(value text, what text, "column" text) -> void */
+Datum
+vsm__check_text(PG_FUNCTION_ARGS)
+{
+	vsm_check_text(PG_GETARG_TEXT_PP(0), text_to_cstring(PG_GETARG_TEXT_PP(1)), text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	PG_RETURN_VOID();
 }
 
 /* vsm._check_time(at timestamptz, what text, happened text) -> void */

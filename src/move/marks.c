@@ -52,6 +52,7 @@ typedef struct MarkedHour
 static HTAB *marked_hours;
 static TransactionId marked_by;
 
+static void require_owner(const char *what);
 static bool is_marked(int64 stream_id, TimestampTz hour);
 static void insert_marks(SPIPlanPtr *plan, const char *query, int nargs, Oid *types, Datum *values);
 static void run_by_latest(SPIPlanPtr *plan, const char *query, int nargs, Oid *types, Datum *values);
@@ -62,10 +63,11 @@ PG_FUNCTION_INFO_V1(vsm__fold_turn);
 PG_FUNCTION_INFO_V1(vsm__next_xid);
 PG_FUNCTION_INFO_V1(vsm__ledger_replicated);
 
-/* vsm._closed_until(stream_id bigint) -> timestamptz; -infinity: nothing is folded */
+/* vsm._closed_until(stream_id bigint) -> timestamptz; -infinity: nothing is folded.  For the owner: it tells of any stream. */
 Datum
 vsm__closed_until(PG_FUNCTION_ARGS)
 {
+	require_owner("ask how far a stream is folded");
 	(void) GetCurrentTransactionId();
 	AcceptInvalidationMessages();
 	PG_RETURN_TIMESTAMPTZ(vsm_closed_until(PG_GETARG_INT64(0)));
@@ -82,14 +84,9 @@ Datum
 vsm__lock_fold(PG_FUNCTION_ARGS)
 {
 	int64		stream_id = PG_GETARG_INT64(0);
-	Oid			owner = vsm_owner_of(vsm_relation(VSM_TABLE_ITEMS));
 	LOCKTAG		tag;
 
-	if (!has_privs_of_role(GetUserId(), owner))
-		ereport(ERROR,
-				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				errmsg("only the owner of vsm.work_items may lock a stream for folding"),
-				errhint("Call vsm.fold()."));
+	require_owner("lock a stream for folding");
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (stream_id >> 32), (uint32) stream_id, FOLD_LOCK_CLASS);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 	PG_RETURN_VOID();
@@ -227,6 +224,16 @@ void
 vsm_forget_marks(void)
 {
 	marked_by = InvalidTransactionId;
+}
+
+static void
+require_owner(const char *what)
+{
+	if (!has_privs_of_role(GetUserId(), vsm_owner_of(vsm_relation(VSM_TABLE_ITEMS))))
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("only the owner of vsm.work_items may %s", what),
+				errhint("Call vsm.fold()."));
 }
 
 /* Has this subtransaction marked that hour?  From now on it has. */

@@ -22,6 +22,7 @@
 
 #include "direct_move.h"
 #include "errors.h"
+#include "item_checks.h"
 #include "names.h"
 #include "prepare.h"
 #include "request.h"
@@ -66,7 +67,10 @@ vsm_transition(PG_FUNCTION_ARGS)
 	if (request.has_at)
 		request.at = PG_GETARG_TIMESTAMPTZ(2);
 	if (!PG_ARGISNULL(3))
+	{
+		vsm_check_text(PG_GETARG_TEXT_PP(3), "the reason", "reason");
 		request.reason = text_to_cstring(PG_GETARG_TEXT_PP(3));
+	}
 	if (!PG_ARGISNULL(4))
 		request.expected_from = text_to_cstring(vsm_sought(PG_GETARG_TEXT_PP(4)));
 

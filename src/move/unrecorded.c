@@ -7,7 +7,7 @@
  * and a ledger row might not agree with its item.  So they are accepted only from
  * the owner of the tables, in two cases:
  *
- * - vsm.recording is off.
+ * - The owner, or a function of the owner's, has set vsm.recording to off.
  * - The session restores a dump.  Items and ledger are then loaded separately, in
  *	 any order and in several sessions, by COPY or INSERT as any other rows are.
  *	 What they have in common are the settings with which each script of pg_dump
@@ -26,7 +26,8 @@
 
 #include "vsm.h"
 
-static bool is_restore(void);
+static bool is_off_by(Oid owner);
+static bool is_restore_by(Oid owner);
 
 /*
  * vsm_require_recording_right
@@ -35,7 +36,7 @@ static bool is_restore(void);
 void
 vsm_require_recording_right(Relation rel)
 {
-	if (vsm_recording || has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
+	if (vsm_recording || is_off_by(rel->rd_rel->relowner))
 		return;
 	ereport(ERROR,
 			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -49,11 +50,23 @@ vsm_require_recording_right(Relation rel)
 bool
 vsm_takes_rows_as_they_are(Relation rel)
 {
-	return (!vsm_recording || is_restore()) && has_privs_of_role(GetUserId(), rel->rd_rel->relowner);
+	Oid			owner = rel->rd_rel->relowner;
+
+	return is_off_by(owner) || is_restore_by(owner);
 }
 
+/* Has the owner turned recording off, and is it the owner who writes? */
 static bool
-is_restore(void)
+is_off_by(Oid owner)
 {
-	return !check_function_bodies && (namespace_search_path[0] == '\0' || strcmp(namespace_search_path, "\"\"") == 0);
+	return !vsm_recording && has_privs_of_role(GetUserId(), owner) &&
+		(!OidIsValid(vsm_recording_role) || has_privs_of_role(vsm_recording_role, owner));
+}
+
+/* A restore is no function's work, so the session's role must be the owner as well. */
+static bool
+is_restore_by(Oid owner)
+{
+	return !check_function_bodies && (namespace_search_path[0] == '\0' || strcmp(namespace_search_path, "\"\"") == 0) &&
+		has_privs_of_role(GetUserId(), owner) && has_privs_of_role(GetOuterUserId(), owner);
 }

@@ -178,6 +178,7 @@ vsm__hold_stream(PG_FUNCTION_ARGS)
 	Datum		values[1] = {PG_GETARG_DATUM(0)};
 
 	require_right(VSM_TABLE_STAGES, ACL_INSERT);
+	vsm_require_access(VSM_ADMIN, text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	return run_as_owner(fcinfo, "SELECT count(*) > 0 FROM (SELECT FROM vsm.value_streams v WHERE v.name = $1 FOR NO KEY UPDATE) held",
 						1, types, values, NULL);
 }

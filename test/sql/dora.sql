@@ -52,6 +52,9 @@ INSERT INTO vsm.incidents (stream, external_id, deployment, started_at, recovere
 SELECT * FROM vsm.dora('team', '2026-03-02', '2026-03-10');
 \x off
 SELECT source, deployments FROM (VALUES ('items'), ('deployments'), (NULL)) s (asked), vsm.dora('team', '2026-03-02', '2026-03-10', source => s.asked);
+-- before the first one, or before it was known, items are
+SELECT source, deployments FROM vsm.dora('team', '2026-03-01', '2026-03-03');
+SELECT source, deployments FROM vsm.dora('team', '2026-03-02', '2026-03-10', known_at => '2026-03-15');
 SELECT deployments, failed_deployments FROM vsm.dora('team', '2026-03-02', '2026-03-05 01:00+00');
 -- as known before they were recorded
 SELECT deployments, failed_deployments, recoveries FROM vsm.dora('team', '2026-03-02', '2026-03-10', known_at => '2026-03-15', source => 'deployments');
