@@ -203,7 +203,8 @@ BEGIN
     SELECT max(x.starts) FILTER (WHERE x.place = 1) AS starts, max(x.started) FILTER (WHERE x.place = 0) AS started_before,
            max(x.age_us) FILTER (WHERE x.place = 0) AS age_before, max(x.started) FILTER (WHERE x.place = 1) AS started,
            max(x.age_us) FILTER (WHERE x.place = 1) AS age INTO l
-    FROM vsm._levels(v, ARRAY[v.since, v.bound], by_cells, v.type, littles_law.attributes, littles_law.known_at) x;
+    -- nothing ages in a time to come
+    FROM vsm._levels(v, ARRAY[v.since, greatest(v.since, least(v.bound, clock_timestamp()))], by_cells, v.type, littles_law.attributes, littles_law.known_at) x;
     r.stream := v.stream;
     r.since := v.since;
     r.until := v.until;
@@ -407,7 +408,7 @@ BEGIN
         UNION ALL
         SELECT c.place, c.value, c.range, m.mean, m.range FROM counted c JOIN before m ON m.place = c.place),
     sides AS (
-        SELECT l.*, sign(l.value - l.mean) AS side,
+        SELECT l.*, sign(round(l.value - l.mean, 12)) AS side,      -- both are quotients
                CASE WHEN l.value > l.mean + 1.33 * l.range THEN 1 WHEN l.value < l.mean - 1.33 * l.range THEN -1 ELSE 0 END AS near
         FROM limits l),
     signals AS (

@@ -57,6 +57,11 @@ SELECT is_empty($$
       AND m.object !~ '(^|[^a-z_])vsm(_api)?\.'
     $$, 'all of them are in schemas vsm and vsm_api');
 
+SELECT is_empty($$
+    SELECT f.object FROM functions f
+    WHERE f.prolang = (SELECT l.oid FROM pg_language l WHERE l.lanname = 'plpgsql') AND f.prosrc ~ '(^|[^E])''[^''\n]*[\\]'
+    $$, 'what a function says does not depend on standard_conforming_strings');
+
 -- ---- Labels ----
 
 -- A new public function must be entered here, with a thought about its labels.
