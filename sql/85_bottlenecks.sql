@@ -121,7 +121,7 @@ COMMENT ON FUNCTION vsm._percent(numeric) IS 'A share as a text.';
 CREATE FUNCTION vsm._why_bottleneck(of_stage vsm.bottleneck, next_stage text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE WHEN (of_stage).time_share IS NULL OR (of_stage).avg_items = 0 AND (of_stage).entered = 0 THEN format('No work item was in %s.', (of_stage).stage)
-       ELSE format('%s of the time in progress passes in %s', vsm._percent((of_stage).time_share), (of_stage).stage)
+       ELSE format('%s of the time in started stages passes in %s', vsm._percent((of_stage).time_share), (of_stage).stage)
             || CASE WHEN (of_stage).category = 'wait' AND next_stage IS NOT NULL THEN format(', where items wait for %s', next_stage) ELSE '' END
             || CASE WHEN (of_stage).avg_items IS NOT NULL THEN format(' (%s items on average)', round((of_stage).avg_items, 1)) ELSE '' END
             || CASE sign((of_stage).queue_growth)
