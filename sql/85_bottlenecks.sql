@@ -118,7 +118,7 @@ CREATE FUNCTION vsm._percent(share numeric) RETURNS text
 RETURN CASE WHEN share > 0 AND share < 0.005 THEN 'less than 1 %' ELSE round(share * 100)::text || ' %' END;
 COMMENT ON FUNCTION vsm._percent(numeric) IS 'A share as a text.';
 
-CREATE FUNCTION vsm._why_bottleneck(of_stage vsm.bottleneck, next_stage text) RETURNS text
+CREATE FUNCTION vsm._why_bottleneck(of_stage vsm.bottleneck, next_stage text, filtered boolean) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE WHEN (of_stage).time_share IS NULL OR (of_stage).avg_items = 0 AND (of_stage).entered = 0 THEN format('No work item was in %s.', (of_stage).stage)
        ELSE format('%s of the time in started stages passes in %s', vsm._percent((of_stage).time_share), (of_stage).stage)
@@ -131,10 +131,12 @@ RETURN CASE WHEN (of_stage).time_share IS NULL OR (of_stage).avg_items = 0 AND (
             || CASE WHEN (of_stage).limit_hits = 1 THEN format('; once it was as full as its limit of %s allows', (of_stage).wip_limit)
                     WHEN (of_stage).limit_hits > 1 THEN format('; %s times it was as full as its limit of %s allows', (of_stage).limit_hits, (of_stage).wip_limit)
                     ELSE '' END
+            || CASE WHEN filtered AND (of_stage).limit_hits > 0 THEN ' (of all types)' ELSE '' END
             || CASE WHEN (of_stage).blocked_share > 0 THEN format('; items were blocked for %s of that time, mostly "%s"', vsm._percent((of_stage).blocked_share), (of_stage).blocked_reason)
                     ELSE '' END
             || '.' END;
-COMMENT ON FUNCTION vsm._why_bottleneck(vsm.bottleneck, text) IS 'What the figures of a stage say, in a sentence.';
+COMMENT ON FUNCTION vsm._why_bottleneck(vsm.bottleneck, text, boolean) IS
+    'What the figures of a stage say, in a sentence. filtered: they are of some items only, except those of its limit.';
 
 CREATE FUNCTION vsm.bottlenecks(stream text DEFAULT 'default',
                                 since timestamptz DEFAULT clock_timestamp() - interval '30 days',
@@ -198,7 +200,8 @@ BEGIN
         FROM scored s)
     SELECT r.rank, r.name, r.score, r.time_share, r.growth, r.hits,
            vsm._why_bottleneck(ROW(r.rank, r.name, r.score, r.time_share, r.growth, r.hits, NULL, r.category, r.wip_limit, r.entered, r."left", r.before, r.after,
-                                   r.avg_items, r.blocked_share, r.reason)::vsm.bottleneck, r.next),
+                                   r.avg_items, r.blocked_share, r.reason)::vsm.bottleneck, r.next,
+                                type IS NOT NULL OR bottlenecks.attributes IS NOT NULL),
            r.category, r.wip_limit, r.entered, r."left", r.before, r.after, r.avg_items, r.blocked_share, r.reason
     FROM ranked r ORDER BY r.rank;
 END $$;

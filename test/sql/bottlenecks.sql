@@ -29,6 +29,9 @@ SELECT stage, blocked_share, blocked_reason FROM vsm.bottlenecks('team', '2026-0
 \x off
 -- of a type; limits count all items
 SELECT stage, time_share, queue_growth, limit_hits, entered, "left", avg_items FROM vsm.bottlenecks('team', '2026-03-02', '2026-03-04', 'bug');
+SELECT stage, why FROM vsm.bottlenecks('team', '2026-03-02', '2026-03-04', 'bug') WHERE limit_hits > 0;
+UPDATE vsm.work_items SET attributes = '{"team": "red"}' WHERE external_id = 'A';
+SELECT substring(why FROM '[^;]*\(of all types\)') AS why FROM vsm.bottlenecks('team', '2026-03-02', '2026-03-04', attributes => '{"team": "red"}') WHERE limit_hits > 0;
 -- all of the history; nothing; a window of no length; an instant at which all happens
 SELECT rank, stage, score, time_share, limit_hits FROM vsm.bottlenecks('team', '-infinity', 'infinity');
 SELECT rank, stage, score, time_share, limit_hits, why FROM vsm.bottlenecks('empty', '2026-03-01', '2026-04-01');
