@@ -54,6 +54,7 @@ typedef struct Param
 	int64_t		least;
 	int64_t		most;
 	const char *sql;			/* type of the function's parameter; NULL: that of the kind */
+	const char *example;		/* of an object, for errors; NULL: of attributes */
 	const char *choices;
 	const char *fallback;		/* the database's default, for the documentation; or NULL */
 	const char *about;

@@ -32,6 +32,7 @@ static void read_share(Values *values, int n, const Param *param, json_t *value)
 static void read_number(Values *values, int n, const Param *param, json_t *value);
 static bool is_string(const json_t *value);
 static void keep_or_fail(Values *values, int n, const Param *param, char *read, json_t *input);
+static void fail_object(Values *values, const Param *param, json_t *input);
 
 /*
  * vsm_values_read
@@ -318,7 +319,7 @@ keep_or_fail(Values *values, int n, const Param *param, char *read, json_t *inpu
 	else if (param->kind == KIND_DATE)
 		vsm_invalid(values, param, "date_parsing", "Input should be a valid date in the format YYYY-MM-DD", input, NULL);
 	else if (param->kind == KIND_OBJECT)
-		vsm_invalid(values, param, "dict_type", "Input should be a valid JSON object, such as {\"team\": \"red\"}", input, NULL);
+		fail_object(values, param, input);
 	else if (param->kind == KIND_LIST)
 		vsm_invalid(values, param, "list_type", "Input should be a valid list of objects", input, NULL);
 	else if (param->kind == KIND_PERCENTILES)
@@ -330,6 +331,15 @@ keep_or_fail(Values *values, int n, const Param *param, char *read, json_t *inpu
 	else
 		vsm_invalid(values, param, "time_delta_parsing",
 			 "Input should be a valid step, a number of minutes, hours, days, weeks or months", input, NULL);
+}
+
+static void
+fail_object(Values *values, const Param *param, json_t *input)
+{
+	char	   *message = vsm_format("Input should be a valid JSON object, such as %s", param->example == NULL ? "{\"team\": \"red\"}" : param->example);
+
+	vsm_invalid(values, param, "dict_type", message, input, NULL);
+	free(message);
 }
 
 /*
