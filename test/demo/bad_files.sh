@@ -45,11 +45,13 @@ file good.csv 'case_id,stage,entered_at' '1,New,2026-01-01' '1,Doing,2026-01-02'
 refuses 'stages that are not all' good.csv 'the file has a stage "Doing" that is not given' 'Name all stages' STAGES=New:wait,Done:done
 file nodone.csv 'case_id,stage,entered_at' '1,New,2026-01-01' '2,New,2026-01-01'
 refuses 'no stage where work is done' nodone.csv 'no stage of the file is a done stage' "add STAGES='New:wait,Done:done'"
-refuses 'a word that an option does not know' good.csv 'an option cannot be read' 'DATES is DMY, MDY or YMD' DATES=day-first
+refuses 'a word that an option does not know' good.csv 'DATES=day-first cannot be read' 'DATES is DMY, MDY or YMD' DATES=day-first
+refuses 'a form that is none' good.csv 'FORM=tall cannot be read' 'FORM is long or wide' FORM=tall
+refuses 'a direction that is none' good.csv 'DIRECTION=up cannot be read' 'DIRECTION is oldest_first or newest_first' DIRECTION=up
 
 # What must not be guessed is asked, with the option that decides.
 file order.csv 'id,status,date' '1,New,03/04/2026' '1,Doing,05/04/2026' '1,Done,07/06/2026'
-refuses 'dates of an order that nothing tells' order.csv 'order of day and month' 'DATES=DMY, DATES=MDY'
+refuses 'dates of an order that nothing tells' order.csv 'order of day and month' 'Add DATES=DMY or DATES=MDY$'
 file two.csv 'id,Status,State,date' '1,New,Open,2026-01-01' '1,Doing,Open,2026-01-02' '2,New,Open,2026-01-02' '1,Done,Shut,2026-01-03'
 refuses 'two columns that may be the stage' two.csv 'stage' 'STAGE='
 refuses 'no such time zone' good.csv 'no time zone Mars/Olympus' 'TIME_ZONE=' TIME_ZONE=Mars/Olympus
