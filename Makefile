@@ -255,7 +255,14 @@ images:		## the container images vsm-server and vsm-gateway, by docker, podman o
 containers:	## build the images and run them with podman, under the old service's flow (as root)
 	test/containers
 
-demo:		## a private server with a simulated team's work; DATA=file.csv[.gz] for your own log; ITEM= STAGE= TIME= TYPE= TITLE= name its columns, DATES= DIRECTION= TIME_ZONE= FORM= STAGES= say what else it cannot tell (demo/run)
+demo:		## a private server with a simulated team's work; DATA=file.csv[.gz] for your own log, with what it cannot tell:
+##	  ITEM= STAGE= TIME= TYPE= TITLE=            its columns: the item, the stage it enters, when, its type and title
+##	  DATES=DMY                                  how it writes dates: DMY, MDY or YMD
+##	  DIRECTION=newest_first                     how its lines stand: oldest_first or newest_first
+##	  TIME_ZONE=Europe/Berlin                    zone of its days, and of times without a zone; default UTC
+##	  FORM=long                                  a line for each move (long), or for each item with a column for each stage (wide)
+##	  STAGES=New:wait,Doing:active:5,Done:done   its stages in order, each name:category[:WIP limit]; a category is
+##	                                             wait, active, done or discarded
 	@DATA='$(subst ','\'',$(DEMO_DATA))' demo/run
 
 demo-stop:	## end the demo and its server
@@ -279,7 +286,7 @@ dist:		## the last commit as a zip for PGXN
 clean: demo-stop	## remove what was built; ends the demo, whose data lives there
 
 help:
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p; s/^##\t/\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 FORCE:
 

@@ -67,6 +67,16 @@ shows 'their number is told' 'refused 6 lines'
 shows 'and the reasons' '2026-02-31: '
 asks 'the good lines are in' "SELECT count(*) FROM vsm.work_items" 2
 
+# What may be given can be asked.
+out=$(make -s help) status=$?
+succeeds 'make help'
+shows 'names the form of STAGES' 'STAGES=New:wait,Doing:active:5,Done:done'
+for script in demo/run scripts/packages scripts/release-check; do
+	out=$("$script" --help 2>&1) status=$?
+	succeeds "$script --help"
+	shows "$script --help says what it is" "^${script##*/} \\["
+done
+
 # An error with a new file leaves a running demo as it is.
 run DATA="$work/nowhere.csv"
 asks 'a wrong name does not end the demo that runs' "SELECT count(*) FROM vsm.work_items" 2
