@@ -1,10 +1,12 @@
 -- report.sql: how work flows through a stream, on a page of text.
 --
--- psql variable: stream.  Every figure comes from a function of the extension; this
--- script only computes the lengths of bars, which stages exceed their limit, and what is
--- better than before.  All is as of the end of the window, and a bucket as of its own
--- end, so that what a report says of the past stays the same in later ones.  A section
--- that has nothing to say is left out.
+-- psql variables: stream; window, if it is set: a file that takes the window's two instants, for others to ask for.
+--
+-- Every figure comes from a function of the extension; this script only computes the
+-- lengths of bars, which stages exceed their limit, and what is better than before.  All
+-- is as of the end of the window, and a bucket as of its own end, so that what a report
+-- says of the past stays the same in later ones.  A section that has nothing to say is
+-- left out.
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -41,6 +43,12 @@ FROM (SELECT *, greatest(log_begins, date_trunc('hour', until - interval '90 day
                      < whole.throughput / extract(epoch FROM log.until - log_begins) AS quiet
               FROM vsm.metrics(:'stream', last_90, log.until) recent,
                    vsm.metrics(:'stream', log_begins, log.until) whole) AS q \gset
+\if :{?window}
+\o :window
+SELECT concat_ws(' ', to_json(:'since'::timestamptz AT TIME ZONE 'UTC') #>> '{}' || 'Z',
+                 to_json(:'until'::timestamptz AT TIME ZONE 'UTC') #>> '{}' || 'Z');
+\o
+\endif
 SELECT CASE WHEN days < 15 THEN 'day' WHEN days < 200 THEN 'week' ELSE 'month' END AS bucket
 FROM (SELECT extract(epoch FROM :'until'::timestamptz - :'since'::timestamptz) / 86400) AS w(days) \gset
 

@@ -32,6 +32,15 @@ for section in Compared Forecast 'Service level' 'Blocked' 'Rework' 'Failures' "
 	hides "and nothing about: $section" "^$section"
 done
 
+# What the report tells to enter is entered.
+report=$out
+answers=$(sed -n 's/^ *\(curl .*\)$/\1/p' <<<"$report" | while read -r command; do sh -c "${command/curl/curl -s}"; echo; done)
+out=${answers//\},\{/$'\n'}
+shows 'the first command for HTTP has the figures of the report' '^\{"throughput":1,"wip":1\.5[0-9]*,'
+shows 'the second makes an item' '^\{"id":[0-9]+,"title":"Try the gateway","type":"task"'
+shows 'of the stream, where the third finds it' '"stream":"small","title":"Try the gateway"'
+hides 'no command fails' '"(code|hint)":'
+
 cluster_use "$(cluster_dir "$VSM_DEMO")" && psql -XAtq -d postgres -c 'CREATE DATABASE team' && in_team -c 'CREATE EXTENSION vsm' || exit
 in_team -v zone=Europe/Berlin -v until='2024-11-19 13:00+00' -f demo/simulate.sql >/dev/null
 in_team -c "CREATE TABLE w AS
