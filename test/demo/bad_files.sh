@@ -80,5 +80,13 @@ done
 # An error with a new file leaves a running demo as it is.
 run DATA="$work/nowhere.csv"
 asks 'a wrong name does not end the demo that runs' "SELECT count(*) FROM vsm.work_items" 2
+run DATA="$work/good.csv" TIME_ZONE=Mars
+fails 'a time zone that is none'
+asks 'does not either' "SELECT count(*) FROM vsm.work_items" 2
+run DATA="$work/nodone.csv"
+asks 'nor does a file that only the server refuses' "SELECT count(*) FROM vsm.work_items" 2
+gateway=$(cat "build/$VSM_DEMO.gateway")
+if [ -d "/proc/$gateway" ]; then result ok 'its gateway goes on too'; else result 'not ok' 'its gateway goes on too'; fi
+if [ -e "$(cluster_dir "$VSM_DEMO.next")" ]; then result 'not ok' 'and no other server is left'; else result ok 'and no other server is left'; fi
 
 finish
