@@ -744,6 +744,22 @@ await part('long names, and markup', async () => {
 	}
 });
 
+await part('tables stay within their panels', async () => {
+	for (const width of [1280, 390])
+	{
+		const page = await open(MAIN, '?days=90', {width});
+
+		await settled(page);
+
+		const [first, second] = await page.locator('#forecast table').evaluateAll(tables => tables.map(table => table.getBoundingClientRect().toJSON()));
+		const cells = await page.locator('#forecast :is(th, td)').evaluateAll(all => all.every(cell => cell.scrollWidth <= cell.clientWidth));
+
+		ok(cells && (first.right < second.left || first.bottom < second.top), `${width}: the tables of the forecast stand apart`, JSON.stringify([first, second]));
+		ok(await page.locator('#rework .scroll').evaluate(table => table.scrollWidth <= table.clientWidth), `${width}: all columns of the rework are in sight`);
+		await page.context().close();
+	}
+});
+
 await part('any number of stages has colours', async () => {
 	const css = readFileSync(new URL('../../src/web/style.css', import.meta.url), 'utf8');
 
