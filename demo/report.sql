@@ -165,7 +165,9 @@ SELECT format('  Stage %s is %s.', name, CASE WHEN items > wip_limit THEN 'over 
 FROM stage WHERE is_wip AND items >= wip_limit
 ORDER BY place;
 
--- First those that will most likely miss what is expected, then those that are slower than others were at their stage.
+-- The items that the heading counts; while nothing has finished, any.  First those that will most likely miss what is
+-- expected, then those that are slower than others were at their stage.
+CREATE TEMP TABLE at_risk AS SELECT aged.* FROM aged, figures WHERE cycle_time_n = 0 OR age > cycle_time_p85;
 SELECT pg_temp.heading('Items at risk%s',
                        (SELECT format(': %s of %s started items are older than 85 %% of the finished ones became (%s)',
                                       pg_temp.number(count(*) FILTER (WHERE age > cycle_time_p85)),
@@ -173,17 +175,18 @@ SELECT pg_temp.heading('Items at risk%s',
                         FROM aged, figures WHERE cycle_time_n > 0 HAVING count(*) > 0));
 SELECT format('  %-18s%-10s%-22s%8s%7s%7s  %s', 'item', 'type', 'stage', 'age', 'pace', 'risk',
               CASE WHEN bool_or(title <> external_id) THEN 'title' END)
-FROM aged HAVING count(*) > 0;
+FROM at_risk HAVING count(*) > 0;
 SELECT format('  %s%s%s%8s%7s%7s  %s', pg_temp.pad(coalesce(external_id, work_item_id::text), 18), pg_temp.pad(type, 10),
               pg_temp.pad(stage, 22), pg_temp.elapsed(age), pg_temp.percent(pace), pg_temp.percent(risk),
               CASE WHEN title <> external_id THEN pg_temp.pad(title, 23) END)
        || coalesce(E'\n      blocked: ' || pg_temp.pad(block_reason, 83), '')
-FROM aged
+FROM at_risk
 ORDER BY risk DESC NULLS LAST, pace DESC NULLS LAST, age DESC, work_item_id
 LIMIT 5;
+SELECT '  and ' || pg_temp.counted(count(*) - 5, 'item') || ' more' FROM at_risk HAVING count(*) > 5;
 SELECT E'\n  pace: share of the finished items that had left the stage when they were younger'
        || CASE WHEN bool_or(risk IS NOT NULL) THEN E'\n  risk: share of the finished items that got as old and missed the service level expectation' ELSE '' END
-FROM aged HAVING bool_or(pace IS NOT NULL OR risk IS NOT NULL);
+FROM at_risk HAVING bool_or(pace IS NOT NULL OR risk IS NOT NULL);
 SELECT '  There is no started WIP.' WHERE NOT EXISTS (SELECT FROM aged);
 
 SELECT pg_temp.heading('Throughput: %s finished%s', pg_temp.counted(throughput, 'item'),

@@ -52,10 +52,18 @@ succeeds 'the team of the demo is reported'
 fits 'in lines of 100 columns'
 says 'the bottleneck is the first of vsm.bottlenecks()' \
 	"SELECT format('═ Bottleneck: %s. %s', stage, why) FROM w, vsm.bottlenecks('default', since, until) WHERE rank = 1"
-says 'the first item at risk is that of the highest risk and pace' "SELECT format('%s %s %s', external_id, type, stage)
-	FROM w, vsm.work_item_age('default', at => until) WHERE age IS NOT NULL ORDER BY risk DESC NULLS LAST, pace DESC NULLS LAST, age DESC LIMIT 1"
+late="w, vsm.metrics('default', since, until) m, vsm.work_item_age('default', at => w.until) a WHERE a.age > m.cycle_time_p85"
+says 'the items at risk are those that are older than 85 % of the finished ones became' "SELECT format('Items at risk: %s of ', count(*)) FROM $late"
+section=$(sed -n '/^Items at risk/,/^  pace/p' <<<"$out")
+listed=$(grep -cE '^  [^ ]+ +[a-z]+ .* (d|h) +[0-9]+ %' <<<"$section")
+more=$(sed -nE 's/^  and ([0-9]+) items? more$/\1/p' <<<"$section")
+[ $((listed + more)) = "$(in_team -c "SELECT count(*) FROM $late")" ]
+status=$?
+succeeds 'as many are listed, or said to be more'
+says 'the first of them is that of the highest risk and pace' "SELECT format('%s %s %s', external_id, a.type, stage)
+	FROM $late ORDER BY risk DESC NULLS LAST, pace DESC NULLS LAST, age DESC LIMIT 1"
 says 'items at risk have their pace, risk and reason' "WITH worst AS (
-		SELECT * FROM w, vsm.work_item_age('default', at => until) WHERE age IS NOT NULL
+		SELECT a.* FROM $late
 		ORDER BY risk DESC NULLS LAST, pace DESC NULLS LAST, age DESC LIMIT 5)
 	SELECT format('%s %% %s %% %s blocked: %s', round(100 * pace), round(100 * risk), left(title, 21) || '…', block_reason) FROM worst WHERE block_reason IS NOT NULL LIMIT 1"
 says 'throughput is compared with vsm.metrics() of the period before' "SELECT format('throughput %s %s %s', b.throughput, m.throughput,
