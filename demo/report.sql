@@ -324,6 +324,8 @@ FROM figures;
 SELECT format('  With blocked time as waiting, it is %s.', pg_temp.percent(with_blocked))
 FROM figures, vsm.flow_efficiency(:'stream', :'since', :'until', blocked_waits => true) AS with_blocked
 WHERE with_blocked < flow_efficiency;
+SELECT '  Waiting is the time in stages of category wait: without such stages after the start, none shows.'
+FROM figures WHERE flow_efficiency = 1;
 
 CREATE TEMP TABLE blocked AS
 SELECT reason, sum(spells) AS spells, sum(items) AS items, sum(blocked) AS blocked

@@ -28,6 +28,8 @@ succeeds 'a small log is reported'
 for section in Bottleneck 'Work in progress' 'Items at risk' Throughput 'Cycle time' 'Data quality'; do
 	shows "with: $section" "^$section"
 done
+hides 'none is listed that its heading does not count' '^  B '
+shows 'no waiting is told from no stage to wait in' '^  Waiting is the time in stages of category wait: '
 for section in Compared Forecast 'Service level' 'Blocked' 'Rework' 'Failures' "  Little's Law" '  With blocked'; do
 	hides "and nothing about: $section" "^$section"
 done
