@@ -206,6 +206,7 @@ CREATE FUNCTION pg_temp.buckets(of_stream text, since timestamptz, until timesta
          vsm.metrics(of_stream, greatest(b.bucket, buckets.since), least(b.next_bucket, buckets.until)) AS m
 $$;
 
+SELECT CASE :'bucket' WHEN 'week' THEN 9 ELSE 36 END AS most \gset
 SELECT format('  %-13s%8s%9s%9s%10s%7s%9s', CASE :'bucket' WHEN 'week' THEN 'week of' ELSE :'bucket' END, 'arrived',
               'returned', 'departed', 'discarded', 'WIP', 'finished');
 SELECT format('  %-13s%8s%9s%9s%10s%7s%9s  %s',
@@ -214,9 +215,11 @@ SELECT format('  %-13s%8s%9s%9s%10s%7s%9s  %s',
               pg_temp.number(discarded), pg_temp.number(wip), pg_temp.number(finished),
               pg_temp.bar(finished, max(finished) OVER (), 29))
        || CASE WHEN NOT whole AND bucket = max(bucket) OVER () THEN E'\n  * not a whole ' || :'bucket' ELSE '' END
-FROM pg_temp.buckets(:'stream', :'since', :'until', :'bucket', CASE :'bucket' WHEN 'week' THEN 9 ELSE 36 END)
+FROM pg_temp.buckets(:'stream', :'since', :'until', :'bucket', :most)
 WHERE arrivals + returns + departures + discarded > 0
 ORDER BY bucket;
+SELECT format('  The latest %s of %s.', :most, pg_temp.counted(count(*), :'bucket'))
+FROM vsm.throughput(:'stream', :'since', :'until', :'bucket') HAVING count(*) > :most;
 SELECT format(E'\n  departed: every entry into a done stage; finished: items, each once, as of the end of its %s', :'bucket')
 FROM figures WHERE departures <> throughput;
 
@@ -321,11 +324,11 @@ SELECT pg_temp.heading('Flow efficiency: %s', coalesce(round(100 * flow_efficien
                ELSE format(E'\n  From start to finish, items spent %s %% of the time in active stages and waited %s %%.',
                            round(100 * flow_efficiency), 100 - round(100 * flow_efficiency)) END
 FROM figures;
+SELECT '  Waiting is the time in stages of category wait: without such stages after the start, none shows.'
+FROM figures WHERE flow_efficiency = 1;
 SELECT format('  With blocked time as waiting, it is %s.', pg_temp.percent(with_blocked))
 FROM figures, vsm.flow_efficiency(:'stream', :'since', :'until', blocked_waits => true) AS with_blocked
 WHERE with_blocked < flow_efficiency;
-SELECT '  Waiting is the time in stages of category wait: without such stages after the start, none shows.'
-FROM figures WHERE flow_efficiency = 1;
 
 CREATE TEMP TABLE blocked AS
 SELECT reason, sum(spells) AS spells, sum(items) AS items, sum(blocked) AS blocked

@@ -68,6 +68,7 @@ says 'items at risk have their pace, risk and reason' "WITH worst AS (
 		SELECT a.* FROM $late
 		ORDER BY risk DESC NULLS LAST, pace DESC NULLS LAST, age DESC LIMIT 5)
 	SELECT format('%s %% %s %% %s blocked: %s', round(100 * pace), round(100 * risk), left(title, 21) || '…', block_reason) FROM worst WHERE block_reason IS NOT NULL LIMIT 1"
+says 'how many weeks of the window are listed' "SELECT format('The latest 9 of %s weeks.', count(*)) FROM w, vsm.throughput('default', since, until, 'week')"
 says 'throughput is compared with vsm.metrics() of the period before' "SELECT format('throughput %s %s %s', b.throughput, m.throughput,
 		CASE sign(m.throughput - b.throughput) WHEN 1 THEN '▲ better' WHEN 0 THEN '= same' ELSE '▼ worse' END)
 	FROM w, vsm.metrics('default', before, w.since) b, vsm.metrics('default', w.since, w.until) m"
