@@ -66,6 +66,19 @@ await part('a file is shown before anything is written', async () => {
 	await page.context().close();
 });
 
+await part('lines that repeat the stage of their item', async () => {
+	const page = await view();
+
+	await choose(page, file('again.csv', 'case_id,stage,entered_at\nA,Waiting for development,2024-01-01\nA,Waiting for development,2024-01-02\nA,Doing,2024-01-03\nA,Doing,2024-01-04\nA,Done,2024-01-05\n'));
+	await tried(page);
+	is((await facts(page)).Transitions, '3; 2 lines merged: the item was in that stage already', 'are told apart from the transitions');
+
+	const did = await send(page);
+
+	is([did.transitions, did.merged], [3, 2], 'as the import counts them');
+	await page.context().close();
+});
+
 await part('what would be refused is told', async () => {
 	const page = await view();
 

@@ -11,26 +11,34 @@ const DIRECTIONS = {oldest_first: 'oldest first', newest_first: 'newest first', 
 const DELIMITERS = {',': 'commas', ';': 'semicolons', '\t': 'tabs', '|': 'pipes'};
 const COLUMNS = {item: 'Item', stage: 'Stage', time: 'Time', type: 'Type', title: 'Title'};
 
+const linesOf = n => n === 1 ? '1 line' : `${count(n)} lines`;
+
 const when = (text, local) => instant(text + (local ? 'Z' : ''), 'UTC');
 
 const zoneOf = ({local_times: local, time_zone: zone}) => local ? `${zone}, as the times have no offset` : 'each time has its offset';
 
+/* What an import would write, as the dry run counts it, and what becomes of the other lines. */
+const transitions = ({passed_over: none}, {transitions: written, merged, skipped}) => [count(written),
+	merged > 0 && `${linesOf(merged)} merged: the item was in that stage already`,
+	skipped > 0 && `${linesOf(skipped)} known already`,
+	none > 0 && linesOf(none) + (none === 1 ? ' is no move' : ' are no moves')].filter(Boolean).join('; ');
+
 /* What is known of the file, as term and meaning. */
-export function facts(proposal, {changes})
+export function facts(proposal, answer)
 {
 	const {form, columns} = proposal, local = proposal.local_times;
 	const column = key => proposal[key] && `${COLUMNS[key].toLowerCase()} “${proposal[key]}”`;
-	const fresh = new Set(changes?.types ?? []);
+	const fresh = new Set(answer.changes?.types ?? []);
 	const lines = [
 		['Form', form && `${form}: ${FORMS[form]}`],
 		['Columns', Object.keys(COLUMNS).map(column).filter(Boolean).join(', ') || `none of ${columns.length} is known`],
 		['Items', proposal.items !== undefined && `${proposal.sampled ? 'about ' : ''}${count(proposal.items)}`],
-		['Transitions', proposal.moves !== undefined && count(proposal.moves) + (proposal.passed_over > 0 ? `; ${proposal.passed_over === 1 ? '1 line is no move' : count(proposal.passed_over) + ' lines are no moves'}` : '')],
+		['Transitions', transitions(proposal, answer)],
 		['First and last', proposal.first && `${when(proposal.first, local)} – ${when(proposal.last, local)}`],
 		['Direction', form === 'long' && (DIRECTIONS[proposal.direction] ?? 'any: no two moves of an item are at one time')],
 		['Dates', ORDERS[proposal.dates] ?? (proposal.first && 'unambiguous')],
 		['Time zone', proposal.first && zoneOf(proposal)],
-		['Types', proposal.types?.length > 0 && proposal.types.map(({name, rows}) => `${name}: ${rows === 1 ? '1 line' : count(rows) + ' lines'}${fresh.has(name) ? ' (new)' : ''}`).join(', ')],
+		['Types', proposal.types?.length > 0 && proposal.types.map(({name, rows}) => `${name}: ${linesOf(rows)}${fresh.has(name) ? ' (new)' : ''}`).join(', ')],
 		['Written as', proposal.encoding && `${proposal.encoding}${DELIMITERS[proposal.delimiter] ? ', ' + DELIMITERS[proposal.delimiter] : ''}`
 			+ (proposal.header_line > 1 ? `, header in line ${proposal.header_line}` : '')],
 	];

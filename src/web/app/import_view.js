@@ -166,7 +166,7 @@ export function importView({open, askToken})
 		drawFlow(proposal);
 		skipping.hidden = next.refused_count === 0;
 		offer();
-		announce(`The file was understood: ${items(proposal.items)}, ${count(proposal.moves)} transitions, ${proposal.stages.length} stages.`);
+		announce(`The file was understood: ${items(proposal.items)}, ${count(next.transitions)} transitions, ${proposal.stages.length} stages.`);
 	}
 
 	function offer()
