@@ -153,13 +153,19 @@ CREATE FUNCTION vsm._rounded_days(us numeric) RETURNS text
 RETURN round(us / 86400000000, 1)::text || CASE WHEN round(us / 86400000000, 1) = 1 THEN ' day' ELSE ' days' END;
 COMMENT ON FUNCTION vsm._rounded_days(numeric) IS 'Microseconds in days of 24 hours, for a sentence.';
 
+CREATE FUNCTION vsm._readable(value numeric, digits integer) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN round(value, greatest(digits, CASE WHEN value >= 1 THEN 0 WHEN value >= 0.1 THEN 2 WHEN value >= 0.01 THEN 3 ELSE 4 END))::text;
+COMMENT ON FUNCTION vsm._readable(numeric, integer) IS
+    'A number of 0 or more with so many digits after the point, and with as many more as show two of a small one that count.';
+
 CREATE FUNCTION vsm._littles_sentence(r vsm.littles_law_row, from_us numeric, to_us numeric) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
     WHEN r.finished = 0 THEN 'Nothing that was started has been finished in the window, so there is no cycle time to compare.'
     WHEN r.holds THEN
         format('Little''s Law applies: %s started items in progress / %s finished a day = %s of cycle time; the average was %s.',
-               round(r.started_wip, 1), round(r.throughput_per_day, 2), vsm._rounded_days(extract(epoch FROM r.expected_cycle_time) * 1000000),
+               vsm._readable(r.started_wip, 1), vsm._readable(r.throughput_per_day, 2), vsm._rounded_days(extract(epoch FROM r.expected_cycle_time) * 1000000),
                vsm._rounded_days(vsm._interval_us(r.cycle_time)))
     ELSE
         format('Little''s Law does not apply: %s. It would give %s of cycle time (%s started items in progress / %s finished a day); the average was %s.',
@@ -168,7 +174,7 @@ RETURN CASE
                     WHEN 'wip' THEN format('started items in progress went from %s to %s', r.started_at_since, r.started_at_until)
                     WHEN 'age' THEN format('the average age of started items went from %s to %s', vsm._rounded_days(from_us), vsm._rounded_days(to_us)) END, '; ' ORDER BY f.place)
                 FROM unnest(r.fails) WITH ORDINALITY f (fail, place)),
-               vsm._rounded_days(extract(epoch FROM r.expected_cycle_time) * 1000000), round(r.started_wip, 1), round(r.throughput_per_day, 2),
+               vsm._rounded_days(extract(epoch FROM r.expected_cycle_time) * 1000000), vsm._readable(r.started_wip, 1), vsm._readable(r.throughput_per_day, 2),
                vsm._rounded_days(vsm._interval_us(r.cycle_time))) END;
 COMMENT ON FUNCTION vsm._littles_sentence(vsm.littles_law_row, numeric, numeric) IS
     'What vsm.littles_law() says. from_us, to_us: average age of the started items at the window''s beginning and end, in microseconds.';

@@ -79,6 +79,8 @@ SELECT holds, sentence, fails FROM vsm.littles_law('steady', '2024-01-11', '2024
 -- The first days: nothing had started, so the number of items fails with what went in and out.
 SELECT holds, sentence, starts, ends FROM vsm.littles_law('flow', '2024-01-01', '2024-01-13');
 SELECT reopen_rule, cycle_time, expected_cycle_time FROM vsm.littles_law('flow', '2024-01-01', '2024-01-13', reopen_rule => 'sum_active');
+-- Rates of few items are told with more digits.
+SELECT sentence FROM vsm.littles_law('flow', '2023-07-01', '2024-07-01');
 SELECT holds, fails, tolerance FROM vsm.littles_law('flow', '2024-01-01', '2024-01-13', 'bug', tolerance => 1);
 
 -- Process behaviour.  Items finished per day; the first six days are the baseline: mean 5, ranges 2 1 2 4 2, so 5 +- 2.66 x 2.2 = 10.852 and below 0;
