@@ -110,13 +110,13 @@ await part('each panel has the values that SQL gives', async () => {
 			[count(now.throughput), count(now.wip_now), `${hours(now.p85)}, n = ${count(now.n)}`], `${of}: key figures`);
 
 		/* beside those of the period before */
-		for (const [key, write, better, what = ''] of [['throughput', count, 1], ['wip', number, -1, 'average '], ['started', number, -1, 'average '], ['p50', hours, -1],
-			['p85', hours, -1], ['p95', hours, -1], ['efficiency', rough, 1]])
+		for (const [key, write, better, what = ''] of [['throughput', count, 1], ['wip', number, -1, 'average '], ['started', number, -1, 'average '], ['p50', span, -1],
+			['p85', span, -1], ['p95', span, -1], ['efficiency', rough, 1]])
 		{
-			const change = Math.sign(now[key] - before[key]);
+			const change = now[key] - before[key], alike = Math.abs(change) < 0.05 * Math.max(now[key], before[key]);
+			const verdict = change === 0 ? '= same' : alike ? '≈ about the same' : `${change > 0 ? '▲' : '▼'} ${Math.sign(change) === better ? 'better' : 'worse'}`;
 
-			is(await text(page, `#figure-${key} .before`), `${what}before: ${write(before[key])} ${{'-1': '▼', 0: '=', 1: '▲'}[change]} ${change === 0 ? 'same' : change === better ? 'better' : 'worse'}`,
-				`${of}: ${key} of the 30 days before, and whether it got better`);
+			is(await text(page, `#figure-${key} .before`), `${what}before: ${write(before[key], now[key])} ${verdict}`, `${of}: ${key} of the 30 days before, and whether it got better`);
 		}
 
 		is(await text(page, '#bottleneck .sentence'), `Bottleneck: ${sql.bottlenecks[0].stage}. ${sql.bottlenecks[0].why}`, `${of}: the bottleneck, and why`);
@@ -886,6 +886,8 @@ await part('an empty stream', async () => {
 	ok((await Promise.all(['throughput', 'cycle-times', 'run-chart', 'total-age'].map(id => text(page, `#${id} .note`)))).every(note => note.startsWith('Baseline of mean and limits')), 'one item has process behaviour charts');
 	ok((await text(page, '#cycle-times .note')).includes('too few for limits'), 'without limits, where there is too little for them', await text(page, '#cycle-times .note'));
 	await page.context().close();
+	is(await text(page, '#figure-throughput .meaning'), 'About one in 30 days.', 'at a rate that is not 0');
+	is(await Promise.all(['p85', 'p95'].map(key => text(page, `#figure-${key} .meaning`))), Array(2).fill('Of so few items it says little.'), 'and nothing is made of percentiles of one item');
 });
 
 await part('the service is away', async () => {

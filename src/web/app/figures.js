@@ -12,9 +12,11 @@ const TILES = [
 ];
 const MEANINGS = {
 	p50: 'Half of the items took this or less.',
-	p85: '85 % took this or less: a promise you can keep.',
+	p85: '85 % took this or less.',
 	p95: 'Only 1 in 20 took longer: look at those.',
 };
+const FEW = 20;					/* of fewer items a P95 is only the longest one */
+const OF_FEW = 'Of so few items it says little.';
 /* Sign, figure of /metrics, name, what it counts; the first and the last with the items of it that had started. */
 const BALANCE = [
 	['', 'open_at_since', 'WIP at the start', 'Items neither finished nor discarded when the window begins', 'started_at_since'],
@@ -43,9 +45,10 @@ export function figures()
 		{
 			showBalance(answer.balance);
 			set('throughput', count(answer.throughput),
-				answer.throughput === 1 ? 'item finished' : 'items finished', days > 0 ? `About ${rounded(answer.throughput / days)} a day.` : '');
+				answer.throughput === 1 ? 'item finished' : 'items finished', rate(answer.throughput, days));
 			for (const key of ['p50', 'p85', 'p95'])
-				set(key, span(answer[key]), answer[key] === null ? 'nothing finished' : `${hours(answer[key])}, n = ${count(answer.n)}`, MEANINGS[key]);
+				set(key, span(answer[key]), answer[key] === null ? 'nothing finished' : `${hours(answer[key])}, n = ${count(answer.n)}`,
+					key !== 'p50' && answer.n > 0 && answer.n < FEW ? OF_FEW : MEANINGS[key]);
 			set('efficiency', percent(answer.efficiency), answer.efficiency === null ? 'nothing finished' : `n = ${count(answer.throughput)}`,
 				'Share of time between start and finish that was work, not waiting.');
 		},
@@ -58,6 +61,16 @@ export function figures()
 			set('started', count(started.now), both(started), 'The items of it that have started, wherever they are now.');
 		},
 	};
+}
+
+/* By the day, the week or the item, so that there is at least one of it. */
+function rate(n, days)
+{
+	if (n === 0 || !(days > 0))
+		return '';
+	if (n >= days)
+		return `About ${rounded(n / days)} a day.`;
+	return n * 7 >= days ? `About ${rounded(n / days * 7)} a week.` : `About one in ${rounded(days / n)} days.`;
 }
 
 function showBalance(figures)

@@ -26,13 +26,14 @@ export const idOf = ({id, external_id: external}) => external ?? '#' + id;
 
 export const items = n => count(n) + (n === 1 ? ' item' : ' items');
 
-export function span(x)
+/* In the unit that reads best, or in that of another duration beside it. */
+export function span(x, beside = x)
 {
 	if (x === null || x === undefined)
 		return NONE;
-	if (x < 1)
+	if (beside < 1)
 		return whole.format(Math.round(x * 60)) + '\u00a0min';
-	if (x < 48)
+	if (beside < 48)
 		return oneDecimal.format(x) + '\u00a0h';
 	return oneDecimal.format(x / 24) + '\u00a0d';
 }
