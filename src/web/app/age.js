@@ -3,9 +3,9 @@
  *		The age of started WIP, by stage, against what finished work took, and against its pace.
  *
  * Ages are since the start.  The bands of a stage are the pace of finished items: how old they
- * were when they left it.  The lines are the percentiles of the window's cycle times: an item
- * above P85 is already older than 85 % of the finished ones became.  Of a log that has ended,
- * all is as of its last day.
+ * were when they left it.  The lines, and the colours of dots, are the percentiles of the
+ * window's cycle times: an item above P85 is already older than 85 % of the finished ones
+ * became.  Of a log that has ended, all is as of its last day.
  */
 import {get} from './api.js';
 import {PERCENTILES, theme} from './colours.js';
@@ -20,12 +20,14 @@ const HISTORY_DAYS = 90;		/* whose finished items pace and risk are of */
 
 /* From the bottom: colour, lower and upper edge, name. */
 const BANDS = [
-	['--p50', null, 'p50', 'pace to P50'], ['--accent', 'p50', 'p70', 'to P70'], ['--p70', 'p70', 'p85', 'to P85'], ['--p85', 'p85', 'p95', 'to P95'], ['--p95', 'p95', null, 'slower'],
+	['--p50', null, 'p50', 'pace to P50'], ['--accent', 'p50', 'p70', 'pace to P70'], ['--p70', 'p70', 'p85', 'pace to P85'], ['--p85', 'p85', 'p95', 'pace to P95'],
+	['--p95', 'p95', null, 'pace beyond P95'],
 ];
 
 export const age = () => {
 	const frame = panel('age', 'Work item age',
-		'Started WIP, by stage, and how long ago it was started. The higher its band, the slower an item is for this stage. Items above P85 need a look today: click one for its history.');
+		'Started WIP, by stage, and how long ago it was started. Lines, and the colours of dots: against the cycle times of finished items. Bands: against their pace, which is how old they were '
+		+ 'when they left the stage. Items above a P85, of line or band, need a look today: click one for its history.');
 
 	return {
 		frame,
@@ -90,9 +92,9 @@ function show(frame, aged, started, pace, context)
 	const idle = aged.length - started.length, blocked = shown.filter(item => item.block_reason !== null).length, end = asOf(context);
 
 	frame.shown({
-		keys: [[colours.accent, 'up to P85', 'dot'], [colours.of('--p85'), 'above P85', 'dot'], [colours.of('--p95'), 'above P95', 'dot'],
+		keys: [[colours.accent, 'up to P85 of cycle times', 'dot'], [colours.of('--p85'), 'above their P85', 'dot'], [colours.of('--p95'), 'above their P95', 'dot'],
 			...blocked > 0 ? [[colours.soft, 'blocked', 'diamond']] : [], ...paces.length > 0 ? BANDS.map(([colour, , , name]) => [colours.of(colour), name, 'band']) : []],
-		remark: `Started WIP${type ? ' of type ' + type : ''}${end === null ? '' : ` at the end of ${day(Date.parse(end) - 1, zone)}`}: ${items(shown.length)}, ${late} above P85`
+		remark: `Started WIP${type ? ' of type ' + type : ''}${end === null ? '' : ` at the end of ${day(Date.parse(end) - 1, zone)}`}: ${items(shown.length)}, ${late} above P85 of cycle times`
 			+ `${blocked > 0 ? `, ${blocked} blocked` : ''}${idle > 0 ? `; ${idle} more of the WIP not started yet` : ''}`
 			+ (aged.length === ITEMS ? `; only the oldest ${ITEMS} are looked at.` : '.')
 			+ (paces.length > 0 ? ` Bands: how old the items finished in ${HISTORY_DAYS} days were when they left the stage.` : ''),
