@@ -227,9 +227,11 @@ await part('each panel has the values that SQL gives', async () => {
 			await settled(page);
 		}
 		is([new URL(page.url()).searchParams.get('behaviour'), await limits('Total age').getAttribute('aria-pressed')], [Object.keys(charts).join(), 'true'], `${of}: four charts show limits, says the URL`);
-		for (const [figure, [id, , write]] of Object.entries(charts))
+		for (const [figure, [id, name, write]] of Object.entries(charts))
 		{
 			const points = sql[figure], signals = new Set(points.map(({signal}) => signal).filter(Boolean)), [{mean}] = points;
+			is(await text(page, `#${id} h2`), `${name} per day: natural limits`, `${of}: ${figure} is named as what it shows`);
+
 
 			is(await rest(id), points.map(({value, moving_range, mean: middle, lower, upper, signal}) => [...[value, moving_range, middle, lower, upper].map(x => shown(x, write)),
 				signal === null ? value === null ? '' : 'within the limits' : words[signal]]), `${of}: ${figure} with mean, limits and signals`);
@@ -250,9 +252,12 @@ await part('each panel has the values that SQL gives', async () => {
 		await shoot(page, `behaviour${type && '-bug'}`, {fullPage: true});
 		await limits('Throughput').click();
 		await settled(page);
-		is([await text(page, '#throughput .about'), (await rest('throughput')).map(row => row.length)], [usual, sql.throughput.map(() => 1)], `${of}: and back`);
-		await limits('Total age').click();
-		await settled(page);
+		is([await text(page, '#throughput h2'), await text(page, '#throughput .about'), (await rest('throughput')).map(row => row.length)], ['Throughput', usual, sql.throughput.map(() => 1)], `${of}: and back`);
+		for (const name of ['Total age', 'Average cycle time'])
+		{
+			await limits(name).click();
+			await settled(page);
+		}
 
 		/* as files */
 		const dated = `${since}_${until}`, filters = type ? `_${type}_team-red` : '', total = await saved(page, 'total-age', 'CSV'), why = await saved(page, 'blocked', 'CSV');

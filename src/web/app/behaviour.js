@@ -46,7 +46,7 @@ export function behaviour(figure, title, choose)
 		/* Was the chart drawn? */
 		show(frame, answer, context)
 		{
-			frame.tell(answer === null ? null : ABOUT);
+			frame.tell(...answer === null ? [null, null] : [`${title} per ${answer.step}: natural limits`, ABOUT]);
 			if (answer !== null)
 				show(frame, title, answer, context);
 			return answer !== null;

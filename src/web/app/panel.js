@@ -18,21 +18,26 @@ export function panel(id, title, about, ...controls)
 	const chart = h('div', {class: 'chart'}, h('p', {class: 'loading'}, 'Loading')), legend = h('ul', {class: 'legend'}), note = h('p', {class: 'note'});
 	const summary = h('summary', null, 'Table of values'), holder = h('div', {class: 'table'});
 	const details = h('details', {hidden: true}, summary, holder);
-	const tells = h('p', {class: 'about'}, about), menu = exportMenu(title, () => ({id, title, section, rows: plain(table)}));
+	const heading = h('h2', {id: id + '-title'}, title), tells = h('p', {class: 'about'}, about);
+	const menu = exportMenu(title, () => ({id, title: heading.textContent, section, rows: plain(table)}));
 	let table = null, others = [], told = '';		/* what shown() was given last: the same again touches nothing */
 	const tables = () => [tableOf(title, table), ...others.flatMap(([name, rows]) => [h('h3', null, name), tableOf(name, rows)])];
 
 	section.setAttribute('aria-labelledby', id + '-title');
 	section.replaceChildren(
-		h('header', null, h('h2', {id: id + '-title'}, title), ...controls, menu),
+		h('header', null, heading, ...controls, menu),
 		tells, chart, legend, note, details);
 	details.ontoggle = () => details.open ? holder.replaceChildren(...tables()) : holder.replaceChildren();
 
 	return {
 		chart,
 		section,
-		/* What the chart tells when it is another one; null: what it always does. */
-		tell: text => setText(tells, text ?? about),
+		/* The name of the chart when it is another one, and what that tells; null: what it always does. */
+		tell(name, text)
+		{
+			setText(heading, name ?? title);
+			setText(tells, text ?? about);
+		},
 		/*
 		 * A chart is there now. keys: [[colour, text], ...]; rows: the first is the table's head; also: further tables, [[name, rows], ...];
 		 * tabled: the chart is a table of the rows itself. False: all of it was there already, and was left alone.
@@ -56,6 +61,8 @@ export function panel(id, title, about, ...controls)
 		/* There is nothing to draw, and what can be done about it. */
 		instead(text, ...more)
 		{
+			setText(heading, title);
+			setText(tells, about);
 			chart.replaceChildren(h('div', {class: 'empty'}, h('p', null, text), ...more));
 			chart.removeAttribute('data-drawn');
 			legend.replaceChildren();
