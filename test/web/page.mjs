@@ -126,6 +126,7 @@ await part('each panel has the values that SQL gives', async () => {
 
 		ok(sql.balance.length === 30 && sql.balance.some(day => day.arrivals > 0) && sql.balance.some(day => day.departures > 0), `${of}: the window has arrivals and departures`);
 		is(await rest('arrivals'), sql.balance.map(day => [count(day.arrivals), count(day.departures)]), `${of}: arrivals and departures by day`);
+		is(await page.locator('#run-chart .legend li').allTextContents(), ['WIP', 'Started WIP'], `${of}: by the words of the key figures`);
 		is(await rest('run-chart'), sql.balance.map(day => [count(day.open), count(day.started)]), `${of}: WIP and started WIP by day`);
 		is(await rest('total-age'), sql.balance.map(day => [hours(day.total_age)]), `${of}: total age by day`);
 		is(await text(page, '#arrivals .note'), sql.law[0].sentence, `${of}: what Little's Law says`);

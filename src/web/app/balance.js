@@ -14,7 +14,7 @@ import {draw, erase, timeAxis, valueAxis} from './plot.js';
 export const balance = choose => {
 	const wipLimits = behaviour('wip', 'Work in progress', choose), ageLimits = behaviour('total_age', 'Total age', choose);
 	const frame = panel('arrivals', 'Arrivals and departures', 'What comes in and what goes out. Where more comes in than goes out, work piles up.');
-	const wip = panel('run-chart', 'Work in progress over time', 'Items in progress at the end of each day or week. It should not climb.', wipLimits.button);
+	const wip = panel('run-chart', 'Work in progress over time', 'WIP and started WIP at the end of each day or week. They should not climb.', wipLimits.button);
 	const age = panel('total-age', 'Total work item age', 'The ages of all started work together. It grows by a day for each item and day: finishing is what lowers it.', ageLimits.button);
 
 	return {
@@ -32,7 +32,7 @@ export const balance = choose => {
 		{
 			const {accent, text} = theme(), series = [
 				[frame, null, null, 'items', [['Arrivals', 'arrivals', accent], ['Departures', 'departures', text]], answer.law.sentence],
-				[wip, wipLimits, answer.wipBehaves, 'items', [['In progress', 'open', accent], ['Started', 'started', text]], ''],
+				[wip, wipLimits, answer.wipBehaves, 'items', [['WIP', 'open', accent], ['Started WIP', 'started', text]], ''],
 				[age, ageLimits, answer.ageBehaves, 'days', [['Total age', 'total_age_hours', accent]], '']];
 
 			for (const [chart, limits, behaves, unit, lines, remark] of series)
