@@ -81,7 +81,7 @@ export function column(stage, {open, more, step, walk, drag, drop})
 
 	function describe(card, item)
 	{
-		const facts = `${idOf(item)} · ${item.type} · ${since(item.stage_entered_at)}`;
+		const facts = `${idOf(item)} · ${item.type} · ${since(item.stage_entered_at)} in stage`;
 
 		const [title, about, reason] = card.children, blocked = Boolean(item.block_reason);
 
