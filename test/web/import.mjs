@@ -71,6 +71,8 @@ await part('lines that repeat the stage of their item', async () => {
 
 	await choose(page, file('again.csv', 'case_id,stage,entered_at\nA,Waiting for development,2024-01-01\nA,Waiting for development,2024-01-02\nA,Doing,2024-01-03\nA,Doing,2024-01-04\nA,Done,2024-01-05\n'));
 	await tried(page);
+	await page.setViewportSize({width: 1280, height: 900});
+	ok(await page.locator('#import-stages .scroll').evaluate(table => table.scrollWidth <= table.clientWidth), 'all columns of the stages are in sight');
 	is((await facts(page)).Transitions, '3; 2 lines merged: the item was in that stage already', 'are told apart from the transitions');
 
 	const did = await send(page);
