@@ -230,9 +230,9 @@ await part('each panel has the values that SQL gives', async () => {
 		is([new URL(page.url()).searchParams.get('behaviour'), await limits('Total age').getAttribute('aria-pressed')], [Object.keys(charts).join(), 'true'], `${of}: four charts show limits, says the URL`);
 		for (const [figure, [id, name, write]] of Object.entries(charts))
 		{
-			const points = sql[figure], signals = new Set(points.map(({signal}) => signal).filter(Boolean)), [{mean}] = points;
 			is(await text(page, `#${id} h2`), `${name} per day: natural limits`, `${of}: ${figure} is named as what it shows`);
 
+			const points = sql[figure], signals = new Set(points.map(({signal}) => signal).filter(Boolean)), [{mean}] = points;
 
 			is(await rest(id), points.map(({value, moving_range, mean: middle, lower, upper, signal}) => [...[value, moving_range, middle, lower, upper].map(x => shown(x, write)),
 				signal === null ? value === null ? '' : 'within the limits' : words[signal]]), `${of}: ${figure} with mean, limits and signals`);
@@ -261,10 +261,11 @@ await part('each panel has the values that SQL gives', async () => {
 		}
 
 		/* as files */
-		const dated = `${since}_${until}`, filters = type ? `_${type}_team-red` : '', total = await saved(page, 'total-age', 'CSV'), why = await saved(page, 'blocked', 'CSV');
-		const dates = (await values(page, 'total-age')).map(([day]) => day), quoted = {'=no "test" system, again': `"'=no ""test"" system, again"`};
+		const dated = `${since}_${until}`, filters = type ? `_${type}_team-red` : '', total = await saved(page, 'total-age', 'CSV'), why = await saved(page, 'blocked', 'CSV'), done = await saved(page, 'cycle-times', 'CSV');
+		const dates = sql.balance.map((_, n) => new Date(Date.parse(since) + n * 86400000).toISOString().slice(0, 10)), quoted = {'=no "test" system, again': `"'=no ""test"" system, again"`};
 
 		is([total.name, why.name], ['total-age', 'blocked'].map(id => `vsm_default_${id}${filters}_${dated}.csv`), `${of}: files are named after what they are of`);
+		ok(/^\ufeffItem,Title,Type,Done,.*\r\n[^\r]*,\d{4}-\d\d-\d\dT[\d:.]+Z,/.test(done.bytes.toString()), `${of}: CSV of cycle times has times as the API gives them`);
 		is(total.bytes.toString(), '\ufeffDay,Total age (hours)\r\n' + sql.balance.map((day, n) => `${dates[n]},${day.total_age}\r\n`).join(''), `${of}: CSV of total age`);
 		is(why.bytes.toString(), '\ufeffStage,Reason,Blocks,Items,Blocked (hours)\r\n' + sql.blocked.map(row =>
 			`${row.stage},${quoted[row.reason] ?? row.reason},${row.spells},${row.items},${row.blocked}\r\n`).join(''), `${of}: CSV of blocked time, whose reasons are no formulas`);
@@ -885,6 +886,8 @@ await part('an empty stream', async () => {
 	await settled(page);
 	ok(await page.locator('#first-steps').isHidden(), 'the first steps are done');
 	is(await text(page, '#figure-throughput .big'), '1', 'the first item, created and walked through by keyboard, is counted');
+	is(await text(page, '#figure-throughput .meaning'), 'About one in 30 days.', 'at a rate that is not 0');
+	is(await Promise.all(['p85', 'p95'].map(key => text(page, `#figure-${key} .meaning`))), Array(2).fill('Of so few items it says little.'), 'and nothing is made of percentiles of one item');
 	is((await values(page, 'stage-graph')).map(row => row.slice(0, 3)), [['created', 'Backlog', '1'], ['Backlog', 'Analysis', '1'], ['Analysis', 'Development', '1'], ['Development', 'Testing', '1'],
 		['Testing', 'Deployment', '1'], ['Deployment', 'Production', '1']], 'and its moves are drawn');
 	await page.goto(`${EMPTY}?behaviour=throughput,cycle_time,wip,total_age`);
@@ -892,8 +895,6 @@ await part('an empty stream', async () => {
 	ok((await Promise.all(['throughput', 'cycle-times', 'run-chart', 'total-age'].map(id => text(page, `#${id} .note`)))).every(note => note.startsWith('Baseline of mean and limits')), 'one item has process behaviour charts');
 	ok((await text(page, '#cycle-times .note')).includes('too few for limits'), 'without limits, where there is too little for them', await text(page, '#cycle-times .note'));
 	await page.context().close();
-	is(await text(page, '#figure-throughput .meaning'), 'About one in 30 days.', 'at a rate that is not 0');
-	is(await Promise.all(['p85', 'p95'].map(key => text(page, `#figure-${key} .meaning`))), Array(2).fill('Of so few items it says little.'), 'and nothing is made of percentiles of one item');
 });
 
 await part('the service is away', async () => {

@@ -6,7 +6,7 @@ import {get} from './api.js';
 import {behaviour} from './behaviour.js';
 import {headOf, nameOf, stepOf} from './buckets.js';
 import {theme} from './colours.js';
-import {count, hours, rounded, seconds, startOfDay} from './format.js';
+import {count, dated, hours, rounded, seconds, startOfDay} from './format.js';
 import {panel} from './panel.js';
 import {draw, erase, timeAxis, valueAxis} from './plot.js';
 
@@ -69,6 +69,6 @@ function show(frame, {buckets, step}, zone, {unit, lines, remark})
 		keys: lines.map(([title, , colour], n) => [colour, title, n === 1 ? 'line p85' : 'line']),
 		remark,
 		rows: [[headOf(step), ...lines.map(([title]) => title)], ...buckets.map(bucket => [
-			name(bucket), ...lines.map(([, key]) => exact(bucket, key))])],
+			dated(name(bucket), bucket.start), ...lines.map(([, key]) => exact(bucket, key))])],
 	});
 }

@@ -9,7 +9,7 @@ import {get} from './api.js';
 import {around, headOf, isWhole, nameOf} from './buckets.js';
 import {theme} from './colours.js';
 import {h} from './dom.js';
-import {count, dateOf, day, hours, number, rounded, seconds, span, unitFor} from './format.js';
+import {count, dateOf, dated, day, hours, number, rounded, seconds, span, unitFor} from './format.js';
 import {dots, draw, fromZero, timeAxis, valueAxis} from './plot.js';
 import {toggled} from './selection.js';
 
@@ -83,6 +83,6 @@ function show(frame, title, {points, step, unit: kind, ...answer}, {zone})
 			+ (lower === null ? 'They are too few for limits.' : signals.length === 0 ? 'No signal.' : `${count(signals.length)} ${signals.length === 1 ? 'signal' : 'signals'}.`)
 			+ (whole.includes(false) ? ` Hollow: only a part of that ${step}; it counts for nothing.` : ''),
 		rows: [[headOf(step), title, 'Moving range', 'Mean', 'Lower limit', 'Upper limit', 'Signal'], ...points.map((point, n) => [
-			name(n), ...[point.value, point.moving_range, point.mean, point.lower, point.upper].map(written), told(point, n)])],
+			dated(name(n), starts[n]), ...[point.value, point.moving_range, point.mean, point.lower, point.upper].map(written), told(point, n)])],
 	});
 }

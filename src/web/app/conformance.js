@@ -8,7 +8,7 @@ import {headOf, lengthOf, nameOf} from './buckets.js';
 import {theme} from './colours.js';
 import {h} from './dom.js';
 import {expectation, expected} from './expectation.js';
-import {count, exactPercent, hours, items, percent, seconds, span, startOfDay} from './format.js';
+import {count, dated, exactPercent, hours, items, percent, seconds, span, startOfDay} from './format.js';
 import {panel} from './panel.js';
 import {draw, erase, levelLine, timeAxis, uPlot, valueAxis} from './plot.js';
 import {sleDialog} from './sle_dialog.js';
@@ -83,6 +83,6 @@ function show(frame, answer, {zone})
 		keys: [[accent, `Within, per ${step}`, 'box'], ...level ? [[text, expected(answer), 'line sle']] : []],
 		remark: answer.unjudged > 0 ? `${items(answer.unjudged)} more cannot be judged: never started, or finished when nothing was expected.` : '',
 		rows: [[headOf(step), 'Items', 'Within', 'Share', 'Expected within', 'Of'], ...buckets.map(bucket => [
-			name(bucket), count(bucket.items), count(bucket.within), exactPercent(bucket.share), hours(bucket.elapsed_hours), exactPercent(bucket.probability)])],
+			dated(name(bucket), bucket.start), count(bucket.items), count(bucket.within), exactPercent(bucket.share), hours(bucket.elapsed_hours), exactPercent(bucket.probability)])],
 	});
 }

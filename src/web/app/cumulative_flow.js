@@ -8,7 +8,7 @@
  * is no band but a dashed line of its own axis, on the right, of the same scale.
  */
 import {stageColours, theme} from './colours.js';
-import {count, instant, seconds} from './format.js';
+import {count, dated, instant, seconds} from './format.js';
 import {panel} from './panel.js';
 import {draw, erase, timeAxis, valueAxis} from './plot.js';
 import {isDiscarded} from './stages.js';
@@ -72,7 +72,7 @@ export function showFlow(frame, flow, stages, zone)
 			...apart.map(({name}, n) => [ink.discarded, name, DASHES[n % DASHES.length].legend])],
 		remark: [least > 0 && `The axis begins at ${count(least)}, as ${count(floor)} items were done before.`,
 			apart.length > 0 && 'Dashed: items that were ever discarded, by the axis on the right; bands hold them where they had got to.'].filter(Boolean).join(' '),
-		rows: [['Time', ...flow.stages], ...flow.points.map(point => [instant(point.at, zone), ...point.values.map(count)])],
+		rows: [['Time', ...flow.stages], ...flow.points.map(point => [dated(instant(point.at, zone), point.local ?? point.at), ...point.values.map(count)])],
 	});
 }
 

@@ -11,7 +11,7 @@ import {behaviour} from './behaviour.js';
 import {stepOf} from './buckets.js';
 import {PERCENTILES, theme} from './colours.js';
 import {expectation, expected, levelOf} from './expectation.js';
-import {count, hours, idOf, instant, items, seconds, span, unitFor} from './format.js';
+import {count, dated, hours, idOf, instant, items, seconds, span, unitFor} from './format.js';
 import {panel} from './panel.js';
 import {dots, draw, erase, levelLine, percentileLines, timeAxis, uPlot, valueAxis} from './plot.js';
 
@@ -89,7 +89,7 @@ function showScatter(frame, answer, points, {zone, open})
 		keys: [...keys(answer), ...within === null ? [] : [[theme().text, expected(answer.sle), 'line sle']]],
 		remark: remark(answer, points) + (n > 0 ? ` ▲: ${items(n)} that took longer than the chart is high, up to ${span(most)}.` : ''),
 		rows: [['Item', 'Title', 'Type', 'Done', 'Cycle time', 'Lead time'], ...points.toReversed().map(point => [
-			idOf(point), point.title, point.type, instant(point.completed_at, zone), hours(point.cycle_time_hours), hours(point.lead_time_hours)])],
+			idOf(point), point.title, point.type, dated(instant(point.completed_at, zone), point.completed_at), hours(point.cycle_time_hours), hours(point.lead_time_hours)])],
 	});
 }
 

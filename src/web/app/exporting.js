@@ -87,11 +87,11 @@ function fileName(id, section, kind)
 
 /*
  * plain
- *		A table of values as data: numbers without separators, the unit in the head of the column.
+ *		A table of values as data: numbers without separators, the unit in the head of the column, times in ISO 8601.
  */
 export function plain([head, ...rows])
 {
-	const columns = head.map((name, n) => column(name, rows.map(row => row[n])));
+	const columns = head.map((name, n) => column(name, rows.map(row => row[n]?.data ?? row[n])));
 
 	return [columns.map(({name}) => name), ...rows.map((_, i) => columns.map(({cells}) => cells[i]))];
 }

@@ -83,6 +83,9 @@ export const day = (time, zone) => format(zone, {day: 'numeric', month: 'short',
 /* A date such as 2026-11-24 is the same everywhere. */
 export const date = text => day(text + 'T00:00:00Z', 'UTC');
 
+/* A cell of a table that is written in another way where programs read it. */
+export const dated = (text, data) => ({text, data});
+
 /* How long ago, for a card. */
 export function since(time)
 {

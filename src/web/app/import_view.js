@@ -203,7 +203,7 @@ export function importView({open, askToken})
 	{
 		const begin = Date.parse(series.since + (local ? 'Z' : '')), at = n => new Date(begin + n * series.days * 86400000).toISOString();
 
-		showFlow(flow, {stages: stages.map(stage => stage.name), points: series.points.map((values, n) => ({at: at(n), values}))}, stages, 'UTC');
+		showFlow(flow, {stages: stages.map(stage => stage.name), points: series.points.map((values, n) => ({at: at(n), local: local ? at(n).slice(0, 19) : null, values}))}, stages, 'UTC');
 	}
 
 	/* ---- Questions and refusals ---- */

@@ -10,7 +10,7 @@ import {behaviour} from './behaviour.js';
 import {around, headOf, isWhole, nameOf} from './buckets.js';
 import {theme} from './colours.js';
 import {h} from './dom.js';
-import {count, items, number, seconds, startOfDay} from './format.js';
+import {count, dated, items, number, seconds, startOfDay} from './format.js';
 import {panel} from './panel.js';
 import {dots, draw, erase, fromZero, timeAxis, valueAxis} from './plot.js';
 
@@ -64,7 +64,7 @@ function show(frame, answer, {zone, step})
 	frame.shown({
 		keys: [[accent, `Items per ${step}`, 'line'], ...middle === null ? [] : [[theme().of('--p85'), `Median ${number(middle)}`, 'line p85']]],
 		remark: whole.includes(false) ? `Hollow: the window holds only a part of that ${step}; the median leaves it out.` : '',
-		rows: [[headOf(step), 'Items'], ...buckets.map((bucket, n) => [name(n), count(bucket.throughput)])],
+		rows: [[headOf(step), 'Items'], ...buckets.map((bucket, n) => [dated(name(n), bucket.start), count(bucket.throughput)])],
 	});
 }
 
