@@ -85,8 +85,8 @@ BEGIN
     IF of_stream = 'default' THEN
         PERFORM vsm._seed_default();
     END IF;
-    -- a stream takes one import at a time
-    SELECT v.time_zone INTO zone FROM vsm.value_streams v WHERE v.name = of_stream FOR UPDATE;
+    -- a stream takes one import at a time; deployments, incidents, failures and days off, which only keep its name, need not wait
+    SELECT v.time_zone INTO zone FROM vsm.value_streams v WHERE v.name = of_stream FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'stream "%" not found', of_stream
             USING ERRCODE = 'PT404', DETAIL = 'There is no stream of that name; names are case-sensitive.',
