@@ -61,11 +61,15 @@ CREATE FUNCTION vsm._failed_deployments(of_stream text, bound timestamptz, known
 BEGIN ATOMIC
     SELECT i.started_at, i.recovered_at, d.deployed_at, d.id
     FROM vsm.incidents i
-    LEFT JOIN LATERAL (
+    LEFT JOIN LATERAL (         -- each case has its index
         SELECT d.deployed_at, d.id FROM vsm.deployments d
-        WHERE d.stream = i.stream AND (i.deployment IS NULL AND d.deployed_at <= i.started_at OR d.external_id = i.deployment)
+        WHERE d.stream = i.stream AND d.external_id = i.deployment
           AND (_failed_deployments.known_at IS NULL OR d.recorded_at <= _failed_deployments.known_at)
-        ORDER BY d.deployed_at DESC, d.id DESC LIMIT 1) d ON true
+        UNION ALL
+        (SELECT d.deployed_at, d.id FROM vsm.deployments d
+         WHERE i.deployment IS NULL AND d.stream = i.stream AND d.deployed_at <= i.started_at
+           AND (_failed_deployments.known_at IS NULL OR d.recorded_at <= _failed_deployments.known_at)
+         ORDER BY d.deployed_at DESC, d.id DESC LIMIT 1)) d ON true
     WHERE i.stream = of_stream AND i.started_at < bound AND (_failed_deployments.known_at IS NULL OR i.recorded_at <= _failed_deployments.known_at);
 END;
 COMMENT ON FUNCTION vsm._failed_deployments(text, timestamptz, timestamptz) IS

@@ -115,3 +115,24 @@ INSERT INTO vsm.incidents (stream, deployment, started_at) VALUES ('empty', 'v2'
 SELECT (vsm.mark_failure(w.id)).stream FROM vsm.create_work_item('open', 'task', 'another', 'O') w;
 SELECT s AS stream, q.finding, q.items, q.examples = ARRAY[item('O')] AS it, q.meaning
 FROM unnest('{empty,another}'::text[]) s, vsm.data_quality(s) q WHERE q.finding IN ('failure_before_finish', 'incident_without_deployment');
+
+-- Many incidents cost no more each, whether they name a deployment, one that nobody has reported, or none.
+INSERT INTO vsm.deployments (stream, external_id, deployed_at)
+SELECT 'another', 'd' || n, timestamptz '2025-04-01 00:00+00' + n * interval '1 min' FROM generate_series(1, 2000) n;
+INSERT INTO vsm.incidents (stream, deployment, started_at)
+SELECT 'another', CASE n % 3 WHEN 0 THEN 'd' || n * 7 % 2000 WHEN 1 THEN 'unknown ' || n END, timestamptz '2025-04-01 00:00+00' + n * interval '50 s'
+FROM generate_series(-8, 2000) n;
+ANALYZE vsm.deployments, vsm.incidents;
+CREATE FUNCTION rows_read() RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    SELECT sum(pg_stat_get_xact_tuples_returned(r.oid))::bigint
+    FROM (SELECT 'vsm.deployments'::regclass UNION ALL SELECT i.indexrelid FROM pg_index i WHERE i.indrelid = 'vsm.deployments'::regclass) r (oid) $$;
+BEGIN;
+SELECT rows_read() AS before \gset
+SELECT count(*) AS incidents, count(f.deployment_id) AS of_deployments FROM vsm._failed_deployments('another', '2026-01-01', NULL) f;
+SELECT rows_read() - :before < 20000 AS by_the_indexes;
+COMMIT;
+SELECT count(*) AS differ
+FROM vsm.incidents i JOIN vsm._failed_deployments('another', '2026-01-01', NULL) f ON f.failed_at = i.started_at
+WHERE i.stream = 'another' AND f.deployed_at IS DISTINCT FROM (
+    SELECT max(d.deployed_at) FROM vsm.deployments d
+    WHERE d.stream = 'another' AND (i.deployment IS NULL AND d.deployed_at <= i.started_at OR d.external_id = i.deployment));
