@@ -79,18 +79,26 @@ BEGIN ATOMIC
     SELECT 2, x.a, hashtextextended(w.name, 0), 0
     FROM (SELECT min(s.id) AS a FROM vsm.stages s GROUP BY s.stream) x CROSS JOIN vsm.work_item_types w
     UNION ALL
-    SELECT 3, coalesce(f.id, 0), s.id, 0
-    FROM vsm.stages s
-    JOIN (SELECT f.stream, f.id FROM vsm.stages f UNION ALL SELECT v.name, NULL::bigint AS id FROM vsm.value_streams v) f
-        ON f.stream = s.stream AND f.id IS DISTINCT FROM s.id
-    WHERE s.retired_at IS NULL
+    SELECT 3, 0, s.id, 0 FROM vsm.stages s WHERE s.retired_at IS NULL
+    UNION ALL
+    -- of many stages, few pairs ever occur
+    SELECT 3, f.id, s.id, 0
+    FROM (SELECT x.id, x.stream, count(*) OVER (PARTITION BY x.stream) AS in_use FROM vsm.stages x WHERE x.retired_at IS NULL) s
+    JOIN vsm.stages f ON f.stream = s.stream AND f.id <> s.id
+    WHERE s.in_use <= 50
+    UNION ALL
+    SELECT 3, p.a, p.b, 0
+    FROM (SELECT x.id, lead(x.id) OVER w AS next, count(*) OVER (PARTITION BY x.stream) AS in_use
+          FROM vsm.stages x WHERE x.retired_at IS NULL WINDOW w AS (PARTITION BY x.stream ORDER BY x."order")) n
+    CROSS JOIN LATERAL (VALUES (n.id, n.next), (n.next, n.id)) p (a, b)
+    WHERE n.in_use > 50 AND n.next IS NOT NULL
     UNION ALL
     SELECT d.kind, s.id, 0, 0
     FROM vsm.stages s JOIN (VALUES (4, true), (6, false), (8, false)) d (kind, always) ON d.always OR s.category = 'done';
 END;
 COMMENT ON FUNCTION vsm._totals_shown() IS
     'The totals by all committed transactions, and 0 of each that the definitions allow: items of each type, moves between any two '
-    'stages into one in use, time in each stage, lead and cycle time of each done stage.';
+    'stages into one in use (where more than 50 are in use: between neighbours), time in each stage, lead and cycle time of each done stage.';
 
 CREATE VIEW vsm.flow_totals WITH (security_invoker = true) AS
 SELECT CASE t.kind WHEN 2 THEN 'work_items_created' WHEN 3 THEN 'stage_transitions' ELSE 'work_items_completed' END AS total,
@@ -105,7 +113,8 @@ GROUP BY 1, s.stream, y.type, f.name, 5;
 COMMENT ON VIEW vsm.flow_totals IS
     'What the ledger has recorded so far by committed transactions, for monitoring: work_items_created by type, '
     'stage_transitions by from_stage (null for a new item) and to_stage, work_items_completed by to_stage. Each begins at 0 when '
-    'its stages and type are defined. The totals never fall: deleted items stay counted, a reopened item counts again when it is '
+    'its stages and type are defined; of a stream with more than 50 stages in use, moves between stages that are no neighbours begin '
+    'with the first. The totals never fall: deleted items stay counted, a reopened item counts again when it is '
     'finished again, and corrected history counts again. TRUNCATE starts them at 0.';
 
 CREATE VIEW vsm.flow_histograms WITH (security_invoker = true) AS

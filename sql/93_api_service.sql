@@ -175,5 +175,5 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm_api.prometheus() IS
     'The totals, histograms and work in progress for Prometheus, in its text format 0.0.4. A series exists from the definition of '
-    'its stream, stage and type, at 0. The text grows with these, and with the square of a stream''s number of stages. Where the '
+    'its stream, stage and type, at 0. The text grows with these, and with the square of a stream''s number of stages up to 50. Where the '
     'server has counters, it reads only today''s completions, from an index. Errors: none.';

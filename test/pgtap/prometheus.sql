@@ -154,6 +154,31 @@ CALL t.fold('default');
 SELECT is((vsm_api.health() ->> 'fold_days_waiting')::integer, 0, 'until all are folded');
 SELECT is_empty('SELECT * FROM t.differences()', 'which a scrape tells too');
 
+-- ---- Many stages ----
+
+CREATE FUNCTION t.pairs(of_stream text) RETURNS TABLE (from_stage text, to_stage text, value float8) LANGUAGE sql AS $$
+    SELECT m[2], m[3], s.value
+    FROM t.samples() s CROSS JOIN LATERAL regexp_match(s.labels, 'stream="(.*)",from_stage="(.*)",to_stage="(.*)"') m
+    WHERE s.name = 'vsm_stage_transitions_total' AND m[1] = of_stream $$;
+BEGIN;
+SELECT vsm.define_stream('many', (SELECT jsonb_agg(jsonb_build_object('name', 's' || n, 'category', CASE n WHEN 50 THEN 'done' ELSE 'active' END) ORDER BY n)
+                                  FROM generate_series(1, 50) n)) \g /dev/null
+SELECT is(count(*), 50 + 50 * 49::bigint, 'of 50 stages, all pairs begin at 0') FROM t.pairs('many');
+INSERT INTO vsm.stages (stream, name, "order") SELECT 'many', 'n' || n, 1000 + n FROM generate_series(1, 440) n;
+SELECT set_eq($$SELECT from_stage, to_stage FROM t.pairs('many')$$, $$
+    WITH s AS (SELECT name, row_number() OVER (ORDER BY "order") AS place FROM vsm.stages WHERE stream = 'many')
+    SELECT 'none', name FROM s UNION ALL SELECT a.name, b.name FROM s a JOIN s b ON abs(a.place - b.place) = 1$$,
+    'of 490, those of neighbours, in both directions');
+SELECT vsm.transition(i.id, 's7') FROM vsm.create_work_item('far', stream => 'many') i \g /dev/null
+UPDATE vsm.stages SET retired_at = now() WHERE stream = 'many' AND name = 's3';
+-- totals are of committed transactions
+COMMIT;
+SELECT is((SELECT value FROM t.pairs('many') WHERE from_stage = 's1' AND to_stage = 's7'), 1::float8, 'a pair that occurs is told from then on');
+SELECT set_eq($$SELECT from_stage, to_stage FROM t.pairs('many') WHERE value = 0 AND from_stage IN ('s2', 's4')$$,
+              $$VALUES ('s2', 's1'), ('s2', 's4'), ('s4', 's2'), ('s4', 's5')$$, 'stages on both sides of a retired one are neighbours');
+DELETE FROM vsm.work_items WHERE stream = 'many';
+DELETE FROM vsm.value_streams WHERE name = 'many';
+
 -- ---- What makes a scrape small and steady ----
 
 CREATE FUNCTION t.rows_read(of_table regclass) RETURNS bigint LANGUAGE sql AS $$
