@@ -141,15 +141,20 @@ AS $$
 DECLARE
     result vsm.blocks;
 BEGIN
-    PERFORM vsm._hold_item(unblock.work_item_id);
-    UPDATE vsm.blocks b SET unblocked_at = coalesce(unblock.at, greatest(clock_timestamp(), b.blocked_at))
-    WHERE b.work_item_id = unblock.work_item_id AND b.unblocked_at IS NULL
-    RETURNING b.* INTO result;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'work item % is not blocked', unblock.work_item_id
-            USING ERRCODE = 'PT409', DETAIL = 'It has no block without an end.', HINT = 'Block it first; the end of an earlier block is corrected in its row.';
-    END IF;
-    RETURN result;
+    -- against a deletion only: who changes a block holds its row before that of the item
+    PERFORM FROM vsm.work_items w WHERE w.id = unblock.work_item_id FOR KEY SHARE;
+    FOR attempt IN 1 .. 2 LOOP
+        UPDATE vsm.blocks b SET unblocked_at = coalesce(unblock.at, greatest(clock_timestamp(), b.blocked_at))
+        WHERE b.work_item_id = unblock.work_item_id AND b.unblocked_at IS NULL
+        RETURNING b.* INTO result;
+        IF FOUND THEN
+            RETURN result;
+        END IF;
+        -- who is about to block the item holds it
+        PERFORM vsm._hold_item(unblock.work_item_id);
+    END LOOP;
+    RAISE EXCEPTION 'work item % is not blocked', unblock.work_item_id
+        USING ERRCODE = 'PT409', DETAIL = 'It has no block without an end.', HINT = 'Block it first; the end of an earlier block is corrected in its row.';
 END $$;
 COMMENT ON FUNCTION vsm.unblock(bigint, timestamptz) IS
     'Ends the block of a work item. at: when, default now, not before it was blocked, at most 5 minutes ahead. Returns the row of '
