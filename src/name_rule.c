@@ -73,6 +73,19 @@ vsm_name_fault(const char *bytes, size_t length, bool utf8, uint32_t *character)
 	return visible ? VSM_NAME_GOOD : VSM_NAME_INVISIBLE;
 }
 
+/*
+ * vsm_name_is_dots
+ *		Is it . or .., which cannot be a segment of a path?
+ *
+ * HTTP clients remove these from the paths of URLs (RFC 3986, 5.2.4), percent-encoded
+ * or not, and ask for something else.
+ */
+bool
+vsm_name_is_dots(const char *bytes, size_t length)
+{
+	return (length == 1 || length == 2) && bytes[0] == '.' && bytes[length - 1] == '.';
+}
+
 /* The text is valid UTF-8; were it not, a byte would stand for itself. */
 static uint32_t
 next_character(const unsigned char *bytes, size_t length, size_t *taken)

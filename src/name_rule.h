@@ -18,5 +18,6 @@ typedef enum VsmNameFault
 } VsmNameFault;
 
 extern VsmNameFault vsm_name_fault(const char *bytes, size_t length, bool utf8, uint32_t *character);
+extern bool vsm_name_is_dots(const char *bytes, size_t length);
 
 #endif							/* VSM_NAME_RULE_H */

@@ -39,18 +39,19 @@ typedef struct Kind
 	const char *name;
 	const char *subject;
 	int			most;			/* characters */
+	bool		in_paths;		/* is it a segment of paths of the REST interface? */
 	const char *detail;			/* of an empty one */
 	const char *hint;
 	const char *column;
 } Kind;
 
 static const Kind kinds[] = {
-	{"value stream", "the name of a value stream", MOST_OF_A_NAME, "A stream is referred to by its name.", "Give it a name.", NULL},
-	{"stage", "the name of a stage", MOST_OF_A_NAME, "A stage is referred to by its name.", "Give each stage a name.", NULL},
-	{"work item type", "the name of a work item type", MOST_OF_A_NAME, "A type is referred to by its name.", "Give it a name.", NULL},
-	{"alias", "an alias", MOST_OF_AN_ID, "It is what the source of an import calls a stage.",
+	{"value stream", "the name of a value stream", MOST_OF_A_NAME, true, "A stream is referred to by its name.", "Give it a name.", NULL},
+	{"stage", "the name of a stage", MOST_OF_A_NAME, true, "A stage is referred to by its name.", "Give each stage a name.", NULL},
+	{"work item type", "the name of a work item type", MOST_OF_A_NAME, true, "A type is referred to by its name.", "Give it a name.", NULL},
+	{"alias", "an alias", MOST_OF_AN_ID, false, "It is what the source of an import calls a stage.",
 	"Give the name of a stage as the source of an import writes it.", "aliases"},
-	{"external id", "the external id of a work item", MOST_OF_AN_ID, "An item without an external id has null there.",
+	{"external id", "the external id of a work item", MOST_OF_AN_ID, false, "An item without an external id has null there.",
 	"Give the id that another system knows the item by, or null.", "external_id"},
 };
 
@@ -121,6 +122,8 @@ vsm__name_fault(PG_FUNCTION_ARGS)
 		case VSM_NAME_GOOD:
 			break;
 	}
+	if (kind->in_paths && vsm_name_is_dots(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)))
+		PG_RETURN_TEXT_P(cstring_to_text("would be lost from the paths of URLs"));
 	PG_RETURN_NULL();
 }
 
@@ -184,6 +187,13 @@ checked(text *given, const Kind *kind)
 				kind->column ? err_generic_string(PG_DIAG_COLUMN_NAME, kind->column) : 0);
 	if (fault != VSM_NAME_GOOD)
 		refuse_character(kind, fault, character);
+	if (kind->in_paths && vsm_name_is_dots(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)))
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("%s cannot be \"%s\"", kind->subject, text_to_cstring(name)),
+				errdetail("HTTP clients remove it from the paths of URLs."),
+				errhint("Give another name, such as \"...\"."),
+				kind->column ? err_generic_string(PG_DIAG_COLUMN_NAME, kind->column) : 0);
 	return name;
 }
 

@@ -44,7 +44,8 @@ INSERT INTO names VALUES
     (1, 'empty', ''), (2, 'blanks', '   '), (3, 'nothing to see', U&'\200B\2060\00A0\FE0F'), (4, 'a line break', E'two\nlines'),
     (5, 'a tab', E'a\tb'), (6, 'C1', U&'a\0085b'), (7, 'a separator of lines', U&'a\2028b'), (8, 'an override', U&'a\202Eb'),
     (9, 'an isolate', U&'\2066b\2069'), (10, '9,000 bytes', incompressible(2250)), (11, '200 kB of one letter', repeat('x', 200000)),
-    (12, 'joiners and marks', U&'\0645\200C\0627\200F'), (13, 'an emoji of several', U&'\+01F468\200D\+01F469'), (14, 'blanks inside', 'In Progress');
+    (12, 'joiners and marks', U&'\0645\200C\0627\200F'), (13, 'an emoji of several', U&'\+01F468\200D\+01F469'), (14, 'blanks inside', 'In Progress'),
+    (15, 'a dot', '.'), (16, 'two dots', '..'), (17, 'three dots', '...');
 SELECT what, a.answer, count(*) AS doors, CASE WHEN count(*) < 15 THEN string_agg(door, ', ' ORDER BY door) END AS of_them
 FROM names CROSS JOIN doors CROSS JOIN LATERAL answer(statement, name) a GROUP BY n, 1, 2 ORDER BY n, 2;
 
@@ -90,7 +91,7 @@ SELECT vsm.revoke_access('pg_monitor', incompressible(150));
 CREATE TABLE events (case_id text, stage text, entered_at text, type text);
 INSERT INTO events VALUES ('good', 'Backlog', '2026-01-05', 'task'), ('  ', 'Backlog', '2026-01-05', 'task'), (E'a\nb', 'Backlog', '2026-01-05', 'task'),
     (incompressible(501), 'Backlog', '2026-01-05', 'task'), ('S', E'a\tb', '2026-01-05', 'task'), ('T', 'Backlog', '2026-01-05', U&'a\202Eb'),
-    ('L', incompressible(151), '2026-01-05', 'task'), ('W', 'Backlog', repeat('when', 50000), 'task');
+    ('L', incompressible(151), '2026-01-05', 'task'), ('D', '..', '2026-01-05', 'task'), ('W', 'Backlog', repeat('when', 50000), 'task');
 SELECT * FROM vsm.import_events('events', create_stages => true, on_error => 'skip');
 SELECT reason, char_length(reason) < 300 AS short FROM vsm.import_refusals ORDER BY id;
 \set VERBOSITY terse
