@@ -87,6 +87,19 @@ WHERE c.relnamespace = 'vsm'::regnamespace AND c.relkind = 'r' AND a.atttypid = 
 GROUP BY 1 ORDER BY 1;
 SELECT vsm.revoke_access('pg_monitor', incompressible(150));
 
+-- Aliases that an import takes for the same are one.
+SELECT what, answer(statement, name) FROM (VALUES
+    (1, 'new', 'INSERT INTO vsm.stage_aliases (stream, name, stage) VALUES (''default'', ''In QA'', ''Testing''), (''default'', $1, ''Testing'')', 'QA'),
+    (2, 'equal', 'INSERT INTO vsm.stage_aliases (stream, name, stage) VALUES (''default'', ''In QA'', ''Testing''), (''default'', $1, ''Testing'')', 'In QA'),
+    (3, 'case', 'INSERT INTO vsm.stage_aliases (stream, name, stage) VALUES (''default'', ''In QA'', ''Testing''), (''default'', $1, ''Backlog'')', 'IN QA'),
+    (4, 'blanks', 'INSERT INTO vsm.stage_aliases (stream, name, stage) VALUES (''default'', ''In QA'', ''Testing''), (''default'', $1, NULL)', ' In  QA '),
+    (5, 'another stream', 'INSERT INTO vsm.stage_aliases (stream, name, stage) VALUES (''default'', ''In QA'', ''Testing''), ($1, ''in qa'', NULL)', 's')) a (n, what, statement, name) ORDER BY n;
+INSERT INTO vsm.stage_aliases (stream, name, stage) VALUES ('default', 'In QA', 'Testing'), ('default', 'Check', 'Testing');
+INSERT INTO vsm.stage_aliases (stream, name, stage) VALUES ('default', 'In QA', 'Backlog') ON CONFLICT (stream, name) DO UPDATE SET stage = excluded.stage RETURNING *;
+UPDATE vsm.stage_aliases SET name = 'in  qa' WHERE name = 'In QA' RETURNING name;
+UPDATE vsm.stage_aliases SET name = 'IN QA' WHERE name = 'Check';
+DELETE FROM vsm.stage_aliases WHERE stream = 'default';
+
 -- Rows of an import.
 CREATE TABLE events (case_id text, stage text, entered_at text, type text);
 INSERT INTO events VALUES ('good', 'Backlog', '2026-01-05', 'task'), ('  ', 'Backlog', '2026-01-05', 'task'), (E'a\nb', 'Backlog', '2026-01-05', 'task'),
