@@ -31,6 +31,22 @@ END $$;
 COMMENT ON FUNCTION vsm._hold_item(bigint) IS
     'Locks a work item that the caller may write, until the end of the transaction. Errors: PT404; 42501; 40001 the snapshot is too old.';
 
+-- The last to begin is the last to end, as the blocks of an item do not overlap; blocks of no length may begin with it.  A
+-- sort by both times would read all blocks of the item, so the index gives the first and the second is of few rows.
+CREATE FUNCTION vsm._last_block(of_item bigint, but_not bigint, before timestamptz) RETURNS SETOF vsm.blocks
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+    SELECT b.*
+    FROM vsm.blocks b
+    WHERE b.work_item_id = of_item AND b.id IS DISTINCT FROM but_not
+      AND b.blocked_at = (SELECT x.blocked_at FROM vsm.blocks x
+                          WHERE x.work_item_id = of_item AND x.id IS DISTINCT FROM but_not AND x.blocked_at < _last_block.before
+                          ORDER BY x.blocked_at DESC LIMIT 1)
+    ORDER BY b.unblocked_at DESC NULLS FIRST LIMIT 1;
+END;
+COMMENT ON FUNCTION vsm._last_block(bigint, bigint, timestamptz) IS
+    'Of the blocks of an item that begin before a time, without one of them, the last to end.';
+
 CREATE FUNCTION vsm._block_before() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -72,9 +88,8 @@ BEGIN
         new.blocked_by := vsm._actor();
     END IF;
     -- the clock may have been set back
-    new.blocked_at := coalesce(new.blocked_at, (
-        SELECT greatest(clock_timestamp(), item.created_at, max(b.blocked_at), max(b.unblocked_at))
-        FROM vsm.blocks b WHERE b.work_item_id = new.work_item_id));
+    new.blocked_at := coalesce(new.blocked_at, greatest(clock_timestamp(), item.created_at, (
+        SELECT greatest(b.blocked_at, b.unblocked_at) FROM vsm._last_block(new.work_item_id, NULL, 'infinity') b)));
     PERFORM vsm._check_time(new.blocked_at, 'a block', 'the item was blocked');
     PERFORM vsm._check_time(new.unblocked_at, 'the end of a block', 'the item was unblocked');
     IF new.blocked_at < item.created_at THEN
@@ -87,11 +102,8 @@ BEGIN
             USING ERRCODE = 'PT422', COLUMN = 'at', DETAIL = format('It begins at %s and would end at %s.', new.blocked_at, new.unblocked_at),
                   HINT = 'Give a time that is not before its beginning, or none for now.';
     END IF;
-    -- of the blocks that begin before this one ends, the last to begin is the last to end, as they do not overlap
     SELECT b.* INTO other
-    FROM (SELECT o.* FROM vsm.blocks o
-          WHERE o.work_item_id = new.work_item_id AND o.id <> new.id AND o.blocked_at < coalesce(new.unblocked_at, 'infinity')
-          ORDER BY o.blocked_at DESC, o.unblocked_at DESC NULLS FIRST LIMIT 1) b
+    FROM vsm._last_block(new.work_item_id, new.id, coalesce(new.unblocked_at, 'infinity')) b
     WHERE coalesce(b.unblocked_at, 'infinity') > new.blocked_at;
     IF FOUND AND other.unblocked_at IS NULL AND new.unblocked_at IS NULL THEN
         RAISE EXCEPTION 'work item % is blocked already', item.id

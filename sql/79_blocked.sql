@@ -53,15 +53,30 @@ BEGIN
         SELECT k.work_item_id, k.id, k."timestamp", k.to_stage_id
         FROM vsm._known_moves(of_stream_id, of_type, _blocked.attributes, known_at) k
         WHERE known_at IS NOT NULL AND k."timestamp" < bound AND k.work_item_id IN (SELECT b.work_item_id FROM blocks b)),
-    visits AS (
+    visits AS MATERIALIZED (
         SELECT m.work_item_id, m.to_stage_id, s.category, m."timestamp" AS entered_at,
+               row_number() OVER (PARTITION BY m.work_item_id ORDER BY m."timestamp", m.id) AS place,
                lead(m."timestamp") OVER (PARTITION BY m.work_item_id ORDER BY m."timestamp", m.id) AS left_at,
                min(m."timestamp") FILTER (WHERE s.started) OVER (PARTITION BY m.work_item_id) AS started_at
-        FROM moves m JOIN vsm._stages s ON s.id = m.to_stage_id)
+        FROM moves m JOIN vsm._stages s ON s.id = m.to_stage_id),
+    -- the visits in which each block begins and ends, by one pass over an item's times: to compare each of its blocks with each
+    -- of its visits would take their product.  Of equal times, an end comes first and a beginning last.
+    times AS (
+        SELECT v.work_item_id, v.entered_at AS at, 0 AS kind, v.place, NULL::bigint AS block_id FROM visits v
+        UNION ALL
+        SELECT b.work_item_id, b.blocked_at, 1, NULL, b.id FROM blocks b
+        UNION ALL
+        SELECT b.work_item_id, coalesce(b.unblocked_at, 'infinity'), -1, NULL, b.id FROM blocks b),
+    reaches AS (
+        SELECT p.block_id, min(p.place) AS first, max(p.place) AS last
+        FROM (SELECT t.block_id, count(t.place) OVER (PARTITION BY t.work_item_id ORDER BY t.at, t.kind) AS place FROM times t) p
+        WHERE p.block_id IS NOT NULL GROUP BY p.block_id),
+    parts AS MATERIALIZED (
+        SELECT b.*, generate_series(r.first, r.last) AS place FROM blocks b JOIN reaches r ON r.block_id = b.id)
     SELECT c.id, c.work_item_id, c.reason, c.to_stage_id, c.blocked_at, c.unblocked_at
     FROM (SELECT b.id, b.work_item_id, b.reason, v.to_stage_id, greatest(b.blocked_at, v.entered_at, v.started_at, _blocked.since) AS blocked_at,
                  least(b.unblocked_at, v.left_at, _blocked.until) AS unblocked_at
-          FROM blocks b JOIN visits v ON v.work_item_id = b.work_item_id
+          FROM parts b JOIN visits v ON v.work_item_id = b.work_item_id AND v.place = b.place
           WHERE v.category IN ('wait', 'active') AND v.started_at IS NOT NULL) c
     WHERE c.blocked_at < c.unblocked_at;
 END $$;
