@@ -323,6 +323,7 @@ DECLARE
     is_default_defined CONSTANT boolean := EXISTS (SELECT FROM vsm.work_item_types t WHERE t.name = 'task');
     refused bigint;
     facts text;
+    undated boolean;
 BEGIN
     CREATE TEMPORARY TABLE vsm_import_refused ON COMMIT DROP AS
     SELECT * FROM (
@@ -363,15 +364,15 @@ BEGIN
         FROM (SELECT CASE WHEN source = 'vsm_import_rows' AND r.source_row IS NOT NULL THEN 'line' ELSE 'row' END AS kind,
                      coalesce(r.source_row, r.ord) AS row, r.ord, r.case_id, o.reason
               FROM pg_temp.vsm_import_refused o JOIN pg_temp.vsm_import r USING (ord) ORDER BY 2, 3 LIMIT 3) b;
+        undated := source <> 'vsm_import_rows'
+            AND EXISTS (SELECT FROM pg_temp.vsm_import_refused o WHERE o.reason LIKE 'the order of day and month%');
         RAISE EXCEPTION '% of % cannot be imported', CASE refused WHEN 1 THEN '1 row' ELSE format('%s rows', refused) END,
                         -- users of vsm_api.import_begin() do not know the name of its temporary table
                         CASE source WHEN 'vsm_import_rows' THEN 'the import' ELSE format('"%s"', source) END
             USING ERRCODE = 'PT422', DETAIL = facts || CASE WHEN refused > 3 THEN '; ...' ELSE '' END,
-                  HINT = CASE WHEN source <> 'vsm_import_rows'
-                              AND EXISTS (SELECT FROM pg_temp.vsm_import_refused o WHERE o.reason LIKE 'the order of day and month%')
-                              THEN 'Write times with the year first, or give the column as timestamptz, by a view with '
-                                   'to_timestamp(changed, ''DD.MM.YYYY HH24:MI''); vsm_api.import() finds the order in a file or asks for it.'
-                              ELSE 'Correct the rows, or skip them with on_error => ''skip''.' END;
+                  HINT = CASE WHEN NOT undated THEN 'Correct the rows, or skip them with on_error => ''skip''.'
+                              ELSE 'Write times with the year first, or give the column as timestamptz, by a view with '
+                                   'to_timestamp(changed, ''DD.MM.YYYY HH24:MI''); vsm_api.import() finds the order in a file or asks for it.' END;
     END IF;
 
     INSERT INTO vsm.import_refusals (stream, source, line, case_id, stage, entered_at, reason, imported_by)
