@@ -39,6 +39,15 @@ SELECT changes, change_lead_time FROM vsm.dora('team', '2026-03-02', '2026-03-10
 SELECT deployments, deployment_frequency, change_lead_time, change_fail_rate, rework_rate, source FROM vsm.dora('empty', '2026-03-01', '2026-04-01');
 SELECT deployments, deployment_frequency FROM vsm.dora('team', '2026-03-04', '2026-03-04');
 
+-- By the stream's rule, as metrics: each of B's completions; and no day to come lowers the frequency.
+BEGIN;
+UPDATE vsm.value_streams SET reopen_rule = 'episodes' WHERE name = 'team';
+SELECT d.changes, d.changes = m.lead_time_n AND d.change_lead_time = m.lead_time_p50 AS as_metrics
+FROM vsm.dora('team', '2026-03-02', '2026-03-10') d, vsm.metrics('team', '2026-03-02', '2026-03-10') m;
+ROLLBACK;
+SELECT ahead.deployments > 0 AND ahead.deployment_frequency = so_far.deployment_frequency AS same
+FROM vsm.dora('team', '2026-03-02', now() + interval '100 days') ahead, vsm.dora('team', '2026-03-02', now()) so_far;
+
 -- Reported ones are counted in place of items.
 INSERT INTO vsm.deployments (stream, external_id, deployed_at, rework) VALUES ('team', 'v1', '2026-03-03 00:00+00', false), ('team', 'v2', '2026-03-05 00:00+00', false),
     ('team', 'v2.1', '2026-03-05 06:00+00', true), ('team', 'v3', '2026-03-20 00:00+00', false);
