@@ -118,7 +118,7 @@ BEGIN
         UNION ALL
         SELECT m.from_stage_id, array_agg(m.us),
                count(*) - count(*) FILTER (
-                   WHERE (SELECT w.backward_moves FROM vsm.work_items w WHERE w.id = m.work_item_id) > 0      -- else it never came back
+                   WHERE (SELECT w.backward_moves FROM vsm.work_items w WHERE w.id = m.work_item_id) IS DISTINCT FROM 0      -- else it never came back
                      AND (SELECT max(b."timestamp") FROM vsm.stage_transitions b
                           WHERE b.work_item_id = m.work_item_id AND b.from_stage_id = m.from_stage_id AND (b."timestamp", b.id) < (m."timestamp", m.id))
                          >= time_in_stage.since),

@@ -59,8 +59,8 @@ BEGIN
         SELECT m.type_id, m.from_stage_id AS stage_id, array_agg(m.stayed_us ORDER BY m.stayed_us) AS visits,
                array_agg(m.left_before ORDER BY m.left_before) FILTER (WHERE m.left_before IS NOT NULL) AS repeated_at
         FROM (SELECT m.*,
-                     -- when the item had last left the stage before: never, if it has always moved on
-                     CASE WHEN m.backward_moves > 0 THEN (
+                     -- when the item had last left the stage before: never, if it has always moved on; replication may have taken the item alone
+                     CASE WHEN m.backward_moves IS DISTINCT FROM 0 THEN (
                          SELECT max(p."timestamp") FROM vsm.stage_transitions p
                          WHERE p.work_item_id = m.work_item_id AND p.from_stage_id = m.from_stage_id AND (p."timestamp", p.id) < (m.at, m.id)) END
                          AS left_before

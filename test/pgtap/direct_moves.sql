@@ -247,7 +247,8 @@ CREATE FUNCTION twin.fill() RETURNS void LANGUAGE sql AS $$
     SELECT n, CASE WHEN n % 3 = 0 THEN 'beta' ELSE 'alpha' END, 'X' || n, 'item ' || n, 'task', '2023-12-31' FROM generate_series(1, 14) n ON CONFLICT DO NOTHING;
 $$;
 
--- Collects what sessions have to say; those that are left wait for another one.
+-- Collects what sessions have to say; those that are left wait for another one.  One that ends may let others go on, so
+-- until a round of all has found none that did: the next step meets nobody at work.
 CREATE FUNCTION twin.settle(way text, round integer) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     s record;
@@ -257,28 +258,35 @@ DECLARE
     detail text;
     hint text;
     since timestamptz := clock_timestamp();
+    sessions CONSTANT integer[] := ARRAY(SELECT p.pid FROM twin.pids p);
+    ended boolean := true;
 BEGIN
-    FOR s IN SELECT b.* FROM twin.busy b ORDER BY b.session LOOP
-        WHILE dblink_is_busy('s' || s.session) = 1 LOOP
-            EXIT WHEN pg_blocking_pids(s.pid) <> '{}';
-            PERFORM pg_sleep(0.001);
-            IF clock_timestamp() > since + interval '60 s' THEN
-                RAISE EXCEPTION 'session % neither ends nor waits: %', s.session, s.statement;
+    WHILE ended LOOP
+        ended := false;
+        FOR s IN SELECT b.* FROM twin.busy b ORDER BY b.session LOOP
+            -- not for autovacuum, which gives way
+            WHILE dblink_is_busy('s' || s.session) = 1 LOOP
+                EXIT WHEN pg_blocking_pids(s.pid) && sessions;
+                PERFORM pg_sleep(0.001);
+                IF clock_timestamp() > since + interval '60 s' THEN
+                    RAISE EXCEPTION 'session % neither ends nor waits: %', s.session, s.statement;
+                END IF;
+            END LOOP;
+            IF dblink_is_busy('s' || s.session) = 1 THEN
+                UPDATE twin.busy b SET waited = true WHERE b.session = s.session;
+                CONTINUE;
             END IF;
+            BEGIN
+                SELECT string_agg(r.line, '; ') INTO answer FROM dblink_get_result('s' || s.session) r (line text);
+            EXCEPTION WHEN OTHERS THEN
+                GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+                answer := twin.without_clock(concat_ws(' | ', state, message, detail, hint));
+            END;
+            PERFORM FROM dblink_get_result('s' || s.session) r (line text);
+            INSERT INTO twin.answers VALUES (way, round, s.session, s.n, s.statement, concat(CASE WHEN s.waited THEN 'after waiting: ' END, answer));
+            DELETE FROM twin.busy b WHERE b.session = s.session;
+            ended := true;
         END LOOP;
-        IF dblink_is_busy('s' || s.session) = 1 THEN
-            UPDATE twin.busy b SET waited = true WHERE b.session = s.session;
-            CONTINUE;
-        END IF;
-        BEGIN
-            SELECT string_agg(r.line, '; ') INTO answer FROM dblink_get_result('s' || s.session) r (line text);
-        EXCEPTION WHEN OTHERS THEN
-            GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-            answer := twin.without_clock(concat_ws(' | ', state, message, detail, hint));
-        END;
-        PERFORM FROM dblink_get_result('s' || s.session) r (line text);
-        INSERT INTO twin.answers VALUES (way, round, s.session, s.n, s.statement, concat(CASE WHEN s.waited THEN 'after waiting: ' END, answer));
-        DELETE FROM twin.busy b WHERE b.session = s.session;
     END LOOP;
 END $$;
 

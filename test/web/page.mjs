@@ -15,6 +15,7 @@ const {VSM_MAIN: MAIN, VSM_EMPTY: EMPTY, VSM_DOWN: DOWN, VSM_TOKEN: TOKEN} = pro
 const number = x => new Intl.NumberFormat('en', {maximumFractionDigits: 4}).format(x);
 const hours = x => number(x) + '\u00a0h';
 const percent = x => number(x * 100) + '\u00a0%';
+const rough = x => new Intl.NumberFormat('en', {maximumFractionDigits: 1}).format(x * 100) + '\u00a0%';
 const count = n => new Intl.NumberFormat('en').format(n);
 const card = (page, id) => page.locator(`.card[data-id="${id}"]`);
 const lane = (page, stage) => page.locator(`.lane[data-stage="${stage}"]`);
@@ -97,7 +98,6 @@ async function saved(page, id, kind)
 
 await part('each panel has the values that SQL gives', async () => {
 	const shown = (value, write) => value === null ? '–' : write(value);
-	const rough = x => `${Math.round(x * 1000) / 10}\u00a0%`;
 
 	for (const sql of JSON.parse(readFileSync(process.env.VSM_FIGURES)))
 	{
@@ -385,7 +385,7 @@ await part('numbers are those of the API', async () => {
 	is(metrics.throughput, throughput.buckets.reduce((sum, bucket) => sum + bucket.throughput, 0), 'and the sum of the run chart');
 	for (const [key, name] of [['p50', 'P50'], ['p85', 'P85'], ['p95', 'P95']])
 		is(await text(page, `#figure-${key} .exact`), `${hours(cycle[key])}, n = ${count(cycle.n)}`, `cycle time ${name} is that of /cycle-times`);
-	is(await text(page, '#figure-efficiency .big'), `${Math.round(efficiency.flow_efficiency * 1000) / 10}\u00a0%`, 'flow efficiency is that of /flow-efficiency');
+	is(await text(page, '#figure-efficiency .big'), rough(efficiency.flow_efficiency), 'flow efficiency is that of /flow-efficiency');
 	is(await text(page, '#figure-wip .exact'), `now; average ${number(metrics.wip)}`, 'average WIP is that of /metrics');
 
 	const wip = await api(MAIN, 'wip?stream=default');
