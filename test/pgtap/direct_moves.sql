@@ -258,7 +258,7 @@ DECLARE
     detail text;
     hint text;
     since timestamptz := clock_timestamp();
-    sessions CONSTANT integer[] := ARRAY(SELECT p.pid FROM twin.pids p);
+    sessions CONSTANT integer[] := 0 || ARRAY(SELECT p.pid FROM twin.pids p);      -- 0: of a prepared transaction
     ended boolean := true;
 BEGIN
     WHILE ended LOOP
