@@ -106,4 +106,14 @@ SELECT lives_ok('SELECT count(*) FROM vsm.fold()', 'folded anew');
 SELECT pg_temp.compare('folded anew');
 SELECT is_empty('SELECT * FROM vsm.cells_check()', 'and so they are');
 
+-- a real one, an hour before midnight, is of that hour, so of one day wherever the zone cuts days
+SELECT vsm.create_work_item('late', 'task', z.zone, 'late', s.until - interval '61 minutes') IS NULL
+FROM zones z JOIN vsm.value_streams v ON v.name = z.zone
+CROSS JOIN LATERAL (SELECT s.until FROM vsm._spans s WHERE s.stream_id = v.id AND s.unit = 'd' AND s.until <= z.at - interval '20 hours' ORDER BY s.since DESC LIMIT 1) s \g /dev/null
+SELECT is(array_agg(m.until - m.since), ARRAY[interval '1 hour'], z.zone || ': a late move marks its hour')
+FROM zones z JOIN vsm.value_streams v ON v.name = z.zone LEFT JOIN vsm._marks m ON m.stream_id = v.id GROUP BY z.zone;
+SELECT pg_temp.compare('an hour marked');
+SELECT is(f.days_folded, 1::bigint, z.zone || ': and has one day folded anew') FROM vsm.fold() f RIGHT JOIN zones z ON z.zone = f.stream;
+SELECT is_empty('SELECT * FROM vsm.cells_check()', 'and all is well');
+
 SELECT * FROM finish();
