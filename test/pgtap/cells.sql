@@ -407,7 +407,7 @@ BEGIN
             RETURN NEXT 'SELECT count(*) FROM vsm.fold()';
         END IF;
     END LOOP;
-    -- whatever chance has left out
+    -- each once more, and whatever chance has left out until it has happened
     FOR kind IN SELECT k FROM unnest(kinds) k CROSS JOIN generate_series(1, 3) LOOP
         RETURN NEXT format('SELECT oracle.happen(%s, %L, %s)', 1 + floor(random() * 3), kind, random());
         IF random() < 0.2 THEN
@@ -415,6 +415,8 @@ BEGIN
             RETURN NEXT 'SELECT count(*) FROM vsm.fold()';
         END IF;
     END LOOP;
+    RETURN QUERY SELECT format('SELECT oracle.happen(%s, %L, %s) WHERE NOT EXISTS (SELECT FROM oracle.done d WHERE d.step = %2$L AND d.n > 0)', 1 + floor(random() * 3), k, random())
+                 FROM (SELECT DISTINCT unnest(kinds)) k (k) CROSS JOIN generate_series(1, 60);
 END $$;
 CREATE FUNCTION oracle.begin(place integer, salt float8) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
