@@ -1,28 +1,5 @@
 -- 30_definitions: checks and consequences of a change of streams, stages and types
 
-CREATE FUNCTION vsm._nfc(name text) RETURNS text
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__nfc';
-COMMENT ON FUNCTION vsm._nfc(text) IS 'A name in Unicode''s normalization form C, in which names are stored and looked for.';
-
-CREATE FUNCTION vsm._sought(name text) RETURNS text
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__sought';
-COMMENT ON FUNCTION vsm._sought(text) IS
-    'What names are compared with to find one: the text in normalization form C; one that is longer than any name is cut, for the error that says so.';
-
-CREATE FUNCTION vsm._name(name text, kind text) RETURNS text
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__name';
-COMMENT ON FUNCTION vsm._name(text, text) IS
-    'A new name in normalization form C. kind: value stream, stage, work item type, alias or external id. Errors: PT422 it cannot be such a name.';
-
-CREATE FUNCTION vsm._name_fault(name text, kind text) RETURNS text
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__name_fault';
-COMMENT ON FUNCTION vsm._name_fault(text, text) IS
-    'Why vsm._name() refuses a name, such as "has more than 150 characters"; null: it does not. Errors: PT422 kind.';
-
-CREATE FUNCTION vsm._cut(value text) RETURNS text
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__cut';
-COMMENT ON FUNCTION vsm._cut(text) IS 'A text of a user''s for a message: its first 200 characters, if it is longer.';
-
 CREATE FUNCTION vsm._definitions_changed() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'vsm__definitions_changed';
 COMMENT ON FUNCTION vsm._definitions_changed() IS 'Makes every session read streams, stages, types and access again.';
@@ -32,75 +9,10 @@ CREATE FUNCTION vsm._refuse_other_table(relation oid, made_for text) RETURNS voi
 COMMENT ON FUNCTION vsm._refuse_other_table(oid, text) IS
     'Raises the error of a trigger function on a table that it is not made for. Errors: 42809.';
 
-CREATE FUNCTION vsm._stage_id(stream text, stage text) RETURNS bigint
-    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__stage_id';
-COMMENT ON FUNCTION vsm._stage_id(text, text) IS 'Id of a stage by its exact name. Errors: PT404.';
-
-CREATE FUNCTION vsm._streams_to_choose() RETURNS text
-    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__streams_to_choose';
-COMMENT ON FUNCTION vsm._streams_to_choose() IS 'For a hint: the names of the streams that the caller may see.';
-CREATE FUNCTION vsm._stages_to_choose(stream text) RETURNS text
-    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__stages_to_choose';
-COMMENT ON FUNCTION vsm._stages_to_choose(text) IS
-    'For a hint: the names of the stages in use of a stream that the caller may see, else of the streams; with null, of the stages of all '
-    'streams that the caller may see.';
-
 CREATE FUNCTION vsm._require_room(locker xid, present bigint, entered bigint) RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'vsm__require_room';
 COMMENT ON FUNCTION vsm._require_room(xid, bigint, bigint) IS
     'Returns entered; an error if that stage is full and the item is in another one. Errors: PT409.';
-
-CREATE FUNCTION vsm._replay_step(internal, bigint, timestamptz, bigint) RETURNS internal
-    LANGUAGE c IMMUTABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__replay_step';
-COMMENT ON FUNCTION vsm._replay_step(internal, bigint, timestamptz, bigint) IS 'Transition function: collects a move.';
-CREATE FUNCTION vsm._replay_state(internal) RETURNS vsm._item_state
-    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__replay_state';
-COMMENT ON FUNCTION vsm._replay_state(internal) IS 'Final function: folds the moves.';
-CREATE AGGREGATE vsm._replay(to_stage_id bigint, "timestamp" timestamptz, id bigint) (
-    SFUNC = vsm._replay_step, STYPE = internal, SSPACE = 400,
-    FINALFUNC = vsm._replay_state, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
-);
-COMMENT ON AGGREGATE vsm._replay(bigint, timestamptz, bigint) IS
-    'State of one item after its moves, given in any order; null if a stage is not defined.';
-
-CREATE FUNCTION vsm._effects_array(internal) RETURNS vsm._effect[]
-    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__effects_array';
-COMMENT ON FUNCTION vsm._effects_array(internal) IS 'Final function: folds the moves and lists what each adds. Errors: 54000.';
-CREATE AGGREGATE vsm._effects(to_stage_id bigint, "timestamp" timestamptz, id bigint) (
-    SFUNC = vsm._replay_step, STYPE = internal, SSPACE = 400,
-    FINALFUNC = vsm._effects_array, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
-);
-COMMENT ON AGGREGATE vsm._effects(bigint, timestamptz, bigint) IS
-    'What each move of one item adds to the figures, in order, from its moves in any order; null if a stage is not defined.';
-
-CREATE FUNCTION vsm._completions_step(internal, bigint, timestamptz, bigint, text) RETURNS internal
-    LANGUAGE c IMMUTABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__completions_step';
-COMMENT ON FUNCTION vsm._completions_step(internal, bigint, timestamptz, bigint, text) IS 'Transition function: collects a move.';
-CREATE FUNCTION vsm._completions_array(internal) RETURNS vsm._completion[]
-    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__completions_array';
-COMMENT ON FUNCTION vsm._completions_array(internal) IS 'Final function: finds the completions.';
-CREATE AGGREGATE vsm._completions(to_stage_id bigint, "timestamp" timestamptz, id bigint, reopen_rule text) (
-    SFUNC = vsm._completions_step, STYPE = internal, SSPACE = 400,
-    FINALFUNC = vsm._completions_array, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
-);
-COMMENT ON AGGREGATE vsm._completions(bigint, timestamptz, bigint, text) IS
-    'All completions of one item by a reopen rule, oldest first, each as it was then; null if there is none.';
-
-CREATE FUNCTION vsm._paths_array(internal) RETURNS vsm._path[]
-    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vsm__paths_array';
-COMMENT ON FUNCTION vsm._paths_array(internal) IS 'Final function: finds the completions and their paths. Errors: 54000.';
-CREATE AGGREGATE vsm._paths(to_stage_id bigint, "timestamp" timestamptz, id bigint, reopen_rule text) (
-    SFUNC = vsm._completions_step, STYPE = internal, SSPACE = 400,
-    FINALFUNC = vsm._paths_array, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
-);
-COMMENT ON AGGREGATE vsm._paths(bigint, timestamptz, bigint, text) IS
-    'Those completions that count, with the stages that the item had entered: the last one, if it has not left done since, from its creation on; '
-    'by the rule episodes all, each since it last left done. Null if there is none.';
-
-CREATE FUNCTION vsm._check_text(value text, what text, "column" text) RETURNS void
-    LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'vsm__check_text';
-COMMENT ON FUNCTION vsm._check_text(text, text, text) IS
-    'Refuses a reason or a description of more than 10,000 characters. what, column: its names in the error. Errors: PT422.';
 
 CREATE FUNCTION vsm._require_current_snapshot() RETURNS void
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__require_current_snapshot';

@@ -144,11 +144,35 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._import_time(regclass, text) IS 'A column of times of an import''s source, as two expressions. Errors: PT422.';
 
--- 03.02.2026: a session's DateStyle says nothing of who wrote it.
+CREATE FUNCTION vsm._read_month_first(value text) RETURNS timestamptz
+    LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    SET datestyle = 'ISO, MDY'
+AS $$
+BEGIN
+    RETURN value::timestamptz;
+EXCEPTION WHEN data_exception THEN
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vsm._read_month_first(text) IS 'A text as a time, with the month before the day where it could be either; null: it is none.';
+
+CREATE FUNCTION vsm._read_day_first(value text) RETURNS timestamptz
+    LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    SET datestyle = 'ISO, DMY'
+AS $$
+BEGIN
+    RETURN value::timestamptz;
+EXCEPTION WHEN data_exception THEN
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vsm._read_day_first(text) IS 'A text as a time, with the day before the month where it could be either; null: it is none.';
+
+-- 03.02.2026: a session's DateStyle says nothing of who wrote it.  Some that look like it PostgreSQL does not read at all.
 CREATE FUNCTION vsm._order_unknown(value text) RETURNS boolean
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN value ~ '(^[^0-9]*|[[:space:]])[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]' OR value ~ '^[[:space:]]*[0-9]{1,2} [0-9]{1,2} [0-9]';
-COMMENT ON FUNCTION vsm._order_unknown(text) IS 'Is it a date in digits that does not begin with the year, so that day and month could be either?';
+    LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
+RETURN value !~ '^[[:space:]]*[0-9]{4}-[0-9]'
+   AND (value ~ '(^[^0-9]*|[[:space:]])[0-9]{1,2}[-/. ][0-9]{1,2}[-/. ][0-9]' OR vsm._read_month_first(value) IS DISTINCT FROM vsm._read_day_first(value));
+COMMENT ON FUNCTION vsm._order_unknown(text) IS
+    'Is it a date in digits that does not begin with the year, or a time with one order of day and month, and none or another one with the other?';
 
 CREATE FUNCTION vsm._time_by_word(value text) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -246,7 +270,7 @@ COMMENT ON FUNCTION vsm.import_wide(regclass, text, text[], text, text[], text, 
 
 CREATE FUNCTION vsm._import_objection(case_id text, stage text, entered_at timestamptz, entered_text text, title text,
                                       stage_known boolean, type text, type_known boolean, latest timestamptz) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL UNSAFE
 RETURN CASE
     WHEN coalesce(case_id, '') = '' THEN 'no case id'
     WHEN vsm._name_fault(case_id, 'external id') IS NOT NULL THEN 'the case id ' || vsm._name_fault(case_id, 'external id')
@@ -376,7 +400,7 @@ BEGIN
     END IF;
 
     INSERT INTO vsm.import_refusals (stream, source, line, case_id, stage, entered_at, reason, imported_by)
-    SELECT of_stream, source, r.source_row, r.case_id, r.stage, coalesce(r.entered_text, r.entered_at::text), o.reason, vsm._role()
+    SELECT of_stream, source, r.source_row, vsm._cut(r.case_id), vsm._cut(r.stage), vsm._cut(coalesce(r.entered_text, r.entered_at::text)), o.reason, vsm._role()
     FROM pg_temp.vsm_import_refused o JOIN pg_temp.vsm_import r USING (ord) ORDER BY coalesce(r.source_row, r.ord), o.ord;
     DELETE FROM pg_temp.vsm_import r USING pg_temp.vsm_import_refused o WHERE o.ord = r.ord;
     RETURN refused;

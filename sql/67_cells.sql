@@ -229,8 +229,9 @@ CREATE FUNCTION vsm._not_replicated() RETURNS trigger
 AS $$
 BEGIN
     IF tg_relid NOT IN ('vsm._folds'::regclass, 'vsm._spans'::regclass, 'vsm._stage_cells'::regclass, 'vsm._item_cells'::regclass,
-                        'vsm._edge_cells'::regclass, 'vsm._marks'::regclass) THEN
-        PERFORM vsm._refuse_other_table(tg_relid, 'tables vsm._folds, vsm._spans, vsm._stage_cells, vsm._item_cells, vsm._edge_cells and vsm._marks');
+                        'vsm._edge_cells'::regclass, 'vsm._path_cells'::regclass, 'vsm._marks'::regclass) THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'tables vsm._folds, vsm._spans, vsm._stage_cells, vsm._item_cells, vsm._edge_cells, '
+                                                  'vsm._path_cells and vsm._marks');
     END IF;
     IF pg_trigger_depth() = 1 THEN
         RETURN NULL;
@@ -245,12 +246,14 @@ CREATE TRIGGER not_replicated BEFORE INSERT OR UPDATE OR DELETE ON vsm._spans FO
 CREATE TRIGGER not_replicated BEFORE INSERT OR UPDATE OR DELETE ON vsm._stage_cells FOR EACH ROW EXECUTE FUNCTION vsm._not_replicated();
 CREATE TRIGGER not_replicated BEFORE INSERT OR UPDATE OR DELETE ON vsm._item_cells FOR EACH ROW EXECUTE FUNCTION vsm._not_replicated();
 CREATE TRIGGER not_replicated BEFORE INSERT OR UPDATE OR DELETE ON vsm._edge_cells FOR EACH ROW EXECUTE FUNCTION vsm._not_replicated();
+CREATE TRIGGER not_replicated BEFORE INSERT OR UPDATE OR DELETE ON vsm._path_cells FOR EACH ROW EXECUTE FUNCTION vsm._not_replicated();
 CREATE TRIGGER not_replicated BEFORE INSERT OR UPDATE OR DELETE ON vsm._marks FOR EACH ROW EXECUTE FUNCTION vsm._not_replicated();
 ALTER TABLE vsm._folds ENABLE REPLICA TRIGGER not_replicated;
 ALTER TABLE vsm._spans ENABLE REPLICA TRIGGER not_replicated;
 ALTER TABLE vsm._stage_cells ENABLE REPLICA TRIGGER not_replicated;
 ALTER TABLE vsm._item_cells ENABLE REPLICA TRIGGER not_replicated;
 ALTER TABLE vsm._edge_cells ENABLE REPLICA TRIGGER not_replicated;
+ALTER TABLE vsm._path_cells ENABLE REPLICA TRIGGER not_replicated;
 ALTER TABLE vsm._marks ENABLE REPLICA TRIGGER not_replicated;
 
 CREATE TRIGGER definitions_changed AFTER INSERT OR UPDATE OF closed_until OR DELETE ON vsm._folds
@@ -315,7 +318,8 @@ BEGIN
     RETURN QUERY
     WITH marked AS MATERIALIZED (
         SELECT coalesce(range_agg(tstzrange(k.since, k.until)), '{}') AS times
-        FROM vsm._marks k WHERE by_cells AND k.stream_id = of_stream_id AND k.since < ends AND k.until > cuts[1]),
+        FROM (SELECT DISTINCT k.since, k.until FROM vsm._marks k
+              WHERE by_cells AND k.stream_id = of_stream_id AND k.since < ends AND k.until > cuts[1]) k),
     months AS MATERIALIZED (
         SELECT s.unit, s.since, s.until
         FROM vsm._spans s

@@ -181,8 +181,8 @@ COMMENT ON FUNCTION vsm.rework(text, timestamptz, timestamptz, text, jsonb, time
     'Of each stage in order, discarded ones left out: handed_on, the moves of the window to a later stage; sent_back, those of them after '
     'which a later stage sent the item back to this one before until; complete_accurate (%C&A) = 1 - sent_back / handed_on; first_pass_yield, '
     'the same of items that the stage handed on for the first time; both null when nothing was; rolled_complete_accurate, the product up '
-    'to this stage: the last row has that of the stream; loops: all entries by a backward move (Martin and Osterling, Value Stream Mapping). '
-    'Errors: PT404, PT422.';
+    'to this stage: the last row has that of the stream; loops: all entries by a backward move, but not out of a discarded stage '
+    '(Martin and Osterling, Value Stream Mapping). Errors: PT404, PT422.';
 
 CREATE FUNCTION vsm._check_which(which text, parameter text) RETURNS void
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp

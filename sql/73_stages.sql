@@ -116,14 +116,22 @@ BEGIN
         SELECT m.from_stage_id AS stage_id, array_agg(m.us) AS visits, count(DISTINCT m.work_item_id) AS items, sum(m.us) AS us
         FROM moves m WHERE NOT EXISTS (SELECT FROM pieces p WHERE p.folded) GROUP BY 1
         UNION ALL
-        SELECT m.from_stage_id, array_agg(m.us),
-               count(*) - count(*) FILTER (
-                   WHERE (SELECT w.backward_moves FROM vsm.work_items w WHERE w.id = m.work_item_id) IS DISTINCT FROM 0      -- else it never came back
-                     AND (SELECT max(b."timestamp") FROM vsm.stage_transitions b
-                          WHERE b.work_item_id = m.work_item_id AND b.from_stage_id = m.from_stage_id AND (b."timestamp", b.id) < (m."timestamp", m.id))
-                         >= time_in_stage.since),
-               sum(m.us)
-        FROM moves m WHERE EXISTS (SELECT FROM pieces p WHERE p.folded) GROUP BY 1
+        SELECT m.from_stage_id, array_agg(m.us), count(*) FILTER (WHERE NOT m.again), sum(m.us)
+        FROM (SELECT max(x.from_stage_id) AS from_stage_id, max(x.us) AS us, bool_or(x.again) AS again
+              FROM (SELECT m.id, m.from_stage_id, m.us, true AS here, false AS again FROM moves m
+                    UNION ALL
+                    -- by the whole way of each item that may have come back, once
+                    SELECT b.id, NULL, NULL, false, true
+                    FROM (SELECT t.id, lag(t."timestamp") OVER (PARTITION BY i.work_item_id, t.from_stage_id ORDER BY t."timestamp", t.id) AS left_before
+                          FROM (SELECT DISTINCT m.work_item_id FROM moves m
+                                WHERE (SELECT w.backward_moves FROM vsm.work_items w WHERE w.id = m.work_item_id) IS DISTINCT FROM 0) i
+                          CROSS JOIN LATERAL (
+                              SELECT t.id, t."timestamp", t.from_stage_id FROM vsm.stage_transitions t
+                              WHERE t.work_item_id = i.work_item_id AND t.from_stage_id IS NOT NULL AND t."timestamp" < v.bound OFFSET 0) t) b
+                    WHERE b.left_before >= time_in_stage.since) x
+              WHERE EXISTS (SELECT FROM pieces p WHERE p.folded)
+              GROUP BY x.id HAVING bool_or(x.here)) m
+        GROUP BY 1
         UNION ALL
         SELECT c.stage_id, c.visits,
                -- less the visits of items that had left it before in the window; width_bucket(): those at most an instant
@@ -136,10 +144,10 @@ BEGIN
     closed AS (
         SELECT e.stage_id, vsm._summary_of(e.visits) AS visits, sum(e.items) AS items, sum(e.us) AS total_us FROM ended e GROUP BY 1),
     held AS MATERIALIZED (
-        SELECT h.* FROM vsm._stages_by_cells(v.stream_id, v.bound, v.until, v.type) h WHERE by_cells
+        SELECT h.* FROM vsm._stages_by_cells(v.stream_id, v.bound, least(v.until, clock_timestamp()), v.type) h WHERE by_cells
         UNION ALL
         SELECT h.*
-        FROM vsm._stages_at(v.stream, v.stream_id, v.bound, v.until, v.type, time_in_stage.attributes, time_in_stage.known_at) h
+        FROM vsm._stages_at(v.stream, v.stream_id, v.bound, least(v.until, clock_timestamp()), v.type, time_in_stage.attributes, time_in_stage.known_at) h
         WHERE NOT by_cells)
     SELECT s.name, coalesce((c.visits).n, 0),
            (c.visits).avg, (c.visits).p50, (c.visits).p70, (c.visits).p85, (c.visits).p95,
@@ -154,7 +162,8 @@ END $$;
 COMMENT ON FUNCTION vsm.time_in_stage(text, timestamptz, timestamptz, text, jsonb, timestamptz) IS
     'Elapsed time in each stage over the visits that ended in the window: per visit (avg, percentiles by '
     'percentile_disc) and summed per item (avg_per_item). open_visits and open_avg: items that are in the stage at the window''s '
-    'end, and how long they have been there by then; in a done or discarded stage, since they ended. Errors: PT404, PT422.';
+    'end, and how long they have been there by then, or by now if that lies ahead; in a done or discarded stage, since they ended. '
+    'Errors: PT404, PT422.';
 
 CREATE TYPE vsm.aged_item AS (
     work_item_id bigint,

@@ -55,16 +55,19 @@ BEGIN
         UNION ALL
         SELECT e.hour, e.type_id, r.stage_id, 0, 0, e.n, 0, 0, 0
         FROM reached r JOIN entries e ON e.before IS NOT DISTINCT FROM r.before AND e.to_stage_id = r.to_stage_id),
+    -- the whole way of each item that may have come back, once; replication may have taken the item alone
+    ways AS (
+        SELECT i.type_id, t.from_stage_id, t.at, lag(t.at) OVER (PARTITION BY i.work_item_id, t.from_stage_id ORDER BY t.at, t.id) AS left_before
+        FROM (SELECT DISTINCT m.work_item_id, m.type_id FROM moves m WHERE m.from_stage_id IS NOT NULL AND m.backward_moves IS DISTINCT FROM 0) i
+        CROSS JOIN LATERAL (
+            SELECT t.id, t."timestamp" AS at, t.from_stage_id FROM vsm.stage_transitions t
+            WHERE t.work_item_id = i.work_item_id AND t.from_stage_id IS NOT NULL AND t."timestamp" < _cells_of_stages.until OFFSET 0) t),
     lists AS MATERIALIZED (
-        SELECT m.type_id, m.from_stage_id AS stage_id, array_agg(m.stayed_us ORDER BY m.stayed_us) AS visits,
-               array_agg(m.left_before ORDER BY m.left_before) FILTER (WHERE m.left_before IS NOT NULL) AS repeated_at
-        FROM (SELECT m.*,
-                     -- when the item had last left the stage before: never, if it has always moved on; replication may have taken the item alone
-                     CASE WHEN m.backward_moves IS DISTINCT FROM 0 THEN (
-                         SELECT max(p."timestamp") FROM vsm.stage_transitions p
-                         WHERE p.work_item_id = m.work_item_id AND p.from_stage_id = m.from_stage_id AND (p."timestamp", p.id) < (m.at, m.id)) END
-                         AS left_before
-              FROM moves m WHERE m.from_stage_id IS NOT NULL) m
+        SELECT x.type_id, x.stage_id, array_agg(x.stayed_us ORDER BY x.stayed_us) FILTER (WHERE x.left_before IS NULL) AS visits,
+               array_agg(x.left_before ORDER BY x.left_before) FILTER (WHERE x.left_before IS NOT NULL) AS repeated_at
+        FROM (SELECT m.type_id, m.from_stage_id AS stage_id, m.stayed_us, NULL::timestamptz AS left_before FROM moves m WHERE m.from_stage_id IS NOT NULL
+              UNION ALL
+              SELECT w.type_id, w.from_stage_id, NULL, w.left_before FROM ways w WHERE w.at >= _cells_of_stages.since AND w.left_before IS NOT NULL) x
         GROUP BY 1, 2),
     paces AS MATERIALIZED (
         SELECT y.id AS type_id, t.stage_id, t.paces, t.undone_pace_at, t.undone_paces

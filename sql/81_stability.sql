@@ -63,8 +63,8 @@ BEGIN ATOMIC
         CROSS JOIN (SELECT sum(s.open) AS open, sum(s.started) AS started, sum(s.age_us) AS age_us FROM sums s) c
         WHERE NOT by_cells AND known_at IS NULL)
     SELECT l.place, l.arrivals::bigint, l.departures::bigint, l.returns::bigint, l.discarded::bigint, l.starts::bigint, l.open::bigint, l.started::bigint,
-           -- each of these items is younger at the end of the place than at that of the window
-           l.age_us - l.started * vsm._elapsed_us(least(cuts[l.place + 1], of_window.until), of_window.until)::numeric
+           -- each of these items is younger at the end of the place than at that of the window; nothing ages in a time to come
+           l.age_us - l.started * vsm._elapsed_us(least(cuts[l.place + 1], of_window.until, clock_timestamp()), of_window.until)::numeric
     FROM (SELECT p.place, coalesce(s.arrivals, 0) AS arrivals, coalesce(s.departures, 0) AS departures, coalesce(s.returns, 0) AS returns,
                  coalesce(s.discarded, 0) AS discarded, coalesce(s.starts, 0) AS starts,
                  coalesce((SELECT b.open FROM before b), 0) + sum(coalesce(s.open, 0)) OVER so_far AS open,
@@ -76,7 +76,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION vsm._levels(vsm._window, timestamptz[], boolean, text, jsonb, timestamptz) IS
     'What happened from each of cuts to the next, by its place from 1, and what was open, and started, before the next: their number, and '
-    'the sum of the ages of the started items at that time, in microseconds. Place 0: before the first of cuts.';
+    'the sum of the ages of the started items at that time, or now if it lies ahead, in microseconds. Place 0: before the first of cuts.';
 
 CREATE TYPE vsm.flow_balance_bucket AS (
     bucket date,
@@ -209,8 +209,7 @@ BEGIN
     SELECT max(x.starts) FILTER (WHERE x.place = 1) AS starts, max(x.started) FILTER (WHERE x.place = 0) AS started_before,
            max(x.age_us) FILTER (WHERE x.place = 0) AS age_before, max(x.started) FILTER (WHERE x.place = 1) AS started,
            max(x.age_us) FILTER (WHERE x.place = 1) AS age INTO l
-    -- nothing ages in a time to come
-    FROM vsm._levels(v, ARRAY[v.since, greatest(v.since, least(v.bound, clock_timestamp()))], by_cells, v.type, littles_law.attributes, littles_law.known_at) x;
+    FROM vsm._levels(v, ARRAY[v.since, v.bound], by_cells, v.type, littles_law.attributes, littles_law.known_at) x;
     r.stream := v.stream;
     r.since := v.since;
     r.until := v.until;

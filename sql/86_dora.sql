@@ -37,19 +37,20 @@ BEGIN ATOMIC
         SELECT k.work_item_id, k."timestamp" AS at, k.id, k.item_created_at
         FROM vsm._known_moves(of_stream_id, of_type, _failed_completions.attributes, _failed_completions.known_at) k
         WHERE known_at IS NOT NULL AND k."timestamp" < bound),
-    completions AS MATERIALIZED (
-        SELECT t.work_item_id, t."timestamp" AS at, t.id
-        FROM (SELECT DISTINCT f.work_item_id FROM failures f) i
-        JOIN vsm.stage_transitions t ON t.work_item_id = i.work_item_id
-        WHERE known_at IS NULL AND t.item_created_at IS NOT NULL AND t."timestamp" < bound
-        UNION ALL
-        SELECT k.work_item_id, k.at, k.id FROM known k WHERE k.item_created_at IS NOT NULL)
-    SELECT f.work_item_id, f.failed_at, f.recovered_at, c.at, c.id, r.at, r.id
+    completions AS (            -- of each item, in their order
+        SELECT c.work_item_id, array_agg(c.at ORDER BY c.at, c.id) AS at, array_agg(c.id ORDER BY c.at, c.id) AS id
+        FROM (SELECT t.work_item_id, t."timestamp" AS at, t.id
+              FROM (SELECT DISTINCT f.work_item_id FROM failures f) i
+              JOIN vsm.stage_transitions t ON t.work_item_id = i.work_item_id
+              WHERE known_at IS NULL AND t.item_created_at IS NOT NULL AND t."timestamp" < bound
+              UNION ALL
+              SELECT k.work_item_id, k.at, k.id FROM known k WHERE k.item_created_at IS NOT NULL) c
+        GROUP BY 1)
+    -- width_bucket(): how many of them the failure follows, those of its instant included
+    SELECT f.work_item_id, f.failed_at, f.recovered_at, c.at[n.followed], c.id[n.followed], c.at[n.followed + 1], c.id[n.followed + 1]
     FROM failures f
-    LEFT JOIN LATERAL (
-        SELECT c.at, c.id FROM completions c WHERE c.work_item_id = f.work_item_id AND c.at <= f.failed_at ORDER BY c.at DESC, c.id DESC LIMIT 1) c ON true
-    LEFT JOIN LATERAL (
-        SELECT c.at, c.id FROM completions c WHERE c.work_item_id = f.work_item_id AND c.at > f.failed_at ORDER BY c.at, c.id LIMIT 1) r ON true
+    LEFT JOIN completions c ON c.work_item_id = f.work_item_id
+    CROSS JOIN LATERAL width_bucket(f.failed_at, c.at) n (followed)
     WHERE known_at IS NULL OR f.work_item_id IN (SELECT k.work_item_id FROM known k);
 END;
 COMMENT ON FUNCTION vsm._failed_completions(text, bigint, timestamptz, text, jsonb, timestamptz) IS

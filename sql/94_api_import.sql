@@ -401,7 +401,7 @@ COMMENT ON FUNCTION vsm._file_events(bytea, jsonb, text) IS 'vsm._recognised_eve
 -- What an import would do, by reading only.  source: $1 content, $2 options and $3 ndjson of a file, or rows that have come.
 CREATE FUNCTION vsm._import_rehearsal(source text, content bytea, options jsonb, ndjson text, of_stream text, stages json, types json)
     RETURNS TABLE (items bigint, transitions bigint, merged bigint, skipped bigint, refused_count bigint, refused json[], breaches bigint, changes json)
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
 BEGIN
     RETURN QUERY EXECUTE format($query$
@@ -441,7 +441,7 @@ COMMENT ON FUNCTION vsm._import_rehearsal(text, bytea, jsonb, text, text, json, 
     'The answer to an import that is only tried, with what it would have to define first. Errors: PT422.';
 
 CREATE FUNCTION vsm_api.import_rehearse(stream text DEFAULT 'default', stages json DEFAULT NULL, types json DEFAULT NULL) RETURNS json
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF to_regclass('pg_temp.vsm_import_rows') IS NULL THEN

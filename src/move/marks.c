@@ -164,7 +164,21 @@ vsm_mark_move(int64 stream_id, TimestampTz at)
 				 (Datum[]){Int64GetDatum(stream_id), TimestampTzGetDatum(hour), TimestampTzGetDatum(hour + USECS_PER_HOUR)});
 }
 
-/* The item has another type, or its moves have changed: mark all hours in which it moved. */
+/*
+ * Marks for the hours of "touched"; for their days or months, once they are many: each mark is read with every figure until the
+ * next fold, and an item may have moved for years.
+ */
+#define INSERT_MARKS(touched) \
+	"WITH hours AS MATERIALIZED (SELECT DISTINCT x.stream_id, pg_catalog.date_trunc('hour', x.\"timestamp\", 'UTC') AS at" \
+	" FROM (" touched ") x JOIN vsm._folds f USING (stream_id) WHERE x.\"timestamp\" < f.closed_until)," \
+	" grain AS (SELECT CASE WHEN count(*) <= 256 THEN 'hour'" \
+	" WHEN count(DISTINCT pg_catalog.date_trunc('day', h.at, 'UTC')) <= 256 THEN 'day' ELSE 'month' END AS unit FROM hours h)" \
+	" INSERT INTO vsm._marks (stream_id, since, until)" \
+	" SELECT DISTINCT h.stream_id, pg_catalog.date_trunc(g.unit, h.at, 'UTC')," \
+	" (pg_catalog.date_trunc(g.unit, h.at AT TIME ZONE 'UTC') + ('1 ' || g.unit)::pg_catalog.interval) AT TIME ZONE 'UTC'" \
+	" FROM hours h CROSS JOIN grain g"
+
+/* The item has another type, or its moves have changed: mark all times in which it moved. */
 void
 vsm_mark_item(int64 work_item_id)
 {
@@ -173,17 +187,13 @@ vsm_mark_item(int64 work_item_id)
 	(void) GetCurrentTransactionId();
 	AcceptInvalidationMessages();
 	if (vsm_any_closed())
-		insert_marks(&plan, "INSERT INTO vsm._marks (stream_id, since, until)"
-					 " SELECT DISTINCT t.stream_id, h.hour, h.hour + interval '1 hour'"
-					 " FROM vsm.stage_transitions t JOIN vsm._folds f USING (stream_id)"
-					 " CROSS JOIN LATERAL pg_catalog.date_trunc('hour', t.\"timestamp\", 'UTC') h (hour)"
-					 " WHERE t.work_item_id = $1 AND t.\"timestamp\" < f.closed_until",
+		insert_marks(&plan, INSERT_MARKS("SELECT t.stream_id, t.\"timestamp\" FROM vsm.stage_transitions t WHERE t.work_item_id = $1"),
 					 1, (Oid[]){INT8OID}, (Datum[]){Int64GetDatum(work_item_id)});
 }
 
 /*
  * vsm_mark_superseded
- *		Rows of the ledger have been deleted or changed: mark their hours, and all in which their items move.
+ *		Rows of the ledger have been deleted or changed: mark their times, and all in which their items move.
  *
  * Within SPI, where the transition table "gone" is registered.
  */
@@ -195,13 +205,9 @@ vsm_mark_superseded(void)
 	(void) GetCurrentTransactionId();
 	AcceptInvalidationMessages();
 	if (vsm_any_closed())
-		run_by_latest(&plan, "INSERT INTO vsm._marks (stream_id, since, until)"
-					  " SELECT DISTINCT x.stream_id, h.hour, h.hour + interval '1 hour'"
-					  " FROM (SELECT g.stream_id, g.\"timestamp\" FROM gone g"
-					  " UNION ALL SELECT t.stream_id, t.\"timestamp\" FROM vsm.stage_transitions t"
-					  " WHERE t.work_item_id IN (SELECT g.work_item_id FROM gone g)) x JOIN vsm._folds f USING (stream_id)"
-					  " CROSS JOIN LATERAL pg_catalog.date_trunc('hour', x.\"timestamp\", 'UTC') h (hour)"
-					  " WHERE x.\"timestamp\" < f.closed_until",
+		run_by_latest(&plan, INSERT_MARKS("SELECT g.stream_id, g.\"timestamp\" FROM gone g"
+										  " UNION ALL SELECT t.stream_id, t.\"timestamp\" FROM vsm.stage_transitions t"
+										  " WHERE t.work_item_id IN (SELECT g.work_item_id FROM gone g)"),
 					  0, NULL, NULL);
 }
 

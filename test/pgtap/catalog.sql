@@ -143,7 +143,7 @@ SELECT results_eq($$
            ('change_stage'), ('create_work_item'), ('cumulative_flow'), ('cycle_times'), ('cycle_times_between'), ('define_stream'),
            ('delete_day_off'), ('delete_sle'), ('delete_stage'), ('delete_stream'), ('delete_type'), ('delete_work_item'), ('dora'),
            ('flow_balance'), ('flow_efficiency'), ('flow_framework'), ('flow_graph'), ('flow_paths'), ('forecast'), ('forecast_backtest'),
-           ('forecast_items'), ('health'), ('import'), ('import_begin'), ('import_end'), ('import_events'), ('import_settings'), ('littles_law'),
+           ('forecast_items'), ('health'), ('import'), ('import_begin'), ('import_end'), ('import_events'), ('import_rehearse'), ('import_settings'), ('littles_law'),
            ('mark_failure'), ('metrics'), ('occupancy'), ('prepare'), ('process_behaviour'), ('prometheus'), ('rename_type'), ('rework'), ('set_day_off'),
            ('set_sle'), ('sle_conformance'), ('stage_pace'), ('throughput'), ('time_in_stage'), ('transition'), ('unblock'), ('wip'),
            ('work_item_age')
@@ -292,6 +292,12 @@ SELECT set_eq($$
     $$, $$
     SELECT t.oid::regclass::text FROM pg_extension e CROSS JOIN LATERAL unnest(e.extconfig) t (oid) WHERE e.extname = 'vsm'
     $$, 'every table and sequence but those of cells goes into a dump');
+SELECT set_eq($$
+    SELECT t.tgrelid::regclass::text FROM pg_trigger t
+    WHERE t.tgfoid = 'vsm._not_replicated'::regproc AND t.tgenabled = 'R' AND t.tgtype = 31     -- BEFORE, of each row, INSERT, UPDATE and DELETE
+    $$, $$
+    SELECT c.object FROM cells c WHERE c.object <> 'vsm._marks_id_seq'
+    $$, 'and of those no rows come in by replication');
 SELECT is_empty($$
     SELECT t.oid::regclass FROM pg_extension e CROSS JOIN LATERAL unnest(e.extconfig, e.extcondition) t (oid, condition)
     WHERE e.extname = 'vsm' AND t.condition <> ''

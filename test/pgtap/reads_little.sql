@@ -159,6 +159,32 @@ SELECT cmp_ok(t.rows_read('SELECT vsm_api.prometheus()'), '<', 1000 + :idle::big
 
 SELECT cmp_ok(t.rows_read('SELECT * FROM vsm.data_quality(''small'')'), '<', 600::bigint, 'the data quality of a small stream does not read the large one');
 
+-- ---- An item that goes to and fro: its way is read once, not once for each move ----
+
+SELECT vsm.define_stream('restless', '[{"name":"Backlog","category":"wait"},{"name":"Testing"},{"name":"Production","category":"done"}]') \g /dev/null
+CREATE TABLE to_and_fro AS
+SELECT 'restless' AS case_id, CASE WHEN n % 2 = 0 THEN 'Backlog' ELSE 'Testing' END AS stage, timestamptz '2026-02-02 00:00+00' + n * interval '1 minute' AS entered_at
+FROM generate_series(0, 999) n
+UNION ALL SELECT 'other', 'Testing', '2026-01-05 10:00+00'
+UNION ALL
+SELECT 'for days', CASE WHEN n % 2 = 0 THEN 'Backlog' ELSE 'Testing' END, timestamptz '2026-02-10 00:30+00' + n * interval '1 hour' FROM generate_series(0, 299) n
+UNION ALL
+SELECT 'for years', CASE WHEN n % 2 = 0 THEN 'Backlog' ELSE 'Testing' END, timestamptz '2020-01-01 00:30+00' + n * interval '7 days' FROM generate_series(0, 299) n;
+SELECT vsm.import_events('to_and_fro', 'restless') \g /dev/null
+ANALYZE vsm.stage_transitions;
+SELECT vsm.fold('restless') \g /dev/null
+SELECT vsm.fold('restless') \g /dev/null
+SELECT vsm.fold('restless') \g /dev/null
+SELECT isnt_empty($$SELECT FROM vsm._spans s JOIN vsm.value_streams v ON v.id = s.stream_id WHERE v.name = 'restless'$$, 'the day is folded');
+SELECT cmp_ok(t.rows_read($$SELECT vsm.fold('restless', rebuild => true)$$), '<', 50000::bigint, 'a fold reads a thousand moves a few times');
+UPDATE vsm.work_items SET type = 'seldom' WHERE stream = 'restless' AND external_id = 'for days';
+SELECT is(array_agg(DISTINCT k.until - k.since), ARRAY[interval '1 day'], 'many hours of one item are marked by days') FROM vsm._marks k;
+UPDATE vsm.work_items SET type = 'seldom' WHERE stream = 'restless' AND external_id = 'for years';
+SELECT is(count(*), 69::bigint, 'and many days by months') FROM vsm._marks k WHERE k.until <= '2026-01-01' AND k.since = date_trunc('month', k.since) AND k.until = k.since + interval '1 month';
+INSERT INTO vsm._marks (stream_id, since, until)
+SELECT v.id, '2026-02-02 12:00+00', '2026-02-02 13:00+00' FROM vsm.value_streams v WHERE v.name = 'restless';
+SELECT cmp_ok(t.rows_read($$SELECT vsm.time_in_stage('restless', '-infinity', 'infinity')$$), '<', 50000::bigint, 'and so does a figure of a marked day');
+
 SELECT * FROM finish();
 DROP OWNED BY t_reads_little;
 DROP ROLE t_reads_little;

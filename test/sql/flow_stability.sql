@@ -129,6 +129,10 @@ SELECT value = mean AS equal, round(value - mean, 12) AS apart, signal, count(*)
 SELECT name FROM vsm.define_stream('young', '[{"name": "Work"}, {"name": "Done", "category": "done"}]');
 SELECT (vsm.create_work_item('young', 'task', 'young', at => now() - interval '1 hour')).id > 0 AS made;
 SELECT age_at_until BETWEEN '1 hour' AND '2 hours' AS of_now, started_at_until FROM vsm.littles_law('young', now() - interval '1 day', now() + interval '10 days');
+SELECT bool_and(age_at_since BETWEEN '1 hour' AND '2 hours' AND age_at_until BETWEEN '1 hour' AND '2 hours') AS of_now FROM vsm.littles_law('young', now() + interval '1 day', now() + interval '10 days');
+SELECT bool_and(total_age BETWEEN '1 hour' AND '2 hours') AS of_now FROM vsm.flow_balance('young', now() - interval '10 minutes', now() + interval '3 days');
+SELECT bool_and(value BETWEEN 1 AND 2) AS of_now FROM unnest('{age,total_age}'::text[]) f, vsm.process_behaviour('young', f, now() - interval '10 minutes', now() + interval '3 days');
+SELECT open_avg BETWEEN '1 hour' AND '2 hours' AS of_now FROM unnest('{t,f}'::boolean[]) k, vsm.time_in_stage('young', now() - interval '1 day', now() + interval '30 days', known_at => CASE WHEN k THEN now() END) WHERE stage = 'Work';
 
 -- The same by cells, and as it is known now.
 CREATE TABLE told AS SELECT * FROM vsm.flow_balance('flow', '2024-01-01', '2024-01-13');

@@ -30,6 +30,17 @@ SELECT * FROM entered;
 CREATE VIEW day_first AS SELECT case_id, stage, to_timestamp(entered_at, 'DD.MM.YYYY HH24:MI') AS entered_at FROM texts WHERE case_id = 'dots';
 SELECT * FROM vsm.import_events('day_first', 'berlin');
 SELECT * FROM entered;
+-- However PostgreSQL lets one write it.
+CREATE TABLE written AS SELECT p || '3' || s || '4' || s || '2026' || e AS at
+    FROM unnest(ARRAY['', ' ', E'\t', '10:00 ', '10:00, ', 'Mon ', 'Wed, ']) p, unnest(ARRAY[' ', '  ', E'\t', E'\n', '/', '-', '.', ',', ', ', ' /', '/ ', ';', '_', E'\\', '|', ':', 'T', '+']) s,
+         unnest(ARRAY['', ' 10:00', ' 10:00 UTC']) e;
+CREATE VIEW read AS SELECT vsm._read_time(at) AS at, count(*) FROM written GROUP BY 1;
+TABLE read;
+SET DateStyle = ISO, MDY;
+TABLE read;
+SET DateStyle = ISO, YMD;
+TABLE read;
+SET DateStyle = ISO, DMY;
 -- The session's settings are as before.
 SHOW TimeZone;
 SHOW DateStyle;

@@ -39,3 +39,11 @@ SELECT outcome, count(*) FROM (
 GROUP BY 1 ORDER BY 1;
 UPDATE vsm.work_items SET attributes = jsonb_build_object('a', (SELECT jsonb_agg(1) FROM generate_series(1, 1001)));
 SELECT throughput FROM vsm.metrics(attributes => jsonb_build_object('a', (SELECT jsonb_agg(1) FROM generate_series(1, 1001))));
+
+-- What is refused is kept as a message would show it.
+CREATE TABLE long (case_id text, stage text, entered_at text, type text, title text);
+INSERT INTO long SELECT CASE n WHEN 1 THEN t ELSE 'c' || n END, CASE n WHEN 2 THEN t ELSE 'Testing' END, CASE n WHEN 3 THEN t ELSE '2026-01-01' END,
+                        CASE n WHEN 4 THEN t ELSE 'task' END, CASE n WHEN 5 THEN t END
+FROM generate_series(1, 5) n, repeat(E'x\ty', 1000000) t;
+SELECT refused FROM vsm.import_events('long', on_error => 'skip');
+SELECT count(*) FILTER (WHERE octet_length(r::text) < 1500) AS short, count(*) FROM vsm.import_refusals r;
