@@ -145,6 +145,10 @@ await part('each panel has the values that SQL gives', async () => {
 		is(await page.locator('#blocked .bar-name').allTextContents(), reasons.sort((a, b) => sum(b) - sum(a)), `${of}: reasons, the longest first`);
 		is(await values(page, 'blocked'), sql.blocked.map(row => [row.stage, row.reason, count(row.spells), count(row.items), hours(row.blocked)]), `${of}: blocked time by stage and reason`);
 
+		ok(sql.time_in_stage.some(({p50, p95}) => p50 >= 1 && p50 < 48 && p95 >= 48), `${of}: visits lasted hours, and days`, JSON.stringify(sql.time_in_stage));
+		is(await page.locator('#time-in-stage .bar-row').evaluateAll(rows => rows.map(row => [row.querySelector('.bar-name').textContent, row.querySelector('.bar-value').textContent])),
+			sql.time_in_stage.map(({stage, visits, p50, p85, p95}) => [stage, visits > 0 ? `${span(p50)} · ${span(p85)} · ${span(p95)}` : 'no visits']), `${of}: each bar of time in stage says its percentiles, each in the unit that reads best`);
+
 		/* items grow older while the page is read, and may get past one that is finished */
 		const aged = await values(page, 'age'), about = (cell, share) => share === null ? cell === '–' : Math.abs(parseFloat(cell) - share * 100) < 2;
 		const differ = aged.filter(([item, , , stage, , , pace, risk, blocked, reason]) => {

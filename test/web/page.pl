@@ -122,6 +122,8 @@ for my $of ([ '', '' ], [ 'bug', '{"team": "red"}' ])
 			. " AS p85, loops FROM vsm.flow_paths($window, \"limit\" => 15)",
 		rework => "SELECT stage, handed_on, sent_back, round(complete_accurate, 4) AS complete, round(first_pass_yield, 4) AS first, loops, round(rolled_complete_accurate, 4) AS rolled
 			FROM vsm.rework($window)",
+		time_in_stage => 'SELECT t.stage, t.visits, ' . join(', ', map { hours("t.$_") . " AS $_" } qw(p50 p85 p95)) . " FROM vsm.time_in_stage($window) t
+			JOIN vsm.stages s ON s.stream = 'default' AND s.name = t.stage WHERE s.category IN ('wait', 'active') ORDER BY s.\"order\"",
 		quality => "SELECT finding, items, meaning FROM vsm.data_quality('default')",
 	);
 	$_ = JSON::PP::decode_json($node->safe_psql('postgres', "SELECT coalesce(json_agg(r), '[]') FROM ($_) r")) for values %answers;
