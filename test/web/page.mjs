@@ -278,9 +278,39 @@ await part('each panel has the values that SQL gives', async () => {
 });
 
 await part('panels are saved as pictures', async () => {
-	const page = await open(MAIN);
+	const page = await open(MAIN, '?days=90');
 
 	await settled(page);
+	/* a table that scrolls on the page is there as a whole */
+	for (const id of ['paths', 'rework'])
+	{
+		const {bytes} = await saved(page, id, 'PNG'), table = page.locator(`#${id} .chart table`), rows = await table.locator('tr').count();
+		const [high, left, right] = await table.evaluate(element => {
+			const all = element.getBoundingClientRect(), last = element.querySelector('td:last-child').getBoundingClientRect();
+
+			return [all.height, all.right - last.left, all.right - last.right];
+		});
+		const {width, height, margin, lines} = await page.evaluate(async ([text, from, to]) => {
+			const image = await createImageBitmap(new Blob([Uint8Array.from(atob(text), letter => letter.charCodeAt(0))], {type: 'image/png'}));
+			const ink = new OffscreenCanvas(image.width, image.height).getContext('2d', {willReadFrequently: true});
+
+			ink.drawImage(image, 0, 0);
+
+			const dark = (x, y, w, h) => ink.getImageData(x, y, w, h).data.some((value, n) => n % 4 === 1 && value < 140), lines = [];
+			const inner = image.width - 34;		/* where the panel's padding begins, at two pixels for one */
+
+			/* the last row of pixels of each line of text */
+			for (let y = 0; y < image.height; y++)
+				if (dark(inner - 2 * from, y, 2 * (from - to), 1))
+					lines.splice(y - lines.at(-1) < 8 ? -1 : lines.length, 1, y);
+			return {width: image.width, height: image.height, margin: dark(inner + 4, 0, 24, image.height), lines: lines.length};
+		}, [bytes.toString('base64'), left, right]);
+
+		ok(height > 2 * high, `${id}: all its lines are in the picture`, [width, height, high]);
+		is(margin, false, `${id}: nothing is cut at its right edge`);
+		if (id === 'paths')
+			is(lines, rows, `${id}: its last column has a number in each line`);
+	}
 	for (const id of ['cumulative-flow', 'blocked', 'forecast'])
 	{
 		const {name, bytes} = await saved(page, id, 'PNG'), box = await page.locator(`#${id}`).boundingBox(), chart = await page.locator(`#${id} .chart > *`).boundingBox();
