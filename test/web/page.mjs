@@ -329,6 +329,16 @@ await part('panels are saved as pictures', async () => {
 	await page.context().close();
 });
 
+/* No figure of what was chosen before, and none that seems to be on its way. */
+async function unavailable(page, name, panels)
+{
+	await page.waitForLoadState('networkidle');
+	is([await page.locator('.tile .big').allTextContents(), await page.locator('.tile .before').allTextContents(), await page.locator('#balance li').count(), await text(page, '#period')],
+		[Array(7).fill('–'), Array(7).fill(''), 0, ''], `${name}: no key figures`);
+	is([await page.locator('#flow .panel .empty').allTextContents(), await page.locator('#flow .panel :is(canvas, .surface, table)').count(), await text(page, '#bottleneck .sentence')],
+		[Array(panels).fill('Not available.'), 0, 'Not available.'], `${name}: no charts`);
+}
+
 await part('a filter by attributes', async () => {
 	for (const [written, json] of [['team = red', '{"team":"red"}'], [' team=red , size = 2', '{"team":"red","size":2}'], ['size = "2"', '{"size":"2"}'], ['size = 2.50', '{"size":2.5}'],
 		['a = 1e3', '{"a":1000}'], ['note = "a, b = c"', '{"note":"a, b = c"}'], ['{"a": {"b": [1, "null"]}}', '{"a":{"b":[1,"null"]}}'], ['a = nullable', '{"a":"nullable"}'], ['{}', ''], ['', '']])
@@ -397,6 +407,26 @@ await part('a filter by attributes', async () => {
 	await write('colour = red');
 	await page.locator('#trouble').waitFor();
 	ok(/no work item has the attribute "colour" \(422\).*team/s.test(await text(page, '#trouble')), 'an attribute that nothing has is said', await text(page, '#trouble'));
+	is([await page.locator('.card').count(), await text(page, '.lanes'), await page.locator('#new-item').isVisible()], [0, 'The items are not available.', false], 'and no items of the filter before stand below it');
+	await write('team = red');
+	await lane(page, 'Backlog').locator('.card').first().waitFor();
+	await settled(page);
+	is(await ids('Production'), done.points.map(({id}) => id).reverse(), 'a filter that is not refused has items again');
+
+	/* nor do figures */
+	await view(page, 'Flow').click();
+	await settled(page);
+
+	const figures = () => page.locator('.tile .big').allTextContents(), before = await figures(), panels = await page.locator('#flow .panel').count();
+
+	ok(before.every(figure => figure !== '–'), 'key figures of a filter', before);
+	await write('colour = red');
+	await page.locator('#trouble').waitFor();
+	await unavailable(page, 'a refused filter', panels);
+	await write('team = red');
+	await page.locator('#trouble').waitFor({state: 'hidden'});
+	await settled(page);
+	is([await figures(), await page.locator('#flow').getByText('Not available.').count(), await page.locator('#balance li').count(), await page.locator('#cycle-times canvas').count()], [before, 0, 6, 1], 'and are there again with one that is not');
 	await page.context().close();
 });
 
@@ -526,6 +556,7 @@ await part('the URL holds what is chosen', async () => {
 	await page.goto(`${MAIN}?stream=nope`);
 	await page.locator('#trouble').waitFor();
 	ok(/Stream 'nope' not found.*Choose another stream/s.test(await text(page, '#trouble')), 'an unknown stream is said, and what to do');
+	await unavailable(page, 'an unknown stream', await page.locator('#flow .panel').count());
 	page.expected();
 	await page.locator('#stream').selectOption('default');
 	await settled(page);
@@ -940,15 +971,18 @@ await part('the service is away', async () => {
 
 	page.expected('net::ERR_INTERNET_DISCONNECTED', 'net::ERR_CONNECTION_REFUSED', 'net::ERR_CONNECTION_RESET', 'net::ERR_EMPTY_RESPONSE');
 	await page.context().setOffline(true);
-	await page.getByRole('radio', {name: '7 days'}).check();
 	await page.locator('#trouble').waitFor();
 	ok(/does not answer.*tries again/s.test(await text(page, '#trouble')), 'it is said, and that the page tries again');
 	is(await text(page, '#figure-throughput .big'), before, 'the last figures stay');
 	await shoot(page, 'down');
 	await accessible(page, 'trouble');
+	await page.getByRole('radio', {name: '7 days'}).check();
+	await page.waitForFunction(() => document.querySelector('#figure-throughput .big').textContent === '–');
+	await unavailable(page, 'another window', await page.locator('#flow .panel').count());
+	await accessible(page, 'nothing available');
 	await page.context().setOffline(false);
 	await page.locator('#trouble').waitFor({state: 'hidden'});
-	ok(true, 'when it is back, so is the page, by itself');
+	is(await text(page, '#figure-throughput .big'), count((await api(DOWN, 'metrics?days=7')).throughput), 'when it is back, so is the page, by itself');
 	process.kill(Number(process.env.VSM_DOWN_PID), 'SIGTERM');
 	await page.locator('#trouble').waitFor();
 	ok(/vsm-gateway running/.test(await text(page, '#trouble')), 'a gateway that ended is seen without a click');

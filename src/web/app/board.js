@@ -52,9 +52,18 @@ export function board({reload, failed})
 			lanes.replaceChildren(...columns.map(({element}) => element));
 		}
 		context = next;
+		maker.form.hidden = false;
 		maker.types(next.types);
 		await load(columns, {signal});
 		refreshed = Date.now();
+	}
+
+	/* Items of what was chosen before are not those of what is chosen now. */
+	function clear()
+	{
+		columns = [];
+		maker.form.hidden = true;
+		lanes.replaceChildren(h('p', {class: 'note'}, 'The items are not available.'));
 	}
 
 	/* Stages change together, so that no item is in two of them. */
@@ -208,7 +217,7 @@ export function board({reload, failed})
 		reload();
 	}
 
-	return {show, tick};
+	return {show, tick, clear};
 }
 
 function makeForm(create)
