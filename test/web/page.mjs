@@ -189,6 +189,16 @@ await part('each panel has the values that SQL gives', async () => {
 		ok((await text(page, '#forecast .note')).startsWith(`Drawn from ${sql.forecast[0].days_with_throughput} days with throughput`)
 			&& (await text(page, '#forecast .note')).includes(`${count(sql.forecast[0].finished)} items finished`), `${of}: and what it was drawn from`, await text(page, '#forecast .note'));
 
+		await page.locator('#forecast-items').fill('0');
+		await page.locator('#forecast-items').blur();
+		await page.locator('#forecast .empty').waitFor();
+		is([await text(page, '#forecast .empty'), await page.locator('#forecast-items').getAttribute('aria-invalid')],
+			['Items is a whole number from 1 to 100,000, or empty: all in progress.', 'true'], `${of}: no items have no forecast`);
+		await page.locator('#forecast-items').fill('');
+		await page.locator('#forecast-items').blur();
+		await page.locator('#forecast caption').filter({hasText: `${count(now.open_at_until)} items done by`}).waitFor();
+		is(await page.locator('#forecast-items').getAttribute('title'), 'Empty: all items in progress', `${of}: an empty field is all in progress, and says so`);
+
 		/* moves between stages; the forecast has had all charts read again */
 		await page.waitForLoadState('networkidle');
 		ok(await path.evaluate(row => row.isConnected), `${of}: a table that is read anew is left alone while nothing changes`);
@@ -552,6 +562,15 @@ await part('the URL holds what is chosen', async () => {
 	await page.goto(`${MAIN}?days=12&since=tomorrow&view=%3Cb%3E`);
 	await settled(page);
 	is(await page.locator('input[name=days]:checked').inputValue(), '30', 'nonsense in the URL counts as nothing chosen');
+	await page.goto(`${MAIN}?since=${day(10)}&until=${day(40)}`);
+	await page.locator('#trouble').waitFor();
+	is([await text(page, '#dates-error'), await text(page, '#trouble strong'), await page.locator('#since').inputValue()], [...Array(2).fill('The first day is after the last one.'), day(10)],
+		'dates the wrong way round in the URL are refused, and why');
+	await unavailable(page, 'dates the wrong way round', await page.locator('#flow .panel').count());
+	await page.fill('#since', day(50));
+	await page.locator('#trouble').waitFor({state: 'hidden'});
+	await settled(page);
+	is([await text(page, '#dates-error'), await text(page, '#figure-throughput .big')], ['', count((await api(MAIN, asked.get('metrics'))).throughput)], 'and can be put right');
 	page.expected(404);
 	await page.goto(`${MAIN}?stream=nope`);
 	await page.locator('#trouble').waitFor();

@@ -98,7 +98,7 @@ for my $of ([ '', '' ], [ 'bug', '{"team": "red"}' ])
 	my $filters = "type => $type, attributes => $attributes";
 	my $window = "'default', since => '$from', until => '$to', $filters";
 	my $key_figures = 'SELECT throughput, round(wip, 2) AS wip, round(started_wip, 2) AS started, ' . join(', ', map { hours("cycle_time_p$_") . " AS p$_" } 50, 85, 95)
-		. ', round(flow_efficiency, 4) AS efficiency, wip_now, cycle_time_n AS n FROM vsm.metrics';
+		. ', round(flow_efficiency, 4) AS efficiency, wip_now, open_at_until, cycle_time_n AS n FROM vsm.metrics';
 	my %answers = (
 		metrics => "$key_figures($window)",
 		before => "$key_figures('default', since => '$before 00:00 Europe/Berlin', until => '$from', $filters)",
