@@ -887,6 +887,20 @@ await part('discarded stages between others', async () => {
 	await page.context().close();
 });
 
+await part('a window without what the log has', async () => {
+	const page = await open(MAIN, '?stream=ended');
+
+	await settled(page);
+	is([await text(page, '#figure-throughput .big'), await text(page, '#last-finish p')], ['0', 'Nothing was finished in this window. The last item was finished on 20 Mar 2024, 10:00.'],
+		'where nothing was finished, it is said when something was');
+	await accessible(page, 'nothing finished');
+	await page.locator('#last-finish').getByRole('button', {name: 'Show the 90 days up to then'}).click();
+	await page.waitForURL(/since=2023-12-22&until=2024-03-20/);
+	await settled(page);
+	is([await text(page, '#figure-throughput .big'), await page.locator('#last-finish').isHidden()], ['1', true], 'a button chooses the days up to then');
+	await page.context().close();
+});
+
 await part('on a phone', async () => {
 	const page = await open(MAIN, '', {width: 375, height: 740, hasTouch: true, isMobile: true, deviceScaleFactor: 2});
 	const fits = () => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);

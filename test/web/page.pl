@@ -44,6 +44,11 @@ $node->safe_psql('postgres', q{
 	SELECT vsm.block(w.id, 'waits for <b>a customer</b>') FROM vsm.work_items w
 	WHERE w.stream = 'default' AND w.type = 'bug' AND w.id % 3 = 0 AND w.started_at IS NOT NULL AND w.completed_at IS NULL AND w.discarded_at IS NULL
 	ORDER BY w.id LIMIT 2});
+# A log that ended long ago, and an item that was created since.
+$node->safe_psql('postgres', q{SELECT vsm.define_stream('ended', '[{"name": "New", "category": "wait"}, {"name": "Doing"}, {"name": "Done", "category": "done"}]', time_zone => 'Europe/Berlin');
+	SELECT vsm.transition(w.id, 'Doing', at => '2024-03-11 09:00Z'), vsm.transition(w.id, 'Done', at => '2024-03-20 09:00Z')
+	FROM (SELECT (vsm.create_work_item('Of the log', 'bug', stream => 'ended', at => '2024-03-10 09:00Z')).id OFFSET 0) w;
+	SELECT vsm.create_work_item('New one', 'bug', stream => 'ended')});
 # Names as long as they may be, with markup.
 $node->safe_psql('postgres', q{
 	SELECT vsm.define_stream('long', jsonb_build_array(jsonb_build_object('name', repeat('W', 150), 'category', 'wait'),

@@ -26,6 +26,7 @@ import {forecast} from './forecast.js';
 import {day, knownZone, upper} from './format.js';
 import {importView} from './import_view.js';
 import {itemDialog} from './item_dialog.js';
+import {lastFinish, showLastFinish} from './last_finish.js';
 import {every} from './live.js';
 import {pickers} from './pickers.js';
 import {quality} from './quality.js';
@@ -131,7 +132,7 @@ function clear()
 	if (context)
 		context.figures = context.metrics = context.wip = undefined;
 	byId('period').textContent = '';
-	byId('first-steps').hidden = true;
+	byId('first-steps').hidden = byId('last-finish').hidden = true;
 	tiles.clear();
 	for (const chart of [wip, ...charts])
 		instead(chart, 'Not available.');
@@ -178,6 +179,7 @@ async function loadFigures(signal)
 	byId('period').textContent = (of.ofLog ? `Last ${LOG_DAYS} days of the log, in which nothing has moved since ${day(of.lastMove, zone)}: ` : '')
 		+ `${day(of.period.since, zone)} to ${day(Date.parse(of.period.until) - 1, zone)}, days of ${zone}`;
 
+	showLastFinish(byId('last-finish'), await lastFinish(of, signal), zone, choose);
 	await Promise.all(charts.map(async chart => {
 		const answer = await ask(chart, of, signal);
 

@@ -18,6 +18,12 @@ export function lastDaysOfLog({last_move_at: last, time_zone: zone})
 	if (!last || Date.now() - Date.parse(last) < USUAL_DAYS * DAY)
 		return null;
 
+	return daysUpTo(last, zone);
+}
+
+/* The last days of a log that ends at an instant. */
+export function daysUpTo(last, zone)
+{
 	const until = dateOf(new Date(last), zone);
 
 	return {since: new Date(Date.parse(until) - (LOG_DAYS - 1) * DAY).toISOString().slice(0, 10), until};
