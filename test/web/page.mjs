@@ -898,6 +898,10 @@ await part('a window without what the log has', async () => {
 	await page.waitForURL(/since=2023-12-22&until=2024-03-20/);
 	await settled(page);
 	is([await text(page, '#figure-throughput .big'), await page.locator('#last-finish').isHidden()], ['1', true], 'a button chooses the days up to then');
+	is((await saved(page, 'efficiency', 'CSV')).bytes.toString().split('\r\n')[0], '\ufeffTime,Hours,Share (percent)', 'each column of a CSV file has a name, and its unit once');
+	await view(page, 'Board').click();
+	await settled(page);
+	is(await page.locator('#new-item select').inputValue(), 'bug', 'a new item has the type that most items of the stream have');
 	await page.context().close();
 });
 
