@@ -16,7 +16,8 @@ DATA_built = $(BUILD)/vsm--$(VSM_VERSION).sql
 EXTRA_CLEAN = build
 
 # To a user DATA is the file of `make demo DATA=...`; to PGXS, what to install.
-DEMO_DATA := $(if $(filter command environment,$(origin DATA)),$(DATA))
+DEMO_GIVEN := $(filter command environment,$(origin DATA))
+DEMO_DATA := $(if $(DEMO_GIVEN),$(DATA))
 override DATA := $(wildcard sql/vsm--*--*.sql)
 
 REGRESS = $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql))
@@ -263,7 +264,7 @@ demo:		## a private server with a simulated team's work; DATA=file.csv[.gz] for 
 ##	  FORM=long                                  a line for each move (long), or for each item with a column for each stage (wide)
 ##	  STAGES=New:wait,Doing:active:5,Done:done   its stages in order, each name:category[:WIP limit]; a category is
 ##	                                             wait, active, done or discarded
-	@DATA='$(subst ','\'',$(DEMO_DATA))' demo/run
+	@$(if $(DEMO_GIVEN),DATA='$(subst ','\'',$(DEMO_DATA))') demo/run
 
 demo-stop:	## end the demo and its server
 	@test ! -x demo/run || demo/run --stop

@@ -65,6 +65,14 @@ CREATE FUNCTION pg_temp.pad(value text, n integer) RETURNS text LANGUAGE sql AS 
                  WHERE pg_temp.cells(left(value, k)) <= n - 2 LIMIT 1) END
 $$;
 
+-- The same of a name of which both ends may tell it from others: cut in the middle.
+CREATE FUNCTION pg_temp.pad_name(value text, n integer) RETURNS text LANGUAGE sql AS $$
+    SELECT CASE WHEN pg_temp.cells(value) < n THEN pg_temp.pad(value, n)
+           ELSE (SELECT pg_temp.pad(cut, n)
+                 FROM generate_series(n - 2, 0, -1) AS k, concat(left(value, k / 2), '…', right(value, (k - 1) / 2)) AS cut
+                 WHERE pg_temp.cells(cut) < n LIMIT 1) END
+$$;
+
 CREATE FUNCTION pg_temp.number(value numeric, digits integer DEFAULT 0) RETURNS text LANGUAGE sql AS $$
     SELECT coalesce(to_char(value, 'FM999,999,999,990' || left('.0000', digits + sign(digits)::integer)), '-')
 $$;
@@ -73,15 +81,14 @@ CREATE FUNCTION pg_temp.counted(n numeric, noun text) RETURNS text LANGUAGE sql 
     SELECT pg_temp.number(n) || ' ' || noun || CASE WHEN n = 1 THEN '' ELSE 's' END
 $$;
 
--- An elapsed time in a readable unit, rounded up.
+-- An elapsed time in a readable unit, rounded to nearest from hours with two decimals: the number that the page shows.
 CREATE FUNCTION pg_temp.elapsed(value interval) RETURNS text LANGUAGE sql AS $$
     SELECT CASE WHEN s IS NULL THEN '-'
-           WHEN s < 60 THEN ceil(s) || ' s'
-           WHEN s < 3600 THEN ceil(s / 60) || ' min'
-           WHEN s < 2 * 86400 THEN round(ceil(s / 360) / 10, 1) || ' h'
-           WHEN s < 100 * 86400 THEN round(ceil(s / 8640) / 10, 1) || ' d'
-           ELSE pg_temp.number(ceil(s / 86400)) || ' d' END
-    FROM extract(epoch FROM value) AS s
+           WHEN s < 60 THEN round(s) || ' s'
+           WHEN hours < 1 THEN round(hours * 60) || ' min'
+           WHEN hours < 48 THEN round(hours, 1) || ' h'
+           ELSE pg_temp.number(hours / 24, 1) || ' d' END
+    FROM extract(epoch FROM value) AS s, round(s / 3600, 2) AS hours
 $$;
 
 CREATE FUNCTION pg_temp.in_words(value interval) RETURNS text LANGUAGE sql AS $$
@@ -176,7 +183,7 @@ SELECT pg_temp.heading('Items at risk%s',
 SELECT format('  %-18s%-10s%-22s%8s%7s%7s  %s', 'item', 'type', 'stage', 'age', 'pace', 'risk',
               CASE WHEN bool_or(title <> external_id) THEN 'title' END)
 FROM at_risk HAVING count(*) > 0;
-SELECT format('  %s%s%s%8s%7s%7s  %s', pg_temp.pad(coalesce(external_id, work_item_id::text), 18), pg_temp.pad(type, 10),
+SELECT format('  %s%s%s%8s%7s%7s  %s', pg_temp.pad_name(coalesce(external_id, work_item_id::text), 18), pg_temp.pad(type, 10),
               pg_temp.pad(stage, 22), pg_temp.elapsed(age), pg_temp.percent(pace), pg_temp.percent(risk),
               CASE WHEN title <> external_id THEN pg_temp.pad(title, 23) END)
        || coalesce(E'\n      blocked: ' || pg_temp.pad(block_reason, 83), '')

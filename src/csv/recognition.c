@@ -104,6 +104,8 @@ sniff(VsmRecognition *r, const VsmSource *source)
 			return vsm_refuse(r, "empty", "the file is empty: there is no header line", NULL, no_header_hint);
 		case SNIFF_ONE_COLUMN:
 			return vsm_refuse(r, "one_column", "the lines have one column only", NULL, "Separate the columns by comma, semicolon, tab or |.");
+		case SNIFF_GZIP:
+			return vsm_refuse(r, "not_text", "the file is packed with gzip", NULL, "Unpack it, and import the file that is in it.");
 		case SNIFF_NOT_TEXT:
 			return vsm_refuse(r, "not_text", "the file is no text", "It has NUL bytes.", "Save it as CSV or as tab-separated text.");
 		case SNIFF_FAILED:

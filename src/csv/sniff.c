@@ -18,6 +18,8 @@
 #define HEAD (64 * 1024)
 #define HEAD_RECORDS 400
 
+static const char gzip_magic[] = {'\x1f', '\x8b'};
+
 /* What the whole file says. */
 typedef struct Bytes
 {
@@ -61,6 +63,8 @@ vsm_sniff(const VsmSource *source, Arena *arena, RowFormat *format, const char *
 	*encoding = NULL;
 	if (!look_at_bytes(source, head, &length, &bytes))
 		return SNIFF_FAILED;
+	if (length >= sizeof gzip_magic && memcmp(head, gzip_magic, sizeof gzip_magic) == 0)
+		return SNIFF_GZIP;
 	format->encoding = encoding_of(head, length, &bytes, encoding);
 	format->delimiter = ',';
 	if (*encoding == NULL)

@@ -13,6 +13,7 @@ typedef enum SniffResult
 	SNIFF_OK,
 	SNIFF_EMPTY,				/* nothing but blank lines */
 	SNIFF_ONE_COLUMN,
+	SNIFF_GZIP,
 	SNIFF_NOT_TEXT,
 	SNIFF_FAILED
 } SniffResult;

@@ -131,6 +131,7 @@ same('the number of a row is no item', $history, long($history, [qw(id ticket_id
 	is_deeply([ map { $_->{name} } @{ $answer->{stages} } ], [qw(Created Completed)], 'a start date beside a due date is of the plan');
 	is(scalar(grep { /by its name/ } @{ $answer->{notices} }), 3, 'columns of dates that are not used are told');
 }
+refuses('packed with gzip', 'a packed file', write_file("\x1f\x8b\x08\x00packed", 'iso-8859-1'));
 refuses('header', 'no header line', write_file(join "\n", map { "K-$_,Open,2024-01-0$_" } 1 .. 9));
 refuses('event', 'counts for each week', write_file("Week,Created,Done\n2024-W01,3,4\n2024-W02,5,1\n"));
 refuses('event', 'counts for each day', write_file("Date,Created,Done\n2024-01-01,3,4\n2024-01-02,5,1\n"));

@@ -55,6 +55,16 @@ refuses 'dates of an order that nothing tells' order.csv 'order of day and month
 file two.csv 'id,Status,State,date' '1,New,Open,2026-01-01' '1,Doing,Open,2026-01-02' '2,New,Open,2026-01-02' '1,Done,Shut,2026-01-03'
 refuses 'two columns that may be the stage' two.csv 'stage' 'STAGE='
 refuses 'no such time zone' good.csv 'no time zone Mars/Olympus' 'TIME_ZONE=' TIME_ZONE=Mars/Olympus
+hides 'which is seen before anything is built' '^(Building|Starting)'
+refuses 'a city for a time zone' good.csv 'no time zone Berlin$' 'TIME_ZONE=Europe/Berlin' TIME_ZONE=Berlin
+refuses 'a category that is none' good.csv 'the file has no stage "Doing:actve"' 'wait, active, done or discarded' STAGES=New:wait,Doing:actve,Done:done
+refuses 'a limit of 0' good.csv 'a WIP limit of 0 in Doing:active:0' '1 or more' STAGES=New:wait,Doing:active:0,Done:done
+hides 'which is seen before anything is built, too' '^(Building|Starting)'
+out=$(make -s demo DATA= 2>&1) status=$?
+fails 'a name that is empty'
+shows 'which is told' '^demo: DATA= names no file'
+shows 'with what to do' '^Hint: make demo DATA=file.csv'
+hides 'and is no simulation' '^(Building|Flow of stream)'
 
 if [ -e "$(cluster_dir "$VSM_DEMO")" ]; then result 'not ok' 'nothing is left behind'; else result ok 'nothing is left behind'; fi
 

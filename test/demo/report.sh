@@ -78,6 +78,10 @@ says 'and the other figures' "SELECT format('average WIP %s %s %s average starte
 says 'the expectation too' "SELECT format('within the service level expectation %s %% %s %% %s', round(100 * b.share), round(100 * m.share),
 		CASE WHEN round(100 * m.share) = round(100 * b.share) THEN '= same' WHEN m.share > b.share THEN '▲ better' ELSE '▼ worse' END)
 	FROM w, vsm.sle_conformance('default', before, since) b, vsm.sle_conformance('default', since, until) m"
+says 'durations are rounded to nearest, from hours with two decimals, as on the page' "SELECT format('cycle time, from start to finish %s ', cycle_time_n)
+		|| string_agg(CASE WHEN h < 48 THEN round(h, 1) || ' h' ELSE round(h / 24, 1) || ' d' END, ' ' ORDER BY n)
+	FROM w, vsm.metrics('default', w.since, w.until), unnest(ARRAY[cycle_time_p50, cycle_time_p70, cycle_time_p85, cycle_time_p95, cycle_time_avg])
+		WITH ORDINALITY AS d(value, n), round(extract(epoch FROM value) / 3600, 2) AS h GROUP BY cycle_time_n"
 says 'when the WIP is done is what vsm.forecast() says' "SELECT format('the %s items of the WIP are done by ', max(open)) || string_agg(done_on::text, ' ' ORDER BY confidence)
 	FROM w, LATERAL (SELECT sum(items) FROM vsm.wip_at('default', until) JOIN vsm.stages ON name = stage WHERE category IN ('wait', 'active')) o(open),
 	     vsm.forecast(open::integer, stream => 'default', at => until)"
@@ -114,5 +118,12 @@ report nothing
 succeeds 'and one with a single item'
 hides 'that is no bottleneck' '^Bottleneck'
 shows 'and not started' 'There is no started WIP'
+
+in_team -c "SELECT vsm.define_stream('ids', '[{\"name\": \"Doing\"}, {\"name\": \"Done\", \"category\": \"done\"}]')" \
+	-c "SELECT vsm.create_work_item('A task', stream => 'ids', external_id => '65e7a1b2c3d4e5f60718' || lpad(n::text, 4, '0')) FROM generate_series(1, 3) n" >/dev/null
+report ids
+for n in 1 2 3; do
+	shows "item $n can be told by the end of its long id" "^  65e7a1b2…718000$n  *task "
+done
 
 finish

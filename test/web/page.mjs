@@ -145,6 +145,10 @@ await part('each panel has the values that SQL gives', async () => {
 		is(await page.locator('#blocked .bar-name').allTextContents(), reasons.sort((a, b) => sum(b) - sum(a)), `${of}: reasons, the longest first`);
 		is(await values(page, 'blocked'), sql.blocked.map(row => [row.stage, row.reason, count(row.spells), count(row.items), hours(row.blocked)]), `${of}: blocked time by stage and reason`);
 
+		ok(sql.time_in_stage.some(({p50, p95}) => p50 >= 1 && p50 < 48 && p95 >= 48), `${of}: visits lasted hours, and days`, JSON.stringify(sql.time_in_stage));
+		is(await page.locator('#time-in-stage .bar-row').evaluateAll(rows => rows.map(row => [row.querySelector('.bar-name').textContent, row.querySelector('.bar-value').textContent])),
+			sql.time_in_stage.map(({stage, visits, p50, p85, p95}) => [stage, visits > 0 ? `${span(p50)} · ${span(p85)} · ${span(p95)}` : 'no visits']), `${of}: each bar of time in stage says its percentiles, each in the unit that reads best`);
+
 		/* items grow older while the page is read, and may get past one that is finished */
 		const aged = await values(page, 'age'), about = (cell, share) => share === null ? cell === '–' : Math.abs(parseFloat(cell) - share * 100) < 2;
 		const differ = aged.filter(([item, , , stage, , , pace, risk, blocked, reason]) => {
@@ -184,6 +188,16 @@ await part('each panel has the values that SQL gives', async () => {
 			...sql.forecast.map(line => [`${line.confidence} %`, date(line.done_on)]), ...sql.forecast.map(line => [`${line.confidence} %`, `${count(line.items_done)} items`])], `${of}: the forecast`);
 		ok((await text(page, '#forecast .note')).startsWith(`Drawn from ${sql.forecast[0].days_with_throughput} days with throughput`)
 			&& (await text(page, '#forecast .note')).includes(`${count(sql.forecast[0].finished)} items finished`), `${of}: and what it was drawn from`, await text(page, '#forecast .note'));
+
+		await page.locator('#forecast-items').fill('0');
+		await page.locator('#forecast-items').blur();
+		await page.locator('#forecast .empty').waitFor();
+		is([await text(page, '#forecast .empty'), await page.locator('#forecast-items').getAttribute('aria-invalid')],
+			['Items is a whole number from 1 to 100,000, or empty: all in progress.', 'true'], `${of}: no items have no forecast`);
+		await page.locator('#forecast-items').fill('');
+		await page.locator('#forecast-items').blur();
+		await page.locator('#forecast caption').filter({hasText: `${count(now.open_at_until)} items done by`}).waitFor();
+		is(await page.locator('#forecast-items').getAttribute('title'), 'Empty: all items in progress', `${of}: an empty field is all in progress, and says so`);
 
 		/* moves between stages; the forecast has had all charts read again */
 		await page.waitForLoadState('networkidle');
@@ -274,9 +288,39 @@ await part('each panel has the values that SQL gives', async () => {
 });
 
 await part('panels are saved as pictures', async () => {
-	const page = await open(MAIN);
+	const page = await open(MAIN, '?days=90');
 
 	await settled(page);
+	/* a table that scrolls on the page is there as a whole */
+	for (const id of ['paths', 'rework'])
+	{
+		const {bytes} = await saved(page, id, 'PNG'), table = page.locator(`#${id} .chart table`), rows = await table.locator('tr').count();
+		const [high, left, right] = await table.evaluate(element => {
+			const all = element.getBoundingClientRect(), last = element.querySelector('td:last-child').getBoundingClientRect();
+
+			return [all.height, all.right - last.left, all.right - last.right];
+		});
+		const {width, height, margin, lines} = await page.evaluate(async ([text, from, to]) => {
+			const image = await createImageBitmap(new Blob([Uint8Array.from(atob(text), letter => letter.charCodeAt(0))], {type: 'image/png'}));
+			const ink = new OffscreenCanvas(image.width, image.height).getContext('2d', {willReadFrequently: true});
+
+			ink.drawImage(image, 0, 0);
+
+			const dark = (x, y, w, h) => ink.getImageData(x, y, w, h).data.some((value, n) => n % 4 === 1 && value < 140), lines = [];
+			const inner = image.width - 34;		/* where the panel's padding begins, at two pixels for one */
+
+			/* the last row of pixels of each line of text */
+			for (let y = 0; y < image.height; y++)
+				if (dark(inner - 2 * from, y, 2 * (from - to), 1))
+					lines.splice(y - lines.at(-1) < 8 ? -1 : lines.length, 1, y);
+			return {width: image.width, height: image.height, margin: dark(inner + 4, 0, 24, image.height), lines: lines.length};
+		}, [bytes.toString('base64'), left, right]);
+
+		ok(height > 2 * high, `${id}: all its lines are in the picture`, [width, height, high]);
+		is(margin, false, `${id}: nothing is cut at its right edge`);
+		if (id === 'paths')
+			is(lines, rows, `${id}: its last column has a number in each line`);
+	}
 	for (const id of ['cumulative-flow', 'blocked', 'forecast'])
 	{
 		const {name, bytes} = await saved(page, id, 'PNG'), box = await page.locator(`#${id}`).boundingBox(), chart = await page.locator(`#${id} .chart > *`).boundingBox();
@@ -294,6 +338,16 @@ await part('panels are saved as pictures', async () => {
 	}
 	await page.context().close();
 });
+
+/* No figure of what was chosen before, and none that seems to be on its way. */
+async function unavailable(page, name, panels)
+{
+	await page.waitForLoadState('networkidle');
+	is([await page.locator('.tile .big').allTextContents(), await page.locator('.tile .before').allTextContents(), await page.locator('#balance li').count(), await text(page, '#period')],
+		[Array(7).fill('–'), Array(7).fill(''), 0, ''], `${name}: no key figures`);
+	is([await page.locator('#flow .panel .empty').allTextContents(), await page.locator('#flow .panel :is(canvas, .surface, table)').count(), await text(page, '#bottleneck .sentence')],
+		[Array(panels).fill('Not available.'), 0, 'Not available.'], `${name}: no charts`);
+}
 
 await part('a filter by attributes', async () => {
 	for (const [written, json] of [['team = red', '{"team":"red"}'], [' team=red , size = 2', '{"team":"red","size":2}'], ['size = "2"', '{"size":"2"}'], ['size = 2.50', '{"size":2.5}'],
@@ -363,6 +417,26 @@ await part('a filter by attributes', async () => {
 	await write('colour = red');
 	await page.locator('#trouble').waitFor();
 	ok(/no work item has the attribute "colour" \(422\).*team/s.test(await text(page, '#trouble')), 'an attribute that nothing has is said', await text(page, '#trouble'));
+	is([await page.locator('.card').count(), await text(page, '.lanes'), await page.locator('#new-item').isVisible()], [0, 'The items are not available.', false], 'and no items of the filter before stand below it');
+	await write('team = red');
+	await lane(page, 'Backlog').locator('.card').first().waitFor();
+	await settled(page);
+	is(await ids('Production'), done.points.map(({id}) => id).reverse(), 'a filter that is not refused has items again');
+
+	/* nor do figures */
+	await view(page, 'Flow').click();
+	await settled(page);
+
+	const figures = () => page.locator('.tile .big').allTextContents(), before = await figures(), panels = await page.locator('#flow .panel').count();
+
+	ok(before.every(figure => figure !== '–'), 'key figures of a filter', before);
+	await write('colour = red');
+	await page.locator('#trouble').waitFor();
+	await unavailable(page, 'a refused filter', panels);
+	await write('team = red');
+	await page.locator('#trouble').waitFor({state: 'hidden'});
+	await settled(page);
+	is([await figures(), await page.locator('#flow').getByText('Not available.').count(), await page.locator('#balance li').count(), await page.locator('#cycle-times canvas').count()], [before, 0, 6, 1], 'and are there again with one that is not');
 	await page.context().close();
 });
 
@@ -488,10 +562,20 @@ await part('the URL holds what is chosen', async () => {
 	await page.goto(`${MAIN}?days=12&since=tomorrow&view=%3Cb%3E`);
 	await settled(page);
 	is(await page.locator('input[name=days]:checked').inputValue(), '30', 'nonsense in the URL counts as nothing chosen');
+	await page.goto(`${MAIN}?since=${day(10)}&until=${day(40)}`);
+	await page.locator('#trouble').waitFor();
+	is([await text(page, '#dates-error'), await text(page, '#trouble strong'), await page.locator('#since').inputValue()], [...Array(2).fill('The first day is after the last one.'), day(10)],
+		'dates the wrong way round in the URL are refused, and why');
+	await unavailable(page, 'dates the wrong way round', await page.locator('#flow .panel').count());
+	await page.fill('#since', day(50));
+	await page.locator('#trouble').waitFor({state: 'hidden'});
+	await settled(page);
+	is([await text(page, '#dates-error'), await text(page, '#figure-throughput .big')], ['', count((await api(MAIN, asked.get('metrics'))).throughput)], 'and can be put right');
 	page.expected(404);
 	await page.goto(`${MAIN}?stream=nope`);
 	await page.locator('#trouble').waitFor();
 	ok(/Stream 'nope' not found.*Choose another stream/s.test(await text(page, '#trouble')), 'an unknown stream is said, and what to do');
+	await unavailable(page, 'an unknown stream', await page.locator('#flow .panel').count());
 	page.expected();
 	await page.locator('#stream').selectOption('default');
 	await settled(page);
@@ -803,6 +887,24 @@ await part('discarded stages between others', async () => {
 	await page.context().close();
 });
 
+await part('a window without what the log has', async () => {
+	const page = await open(MAIN, '?stream=ended');
+
+	await settled(page);
+	is([await text(page, '#figure-throughput .big'), await text(page, '#last-finish p')], ['0', 'Nothing was finished in this window. The last item was finished on 20 Mar 2024, 10:00.'],
+		'where nothing was finished, it is said when something was');
+	await accessible(page, 'nothing finished');
+	await page.locator('#last-finish').getByRole('button', {name: 'Show the 90 days up to then'}).click();
+	await page.waitForURL(/since=2023-12-22&until=2024-03-20/);
+	await settled(page);
+	is([await text(page, '#figure-throughput .big'), await page.locator('#last-finish').isHidden()], ['1', true], 'a button chooses the days up to then');
+	is((await saved(page, 'efficiency', 'CSV')).bytes.toString().split('\r\n')[0], '\ufeffTime,Hours,Share (percent)', 'each column of a CSV file has a name, and its unit once');
+	await view(page, 'Board').click();
+	await settled(page);
+	is(await page.locator('#new-item select').inputValue(), 'bug', 'a new item has the type that most items of the stream have');
+	await page.context().close();
+});
+
 await part('on a phone', async () => {
 	const page = await open(MAIN, '', {width: 375, height: 740, hasTouch: true, isMobile: true, deviceScaleFactor: 2});
 	const fits = () => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
@@ -906,15 +1008,18 @@ await part('the service is away', async () => {
 
 	page.expected('net::ERR_INTERNET_DISCONNECTED', 'net::ERR_CONNECTION_REFUSED', 'net::ERR_CONNECTION_RESET', 'net::ERR_EMPTY_RESPONSE');
 	await page.context().setOffline(true);
-	await page.getByRole('radio', {name: '7 days'}).check();
 	await page.locator('#trouble').waitFor();
 	ok(/does not answer.*tries again/s.test(await text(page, '#trouble')), 'it is said, and that the page tries again');
 	is(await text(page, '#figure-throughput .big'), before, 'the last figures stay');
 	await shoot(page, 'down');
 	await accessible(page, 'trouble');
+	await page.getByRole('radio', {name: '7 days'}).check();
+	await page.waitForFunction(() => document.querySelector('#figure-throughput .big').textContent === '–');
+	await unavailable(page, 'another window', await page.locator('#flow .panel').count());
+	await accessible(page, 'nothing available');
 	await page.context().setOffline(false);
 	await page.locator('#trouble').waitFor({state: 'hidden'});
-	ok(true, 'when it is back, so is the page, by itself');
+	is(await text(page, '#figure-throughput .big'), count((await api(DOWN, 'metrics?days=7')).throughput), 'when it is back, so is the page, by itself');
 	process.kill(Number(process.env.VSM_DOWN_PID), 'SIGTERM');
 	await page.locator('#trouble').waitFor();
 	ok(/vsm-gateway running/.test(await text(page, '#trouble')), 'a gateway that ended is seen without a click');

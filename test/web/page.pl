@@ -44,6 +44,11 @@ $node->safe_psql('postgres', q{
 	SELECT vsm.block(w.id, 'waits for <b>a customer</b>') FROM vsm.work_items w
 	WHERE w.stream = 'default' AND w.type = 'bug' AND w.id % 3 = 0 AND w.started_at IS NOT NULL AND w.completed_at IS NULL AND w.discarded_at IS NULL
 	ORDER BY w.id LIMIT 2});
+# A log that ended long ago, and an item that was created since.
+$node->safe_psql('postgres', q{SELECT vsm.define_stream('ended', '[{"name": "New", "category": "wait"}, {"name": "Doing"}, {"name": "Done", "category": "done"}]', time_zone => 'Europe/Berlin');
+	SELECT vsm.transition(w.id, 'Doing', at => '2024-03-11 09:00Z'), vsm.transition(w.id, 'Done', at => '2024-03-20 09:00Z')
+	FROM (SELECT (vsm.create_work_item('Of the log', 'bug', stream => 'ended', at => '2024-03-10 09:00Z')).id OFFSET 0) w;
+	SELECT vsm.create_work_item('New one', 'bug', stream => 'ended')});
 # Names as long as they may be, with markup.
 $node->safe_psql('postgres', q{
 	SELECT vsm.define_stream('long', jsonb_build_array(jsonb_build_object('name', repeat('W', 150), 'category', 'wait'),
@@ -98,7 +103,7 @@ for my $of ([ '', '' ], [ 'bug', '{"team": "red"}' ])
 	my $filters = "type => $type, attributes => $attributes";
 	my $window = "'default', since => '$from', until => '$to', $filters";
 	my $key_figures = 'SELECT throughput, round(wip, 2) AS wip, round(started_wip, 2) AS started, ' . join(', ', map { hours("cycle_time_p$_") . " AS p$_" } 50, 85, 95)
-		. ', round(flow_efficiency, 4) AS efficiency, wip_now, cycle_time_n AS n FROM vsm.metrics';
+		. ', round(flow_efficiency, 4) AS efficiency, wip_now, open_at_until, cycle_time_n AS n FROM vsm.metrics';
 	my %answers = (
 		metrics => "$key_figures($window)",
 		before => "$key_figures('default', since => '$before 00:00 Europe/Berlin', until => '$from', $filters)",
@@ -122,6 +127,8 @@ for my $of ([ '', '' ], [ 'bug', '{"team": "red"}' ])
 			. " AS p85, loops FROM vsm.flow_paths($window, \"limit\" => 15)",
 		rework => "SELECT stage, handed_on, sent_back, round(complete_accurate, 4) AS complete, round(first_pass_yield, 4) AS first, loops, round(rolled_complete_accurate, 4) AS rolled
 			FROM vsm.rework($window)",
+		time_in_stage => 'SELECT t.stage, t.visits, ' . join(', ', map { hours("t.$_") . " AS $_" } qw(p50 p85 p95)) . " FROM vsm.time_in_stage($window) t
+			JOIN vsm.stages s ON s.stream = 'default' AND s.name = t.stage WHERE s.category IN ('wait', 'active') ORDER BY s.\"order\"",
 		quality => "SELECT finding, items, meaning FROM vsm.data_quality('default')",
 	);
 	$_ = JSON::PP::decode_json($node->safe_psql('postgres', "SELECT coalesce(json_agg(r), '[]') FROM ($_) r")) for values %answers;

@@ -34,10 +34,16 @@ function refuse(chart, error)
 {
 	const [what, advice] = explain(error);
 
+	instead(chart, what, advice && h('p', null, advice));
+}
+
+/* Says why a chart shows nothing. */
+export function instead(chart, what, ...more)
+{
 	chart.refused?.();
 	for (const frame of [chart.frame, ...chart.more ?? []])
 	{
 		erase(frame.chart);
-		frame.instead(what, advice && h('p', null, advice));
+		frame.instead(what, ...more);
 	}
 }

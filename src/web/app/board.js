@@ -27,7 +27,7 @@ export function board({reload, failed})
 	const lanes = h('div', {class: 'lanes', role: 'group', 'aria-label': 'Stages'});
 	const maker = makeForm(create);
 	const dialog = itemDialog(move, reread);
-	let columns = [], context = null, refreshed = 0, counts = '', dragged = null, moving = false;
+	let columns = [], context = null, offered = null, refreshed = 0, counts = '', dragged = null, moving = false;
 	let here = new Map();			/* by stage name: ids of items moved or made here, which are shown first */
 
 	byId('board').replaceChildren(
@@ -52,9 +52,31 @@ export function board({reload, failed})
 			lanes.replaceChildren(...columns.map(({element}) => element));
 		}
 		context = next;
-		maker.types(next.types);
-		await load(columns, {signal});
+		maker.form.hidden = false;
+		await Promise.all([offerTypes(signal), load(columns, {signal})]);
 		refreshed = Date.now();
+	}
+
+	/* The usual type of the stream is chosen until another one is. */
+	async function offerTypes(signal)
+	{
+		const {stream, types} = context;
+
+		if (offered === stream)
+			return maker.types(types);
+
+		const {items} = await get('work-items', {stream, limit: MOST}, signal);
+
+		maker.types(types, mostFrequent(items.map(({type}) => type)));
+		offered = stream;
+	}
+
+	/* Items of what was chosen before are not those of what is chosen now. */
+	function clear()
+	{
+		columns = [];
+		maker.form.hidden = true;
+		lanes.replaceChildren(h('p', {class: 'note'}, 'The items are not available.'));
 	}
 
 	/* Stages change together, so that no item is in two of them. */
@@ -208,7 +230,7 @@ export function board({reload, failed})
 		reload();
 	}
 
-	return {show, tick};
+	return {show, tick, clear};
 }
 
 function makeForm(create)
@@ -229,5 +251,15 @@ function makeForm(create)
 		}
 	}}, h('label', {class: 'grow'}, 'New item ', title), h('label', null, 'Type ', type), h('button', {type: 'submit'}, 'Create'), error);
 
-	return {form, types: names => fillSelect(type, names.map(name => [name, name]), names.includes(type.value) ? type.value : names[0])};
+	return {form, types: (names, usual = type.value) => fillSelect(type, names.map(name => [name, name]), names.includes(usual) ? usual : names[0])};
+}
+
+/* undefined of none */
+function mostFrequent(names)
+{
+	const counts = new Map();
+
+	for (const name of names)
+		counts.set(name, (counts.get(name) ?? 0) + 1);
+	return [...counts.keys()].reduce((most, name) => most === undefined || counts.get(name) > counts.get(most) ? name : most, undefined);
 }

@@ -35,7 +35,7 @@ export const efficiency = () => {
 			frame.shown({
 				remark: `Sums over ${items(answer.n)} finished in the window. `
 					+ 'Waiting is the time in stages of category wait: without such stages after the start, none shows.',
-				rows: [['', 'Hours', 'Share'], ['Active', hours(answer.active_hours), exactPercent(answer.active_hours / whole)],
+				rows: [['Time', 'Hours', 'Share'], ['Active', hours(answer.active_hours), exactPercent(answer.active_hours / whole)],
 					['Waiting', hours(answer.wait_hours), exactPercent(answer.wait_hours / whole)]],
 			});
 		},

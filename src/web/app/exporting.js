@@ -106,5 +106,5 @@ function column(name, cells)
 
 	const [unit] = units;
 
-	return {name: unit ? `${name} (${UNITS[unit]})` : name, cells: read.map(match => match[1]?.replaceAll(',', '') ?? '')};
+	return {name: unit && name.toLowerCase() !== UNITS[unit] ? `${name} (${UNITS[unit]})` : name, cells: read.map(match => match[1]?.replaceAll(',', '') ?? '')};
 }

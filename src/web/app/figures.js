@@ -60,6 +60,13 @@ export function figures()
 			set('wip', count(wip.now), both(wip), 'Created, and neither finished nor discarded.');
 			set('started', count(started.now), both(started), 'The items of it that have started, wherever they are now.');
 		},
+		/* There are none. */
+		clear()
+		{
+			byId('balance').replaceChildren();
+			for (const [key] of TILES)
+				set(key, NONE, '', '');
+		},
 	};
 }
 

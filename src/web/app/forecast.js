@@ -13,16 +13,21 @@ import {asOf} from './window.js';
 
 const DAYS_AHEAD = 30;
 const WORKING_DAYS = '1,2,3,4,5';
+const MOST = 100000;
+
+const open = ({metrics}) => Math.min(MOST, Math.max(1, metrics.open_at_until));
 
 /* changed(): another question was put. */
 export const forecast = changed => {
-	const number = h('input', {type: 'number', min: 1, max: 100000, step: 1, class: 'small', id: 'forecast-items'});
+	const number = h('input', {type: 'number', min: 1, max: MOST, step: 1, class: 'small', id: 'forecast-items', placeholder: 'all',
+		title: 'Empty: all items in progress'});
 	const until = h('input', {type: 'date', id: 'forecast-until'}), weekdays = h('input', {type: 'checkbox', id: 'forecast-weekdays'});
 	const frame = panel('forecast', 'Forecast', 'When will it be done? From the days that this stream has had: at 85 % confidence, 85 of 100 such pasts were done by then.',
 		h('label', null, 'Items ', number), h('label', null, 'by ', until), h('label', null, weekdays, ' Monday to Friday'));
 	let of = null;				/* what the fields' defaults are for */
 
-	for (const field of [number, until, weekdays])
+	number.onchange = changed;
+	for (const field of [until, weekdays])
 		field.onchange = () => field.checkValidity() && changed();
 
 	function fill(context)
@@ -32,22 +37,30 @@ export const forecast = changed => {
 		if (of === name)
 			return;
 		of = name;
-		number.value = Math.max(1, context.metrics.open_at_until);
+		number.value = open(context);
 		until.value = dateOf(new Date(start + DAYS_AHEAD * 86400000), context.zone);
 	}
 
 	return {
 		frame,
+		/* null: the number of items is none. */
 		ask(context, signal)
 		{
 			const {stream, type, attributes} = context;
 
 			fill(context);
-			return get('forecast', {stream, type, attributes, items: number.value || 1, until: until.value, at: asOf(context) ?? '',
+			number.setAttribute('aria-invalid', !number.checkValidity());
+			if (!number.checkValidity())
+				return null;
+			return get('forecast', {stream, type, attributes, items: number.value || open(context), until: until.value, at: asOf(context) ?? '',
 				working_days: weekdays.checked ? WORKING_DAYS : ''}, signal);
 		},
-		show({when, how_many: many, ...answer}, {zone})
+		show(forecast, {zone})
 		{
+			if (forecast === null)
+				return frame.instead(`Items is a whole number from 1 to ${count(MOST)}, or empty: all in progress.`);
+
+			const {when, how_many: many, ...answer} = forecast;
 			const head = (first, second) => h('thead', null, h('tr', null, h('th', {scope: 'col'}, first), h('th', {scope: 'col'}, second)));
 			const line = (confidence, value) => h('tr', {class: confidence === 85 ? 'likely' : ''}, h('th', {scope: 'row'}, confidence + ' %'), h('td', null, value));
 			const dayOf = ({done_on: done}) => done === null ? 'not within ten years' : date(done);

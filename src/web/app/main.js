@@ -3,12 +3,12 @@
  *		The page: what is chosen, what is asked for, and what is shown of the answers.
  *
  * A choice changes the URL, then everything is asked for again; an answer to an
- * older choice is dropped.  While the page is visible, WIP is read every few
+ * older choice is dropped.  Figures of an older choice go when there is no answer to the new one.  While the page is visible, WIP is read every few
  * seconds and the figures every minute, without a trace on the page but the numbers.
  */
 import {get} from './api.js';
 import {age} from './age.js';
-import {ask} from './ask.js';
+import {ask, instead} from './ask.js';
 import {balance} from './balance.js';
 import {blocked} from './blocked.js';
 import {board} from './board.js';
@@ -26,6 +26,7 @@ import {forecast} from './forecast.js';
 import {day, knownZone, upper} from './format.js';
 import {importView} from './import_view.js';
 import {itemDialog} from './item_dialog.js';
+import {lastFinish, showLastFinish} from './last_finish.js';
 import {every} from './live.js';
 import {pickers} from './pickers.js';
 import {quality} from './quality.js';
@@ -45,6 +46,7 @@ let chosen = selection.read();
 let asked = null;				/* aborts what an older choice asked for */
 let context = null;				/* what answers are read with; null until there are any */
 const seen = new Map();			/* by chart: its latest answer, to draw it again in other colours */
+const shown = new Map();		/* by view: the choice that it is of */
 
 const tiles = figures();
 const wip = wipNow();
@@ -82,7 +84,7 @@ async function load({quiet = false} = {})
 	asked?.abort();
 
 	const {signal} = asked = new AbortController();
-	const main = byId('main');
+	const main = byId('main'), {view} = chosen;
 
 	showView();
 	main.setAttribute('aria-busy', !quiet);
@@ -100,18 +102,41 @@ async function load({quiet = false} = {})
 		if (stream === undefined)
 			throw new Error('There is no value stream yet. Define one with vsm.define_stream(), or import a log.');
 		await loadStream(stream, streams, types, signal);
+		shown.set(view, ofWhat());
 		trouble.over();
 	}
 	catch (error)
 	{
-		if (error.name !== 'AbortError')
-			trouble.show(error, load);
+		if (signal.aborted)
+			return;
+		asked.abort();
+		if (shown.get(view) !== ofWhat())
+			clear();
+		trouble.show(error, load);
 	}
 	finally
 	{
 		if (asked.signal === signal)
 			main.setAttribute('aria-busy', false);
 	}
+}
+
+/* What the figures depend on. */
+const ofWhat = () => JSON.stringify({...chosen, view: '', usual: ''});
+
+/* No figures and no items, until an answer comes. */
+function clear()
+{
+	shown.clear();
+	seen.clear();
+	if (context)
+		context.figures = context.metrics = context.wip = undefined;
+	byId('period').textContent = '';
+	byId('first-steps').hidden = byId('last-finish').hidden = true;
+	tiles.clear();
+	for (const chart of [wip, ...charts])
+		instead(chart, 'Not available.');
+	cards.clear();
 }
 
 /* Where nobody has chosen a window and the usual one has no data, the last days of the log are chosen. */
@@ -154,6 +179,7 @@ async function loadFigures(signal)
 	byId('period').textContent = (of.ofLog ? `Last ${LOG_DAYS} days of the log, in which nothing has moved since ${day(of.lastMove, zone)}: ` : '')
 		+ `${day(of.period.since, zone)} to ${day(Date.parse(of.period.until) - 1, zone)}, days of ${zone}`;
 
+	showLastFinish(byId('last-finish'), await lastFinish(of, signal), zone, choose);
 	await Promise.all(charts.map(async chart => {
 		const answer = await ask(chart, of, signal);
 

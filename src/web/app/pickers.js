@@ -6,6 +6,7 @@ import {attributeField} from './attributes.js';
 import {byId, fillSelect} from './dom.js';
 import {dateOf} from './format.js';
 import {isDate, WINDOWS} from './selection.js';
+import {BACKWARDS} from './window.js';
 
 export function pickers(choose)
 {
@@ -33,12 +34,17 @@ export function pickers(choose)
 		if (!isDate(since.value))
 			since.value = dateOf(new Date(Date.now() - 29 * 86400000), zone);
 
-		const backwards = since.value > until.value;
-
-		byId('dates-error').textContent = backwards ? 'The first day is after the last one.' : '';
-		since.setAttribute('aria-invalid', backwards);
-		if (!backwards)
+		if (inOrder(since.value, until.value))
 			choose({days: 0, since: since.value, until: until.value});
+	}
+
+	function inOrder(first, last)
+	{
+		const backwards = first > last;
+
+		byId('dates-error').textContent = backwards ? BACKWARDS : '';
+		since.setAttribute('aria-invalid', backwards);
+		return !backwards;
 	}
 
 	return {
@@ -54,6 +60,7 @@ export function pickers(choose)
 			dates.hidden = chosen.days > 0;
 			if (chosen.days === 0)
 				[since.value, until.value] = [chosen.since, chosen.until];
+			inOrder(chosen.since, chosen.until);
 		},
 	};
 }

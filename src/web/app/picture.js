@@ -4,10 +4,17 @@
  *
  * The panel's elements are laid out once more in an SVG, with the rules of the style sheet
  * that hold now, so that a chart of any kind (canvas, SVG, bars, a table) is drawn alike.
+ * What scrolls on the page is there as a whole.
  */
 import {h} from './dom.js';
 
 const SCALE = 2;			/* pixels of the picture for one of the page */
+const WHOLE = `
+	.picture :is(.chart, .scroll) { max-height: none !important; overflow: visible !important; }
+	.picture .scroll { border: 0; }
+	.picture thead th { position: static; }
+	.picture tbody th { white-space: normal; overflow-wrap: break-word; }
+`;
 
 export async function picture(section, title, subtitle)
 {
@@ -34,18 +41,22 @@ export async function picture(section, title, subtitle)
 function layOut(section, title, subtitle)
 {
 	const chart = section.querySelector('.chart'), copy = chart.cloneNode(true);
-	const wide = Math.max(section.clientWidth, ...[...chart.querySelectorAll('*')].map(element => element instanceof HTMLElement ? element.scrollWidth + 34 : 0));
+	const room = 34;		/* of the panel beside its chart */
 	const canvases = chart.querySelectorAll('canvas');
 
 	copy.querySelectorAll('canvas').forEach((canvas, n) => canvas.replaceWith(asImage(canvases[n])));
 	copy.querySelectorAll('.tip, .spot, button').forEach(element => element.remove());
 
 	const parts = ['.legend', '.note'].map(name => section.querySelector(name).cloneNode(true));
-	const frame = h('section', {class: 'panel picture', style: `position: fixed; left: -9999px; top: 0; width: ${wide}px`},
-		h('h2', null, title), subtitle && h('p', {class: 'about'}, subtitle), copy, ...parts);
+	/* With the panel's id, by which some rules are. */
+	const frame = h('section', {class: 'panel picture', id: section.id, style: 'position: fixed; left: -9999px; top: 0'},
+		h('style', null, WHOLE), h('h2', null, title), subtitle && h('p', {class: 'about'}, subtitle), copy, ...parts);
+	const widen = wide => frame.style.width = `${wide}px`;
 
 	document.body.append(frame);
-	frame.firstChild.before(h('style', null, `.picture { width: ${wide}px; }`));
+	widen(section.offsetWidth);
+	widen(Math.max(section.offsetWidth, ...[...copy.querySelectorAll('*')].map(element => element instanceof HTMLElement ? element.scrollWidth + room : 0)));
+	frame.firstChild.append(`.picture { width: ${frame.offsetWidth}px; }`);
 	return frame;
 }
 

@@ -29,7 +29,7 @@ export function read()
 	selection.step = parameters.get('step') === 'week' ? 'week' : 'day';
 	if (WINDOWS.includes(days))
 		[selection.days, selection.usual] = [days, days === USUAL_DAYS];
-	if (isDate(parameters.get('since')) && isDate(parameters.get('until')) && parameters.get('since') <= parameters.get('until'))
+	if (isDate(parameters.get('since')) && isDate(parameters.get('until')))
 		Object.assign(selection, {days: 0, since: parameters.get('since'), until: parameters.get('until')});
 	return selection;
 }

@@ -50,6 +50,6 @@ function update(list, stages, colours)
 		row.querySelector('.swatch').style.setProperty('--colour', colours.get(stage.stage));
 		for (const key of ['p50', 'p85', 'p95'])
 			row.querySelector('.bar.' + key).style.width = share(stage[key] ?? 0, most);
-		setText(row.querySelector('.bar-value'), stage.visits > 0 ? [stage.p50, stage.p85, stage.p95].map(span).join(' · ') : 'no visits');
+		setText(row.querySelector('.bar-value'), stage.visits > 0 ? [stage.p50, stage.p85, stage.p95].map(hours => span(hours)).join(' · ') : 'no visits');
 	});
 }

@@ -2,7 +2,7 @@
  * trouble.js
  *		What went wrong with the whole page, what to do about it, and trying again.
  *
- * Charts stay as they were.  When the service or its database is away, it is asked
+ * Charts stay as they were while they are of what is chosen.  When the service or its database is away, it is asked
  * again after 2, 4, ... up to 30 seconds.  A token is asked for where one is wanted.
  */
 import {ApiError, token} from './api.js';
@@ -21,7 +21,7 @@ export function explain(error)
 		return [error.message, ''];
 	if (error.status === 0)
 		return ['The service does not answer.',
-			'Is vsm-gateway running? The page tries again by itself; the figures below are the last ones that came.'];
+			'Is vsm-gateway running? The page tries again by itself; figures below are the last ones that came.'];
 	if (error.status === 401)
 		return [token.get() === '' ? 'This service wants an access token (401).' : `The access token was not accepted (401): ${error.message}.`,
 			'Paste one that your administrator gave you. It is kept in this tab until you close it.'];

@@ -18,14 +18,25 @@ export function lastDaysOfLog({last_move_at: last, time_zone: zone})
 	if (!last || Date.now() - Date.parse(last) < USUAL_DAYS * DAY)
 		return null;
 
+	return daysUpTo(last, zone);
+}
+
+/* The last days of a log that ends at an instant. */
+export function daysUpTo(last, zone)
+{
 	const until = dateOf(new Date(last), zone);
 
 	return {since: new Date(Date.parse(until) - (LOG_DAYS - 1) * DAY).toISOString().slice(0, 10), until};
 }
 
+export const BACKWARDS = 'The first day is after the last one.';
+
 /* Whole days of the stream's time zone, and nothing of the future. */
 export function datesWindow({since: first, until: last}, zone)
 {
+	if (first > last)
+		throw new Error(BACKWARDS);
+
 	const since = startOfDay(first, zone), until = startOfDay(last, zone, 1), now = new Date().toISOString();
 
 	if (since >= now)
