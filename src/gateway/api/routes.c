@@ -53,7 +53,7 @@ const Route vsm_routes[] = {
 	 .summary = "Description of the service and its endpoints; for browsers, the dashboard"},
 	{"GET", "/api/v1/health", HANDLE_HEALTH, .lenient = true, .answer = "Health", .name = "health",
 	 .summary = "Whether the service and its database work"},
-	{"GET", "/ready", HANDLE_READY, .lenient = true, .answer = "Ready", .name = "ready",
+	{"GET", "/ready", HANDLE_READY, .answer = "Ready", .name = "ready",
 	 .summary = "Whether the service is ready for requests",
 	 .params = {{"write", IN_QUERY, KIND_FLAG, .about = "Whether it is ready only if the database takes writes, so is no standby and not read-only"}}},
 	{"GET", "/live", HANDLE_LIVE, .lenient = true, .answer = "Live", .name = "live",
@@ -529,6 +529,16 @@ vsm_route_has(const Route *route, Where where)
 {
 	for (const Param *param = route->params; param->name != NULL; param++)
 		if (param->where == where)
+			return true;
+	return false;
+}
+
+/* Where no key of the body is required, an empty body is as good as {}. */
+bool
+vsm_route_needs_body(const Route *route)
+{
+	for (const Param *param = route->params; param->name != NULL; param++)
+		if (param->where == IN_BODY && param->required)
 			return true;
 	return false;
 }
