@@ -82,6 +82,7 @@ typedef struct Route
 	Handling	handling;
 	Class		class;
 	bool		writes;
+	bool		defines;		/* streams, stages, types and what belongs to them: needs level admin */
 	bool		lenient;		/* ignores unknown parameters and keys: endpoints of the old service, /live, files */
 	int			status;			/* of success; 0 is 200 */
 	const char *function;		/* in schema vsm_api */

@@ -173,7 +173,7 @@ refuse_unknown(Values *values, const char *place, const json_t *known, json_t *n
 	Text		list = {0};
 
 	vsm_list_choices(&list, known);
-	vsm_invalid_add(values, vsm_invalid_entry("extra_forbidden", json_pack("[sO]", place, name), "Extra inputs are not permitted", input,
+	vsm_invalid_add(values, vsm_invalid_entry("extra_forbidden", json_pack("[so]", place, vsm_invalid_input(name)), "Extra inputs are not permitted", input,
 							list.length == 0 ? NULL : json_pack("{ss}", "expected", list.data)));
 	vsm_text_free(&list);
 }
