@@ -19,7 +19,7 @@ RETURN CASE
 END;
 COMMENT ON FUNCTION vsm._hours(interval) IS 'A duration in hours, to two decimals.';
 
-CREATE FUNCTION vsm._known_stream(stream text) RETURNS text
+CREATE FUNCTION vsm._known_stream(stream text, otherwise text DEFAULT '') RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -28,13 +28,14 @@ BEGIN
     IF NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = wanted) THEN
         RAISE EXCEPTION 'Stream ''%'' not found', wanted
             USING ERRCODE = 'PT404', COLUMN = 'stream', DETAIL = 'There is no stream of that name; names are case-sensitive.',
-                  HINT = format('%s.', vsm._streams_to_choose());
+                  HINT = format('%s%s.', vsm._streams_to_choose(), '; ' || nullif(otherwise, ''));
     END IF;
     RETURN wanted;
 END $$;
-COMMENT ON FUNCTION vsm._known_stream(text) IS 'The stream asked for, default when null. Errors: PT404.';
+COMMENT ON FUNCTION vsm._known_stream(text, text) IS
+    'The stream asked for, default when null. otherwise: what else the hint of the error says. Errors: PT404.';
 
-CREATE FUNCTION vsm._stream_for_item(stream text) RETURNS text
+CREATE FUNCTION vsm._stream_for_item(stream text, otherwise text DEFAULT '') RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -42,12 +43,13 @@ DECLARE
 BEGIN
     IF NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = wanted)
        AND (wanted <> 'default' OR EXISTS (SELECT FROM vsm.value_streams)) THEN
-        PERFORM vsm._known_stream(wanted);
+        PERFORM vsm._known_stream(wanted, otherwise);
     END IF;
     RETURN wanted;
 END $$;
-COMMENT ON FUNCTION vsm._stream_for_item(text) IS
-    'The stream that was asked for, or default when null. For the first item of a database, it defines stream default. Errors: PT404.';
+COMMENT ON FUNCTION vsm._stream_for_item(text, text) IS
+    'The stream that was asked for, or default when null. For the first item of a database, it defines stream default. otherwise: what else '
+    'the hint of the error says. Errors: PT404.';
 
 CREATE FUNCTION vsm._item_not_found(work_item_id bigint) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp

@@ -303,7 +303,7 @@ DECLARE
     result vsm.import_result;
 BEGIN
     IF define IS NULL THEN
-        of_stream := vsm._stream_for_item(of_stream);
+        of_stream := vsm._stream_for_item(of_stream, 'an admin defines a new one by create_stages => true');
     END IF;
     IF to_regclass('pg_temp.vsm_import_rows') IS NULL THEN
         RAISE EXCEPTION 'no import has begun'
@@ -545,7 +545,7 @@ BEGIN
                   HINT = 'Give abort (the default) or skip.';
     END IF;
     IF NOT coalesce(dry_run, false) AND NOT coalesce(create_stages, false) THEN
-        PERFORM vsm._stream_for_item(of_stream);
+        PERFORM vsm._stream_for_item(of_stream, 'an admin defines a new one by create_stages => true');
     END IF;
     IF format = 'ndjson' THEN
         csv := vsm._csv_of_ndjson(coalesce(content, ''));
@@ -572,12 +572,24 @@ AS $$
 DECLARE
     is_list CONSTANT boolean := json_typeof($1) = 'array';
     events CONSTANT json := CASE WHEN is_list THEN $1 WHEN json_typeof($1) = 'object' THEN $1 -> 'events' END;
+    unknown text;
 BEGIN
     IF json_typeof(events) IS DISTINCT FROM 'array' THEN
         RAISE EXCEPTION 'the body has no list of events'
             USING ERRCODE = 'PT422', COLUMN = 'events', DETAIL = 'The body is neither an array nor an object with the key "events" and an array.',
                   HINT = 'For example [{"case_id":"A-1","stage":"Backlog","entered_at":"2026-01-05T09:00:00Z"}].';
     END IF;
+    IF NOT is_list THEN
+        unknown := (SELECT k.key FROM json_object_keys($1) WITH ORDINALITY k (key, n)
+                    WHERE k.key NOT IN ('stream', 'on_error', 'events') ORDER BY k.n LIMIT 1);
+        IF unknown IS NOT NULL THEN
+            RAISE EXCEPTION 'the body cannot have the key "%"', vsm._cut(unknown)
+                USING ERRCODE = 'PT422', COLUMN = 'events', DETAIL = 'No such key is known, so what it should change would not be.',
+                      HINT = 'The keys are events, stream and on_error.';
+        END IF;
+    END IF;
+    -- it cannot define one
+    PERFORM vsm._stream_for_item(CASE WHEN NOT is_list THEN $1 ->> 'stream' END);
     PERFORM vsm_api.import_begin();
     INSERT INTO pg_temp.vsm_import_rows
     SELECT e.value ->> 'case_id', e.value ->> 'stage', e.value ->> 'entered_at', e.value ->> 'type', e.value ->> 'title'
@@ -586,4 +598,4 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm_api.import_events(json) IS
     'Imports entries into stages from a JSON body: an array of {"case_id", "stage", "entered_at", "type", "title"}, or {"stream", '
-    '"on_error", "events": [...]}. Errors: PT404 stream; PT422 stages, types or rows refused.';
+    '"on_error", "events": [...]}. Errors: PT404 stream; PT422 stages, types or rows refused, other keys beside events.';

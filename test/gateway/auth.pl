@@ -62,6 +62,17 @@ sub status_is
 	return;
 }
 
+# The refusal names the level, and nothing that there is.
+sub needs_level
+{
+	my ($got, $level, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	status_is($got, 403, $name);
+	is_deeply([ map { $got->{json}{$_} } qw(detail code) ], [ 'Permission denied', '42501' ], "$name: in the form of the contract");
+	like($got->{json}{hint} // '', qr/^This needs a role with level $level.*; an administrator gives roles their level\.$/, "$name: with the level");
+	return;
+}
+
 # 401 says how to come in.
 sub shut_out
 {
@@ -82,21 +93,32 @@ sub hs256
 	my $good = sub { hs(qq({"role":"$_[0]","exp":$in,"aud":"vsm"})) };
 
 	status_is(try_token($gw, 'GET', $good->('app_reader')), 200, 'a reader reads');
-	status_is(try_token($gw, 'POST', $good->('app_reader')), 403, 'a reader does not write');
+	needs_level(try_token($gw, 'POST', $good->('app_reader')), 'writer or admin', 'a reader does not write');
 	status_is(try_token($gw, 'GET', $good->('app_writer')), 200, 'a writer reads');
 	status_is(try_token($gw, 'POST', $good->('app_writer')), 201, 'a writer writes');
 	status_is(try_token($gw, 'POST', $good->('app_admin')), 201, 'an admin writes');
-	status_is(try_token($gw, 'GET', $good->('app_stranger')), 403, 'a role without rights does not read');
+	needs_level(try_token($gw, 'GET', $good->('app_stranger')), 'reader, writer or admin', 'a role without rights does not read');
 	status_is(try_token($gw, 'POST', $good->('app_reader')), 403, 'and a reader does not write after a writer has: the role ends with the request');
 
 	for my $definition ([ POST => 'streams', '{"name":"x"}' ], [ PUT => 'streams/default', '{"time_zone":"Europe/Berlin"}' ], [ DELETE => 'streams/default' ],
 		[ POST => 'stages', '{"name":"x"}' ], [ PUT => 'stages/1', '{"name":"x"}' ], [ DELETE => 'stages/1' ],
-		[ POST => 'types', '{"name":"x"}' ], [ PUT => 'types/bug', '{"name":"x"}' ], [ DELETE => 'types/bug' ])
+		[ POST => 'types', '{"name":"x"}' ], [ PUT => 'types/bug', '{"name":"x"}' ], [ DELETE => 'types/bug' ],
+		[ PUT => 'streams/default/sle', '{"elapsed":"5 days","probability":0.85}' ],
+		[ PUT => 'days-off/2026-05-01' ], [ DELETE => 'days-off/2026-05-01' ])
 	{
 		my ($method, $path, $body) = @$definition;
-		status_is($gw->request($method, "/api/v1/$path", $body, authorization => 'Bearer ' . $good->('app_writer')), 403, "a writer does not define: $method $path");
+		needs_level($gw->request($method, "/api/v1/$path", $body, authorization => 'Bearer ' . $good->('app_writer')), 'admin', "a writer does not define: $method $path");
 	}
 	status_is($gw->request('POST', '/api/v1/types', '{"name":"by an admin"}', authorization => 'Bearer ' . $good->('app_admin')), 201, 'an admin does');
+
+	# a role of single streams, one of which it only sees and one not at all
+	$node->safe_psql('postgres', q{SELECT vsm.define_stream('hidden'), vsm.define_stream('shown'); CREATE ROLE app_team; GRANT app_team TO gate;
+		SELECT vsm.grant_access('app_team', 'writer', 'default'), vsm.grant_access('app_team', 'reader', 'shown')});
+	my $team = sub { $gw->post('/api/v1/work-items', { title => 'x', type => 'bug', stream => $_[0] }, authorization => 'Bearer ' . $good->('app_team')) };
+	needs_level($team->('shown'), 'writer or admin of the stream', 'a stream that the role only sees');
+	my ($hidden, $absent) = map { $team->($_) } qw(hidden absent);
+	status_is($hidden, 404, 'one that it does not see');
+	is($hidden->{content} =~ s/hidden/absent/r, $absent->{content}, 'is as one that there is not');
 
 	my $id = try_token($gw, 'POST', $good->('app_writer'))->{json}{id};
 	is($node->safe_psql('postgres', "SELECT DISTINCT actor FROM vsm.history($id)"), 'app_writer', 'the ledger names the role of the token');

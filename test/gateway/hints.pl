@@ -146,7 +146,7 @@ sub caused
 		[ POST => '/api/v1/import', sprintf($csv, 'Backlog', 'someday', 'bug'), 'case_id, stage and entered_at' ],
 		[ POST => '/api/v1/import', sprintf($csv, 'Backlog', '2026-01-05', 'bug') . "h-2,Backlog,someday,bug\n", 'on_error=skip' ],
 		[ POST => '/api/v1/import', sprintf($csv, 'Backlog', '03/04/2026', 'bug'), 'dates=DMY' ],
-		[ POST => '/api/v1/import?stream=nowhere', sprintf($csv, 'Backlog', '2026-01-01', 'bug'), '' ],
+		[ POST => '/api/v1/import?stream=nowhere', sprintf($csv, 'Backlog', '2026-01-01', 'bug'), '; an admin defines a new one by create_stages=true.' ],
 		[ POST => '/api/v1/import', "case,stage\n", 'case_id, stage and entered_at' ],
 		[ POST => '/api/v1/streams', { name => 'ship' }, 'another name' ],
 		[ PUT => '/api/v1/streams/ship', { time_zone => 'Nowhere' }, 'Europe/Berlin' ],

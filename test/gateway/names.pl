@@ -90,6 +90,7 @@ sub long
 		'time zone' => [ 422, sub { $gw->post('/api/v1/streams', { name => 'zoned', time_zone => $long }) } ],
 		'commitment stage' => [ 422, sub { $gw->post('/api/v1/streams', { name => 'committed', commitment_stage => $long }) } ],
 		'key of a stage' => [ 422, sub { $gw->post('/api/v1/streams', { name => 'listed', stages => [ { name => 'a', $long => 1 } ] }) } ],
+		'key of a stream' => [ 422, sub { $gw->put('/api/v1/streams/keyed', { $long => $long }) } ],
 		'stage' => [ 422, sub { $gw->post('/api/v1/stages', { name => $long }) } ],
 		'category' => [ 422, sub { $gw->post('/api/v1/stages', { name => 'a', category => $long }) } ],
 		'stream of a stage' => [ 404, sub { $gw->post('/api/v1/stages', { name => 'a', stream => $long }) } ],
@@ -134,6 +135,15 @@ sub stages
 	return;
 }
 
+# With a hint that says what to leave out.
+sub forbidden
+{
+	my ($got, $without, $name) = @_;
+	is($got->{status}, 403, $name);
+	like($got->{json}{hint} // '', qr/^Import without $without, or with a role that has level admin/, 'and is told what would do');
+	return;
+}
+
 # Who may not define stages creates none by an import.
 sub a_writer
 {
@@ -146,9 +156,9 @@ sub a_writer
 	for my $stream (qw(default fresh))
 	{
 		my $file = "case_id,stage,entered_at\nA,Brewing,2026-01-05T00:00:00Z\nA,Done,2026-01-06T00:00:00Z\n";
-		is($guarded->request('POST', "/api/v1/import?stream=$stream&create_stages=true", $file, %token)->{status}, 403, "a writer creates no stages by an import into stream $stream");
+		forbidden($guarded->request('POST', "/api/v1/import?stream=$stream&create_stages=true", $file, %token), 'create_stages', "a writer creates no stages by an import into stream $stream");
 	}
-	is($guarded->request('POST', '/api/v1/import?create_types=true', "case_id,stage,entered_at,type\nA,Backlog,2026-01-05T00:00:00Z,story\n", %token)->{status}, 403, 'nor types');
+	forbidden($guarded->request('POST', '/api/v1/import?create_types=true', "case_id,stage,entered_at,type\nA,Backlog,2026-01-05T00:00:00Z,story\n", %token), 'create_types', 'nor types');
 	is(state(), $before, 'nothing was written');
 	is($guarded->request('POST', '/api/v1/import', "case_id,stage,entered_at\nA,Backlog,2026-01-05T00:00:00Z\n", %token)->{status}, 200, 'it imports');
 	$guarded->finish;

@@ -29,6 +29,7 @@ my $text = $gw->get('/openapi.json')->{content};
 
 promised();
 served();
+strict();
 linted();
 docs();
 
@@ -73,6 +74,51 @@ sub served
 		}
 	}
 	return;
+}
+
+# What an operation does not have is refused wherever the document says so, which is everywhere but on the old service's
+# endpoints, /live and files.
+sub strict
+{
+	my %ignores_keys = map { $_ => 1 } 'POST /api/v1/work-items', 'PUT /api/v1/work-items/{work_item_id}/transition';
+	my %ignores_parameters = (%ignores_keys, map { ("GET $_" => 1) } qw(/ /live /metrics /docs /redoc /openapi.json /docs/{file} /assets/{file}
+		/api/v1/health /api/v1/stages /api/v1/metrics /api/v1/work-items/{work_item_id}/history));
+	my $bodies = 0;
+
+	for my $operation ($doc->operations)
+	{
+		my $name = "$operation->{method} $operation->{path}";
+		my $path = $operation->{path} =~ s/\{\w+\}/$id/r;
+		my $body = $operation->{body} && $operation->{body}{content}{'application/json'};
+		my @type = $name =~ /import$/ ? ('content-type' => 'text/csv') : ();
+		my $refused = refuses($gw->request($operation->{method}, "$path?xtra=1", $operation->{body} ? '{}' : undef, @type), 'query');
+		is($refused, $ignores_parameters{$name} ? 0 : 1, "$name " . ($refused ? 'refuses' : 'ignores') . ' a parameter that it does not have');
+		next unless $body;
+
+		$bodies++;
+		my $closed = !($body->{schema}{additionalProperties} // 1);
+		$refused = refuses($gw->request($operation->{method}, $path, '{"xtra":{"a":[1]}}'), 'body');
+		is($refused, $ignores_keys{$name} ? 0 : 1, "$name " . ($refused ? 'refuses' : 'ignores') . ' a key that it does not have');
+		is($closed ? 1 : 0, $refused, 'as the document says');
+
+		my $missing = $gw->request($operation->{method}, $path, '')->{content} =~ /"missing","loc":\["body"\]/ ? 1 : 0;
+		is($missing, $operation->{body}{required} ? 1 : 0, "$name " . ($missing ? 'needs' : 'needs no') . ' body, as the document says');
+		is($missing, @{ $body->{schema}{required} } ? 1 : 0, 'and by whether it needs a key');
+	}
+	cmp_ok($bodies, '>', 10, "$bodies operations take a body of JSON");
+	return;
+}
+
+# In the list of what is refused, which names what there is.
+sub refuses
+{
+	my ($got, $place) = @_;
+	return 0 unless ref $got->{json} eq 'HASH' && ref $got->{json}{detail} eq 'ARRAY';
+	my ($entry) = grep { $_->{type} eq 'extra_forbidden' } @{ $got->{json}{detail} };
+	return 0 unless $entry;
+	is("$got->{status} @{ $entry->{loc} }", "422 $place xtra", 'the answer names it');
+	is(exists $entry->{ctx} ? 1 : 0, 1, 'and those that there are') if $place eq 'body';
+	return 1;
 }
 
 # VSM_OPENAPI_LINT is a program that prints what is wrong with a document.

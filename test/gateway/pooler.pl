@@ -141,7 +141,11 @@ sub nothing_gets_out
 	my $who = sub { my $out = ''; IPC::Run::run([ 'psql', '-XqAt', '-d', $gate ], '<', \$state, '>', \$out); return $out };
 	$before = $who->();
 	is(all_kinds($gw, 'out', token('app_writer')), $expected, "$how: with a token the answers are the same");
-	is($gw->get('/api/v1/stages', token('someone'))->{status}, 403, "$how: a role that the gateway's user may not become has no access") for 1 .. 2;
+	for my $got (map { $gw->get('/api/v1/stages', token('someone')) } 1 .. 2)
+	{
+		is($got->{status}, 403, "$how: a role that the gateway's user may not become has no access");
+		like($got->{json}{hint} // '', qr/^The service may not take the role that the token names/, "$how: which is what the answer says");
+	}
 	is($gw->get('/api/v1/stages')->{status}, 401, "$how: without a token there is no access");
 	ok(until_true(sub { told($gw, 'folded') }), "$how: it folds as a role");
 	is($who->(), $before, "$how: role and claims do not stay");

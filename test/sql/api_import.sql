@@ -53,6 +53,8 @@ SELECT imported('', 'ndjson');
 SELECT vsm_api.import_events('[{"case_id":"E","stage":"Backlog","entered_at":"2026-01-05T09:00:00Z"}]');
 SELECT vsm_api.import_events('{"on_error":"skip","stream":"default","events":[{"case_id":1,"stage":"Backlog","entered_at":"2026-01-05T09:00:00Z"},{"case_id":"F"},7]}');
 SELECT vsm_api.import_events('{"events":{}}');
+SELECT vsm_api.import_events('{"strem":"web","events":[]}');
+SELECT vsm_api.import_events('{"stream":"Nope","events":[]}');
 SELECT vsm_api.import_events('"x"');
 SELECT vsm_api.import_events('null');
 SELECT vsm_api.import_events('[]');

@@ -1,7 +1,10 @@
-# documentation.pl: every block of SQL in README.md and doc/ runs, and says what it says it says
+# documentation.pl: every block of SQL in README.md and doc/ runs, and says what it says it says; signatures are those of SQL
 #
 # The blocks of a file run one after the other in a database of its own, in psql, stopped by the first error.  A block that
 # shows an error ("-- ERROR: ..." after a statement) must raise just that one, with its detail and hint.
+#
+# A function that a table of doc/reference.md begins a row with has all its arguments there, in order, by their names, with the
+# defaults that it gives.
 
 use strict;
 use warnings;
@@ -62,8 +65,57 @@ for my $file ('README.md', glob 'doc/*.md')
 cmp_ok($blocks, '>=', 10, 'the blocks were found');
 is($node->safe_psql('readme_md', q{SELECT count(*) FROM vsm.flow_metrics WHERE stream = 'support' AND throughput > 0}) > 20, 1,
 	'the figures that README.md asks for are not empty');
+signatures('doc/reference.md');
 $node->stop;
 done_testing();
+
+sub signatures
+{
+	my ($file) = @_;
+	my $text = slurp_file($file);
+	my %known;
+	for my $line (split /\n/, $node->safe_psql('doc_reference_md', q{
+		SELECT concat_ws('|', p.proname, (SELECT string_agg(concat(coalesce(p.proargnames[n], ''), ' = ' ||
+			       lower(regexp_replace(pg_get_function_arg_default(p.oid, n), '::[a-z ]+(\[\])?$', ''))), ', ' ORDER BY n)
+			   FROM generate_series(1, p.pronargs) n))
+		FROM pg_proc p WHERE p.pronamespace = 'vsm'::regnamespace}))
+	{
+		my ($name, $arguments) = split /\|/, $line, 2;
+		push @{ $known{$name} }, [ split /, (?=\w*(?: =|,|$))/, $arguments // '' ];
+	}
+
+	my $signatures = 0;
+	while ($text =~ /^\| (`vsm\.[^|]*) \|/mg)
+	{
+		my $cell = $1;
+		while ($cell =~ /`vsm\.(\w+)\(([^`]*)\)`/g)
+		{
+			my ($name, @arguments) = ($1, split /, /, $2);
+			my @overloads = @{ $known{$name} // [] };
+			ok(scalar(grep { is_signature(\@arguments, $_) } @overloads), "$file: vsm.$name(@{[ join ', ', @arguments ]})")
+				or diag(map { "SQL: vsm.$name(@{[ join ', ', @$_ ]})" } @overloads);
+			$signatures++;
+		}
+	}
+	cmp_ok($signatures, '>=', 40, 'the signatures were found');
+	return;
+}
+
+# Aggregates and readers of sketches have arguments without names.  A type may stand behind a name, and a default may be words.
+sub is_signature
+{
+	my ($shown, $known) = @_;
+	return 0 unless @$shown == @$known;
+	for my $n (0 .. $#$shown)
+	{
+		my ($name, $default) = $shown->[$n] =~ /^(\w+)[^=]*?(?: = (.*))?$/;
+		my ($known_name, $known_default) = $known->[$n] =~ /^(\w*)(?: = (.*))?$/s;
+		return 0 unless $known_name eq '' || $name eq $known_name;
+		return 0 if defined $default && !defined $known_default;
+		return 0 if defined $default && $default =~ /^(?:-?[\d.]+|'.*'|true|false|null)$/ && $default ne $known_default;
+	}
+	return 1;
+}
 
 # Each with the line of the file that it begins at.
 sub sql_blocks

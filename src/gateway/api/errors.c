@@ -4,7 +4,8 @@
  *
  * A table gives the status for each SQLSTATE; the first match counts.  PTxyz means status xyz, as
  * in PostgREST, and its message comes from vsm and is written for users.  For all other errors the
- * client gets a message from this file, and the server's message goes to the log.
+ * client gets a message from this file, and the server's message goes to the log.  A missing right has a hint, which
+ * names the level that is needed.
  */
 #include "errors.h"
 
@@ -24,10 +25,11 @@ typedef struct Meaning
 } Meaning;
 
 #define READ_ONLY "25006"
+#define NO_RIGHT "42501"
 
 static const Meaning meanings[] = {
 	{"57014", 504, "The database took too long"},
-	{"42501", 403, "Permission denied"},
+	{NO_RIGHT, 403, "Permission denied"},
 	{"40", 503, "The database could not serialize this request with others"},
 	{"55P03", 503, "A lock was not available in time"},
 	{"53", 503, "The database is out of resources"},
@@ -41,6 +43,7 @@ static const Meaning meanings[] = {
 
 static void say_field(Request *request, const Param *param, const char *code, const char *message, const char *hint);
 static void say_refusal(Request *request, int status, const PGresult *error);
+static const char *level_hint(const Request *request, const Job *job, const char *hint);
 static const Param *param_named(const Route *route, const char *name);
 static int	pt_status(const char *code);
 
@@ -85,7 +88,32 @@ vsm_say_error(Request *request, const Job *job, const PGresult *error)
 	}
 	if (status == 503)
 		vsm_answer_header(request, "Retry-After", "1");
-	vsm_answer_error(request, status, code, NULL, meaning->detail);
+	vsm_answer_error(request, status, code, strcmp(code, NO_RIGHT) == 0 ? level_hint(request, job, hint) : NULL, meaning->detail);
+}
+
+/*
+ * level_hint
+ *		Which level of access the request needs.
+ *
+ * hint is the database's, which names the level where vsm has checked the access, and may be NULL.  The answer is one of
+ * these constants: it must not tell what there is.
+ */
+static const char *
+level_hint(const Request *request, const Job *job, const char *hint)
+{
+	if (job->in_settings)
+		return "The service may not take the role that the token names; its administrator makes the service's user a member of it.";
+	if (hint != NULL && strstr(hint, "create_types") != NULL)
+		return "Import without create_types, or with a role that has level admin of all streams; an administrator gives roles their level.";
+	if (hint != NULL && strstr(hint, "create_stages") != NULL)
+		return "Import without create_stages, or with a role that has level admin; an administrator gives roles their level.";
+	if (request->match.route->defines || (hint != NULL && strstr(hint, "admin") != NULL))
+		return "This needs a role with level admin, for types and new streams of all streams; an administrator gives roles their level.";
+	if (request->match.route->handling == HANDLE_IMPORT && job->writes)
+		return "This needs a role with level writer or admin of the stream that may make temporary tables; an administrator gives roles their level.";
+	if (job->writes)
+		return "This needs a role with level writer or admin of the stream; an administrator gives roles their level.";
+	return "This needs a role with level reader, writer or admin; an administrator gives roles their level.";
 }
 
 /* Clients rely on the fixed messages of 404; all other answers add the error's DETAIL. */
@@ -95,26 +123,28 @@ say_refusal(Request *request, int status, const PGresult *error)
 	const char *facts = PQresultErrorField(error, PG_DIAG_MESSAGE_DETAIL);
 	const char *message = PQresultErrorField(error, PG_DIAG_MESSAGE_PRIMARY);
 	char	   *detail = status == 404 || facts == NULL ? vsm_copy(message) : vsm_format("%s. %s", message, facts);
+	char	   *hint = vsm_http_hint(PQresultErrorField(error, PG_DIAG_MESSAGE_HINT));
 
-	vsm_answer_error(request, status, PQresultErrorField(error, PG_DIAG_SQLSTATE),
-					 vsm_http_hint(PQresultErrorField(error, PG_DIAG_MESSAGE_HINT)), detail);
+	vsm_answer_error(request, status, PQresultErrorField(error, PG_DIAG_SQLSTATE), hint, detail);
+	free(hint);
 	free(detail);
 }
 
 /* Report a value that the database refused, in the form of the gateway's own validation errors. */
 static void
-say_field(Request *request, const Param *param, const char *code, const char *message, const char *hint)
+say_field(Request *request, const Param *param, const char *code, const char *message, const char *sql_hint)
 {
 	static const char *const places[] = {"path", "query", "body"};
 	const char *value = request->values.text[param - request->match.route->params];
 	json_t	   *body = json_pack("{s[{sss[ss]sssO}]ss}", "detail",
 								 "type", "value_error", "loc", places[param->where], param->name, "msg", message,
 								 "input", json_null(), "code", code);
+	char	   *hint = vsm_http_hint(sql_hint);
 
-	hint = vsm_http_hint(hint);
 	if (body == NULL)
 	{
 		vsm_answer_error(request, 422, code, hint, message);
+		free(hint);
 		return;
 	}
 	if (value != NULL)
@@ -128,6 +158,7 @@ say_field(Request *request, const Param *param, const char *code, const char *me
 		json_object_set_new(body, "hint", json_string(hint));
 	vsm_answer_json(request, 422, body);
 	json_decref(body);
+	free(hint);
 }
 
 /* A parameter of the function: the database knows no other. */

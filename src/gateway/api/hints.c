@@ -4,14 +4,18 @@
  *
  * The database writes its hints for users of SQL.  A client of the gateway can call no function and
  * run no statement, so the table below has the requests that do the same.  This is the only place
- * where that is decided: a hint that speaks SQL and is not in the table is left out.
+ * where that is decided: a hint that speaks SQL and is not in the table is left out.  What is an argument there and a
+ * parameter of the query here may stand in any hint.
  */
 #include "hints.h"
 
 #include <ctype.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "text.h"
 
 #define TELL_ADMINISTRATOR "Tell the administrator of the database; the log of the service has the details."
 
@@ -51,16 +55,26 @@ static const Hint hints[] = {
 
 static bool speaks_sql(const char *hint);
 
-/* The hint for a client of HTTP; NULL: none. */
-const char *
+/* The hint for a client of HTTP, which the caller must free; NULL: none. */
+char *
 vsm_http_hint(const char *hint)
 {
+	static const char argument[] = "create_stages => true";
+	const char *found;
+	char	   *said;
+
 	if (hint == NULL)
 		return NULL;
 	for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
 		if (strncmp(hint, hints[i].begins, strlen(hints[i].begins)) == 0)
-			return hints[i].http;
-	return speaks_sql(hint) ? NULL : hint;
+			return vsm_copy(hints[i].http);
+
+	found = strstr(hint, argument);
+	said = found == NULL ? vsm_copy(hint) : vsm_format("%.*screate_stages=true%s", (int) (found - hint), hint, found + strlen(argument));
+	if (!speaks_sql(said))
+		return said;
+	free(said);
+	return NULL;
 }
 
 /* Does it name an object, call a function, give an argument by name, or begin a statement? */

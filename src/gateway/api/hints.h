@@ -5,6 +5,6 @@
 #ifndef VSM_GATEWAY_HINTS_H
 #define VSM_GATEWAY_HINTS_H
 
-extern const char *vsm_http_hint(const char *hint);
+extern char *vsm_http_hint(const char *hint);
 
 #endif

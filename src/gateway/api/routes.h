@@ -82,7 +82,8 @@ typedef struct Route
 	Handling	handling;
 	Class		class;
 	bool		writes;
-	bool		lenient;		/* ignores unknown parameters of the query: endpoints of the old service, probes, files */
+	bool		defines;		/* streams, stages, types and what belongs to them: needs level admin */
+	bool		lenient;		/* ignores unknown parameters and keys: endpoints of the old service, /live, files */
 	int			status;			/* of success; 0 is 200 */
 	const char *function;		/* in schema vsm_api */
 	const char *answer;			/* schema of the body in schemas.json; with [] after it: an array */
@@ -127,5 +128,6 @@ extern Match vsm_route_match(const char *method, const char *path, size_t length
 extern void vsm_route_allow(const Route *path, char *allow, size_t size);
 extern bool vsm_param_is_bigint(const Param *param);
 extern bool vsm_route_has(const Route *route, Where where);
+extern bool vsm_route_needs_body(const Route *route);
 
 #endif

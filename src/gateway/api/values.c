@@ -3,7 +3,7 @@
  *		Reads and checks the values of a request's parameters.
  *
  * Every invalid value is reported: path before query before body, then unknown parameters of the
- * query, in the entries of invalid.c.
+ * query and unknown keys of the body, in the entries of invalid.c.
  * Only the database knows whether a type of work item exists.  Such a value stays in type_input until vsm_values_check_type() gets the
  * types that are defined then.
  */
@@ -18,12 +18,15 @@
 #include "query.h"
 #include "text.h"
 
-/* Unknown parameters that are reported: an answer must not be many times longer than its request. */
+/* Unknown parameters and unknown keys that are reported, of each: an answer must not be many times longer than its request. */
 #define MAX_UNKNOWN 20
 
 #define BYTE_ORDER_MARK "\xEF\xBB\xBF"
 
-static void refuse_unknown(Values *values, const Route *route, const char *query);
+static void refuse_parameters(Values *values, const Route *route, const char *query);
+static void refuse_keys(Values *values, const Route *route, json_t *body);
+static json_t *names_of(const Route *route, Where where);
+static void refuse_unknown(Values *values, const char *place, const json_t *known, json_t *name, json_t *input);
 static void read_text(Values *values, int n, const Param *param, const char *bytes, size_t length, json_t *input);
 static void read_integer(Values *values, int n, const Param *param, const char *bytes, size_t length, json_t *input);
 static void read_string(Values *values, int n, const Param *param, const char *bytes, size_t length, json_t *input);
@@ -32,6 +35,7 @@ static void read_share(Values *values, int n, const Param *param, json_t *value)
 static void read_number(Values *values, int n, const Param *param, json_t *value);
 static bool is_string(const json_t *value);
 static void keep_or_fail(Values *values, int n, const Param *param, char *read, json_t *input);
+static void fail_step(Values *values, const Param *param, json_t *input);
 static void fail_object(Values *values, const Param *param, json_t *input);
 
 /*
@@ -45,6 +49,7 @@ void
 vsm_values_read(Values *values, const Route *route, const Segment *wildcards, const char *query, json_t *body)
 {
 	bool		wants_body = vsm_route_has(route, IN_BODY);
+	bool		needs_body = vsm_route_needs_body(route);
 
 	for (int n = 0; route->params[n].name != NULL; n++)
 	{
@@ -79,10 +84,13 @@ vsm_values_read(Values *values, const Route *route, const Segment *wildcards, co
 	}
 	values->body = NULL;
 	if (!route->lenient)
-		refuse_unknown(values, route, query);
-	if (wants_body && body == NULL)
+	{
+		refuse_parameters(values, route, query);
+		refuse_keys(values, route, body);
+	}
+	if (needs_body && body == NULL)
 		vsm_invalid(values, NULL, "missing", "Field required", json_null(), NULL);
-	else if (wants_body && !json_is_object(body))
+	else if (wants_body && body != NULL && !json_is_object(body))
 		vsm_invalid(values, NULL, "model_attributes_type",
 			 "Input should be a valid dictionary or object to extract fields from", body, NULL);
 
@@ -96,16 +104,11 @@ vsm_values_read(Values *values, const Route *route, const Segment *wildcards, co
 
 /* Report parameters of the query that the route does not have.  Empty names count as well. */
 static void
-refuse_unknown(Values *values, const Route *route, const char *query)
+refuse_parameters(Values *values, const Route *route, const char *query)
 {
-	json_t	   *known = json_array();
-	Text		list = {0};
+	json_t	   *known = names_of(route, IN_QUERY);
 	Pair		pair;
 
-	for (const Param *param = route->params; param->name != NULL; param++)
-		if (param->where == IN_QUERY)
-			json_array_append_new(known, json_string(param->name));
-	vsm_list_choices(&list, known);
 	for (int n = 0; n < MAX_UNKNOWN && vsm_query_next(&query, &pair);)
 	{
 		size_t		length;
@@ -117,8 +120,7 @@ refuse_unknown(Values *values, const Route *route, const char *query)
 			char	   *value = vsm_decode(pair.value, pair.value_length, true, &length);
 			json_t	   *input = vsm_json_string(value, length);
 
-			vsm_invalid_add(values, vsm_invalid_entry("extra_forbidden", json_pack("[sO]", "query", name_json), "Extra inputs are not permitted", input,
-									list.length == 0 ? NULL : json_pack("{ss}", "expected", list.data)));
+			refuse_unknown(values, "query", known, name_json, input);
 			json_decref(input);
 			free(value);
 			n++;
@@ -126,8 +128,54 @@ refuse_unknown(Values *values, const Route *route, const char *query)
 		json_decref(name_json);
 		free(name);
 	}
-	vsm_text_free(&list);
 	json_decref(known);
+}
+
+/* Report keys of the body that the route does not have.  A route without keys ignores its body. */
+static void
+refuse_keys(Values *values, const Route *route, json_t *body)
+{
+	json_t	   *known = names_of(route, IN_BODY);
+	const char *name;
+	json_t	   *input;
+	int			n = 0;
+
+	if (json_array_size(known) == 0)
+		body = NULL;
+	json_object_foreach(body, name, input)
+	{
+		json_t	   *name_json = json_string(name);
+
+		if (n < MAX_UNKNOWN && !vsm_json_contains(known, name_json))
+		{
+			refuse_unknown(values, "body", known, name_json, input);
+			n++;
+		}
+		json_decref(name_json);
+	}
+	json_decref(known);
+}
+
+static json_t *
+names_of(const Route *route, Where where)
+{
+	json_t	   *names = json_array();
+
+	for (const Param *param = route->params; param->name != NULL; param++)
+		if (param->where == where)
+			json_array_append_new(names, json_string(param->name));
+	return names;
+}
+
+static void
+refuse_unknown(Values *values, const char *place, const json_t *known, json_t *name, json_t *input)
+{
+	Text		list = {0};
+
+	vsm_list_choices(&list, known);
+	vsm_invalid_add(values, vsm_invalid_entry("extra_forbidden", json_pack("[so]", place, vsm_invalid_input(name)), "Extra inputs are not permitted", input,
+							list.length == 0 ? NULL : json_pack("{ss}", "expected", list.data)));
+	vsm_text_free(&list);
 }
 
 /* Check a value given as text. */
@@ -329,8 +377,18 @@ keep_or_fail(Values *values, int n, const Param *param, char *read, json_t *inpu
 	else if (param->kind == KIND_BOOLEAN || param->kind == KIND_FLAG)
 		vsm_invalid(values, param, "bool_parsing", "Input should be a valid boolean, unable to interpret input", input, NULL);
 	else
-		vsm_invalid(values, param, "time_delta_parsing",
-			 "Input should be a valid step, a number of minutes, hours, days, weeks or months", input, NULL);
+		fail_step(values, param, input);
+}
+
+/* Between the points of a series it is a step, elsewhere a duration. */
+static void
+fail_step(Values *values, const Param *param, json_t *input)
+{
+	char	   *message = vsm_format("Input should be a valid %s, a number of minutes, hours, days, weeks or months, such as 10 days",
+								 strcmp(param->name, "step") == 0 ? "step" : "duration");
+
+	vsm_invalid(values, param, "time_delta_parsing", message, input, NULL);
+	free(message);
 }
 
 static void

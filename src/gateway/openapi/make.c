@@ -160,7 +160,9 @@ request_body(const Route *route)
 		json_object_set_new(properties, param->name, value);
 	}
 	schema = json_pack("{sssoso}", "type", "object", "required", required, "properties", properties);
-	return json_pack("{sbso}", "required", 1, "content", content("application/json", schema));
+	if (!route->lenient)
+		json_object_set_new(schema, "additionalProperties", json_false());
+	return json_pack("{sbso}", "required", vsm_route_needs_body(route), "content", content("application/json", schema));
 }
 
 static json_t *
@@ -265,7 +267,7 @@ responses(const Route *route)
 	if (route->handling == HANDLE_READY)
 	{
 		add_error(list, 503, "The service is not ready", "Error");
-		add_error(list, 422, "Invalid values", "ValidationError");
+		add_error(list, 422, "Invalid values, or unknown parameters", "ValidationError");
 	}
 	if (vsm_route_has(route, IN_PATH))
 	{
@@ -280,7 +282,7 @@ responses(const Route *route)
 	if (route->params[0].name != NULL)
 		add_error(list, 404, "Not found", "Error");
 	if (route->params[0].name != NULL || !route->lenient)
-		add_error(list, 422, "Invalid values, or unknown parameters", "ValidationError");
+		add_error(list, 422, "Invalid values, or unknown parameters or keys", "ValidationError");
 	if (route->writes)
 		add_error(list, 409, "The request conflicts with existing data", "Error");
 	if (has_body)
