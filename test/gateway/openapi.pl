@@ -81,7 +81,7 @@ sub served
 sub strict
 {
 	my %ignores_keys = map { $_ => 1 } 'POST /api/v1/work-items', 'PUT /api/v1/work-items/{work_item_id}/transition';
-	my %ignores_parameters = (%ignores_keys, map { ("GET $_" => 1) } qw(/ /live /metrics /docs /redoc /openapi.json /docs/{file} /assets/{file}
+	my %ignores_parameters = (%ignores_keys, map { ("GET $_" => 1) } qw(/ /live /ready /metrics /docs /redoc /openapi.json /docs/{file} /assets/{file}
 		/api/v1/health /api/v1/stages /api/v1/metrics /api/v1/work-items/{work_item_id}/history));
 	my $bodies = 0;
 

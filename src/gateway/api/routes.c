@@ -53,7 +53,7 @@ const Route vsm_routes[] = {
 	 .summary = "Description of the service and its endpoints; for browsers, the dashboard"},
 	{"GET", "/api/v1/health", HANDLE_HEALTH, .lenient = true, .answer = "Health", .name = "health",
 	 .summary = "Whether the service and its database work"},
-	{"GET", "/ready", HANDLE_READY, .answer = "Ready", .name = "ready",
+	{"GET", "/ready", HANDLE_READY, .lenient = true, .answer = "Ready", .name = "ready",
 	 .summary = "Whether the service is ready for requests",
 	 .params = {{"write", IN_QUERY, KIND_FLAG, .about = "Whether it is ready only if the database takes writes, so is no standby and not read-only"}}},
 	{"GET", "/live", HANDLE_LIVE, .lenient = true, .answer = "Live", .name = "live",
