@@ -3,8 +3,9 @@
  *		The page: what is chosen, what is asked for, and what is shown of the answers.
  *
  * A choice changes the URL, then everything is asked for again; an answer to an
- * older choice is dropped.  Figures of an older choice go when there is no answer to the new one.  While the page is visible, WIP is read every few
- * seconds and the figures every minute, without a trace on the page but the numbers.
+ * older choice is dropped, and its figures go when there is no answer to the new one.
+ * While the page is visible, WIP is read every few seconds and the figures every
+ * minute, without a trace on the page but the numbers.
  */
 import {get} from './api.js';
 import {age} from './age.js';
