@@ -189,12 +189,11 @@ sub restored
 # A second database, which folds for itself.
 sub replicated
 {
-	my $tables = 'vsm.value_streams, vsm.stages, vsm.work_item_types, vsm.work_items, vsm.stage_transitions';
 	sql('postgres', 'CREATE DATABASE subscriber');
 	sql('subscriber', 'CREATE EXTENSION vsm');
 	sql('subscriber', oracle() =~ s/^SELECT\s+vsm\.define_stream.*?;$//msr);
 	sql('subscriber', 'DELETE FROM vsm.value_streams; DELETE FROM vsm.work_item_types');
-	sql('postgres', "CREATE PUBLICATION flow FOR TABLE $tables; SELECT pg_create_logical_replication_slot('flow', 'pgoutput')");
+	sql('postgres', "CREATE PUBLICATION flow FOR TABLES IN SCHEMA vsm; SELECT pg_create_logical_replication_slot('flow', 'pgoutput')");
 	sql('subscriber', "CREATE SUBSCRIPTION flow CONNECTION '" . $node->connstr('postgres') =~ s/'//gr . "' PUBLICATION flow WITH (create_slot = false, slot_name = 'flow')");
 	# while tables are copied
 	sql('subscriber', 'SELECT count(*) FROM vsm.fold()') for 1 .. 5;
@@ -203,6 +202,7 @@ sub replicated
 	for my $step ('moved late', 'created late', 'events imported', 'history imported', 'deleted', 'retyped', 'order', 'category', 'rule', 'commitment', 'stage added', 'stream renamed', 'type renamed', 'zone', 'row updated', 'row deleted')
 	{
 		happen('postgres', $step, 'moved late');
+		sql('postgres', 'SELECT count(*) FROM vsm.fold()');
 		caught_up();
 		sql('subscriber', join('', map { sprintf q{SELECT oracle.compare(%d, '%s', %s);}, $_, $step, rand() } 1 .. 3));
 		settle('subscriber') if rand() < 0.7;
