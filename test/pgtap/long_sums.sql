@@ -9,12 +9,12 @@ CREATE TEMPORARY TABLE log AS
     UNION ALL SELECT 'X-6000', 'Done', '1970-01-02 UTC';
 SELECT vsm.import_events('log', 's') IS NOT NULL AS imported;
 
-SELECT is((SELECT array_agg(b.total_age) FROM vsm.flow_balance('s', '2699-12-01 UTC', '2700-01-01 UTC', 'month') b),
-          ARRAY[5999 * (timestamptz '2700-01-01 UTC' - '1970-01-01 UTC')], 'the total age of 5999 items in the year 2700');
-SELECT is((vsm_api.flow_balance(stream => 's', since => '2699-12-01T00:00:00Z', until => '2700-01-01T00:00:00Z', step => 'month')::jsonb #>> '{buckets,0,total_age_hours}')::numeric,
-          5999 * 24 * extract(day FROM timestamptz '2700-01-01 UTC' - '1970-01-01 UTC'), 'in hours by REST');
-SELECT throws_ok($$SELECT vsm.flow_balance('s', '9999-12-01 UTC', '9999-12-31 UTC', 'month')$$, 'PT422', 'a sum of times is out of range',
-                 'in the year 9999 it is more than an interval holds');
+-- they have aged up to now, whatever the window's end
+SELECT ok(b.total_age BETWEEN 5999 * (now() - '1970-01-01 UTC') AND 5999 * (clock_timestamp() - '1970-01-01 UTC'), 'the total age of 5999 items')
+FROM vsm.flow_balance('s', '2699-12-01 UTC', '2700-01-01 UTC', 'month') b;
+SELECT ok((vsm_api.flow_balance(stream => 's', since => '2699-12-01T00:00:00Z', until => '2700-01-01T00:00:00Z', step => 'month')::jsonb #>> '{buckets,0,total_age_hours}')::numeric
+          BETWEEN trunc(5999 * extract(epoch FROM now()) / 3600, 2) AND round(5999 * extract(epoch FROM clock_timestamp()) / 3600, 2), 'in hours by REST');
+SELECT cmp_ok(5999 * extract(epoch FROM now()) * 1000000, '>', 9223372036854775807::numeric, 'a bigint does not hold it');
 SELECT ok(l.expected_cycle_time > interval '110000000 days' AND l.sentence LIKE '%It would give 1________._ days of cycle time%',
           'Little''s Law, where one of them was finished') FROM vsm.littles_law('s', '1970-01-01 UTC') l;
 SELECT ok((vsm_api.littles_law(stream => 's', since => '1970-01-01T00:00:00Z')::jsonb ->> 'expected_cycle_time')::numeric > 100000000 * 24::numeric, 'also by REST');
