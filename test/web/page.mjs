@@ -200,12 +200,13 @@ await part('each panel has the values that SQL gives', async () => {
 		is(await page.locator('#forecast-items').getAttribute('title'), 'Empty: all items in progress', `${of}: an empty field is all in progress, and says so`);
 
 		/* moves between stages; the forecast has had all charts read again */
-		await page.waitForLoadState('networkidle');
+		await settled(page);
 		ok(await path.evaluate(row => row.isConnected), `${of}: a table that is read anew is left alone while nothing changes`);
 
 		const cells = id => page.locator(`#${id} .chart tbody tr`).evaluateAll(rows => rows.map(row => [...row.children].map(cell => cell.textContent)));
-		const arcs = await page.locator('#stage-graph .graph').evaluate(drawing => {
-			const line = drawing.querySelector('rect').getBBox(), paths = [...drawing.querySelectorAll('path')];
+		/* found and measured in one step: a drawing that has been replaced has no size */
+		const arcs = await page.evaluate(() => {
+			const drawing = document.querySelector('#stage-graph .graph'), line = drawing.querySelector('rect').getBBox(), paths = [...drawing.querySelectorAll('path')];
 
 			return {below: paths.filter(path => path.getBBox().y >= line.y + line.height - 1).length, all: paths.length, widths: paths.map(path => Number(path.getAttribute('stroke-width')))};
 		});
@@ -342,7 +343,7 @@ await part('panels are saved as pictures', async () => {
 /* No figure of what was chosen before, and none that seems to be on its way. */
 async function unavailable(page, name, panels)
 {
-	await page.waitForLoadState('networkidle');
+	await settled(page);
 	is([await page.locator('.tile .big').allTextContents(), await page.locator('.tile .before').allTextContents(), await page.locator('#balance li').count(), await text(page, '#period')],
 		[Array(7).fill('–'), Array(7).fill(''), 0, ''], `${name}: no key figures`);
 	is([await page.locator('#flow .panel .empty').allTextContents(), await page.locator('#flow .panel :is(canvas, .surface, table)').count(), await text(page, '#bottleneck .sentence')],
@@ -610,7 +611,6 @@ await part('WIP is live, and rests with the page', async () => {
 
 	await settled(resting);
 	await hide(resting, true);
-	await resting.waitForLoadState('networkidle');
 	reads = 0;
 	resting.on('request', request => reads += request.url().includes('/api/v1/'));
 	await resting.clock.runFor(120000);
@@ -795,9 +795,8 @@ await part('an item is blocked and unblocked', async () => {
 	await dialog.getByRole('button', {name: 'Close'}).click();
 	await page.waitForFunction(number => !document.querySelector(`.card[data-id="${number}"]`).matches('.blocked'), id);
 	ok(await card(page, id).locator('.reason').isHidden(), 'the mark is gone');
-	await lane(page, 'Production').locator('.card').first().click();
+	await Promise.all([page.waitForResponse(/\/blocks$/), lane(page, 'Production').locator('.card').first().click()]);
 	await dialog.locator('tbody tr').first().waitFor();
-	await page.waitForLoadState('networkidle');
 	ok(await field.count() === 0, 'what is done cannot be blocked');
 	await dialog.getByRole('button', {name: 'Close'}).click();
 
