@@ -238,6 +238,9 @@ packages:	## install what building and the demo need (Debian: apt)
 test:		## all tests; PART="regress pgtap" for some (test/run --help)
 	@test/run $(PART)
 
+soak:		## all tests with long random histories, for an hour and more; PART=pgtap for some
+	@test/run --soak $(PART)
+
 stress:		## 64 clients, aborts and kills for 5 minutes: no limit is ever exceeded, no place leaks
 	test/stress
 
@@ -291,4 +294,4 @@ help:
 
 FORCE:
 
-.PHONY: FORCE objects gateway web gateway-objects fuzz fuzz-sketch viewer install-gateway uninstall-gateway regress-links packages test stress stress-cells sanitized debug-server images containers demo demo-stop format check-format analyse release-check dist help
+.PHONY: FORCE objects gateway web gateway-objects fuzz fuzz-sketch viewer install-gateway uninstall-gateway regress-links packages test soak stress stress-cells sanitized debug-server images containers demo demo-stop format check-format analyse release-check dist help

@@ -23,6 +23,12 @@ CREATE FUNCTION vsm._cut(value text) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__cut';
 COMMENT ON FUNCTION vsm._cut(text) IS 'A text of a user''s for a message: its first 200 characters, if it is longer.';
 
+-- to_char() fails far away.
+CREATE FUNCTION vsm._shown(day date) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+RETURN coalesce(CASE WHEN day BETWEEN date '0001-01-01' AND date '9999-12-31' THEN to_char(day, 'YYYY-MM-DD') ELSE day::text END, 'null');
+COMMENT ON FUNCTION vsm._shown(date) IS 'A day for a message, by any DateStyle as ISO 8601 has it where it is of four digits.';
+
 CREATE FUNCTION vsm._check_text(value text, what text, "column" text) RETURNS void
     LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'vsm__check_text';
 COMMENT ON FUNCTION vsm._check_text(text, text, text) IS

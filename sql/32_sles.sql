@@ -31,7 +31,7 @@ BEGIN
     END IF;
     IF NOT coalesce(new.since BETWEEN date '1970-01-01' AND date '9999-12-31', false) THEN
         RAISE EXCEPTION 'the first day of a service level expectation is out of range'
-            USING ERRCODE = 'PT422', COLUMN = 'since', DETAIL = format('It is %s.', coalesce(to_char(new.since, 'YYYY-MM-DD'), new.since::text, 'null')),
+            USING ERRCODE = 'PT422', COLUMN = 'since', DETAIL = format('It is %s.', vsm._shown(new.since)),
                   HINT = 'Give a day from 1970-01-01 to 9999-12-31.';
     END IF;
     RETURN new;

@@ -55,7 +55,7 @@ BEGIN
     END IF;
     IF NOT coalesce(new.day BETWEEN date '1970-01-01' AND date '9999-12-31', false) THEN
         RAISE EXCEPTION 'the day off is out of range'
-            USING ERRCODE = 'PT422', COLUMN = 'day', DETAIL = format('It is %s.', coalesce(CASE WHEN isfinite(new.day) THEN to_char(new.day, 'YYYY-MM-DD') ELSE new.day::text END, 'null')), HINT = 'Give a day in the years 1970 to 9999.';
+            USING ERRCODE = 'PT422', COLUMN = 'day', DETAIL = format('It is %s.', vsm._shown(new.day)), HINT = 'Give a day in the years 1970 to 9999.';
     END IF;
     RETURN new;
 END $$;

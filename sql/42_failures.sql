@@ -149,7 +149,7 @@ BEGIN
         PERFORM vsm._refuse_other_table(tg_relid, 'tables vsm.deployments and vsm.incidents');
     END IF;
     new.stream := vsm._sought(new.stream);
-    new.external_id := vsm._name(nullif(new.external_id, ''), 'external id');
+    new.external_id := vsm._name(nullif(new.external_id, ''), CASE tg_table_name WHEN 'deployments' THEN 'deployment' ELSE 'incident' END);
     IF tg_op = 'UPDATE' THEN
         IF new.id <> old.id THEN
             RAISE EXCEPTION 'the id of a row of "%" cannot be changed', tg_table_name
@@ -174,7 +174,7 @@ BEGIN
     IF tg_relid = 'vsm.deployments'::regclass THEN
         PERFORM vsm._check_event_time(new.deployed_at, 'the time of the deployment', 'deployed_at');
     ELSE
-        new.deployment := vsm._name(nullif(new.deployment, ''), 'external id');
+        new.deployment := vsm._name(nullif(new.deployment, ''), 'deployment of incident');
         PERFORM vsm._check_event_time(new.started_at, 'the start of the incident', 'started_at');
         PERFORM vsm._check_recovery(new.started_at, new.recovered_at);
     END IF;

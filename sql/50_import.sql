@@ -166,23 +166,45 @@ EXCEPTION WHEN data_exception THEN
 END $$;
 COMMENT ON FUNCTION vsm._read_day_first(text) IS 'A text as a time, with the day before the month where it could be either; null: it is none.';
 
--- 03.02.2026: a session's DateStyle says nothing of who wrote it.  Some that look like it PostgreSQL does not read at all.
+-- 03.02.2026 or 030226: a session's DateStyle says nothing of who wrote it.  Some that look like it PostgreSQL does not read at all.
 CREATE FUNCTION vsm._order_unknown(value text) RETURNS boolean
     LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
 RETURN value !~ '^[[:space:]]*[0-9]{4}-[0-9]'
-   AND (value ~ '(^[^0-9]*|[[:space:]])[0-9]{1,2}[-/. ][0-9]{1,2}[-/. ][0-9]' OR vsm._read_month_first(value) IS DISTINCT FROM vsm._read_day_first(value));
+   AND (value ~ '(^[^0-9]*|[[:space:]])[0-9]{1,2}[-/. ][0-9]{1,2}[-/. ][0-9]' OR value ~ '(^|[^0-9:.])[0-9]{6}([^0-9]|$)' AND value !~ '^[[:space:]]*[0-9]{8}([^0-9]|$)'
+        OR vsm._read_month_first(value) IS DISTINCT FROM vsm._read_day_first(value));
 COMMENT ON FUNCTION vsm._order_unknown(text) IS
-    'Is it a date in digits that does not begin with the year, or a time with one order of day and month, and none or another one with the other?';
+    'Is it a date in digits that does not begin with the year in four of them, or a time with one order of day and month, and none or another one with the other?';
+
+-- GMT+0100 (CET), as JavaScript writes it: PostgreSQL would take it for a zone as POSIX writes them, where + is west.
+CREATE FUNCTION vsm._plain_offset(value text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE WHEN value ~* '(?:utc|gmt|z)[[:space:]]*[-+][0-9]|[-+][0-9:]+[[:space:]]*[[(]'
+            THEN regexp_replace(value, '(:[0-9]{2}(?:[.,:][0-9]+)*(?:[[:space:]]*[ap]m)?)[[:space:]]*(?:utc|gmt|z)?[[:space:]]*'
+                                       '([-+](?:[0-9]{1,2}|[0-9]{4}|[0-9]{1,2}:[0-9]{2}))(?:[[:space:]]*(?:\([^()]*\)|\[[^][]*\]))?[[:space:]]*$', '\1\2', 'i')
+            ELSE value END;
+COMMENT ON FUNCTION vsm._plain_offset(text) IS 'A time with an offset from UTC without the letters before it, which PostgreSQL would turn round, and without the name behind it.';
+
+-- Those of src/csv/scan_time.c.  PostgreSQL knows more, such as IST and CST, each of one of several countries.
+CREATE FUNCTION vsm._known_zones() RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 'utc|gmt|z|est|edt|cdt|mdt|pst|pdt|akst|akdt|hst|wet|west|cet|cest|mez|mesz|eet|eest|msk|jst|kst|aest|aedt|nzst|nzdt|sgt|hkt|brt';
+COMMENT ON FUNCTION vsm._known_zones() IS 'The abbreviations of time zones that mean the same everywhere, as alternatives of a regular expression.';
 
 CREATE FUNCTION vsm._time_by_word(value text) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN value ~* '[[:<:]](now|today|tomorrow|yesterday|epoch|allballs)[[:>:]]';
-COMMENT ON FUNCTION vsm._time_by_word(text) IS 'Is it a word such as today, which means another time on each day and so is no record of one?';
+RETURN value ~ '[[:alpha:]]{2}|[[:alpha:]][[:space:]]*[-+][0-9]'
+   AND (regexp_replace(value, '[[:alpha:]_]+(/[[:alpha:]_-]*[[:alpha:]_])+(?![[:alpha:]_]|[-+]?[0-9])', '')       -- Region/City
+        ~* ('(?<![[:alpha:]])(?!(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec|(?:jan|febr)uary|march|april|august|(?:septem|octo|novem|decem)ber'
+            '|(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|satur|sat|sun)(?:day)?|[ap]m|at|on|st|nd|rd|th|' || vsm._known_zones() || ')(?![[:alpha:]]))[[:alpha:]]{2,}')
+        OR value ~* ('(?<![[:alpha:]])(?:' || vsm._known_zones() || ')[[:space:]]*[-+][0-9]'));
+COMMENT ON FUNCTION vsm._time_by_word(text) IS
+    'Does it name a day such as today, which is another one each day, or a zone that several countries call so or whose offset counts the other way round? Then it is no record of a time.';
 
 CREATE FUNCTION vsm._read_time(value text) RETURNS timestamptz
     LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    value := vsm._plain_offset(value);
     RETURN CASE WHEN NOT vsm._time_by_word(value) AND NOT vsm._order_unknown(value) THEN value::timestamptz END;
 EXCEPTION WHEN data_exception THEN
     RETURN NULL;

@@ -151,10 +151,12 @@ BEGIN
     closed_until := vsm._closed_until(of_stream_id);
     IF closed_until > '-infinity' THEN
         INSERT INTO vsm._marks (stream_id, since, until)
-        SELECT of_stream_id, min(m.at), vsm._just_after(max(m.at))
-        FROM pg_temp.vsm_import_moves m
-        WHERE m.keep AND m.at < closed_until
-        GROUP BY date_trunc('day', m.at, 'UTC');
+        WITH days AS (
+            SELECT date_trunc('day', m.at, 'UTC') AS day, min(m.at) AS first, max(m.at) AS last
+            FROM pg_temp.vsm_import_moves m WHERE m.keep AND m.at < closed_until GROUP BY 1)
+        SELECT of_stream_id, min(d.first), vsm._just_after(max(d.last))
+        FROM days d
+        GROUP BY CASE WHEN (SELECT count(*) FROM days) <= 256 THEN d.day ELSE date_trunc('month', d.day, 'UTC') END;
     END IF;
     INSERT INTO vsm._merged_events (work_item_id, id, stage_id, "timestamp")
     SELECT m.item_id, m.id, m.stage_id, m.at

@@ -74,10 +74,11 @@ COMMENT ON FUNCTION vsm._completed(bigint, timestamptz, timestamptz, text, text,
 CREATE FUNCTION vsm.cycle_time_days(started_at timestamptz, completed_at timestamptz, time_zone text DEFAULT 'UTC')
     RETURNS integer
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
-RETURN (completed_at AT TIME ZONE time_zone)::date - (started_at AT TIME ZONE time_zone)::date + 1;
+RETURN CASE WHEN isfinite(started_at) AND isfinite(completed_at)
+            THEN (completed_at AT TIME ZONE time_zone)::date - (started_at AT TIME ZONE time_zone)::date + 1 END;
 COMMENT ON FUNCTION vsm.cycle_time_days(timestamptz, timestamptz, text) IS
     'Cycle time in days: finish date - start date + 1 in the zone, so work begun and finished on one day takes 1 day '
-    '(Vacanti).';
+    '(Vacanti). Null where a time is infinite.';
 
 CREATE TYPE vsm.completion AS (
     work_item_id bigint,

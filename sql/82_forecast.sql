@@ -75,8 +75,7 @@ BEGIN
     IF until <= today OR until > today + 3653 THEN
         RAISE EXCEPTION 'the date to forecast for is out of range'
             USING ERRCODE = 'PT422', COLUMN = 'until',
-                  DETAIL = format('It is %s, and today is %s.',
-                                  to_char(until, 'YYYY-MM-DD'), to_char(today, 'YYYY-MM-DD')),
+                  DETAIL = format('It is %s, and today is %s.', vsm._shown(until), vsm._shown(today)),
                   HINT = 'Give a day after today, within ten years.';
     END IF;
     IF history_days IS NULL OR history_days NOT BETWEEN 5 AND 3653 THEN

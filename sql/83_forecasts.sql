@@ -127,7 +127,7 @@ BEGIN
     END IF;
     PERFORM vsm._check_working_days(working_days);
     FOR part IN
-        SELECT vsm._sought(e.key) AS name, (e.value #>> '{}')::integer AS n, row_number() OVER (ORDER BY vsm._sought(e.key) COLLATE "C") AS place
+        SELECT vsm._sought(e.key) AS name, (e.value #>> '{}')::numeric::integer AS n, row_number() OVER (ORDER BY vsm._sought(e.key) COLLATE "C") AS place
         FROM jsonb_each(items) e ORDER BY place
     LOOP
         h.today := NULL;
@@ -148,7 +148,7 @@ BEGIN
     END LOOP;
     done := ARRAY(SELECT d FROM unnest(last) d ORDER BY d);
     RETURN QUERY
-    SELECT c.c, NULL::text, (SELECT sum((e.value #>> '{}')::bigint)::bigint FROM jsonb_each(items) e),
+    SELECT c.c, NULL::text, (SELECT sum((e.value #>> '{}')::numeric)::bigint FROM jsonb_each(items) e),
            nullif(done[(trials::bigint * c.c + 99) / 100], 'infinity'), trials, coalesce(seed, 1)
     FROM unnest(confidences) WITH ORDINALITY c (c, place) ORDER BY c.place;
 END $$;

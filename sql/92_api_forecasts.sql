@@ -311,7 +311,7 @@ DECLARE
 BEGIN
     DELETE FROM vsm.days_off o WHERE o.stream = vsm._known_stream(delete_day_off.stream) AND o.day = delete_day_off.day RETURNING o.* INTO day_off;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'Day off % not found', coalesce(to_char(delete_day_off.day, 'YYYY-MM-DD'), 'null')
+        RAISE EXCEPTION 'Day off % not found', vsm._shown(delete_day_off.day)
             USING ERRCODE = 'PT404', COLUMN = 'day', DETAIL = 'That day is no day off of the stream.', HINT = 'The list of days off has them.';
     END IF;
     RETURN (SELECT row_to_json(r) FROM (SELECT day_off.day, day_off.reason) r);

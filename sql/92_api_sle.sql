@@ -46,7 +46,7 @@ BEGIN
     SELECT e.* INTO gone FROM vsm.sles e
     WHERE e.stream = of_stream AND e.type IS NOT DISTINCT FROM vsm._sought(delete_sle.type) AND e.since = delete_sle.since;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'Service level expectation of % not found', coalesce(to_char(delete_sle.since, 'YYYY-MM-DD'), 'null')
+        RAISE EXCEPTION 'Service level expectation of % not found', vsm._shown(delete_sle.since)
             USING ERRCODE = 'PT404', COLUMN = 'since', DETAIL = format('Stream ''%s'' has none from that day on%s.', of_stream, ' for type ''' || delete_sle.type || ''''),
                   HINT = 'Give the day and the type with which it was set.';
     END IF;

@@ -240,7 +240,7 @@ COMMENT ON FUNCTION vsm._keep_aliases(text, json) IS 'Keeps the aliases of an im
 
 -- ---- Rows that a client copies in ----
 
--- Times whose day and month DateStyle would have to tell apart are refused.  One cast for all rows is much faster than one
+-- Times whose day and month DateStyle would have to tell apart are refused, and zones of several countries.  One cast for all rows is much faster than one
 -- that catches the error of each.
 CREATE FUNCTION vsm._import_take_rows(aliases json) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -258,9 +258,10 @@ BEGIN
         WHERE r.sequence IS NULL AND vsm._alias_key(r.stage) = vsm._alias_key(a.name);
     END IF;
     UPDATE pg_temp.vsm_import_rows r
-    SET refused = format(CASE WHEN vsm._order_unknown(r.entered_at) THEN 'the order of day and month in "%s" is not known' ELSE '"%s" is not a time' END,
-                         vsm._cut(btrim(r.entered_at)))
-    WHERE r.refused IS NULL AND r.entered_at !~ '^[0-9]{4}-' AND (vsm._order_unknown(r.entered_at) OR vsm._time_by_word(r.entered_at));
+    SET entered_at = vsm._plain_offset(r.entered_at),
+        refused = format(CASE WHEN vsm._order_unknown(vsm._plain_offset(r.entered_at)) THEN 'the order of day and month in "%s" is not known'
+                              WHEN vsm._time_by_word(vsm._plain_offset(r.entered_at)) THEN '"%s" is not a time' END, vsm._cut(btrim(r.entered_at)))
+    WHERE r.refused IS NULL AND (r.entered_at !~ '^[0-9]{4}-' AND vsm._order_unknown(r.entered_at) OR vsm._time_by_word(r.entered_at));
     BEGIN
         EXECUTE format(take, 'nullif(r.entered_at, '''')::timestamptz');
     EXCEPTION WHEN data_exception THEN

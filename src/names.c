@@ -53,6 +53,12 @@ static const Kind kinds[] = {
 	"Give the name of a stage as the source of an import writes it.", "aliases"},
 	{"external id", "the external id of a work item", MOST_OF_AN_ID, false, "An item without an external id has null there.",
 	"Give the id that another system knows the item by, or null.", "external_id"},
+	{"deployment", "the external id of a deployment", MOST_OF_AN_ID, false, "A deployment without an external id has null there.",
+	"Give the id that another system knows the deployment by, or null.", "external_id"},
+	{"incident", "the external id of an incident", MOST_OF_AN_ID, false, "An incident without an external id has null there.",
+	"Give the id that another system knows the incident by, or null.", "external_id"},
+	{"deployment of incident", "the deployment of an incident", MOST_OF_AN_ID, false, "An incident that no deployment is known for has null there.",
+	"Give the external id of the deployment that failed, or null.", "deployment"},
 };
 
 static text *checked(text *given, const Kind *kind);

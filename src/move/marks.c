@@ -39,23 +39,30 @@
 /* SQL's advisory locks are of classes 1 and 2, the lock of a recount is of class 3. */
 #define FOLD_LOCK_CLASS 4
 
-/* An hour that a subtransaction has marked.  Its number is not used again in the transaction. */
-typedef struct MarkedHour
+/* In place of an hour: all in which an item moves; and that replication has brought a move of an item. */
+#define WHOLE_ITEM DT_NOBEGIN
+#define ITEM_TOUCHED DT_NOEND
+
+#define MOST_REMEMBERED 50000	/* then it begins anew: to mark twice is no fault */
+
+/* What a subtransaction has marked.  Its number is not used again in the transaction. */
+typedef struct Marked
 {
-	int64		stream_id;
+	int64		id;				/* of a stream; of an item where hour is none */
 	TimestampTz hour;
 	SubTransactionId subid;
 	uint32		unused;			/* keys are compared as bytes */
-} MarkedHour;
+} Marked;
 
 /* Of the transaction, in whose memory they are; 0: of none. */
-static HTAB *marked_hours;
+static HTAB *marked;
 static TransactionId marked_by;
 
 static void require_owner(const char *what);
-static bool is_marked(int64 stream_id, TimestampTz hour);
+static bool is_appended(int64 work_item_id, TimestampTz at, int64 id);
+static bool is_marked(int64 id, TimestampTz hour);
 static void insert_marks(SPIPlanPtr *plan, const char *query, int nargs, Oid *types, Datum *values);
-static void run_by_latest(SPIPlanPtr *plan, const char *query, int nargs, Oid *types, Datum *values);
+static uint64 run_by_latest(SPIPlanPtr *plan, const char *query, int nargs, Oid *types, Datum *values);
 
 PG_FUNCTION_INFO_V1(vsm__closed_until);
 PG_FUNCTION_INFO_V1(vsm__lock_fold);
@@ -121,7 +128,7 @@ vsm__next_xid(PG_FUNCTION_ARGS)
 
 /*
  * vsm._ledger_replicated() -> trigger: AFTER INSERT OR UPDATE OR DELETE, for each row, under replication
- *		Marks the hours of a row that replication applies, and of its item.
+ *		Marks the hours of a row that replication applies, and, unless it is the item's next move, of its item.
  */
 Datum
 vsm__ledger_replicated(PG_FUNCTION_ARGS)
@@ -133,11 +140,16 @@ vsm__ledger_replicated(PG_FUNCTION_ARGS)
 	for (int i = 0; i < 2 && rows[i]; i++)
 	{
 		bool		isnull;
-		Datum		at = heap_getattr(rows[i], SPI_fnumber(desc, "timestamp"), desc, &isnull);
-		Datum		stream_id = heap_getattr(rows[i], SPI_fnumber(desc, "stream_id"), desc, &isnull);
+		TimestampTz at = DatumGetTimestampTz(heap_getattr(rows[i], SPI_fnumber(desc, "timestamp"), desc, &isnull));
+		int64		stream_id = DatumGetInt64(heap_getattr(rows[i], SPI_fnumber(desc, "stream_id"), desc, &isnull));
+		int64		work_item_id = DatumGetInt64(heap_getattr(rows[i], SPI_fnumber(desc, "work_item_id"), desc, &isnull));
+		int64		id = DatumGetInt64(heap_getattr(rows[i], SPI_fnumber(desc, "id"), desc, &isnull));
 
-		vsm_mark_move(DatumGetInt64(stream_id), DatumGetTimestampTz(at));
-		vsm_mark_item(DatumGetInt64(heap_getattr(rows[i], SPI_fnumber(desc, "work_item_id"), desc, &isnull)));
+		if (!vsm_any_closed())
+			continue;
+		vsm_mark_move(stream_id, at);
+		if (!(TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) && is_appended(work_item_id, at, id)))
+			vsm_mark_item(work_item_id);
 	}
 	return PointerGetDatum(NULL);
 }
@@ -178,7 +190,12 @@ vsm_mark_move(int64 stream_id, TimestampTz at)
 	" (pg_catalog.date_trunc(g.unit, h.at AT TIME ZONE 'UTC') + ('1 ' || g.unit)::pg_catalog.interval) AT TIME ZONE 'UTC'" \
 	" FROM hours h CROSS JOIN grain g"
 
-/* The item has another type, or its moves have changed: mark all times in which it moved. */
+/*
+ * vsm_mark_item
+ *		The item has another type, or its moves have changed: mark all times in which it moved.
+ *
+ * Once in a subtransaction: moves that are recorded later are marked each by itself.
+ */
 void
 vsm_mark_item(int64 work_item_id)
 {
@@ -186,7 +203,7 @@ vsm_mark_item(int64 work_item_id)
 
 	(void) GetCurrentTransactionId();
 	AcceptInvalidationMessages();
-	if (vsm_any_closed())
+	if (vsm_any_closed() && !is_marked(work_item_id, WHOLE_ITEM))
 		insert_marks(&plan, INSERT_MARKS("SELECT t.stream_id, t.\"timestamp\" FROM vsm.stage_transitions t WHERE t.work_item_id = $1"),
 					 1, (Oid[]){INT8OID}, (Datum[]){Int64GetDatum(work_item_id)});
 }
@@ -205,7 +222,7 @@ vsm_mark_superseded(void)
 	(void) GetCurrentTransactionId();
 	AcceptInvalidationMessages();
 	if (vsm_any_closed())
-		run_by_latest(&plan, INSERT_MARKS("SELECT g.stream_id, g.\"timestamp\" FROM gone g"
+		(void) run_by_latest(&plan, INSERT_MARKS("SELECT g.stream_id, g.\"timestamp\" FROM gone g"
 										  " UNION ALL SELECT t.stream_id, t.\"timestamp\" FROM vsm.stage_transitions t"
 										  " WHERE t.work_item_id IN (SELECT g.work_item_id FROM gone g)"),
 					  0, NULL, NULL);
@@ -242,22 +259,53 @@ require_owner(const char *what)
 				errhint("Call vsm.fold()."));
 }
 
-/* Has this subtransaction marked that hour?  From now on it has. */
+/*
+ * is_appended
+ *		Is a replicated row, the first of its item in this transaction, the item's last move?
+ *
+ * What is read are the moves of one item, and that once.
+ */
 static bool
-is_marked(int64 stream_id, TimestampTz hour)
+is_appended(int64 work_item_id, TimestampTz at, int64 id)
 {
-	TransactionId xid = GetTopTransactionId();
-	MarkedHour	key = {stream_id, hour, GetCurrentSubTransactionId(), 0};
+	static SPIPlanPtr plan = NULL;
+	VsmOwner	before;
 	bool		found;
 
+	if (is_marked(work_item_id, ITEM_TOUCHED))
+		return false;
+	before = vsm_become_owner(vsm_owner_of(vsm_relation(VSM_TABLE_ITEMS)));
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	found = run_by_latest(&plan, "SELECT FROM vsm.stage_transitions t WHERE t.work_item_id = $1 AND (t.\"timestamp\", t.id) > ($2, $3) LIMIT 1",
+						  3, (Oid[]){INT8OID, TIMESTAMPTZOID, INT8OID},
+						  (Datum[]){Int64GetDatum(work_item_id), TimestampTzGetDatum(at), Int64GetDatum(id)}) > 0;
+	SPI_finish();
+	vsm_leave_owner(before);
+	return !found;
+}
+
+/* Has this subtransaction marked that?  From now on it has. */
+static bool
+is_marked(int64 id, TimestampTz hour)
+{
+	TransactionId xid = GetTopTransactionId();
+	Marked		key = {id, hour, GetCurrentSubTransactionId(), 0};
+	bool		found;
+
+	if (marked_by == xid && hash_get_num_entries(marked) >= MOST_REMEMBERED)
+	{
+		hash_destroy(marked);
+		marked_by = InvalidTransactionId;
+	}
 	if (marked_by != xid)
 	{
-		HASHCTL		control = {.keysize = sizeof(MarkedHour), .entrysize = sizeof(MarkedHour), .hcxt = TopTransactionContext};
+		HASHCTL		control = {.keysize = sizeof(Marked), .entrysize = sizeof(Marked), .hcxt = TopTransactionContext};
 
-		marked_hours = hash_create("vsm marked hours", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		marked = hash_create("vsm marks", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 		marked_by = xid;
 	}
-	(void) hash_search(marked_hours, &key, HASH_ENTER, &found);
+	(void) hash_search(marked, &key, HASH_ENTER, &found);
 	return found;
 }
 
@@ -268,18 +316,22 @@ insert_marks(SPIPlanPtr *plan, const char *query, int nargs, Oid *types, Datum *
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	run_by_latest(plan, query, nargs, types, values);
+	(void) run_by_latest(plan, query, nargs, types, values);
 	SPI_finish();
 	vsm_leave_owner(before);
 }
 
-/* By the latest snapshot, so that a transaction with an older one sees every closed_until. */
-static void
+/* By the latest snapshot, so that a transaction with an older one sees every closed_until.  Returns the number of rows. */
+static uint64
 run_by_latest(SPIPlanPtr *plan, const char *query, int nargs, Oid *types, Datum *values)
 {
+	int			ret;
+
 	if (*plan == NULL)
 		*plan = vsm_prepare(query, nargs, types);
 	CommandCounterIncrement();
-	if (SPI_execute_snapshot(*plan, values, NULL, GetLatestSnapshot(), InvalidSnapshot, false, true, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not run \"%s\": %s", query, SPI_result_code_string(SPI_result));
+	ret = SPI_execute_snapshot(*plan, values, NULL, GetLatestSnapshot(), InvalidSnapshot, false, true, 0);
+	if (ret != SPI_OK_INSERT && ret != SPI_OK_SELECT)
+		elog(ERROR, "could not run \"%s\": %s", query, SPI_result_code_string(ret));
+	return SPI_processed;
 }

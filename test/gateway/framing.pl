@@ -15,7 +15,7 @@ use lib $FindBin::RealBin;
 use RawHttp;
 use Service;
 
-my $mutations = $ENV{VSM_RANDOM_MUTATIONS} // 2_000;
+my $mutations = $ENV{VSM_RANDOM_MUTATIONS} // ($ENV{VSM_SOAK} ? 2_000 : 500);
 my $seed = $ENV{VSM_RANDOM_SEED} // 12;
 my $end = "\r\n\r\n";
 my $json = 'Content-Type: application/json';

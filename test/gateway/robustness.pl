@@ -16,7 +16,7 @@ use lib $FindBin::RealBin;
 use RandomRequests;
 use Service;
 
-my $requests = $ENV{VSM_RANDOM_REQUESTS} // 10_000;
+my $requests = $ENV{VSM_RANDOM_REQUESTS} // ($ENV{VSM_SOAK} ? 10_000 : 2_000);
 my $seed = $ENV{VSM_RANDOM_SEED} // 5;
 
 my $node = database('robustness');

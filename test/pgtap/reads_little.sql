@@ -181,6 +181,39 @@ UPDATE vsm.work_items SET type = 'seldom' WHERE stream = 'restless' AND external
 SELECT is(array_agg(DISTINCT k.until - k.since), ARRAY[interval '1 day'], 'many hours of one item are marked by days') FROM vsm._marks k;
 UPDATE vsm.work_items SET type = 'seldom' WHERE stream = 'restless' AND external_id = 'for years';
 SELECT is(count(*), 69::bigint, 'and many days by months') FROM vsm._marks k WHERE k.until <= '2026-01-01' AND k.since = date_trunc('month', k.since) AND k.until = k.since + interval '1 month';
+
+-- A transaction marks an item once, whoever changes it how often; the next move of an item that replication brings marks its hour.
+SELECT vsm.fold('restless') \g /dev/null
+BEGIN;
+UPDATE vsm.work_items SET type = 'task' WHERE stream = 'restless' AND external_id = 'for days';
+UPDATE vsm.work_items SET type = 'seldom' WHERE stream = 'restless' AND external_id = 'for days';
+UPDATE vsm.work_items SET type = 'task' WHERE stream = 'restless' AND external_id = 'for days';
+COMMIT;
+SELECT is(count(*), 13::bigint, 'an item that is retyped three times is marked once') FROM vsm._marks;
+SELECT vsm.fold('restless') \g /dev/null
+CREATE FUNCTION t.replicate(later interval) RETURNS void LANGUAGE sql BEGIN ATOMIC
+    INSERT INTO vsm.stage_transitions
+    SELECT (jsonb_populate_record(m.last, jsonb_build_object('id', nextval('vsm.stage_transitions_id_seq'), 'timestamp', (m.last)."timestamp" + later))).*
+    FROM (SELECT m AS last FROM vsm.stage_transitions m JOIN vsm.work_items w ON w.id = m.work_item_id
+          WHERE w.stream = 'restless' AND w.external_id = 'for days' ORDER BY m."timestamp" DESC, m.id DESC LIMIT 1) m;
+END;
+SET session_replication_role = replica;
+SELECT t.replicate('1 hour') \g /dev/null
+SELECT is(count(*), 1::bigint, 'a replicated move that is the item''s next marks its hour') FROM vsm._marks;
+BEGIN;
+SELECT t.replicate('1 hour'), t.replicate('1 hour'), t.replicate('-30 minutes'), t.replicate('2 hours') \g /dev/null
+DELETE FROM vsm.stage_transitions m USING vsm.work_items w WHERE w.id = m.work_item_id AND w.stream = 'restless' AND w.external_id = 'for days' AND m."timestamp" < '2026-02-15';
+COMMIT;
+SET session_replication_role = origin;
+SELECT cmp_ok(count(*) FILTER (WHERE k.until - k.since = '1 day'), '=', 13::bigint, 'many of them mark the item once') FROM vsm._marks k;
+SELECT cmp_ok(count(*), '<', 150::bigint, 'and each its hour') FROM vsm._marks k;
+SELECT vsm.fold('restless') \g /dev/null
+SELECT is((SELECT count(*) FROM vsm.cells_check('restless')), 0::bigint, 'so that cells are right');
+TRUNCATE to_and_fro;
+INSERT INTO to_and_fro SELECT 'on many days', CASE WHEN n % 2 = 0 THEN 'Backlog' ELSE 'Testing' END, timestamptz '2024-01-01 00:30+00' + n * interval '1 day' FROM generate_series(0, 299) n;
+SELECT vsm.fold('restless') \g /dev/null
+SELECT vsm.import_events('to_and_fro', 'restless') \g /dev/null
+SELECT is(count(*), 10::bigint, 'an import marks many days by months') FROM vsm._marks k;
 INSERT INTO vsm._marks (stream_id, since, until)
 SELECT v.id, '2026-02-02 12:00+00', '2026-02-02 13:00+00' FROM vsm.value_streams v WHERE v.name = 'restless';
 SELECT cmp_ok(t.rows_read($$SELECT vsm.time_in_stage('restless', '-infinity', 'infinity')$$), '<', 50000::bigint, 'and so does a figure of a marked day');

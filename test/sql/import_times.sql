@@ -30,6 +30,21 @@ SELECT * FROM entered;
 CREATE VIEW day_first AS SELECT case_id, stage, to_timestamp(entered_at, 'DD.MM.YYYY HH24:MI') AS entered_at FROM texts WHERE case_id = 'dots';
 SELECT * FROM vsm.import_events('day_first', 'berlin');
 SELECT * FROM entered;
+-- A zone is read as in files, where it is one; PostgreSQL would take GMT+0100 for a zone of POSIX, 100 hours west.
+CREATE TABLE zones AS
+SELECT '2026-03-04 10:00:00' || z AS at
+FROM (SELECT ' ' || abbrev FROM pg_timezone_abbrevs
+      UNION SELECT b || w || o FROM unnest(ARRAY['', ' ']) b, unnest(ARRAY['', 'Z', 'GMT', 'UTC', 'CET', 'foo', 'Etc/GMT', 'Europe/Berlin', 'America/Port-au-Prince']) w,
+                              unnest(ARRAY['', '+1', '-1', '+01', '+0100', '-05:30', '+0100 (CET)', '+01:00 [Europe/Berlin]']) o) AS _ (z);
+SELECT z.at, vsm._read_time(z.at) AS in_sql, f.entered_at AS in_a_file
+FROM zones z
+LEFT JOIN LATERAL (SELECT e.entered_at FROM vsm._recognised_events(convert_to(E'case_id,stage,entered_at\n1,A,2026-03-01 10:00 UTC\n1,B,"' || z.at || E'"\n', 'UTF8'),
+                                                                  '{"item": "case_id", "stage": "stage", "time": "entered_at", "time_zone": "America/New_York"}') e
+                   WHERE e.stage = 'B' AND e.refused IS NULL) f ON true
+WHERE vsm._read_time(z.at) IS DISTINCT FROM f.entered_at ORDER BY z.at COLLATE "C";
+SELECT count(*) > 50 AS read FROM zones WHERE vsm._read_time(at) IS NOT NULL;
+SELECT at, vsm._read_time(at) FROM unnest(ARRAY['Wed Mar 04 2026 10:00:00 GMT+0100', 'Wed Mar 04 2026 10:00:00 GMT+0530 (India Standard Time)', '2026-03-04 10:00 IST',
+                                               '2026-03-04 10:00 CET', '030426', '030426 10:00', '10:00 040326', '20260304T1000Z', '20260304 100000', '4-Mar-2026 10:00']) at;
 -- However PostgreSQL lets one write it.
 CREATE TABLE written AS SELECT p || '3' || s || '4' || s || '2026' || e AS at
     FROM unnest(ARRAY['', ' ', E'\t', '10:00 ', '10:00, ', 'Mon ', 'Wed, ']) p, unnest(ARRAY[' ', '  ', E'\t', E'\n', '/', '-', '.', ',', ', ', ' /', '/ ', ';', '_', E'\\', '|', ':', 'T', '+']) s,

@@ -6,7 +6,7 @@
 # value of it, not even a null, and only a superuser can make an aggregate over them; they run under vsm's aggregates, which are
 # swept.  Each call is rolled back.
 #
-# SWEEP_SEED tries other arguments, SWEEP_BATCHES more of them.  A batch depends on nothing but the seed, its function, role and number.
+# SWEEP_SEED tries other arguments, SWEEP_BATCHES (1; in a soak run, 3) more of them.  A batch depends on nothing but the seed, its function, role and number.
 
 use strict;
 use warnings;
@@ -17,7 +17,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $seed = $ENV{SWEEP_SEED} // 20240331;
-my $batches = $ENV{SWEEP_BATCHES} // 3;
+my $batches = $ENV{SWEEP_BATCHES} // ($ENV{VSM_SOAK} ? 3 : 1);
 my $timeout_s = 1;
 my $late_s = 10;			# how much later than the timeout a call may end: an argument of 400 MB takes seconds to copy
 my @roles = qw(sweep_reader sweep_writer sweep_admin sweep_owner);

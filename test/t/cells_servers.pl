@@ -2,7 +2,7 @@
 # once that is promoted, after a restore, under logical replication, with a clock that was ahead, and when the owner
 # changes the tables past the triggers
 #
-# VSM_CELLS_SEED: of which random numbers.
+# VSM_CELLS_SEED: of which random numbers.  A soak run crashes more often and compares more streams.
 
 use strict;
 use warnings;
@@ -19,6 +19,7 @@ use Cells;
 
 my $dir = PostgreSQL::Test::Utils::tempdir();
 my $seed = $ENV{VSM_CELLS_SEED} // time % 1_000_000;
+my $soak = $ENV{VSM_SOAK};
 srand $seed;
 note "seed $seed";
 
@@ -71,6 +72,14 @@ sub settle
 	return;
 }
 
+# Figures of a stream that is drawn; in a soak run, of each of the three.
+sub compare
+{
+	my ($db, $what, $on) = @_;
+	sql($db, join('', map { sprintf q{SELECT oracle.compare(%d, '%s', %s);}, $_, $what, rand() } $soak ? 1 .. 3 : 1 + int rand 3), $on);
+	return;
+}
+
 # Before it is folded, and after.
 sub same
 {
@@ -78,7 +87,7 @@ sub same
 	for my $when ('', ', folded')
 	{
 		settle($db, $on) if $when;
-		sql($db, join('', map { sprintf q{SELECT oracle.compare(%d, '%s', %s);}, $_, $what, rand() } 1 .. 3), $on);
+		compare($db, $what, $on);
 		is(sql($db, q{SELECT c.after, d.figure, c.question FROM oracle.differences d JOIN oracle.compared c USING (n) LIMIT 3}, $on), '', "$what$when: figures are the same without cells");
 		is(sql($db, 'SELECT d.stream, d.since, d.figure FROM vsm.cells_check() d LIMIT 3', $on), '', "$what$when: cells are what the ledger gives");
 		sql($db, 'TRUNCATE oracle.differences', $on);
@@ -98,7 +107,7 @@ sub crashes
 {
 	my $folds = join '', map { sprintf "SELECT count(*) FROM vsm.fold(oracle.stream(%d), rebuild => true);\nSELECT count(*) FROM vsm.fold();\n", 1 + $_ % 3 } 1 .. 200;
 	my $moves = temporary() . join '', map { sprintf "SELECT oracle.happen(%d, '%s', %s);\n", 1 + $_ % 3, ('moved late', 'events imported', 'deleted', 'retyped')[ rand 4 ], rand() } 1 .. 400;
-	for my $round (1 .. 6)
+	for my $round (1 .. ($soak ? 6 : 2))
 	{
 		my @sessions = map { session("$dir/crash-$round-$_->[0]", $_->[1]) } [ folds => $folds ], [ moves => $moves ];
 		$node->poll_query_until('postgres', q{SELECT count(*) = 2 FROM pg_stat_activity WHERE application_name = 'load'}) or die 'nobody works';
@@ -204,7 +213,7 @@ sub replicated
 		happen('postgres', $step, 'moved late');
 		sql('postgres', 'SELECT count(*) FROM vsm.fold()');
 		caught_up();
-		sql('subscriber', join('', map { sprintf q{SELECT oracle.compare(%d, '%s', %s);}, $_, $step, rand() } 1 .. 3));
+		compare('subscriber', $step);
 		settle('subscriber') if rand() < 0.7;
 	}
 	same('subscriber', 'subscriber');

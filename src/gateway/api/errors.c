@@ -109,9 +109,9 @@ level_hint(const Request *request, const Job *job, const char *hint)
 		return "Import without create_stages, or with a role that has level admin; an administrator gives roles their level.";
 	if (request->match.route->defines || (hint != NULL && strstr(hint, "admin") != NULL))
 		return "This needs a role with level admin, for types and new streams of all streams; an administrator gives roles their level.";
-	if (request->match.route->handling == HANDLE_IMPORT && job->writes)
-		return "This needs a role with level writer or admin of the stream that may make temporary tables; an administrator gives roles their level.";
-	if (job->writes)
+	if (request->match.route->handling == HANDLE_IMPORT)
+		return "This needs a role with level writer or admin of the stream that may make temporary tables, or with dry_run level reader; an administrator gives roles their level.";
+	if (request->match.route->writes)
 		return "This needs a role with level writer or admin of the stream; an administrator gives roles their level.";
 	return "This needs a role with level reader, writer or admin; an administrator gives roles their level.";
 }
