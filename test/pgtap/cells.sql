@@ -6,15 +6,18 @@
 -- as things are, and in a subtransaction that has deleted the spans, so that the ledger alone answers.  At the end
 -- vsm.cells_check() finds no difference, nor after a rebuild.
 --
--- The seed is drawn; psql -v seed=N repeats a run, but for the times of moves that happen now; -v steps=N lives longer.
+-- The seed is drawn; psql -v seed=N repeats a run, but for the times of moves that happen now; -v steps=N lives longer, as a soak run does.
 
 \if :{?seed}
 \else
 SELECT extract(epoch FROM clock_timestamp())::bigint % 1000000 AS seed \gset
 \endif
+\getenv soak VSM_SOAK
 \if :{?steps}
-\else
+\elif :{?soak}
 \set steps 150
+\else
+\set steps 60
 \endif
 
 SET client_min_messages = warning;
