@@ -195,7 +195,7 @@ CREATE FUNCTION vsm._time_by_word(value text) RETURNS boolean
 RETURN value ~ '[[:alpha:]]{2}|[[:alpha:]][[:space:]]*[-+][0-9]'
    AND (regexp_replace(value, '[[:alpha:]_]+(/[[:alpha:]_-]*[[:alpha:]_])+(?![[:alpha:]_]|[-+]?[0-9])', '')       -- Region/City
         ~* ('(?<![[:alpha:]])(?!(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec|(?:jan|febr)uary|march|april|august|(?:septem|octo|novem|decem)ber'
-            '|(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|satur|sat|sun)(?:day)?|[ap]m|at|on|st|nd|rd|th|' || vsm._known_zones() || ')(?![[:alpha:]]))[[:alpha:]]{2,}')
+            '|(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|satur|sat|sun)(?:day)?|[ap]m|at|on|st|nd|rd|th|infinity|' || vsm._known_zones() || ')(?![[:alpha:]]))[[:alpha:]]{2,}')
         OR value ~* ('(?<![[:alpha:]])(?:' || vsm._known_zones() || ')[[:space:]]*[-+][0-9]'));
 COMMENT ON FUNCTION vsm._time_by_word(text) IS
     'Does it name a day such as today, which is another one each day, or a zone that several countries call so or whose offset counts the other way round? Then it is no record of a time.';
