@@ -134,14 +134,10 @@ for my $role ('keeper', $superuser)
 	for my $form (@forms)
 	{
 		my ($command, $expected) = @$form;
-		my @wrong;
-		for my $table (@tables)
-		{
-			my $filled = fill($command, $table);
-			my $errors = errors_of($role, "BEGIN; $filled; ROLLBACK");
-			push @wrong, "$filled: $errors" unless $errors =~ $expected;
-		}
-		is("@wrong", '', "$who: $command");
+		my @filled = map { fill($command, $_) } @tables;
+		my @errors = errors_of_each($role, @filled);
+
+		is(join("\n", map { "$filled[$_]: $errors[$_]" } grep { $errors[$_] !~ $expected } 0 .. $#filled), '', "$who: $command");
 	}
 	# triggers of ours, where a table has one
 	for my $table (grep { $_->[3] } @tables)
@@ -184,6 +180,18 @@ sub errors_of
 	my ($role, $sql, $db) = @_;
 	my ($status, $out, $errors) = $node->psql($db // 'kept', "SET client_min_messages = warning; $sql", extra_params => [ '-U', $role ]);
 	return $errors;
+}
+
+# The same of many commands, in one session, each in a transaction that is rolled back.
+sub errors_of_each
+{
+	my ($role, @commands) = @_;
+	my $script = join '', map { "BEGIN; $_; ROLLBACK;\n\\warn =====\n" } @commands;
+	my ($status, $out, $errors) = $node->psql('kept', "SET client_min_messages = warning;\n$script", extra_params => [ '-U', $role ], on_error_stop => 0);
+	my @errors = split /^=====\n?/m, $errors =~ s/^.*ERROR:  current transaction is aborted.*\n//mgr, -1;
+
+	@errors == @commands + 1 or die "the session broke off: $errors";
+	return @errors[ 0 .. $#commands ];
 }
 
 # Members that are no tables, and commands about other things.
