@@ -240,8 +240,8 @@ COMMENT ON FUNCTION vsm._keep_aliases(text, json) IS 'Keeps the aliases of an im
 
 -- ---- Rows that a client copies in ----
 
--- Times whose day and month DateStyle would have to tell apart are refused, and zones of several countries.  One cast for all rows is much faster than one
--- that catches the error of each.
+-- Times whose day and month DateStyle would have to tell apart are refused, and zones of several countries.  One cast for all
+-- rows is much faster than one that catches the error of each.
 CREATE FUNCTION vsm._import_take_rows(aliases json) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$

@@ -145,10 +145,8 @@ vsm__ledger_replicated(PG_FUNCTION_ARGS)
 		int64		work_item_id = DatumGetInt64(heap_getattr(rows[i], SPI_fnumber(desc, "work_item_id"), desc, &isnull));
 		int64		id = DatumGetInt64(heap_getattr(rows[i], SPI_fnumber(desc, "id"), desc, &isnull));
 
-		if (!vsm_any_closed())
-			continue;
-		vsm_mark_move(stream_id, at);
-		if (!(TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) && is_appended(work_item_id, at, id)))
+		vsm_mark_move(stream_id, at);	/* which has received the messages of others */
+		if (vsm_any_closed() && !(TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) && is_appended(work_item_id, at, id)))
 			vsm_mark_item(work_item_id);
 	}
 	return PointerGetDatum(NULL);
