@@ -16,6 +16,7 @@ use lib $FindBin::RealBin;
 use RandomRequests;
 use Service;
 
+my $most_requests = 20_000;
 my $requests = $ENV{VSM_RANDOM_REQUESTS} // ($ENV{VSM_SOAK} ? 10_000 : 2_000);
 my $seed = $ENV{VSM_RANDOM_SEED} // 5;
 
@@ -274,18 +275,22 @@ sub random_requests
 		FROM generate_series(1, 20) n});
 	my $random = RandomRequests->new($gw->openapi, $seed);
 	my (%statuses, %operations, @failures);
-	for (1 .. $requests)
+	my @all = map { "$_->{method} $_->{path}" } $gw->openapi->operations;
+	# more where that takes longer, until each operation has succeeded
+	for my $n (1 .. $most_requests)
 	{
+		last if $n > $requests && !grep { !$operations{$_}{2} && !/\{file\}/ } @all;
+
 		my ($method, $path, $body, $headers, $operation) = $random->next;
 		my $got = $gw->request($method, $path, $body, %$headers);
 		$statuses{ $got->{status} }++;
 		$operations{$operation}{ substr $got->{status}, 0, 1 }++;
 		push @failures, "$method $path " . ($body // '') . ": $got->{status} $got->{content}" if $got->{status} >= 500;
 	}
-	is(join("\n", splice @failures, 0, 10), '', "no failure in $requests random requests (seed $seed)");
+	is(join("\n", splice @failures, 0, 10), '', "no failure in random requests (seed $seed)");
 	note("$_: $statuses{$_}") for sort keys %statuses;
-	is(join(', ', grep { !$operations{$_}{2} && !/\{file\}/ } sort keys %operations), '', 'each operation has also succeeded');
-	is(join(', ', map { "$_->{method} $_->{path}" } grep { !$operations{"$_->{method} $_->{path}"} } $gw->openapi->operations), '', 'and none was left out');
+	is(join(', ', grep { !$operations{$_} } @all), '', 'no operation is left out');
+	is(join(', ', grep { !$operations{$_}{2} && !/\{file\}/ } @all), '', 'and each has also succeeded');
 	is($node->safe_psql('postgres', 'SELECT count(*) FROM vsm.wip_check() WHERE difference <> 0'), 0, 'the counters agree with the tables');
 	still_works('after random requests');
 	return;
