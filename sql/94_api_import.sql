@@ -261,7 +261,7 @@ BEGIN
     SET entered_at = vsm._plain_offset(r.entered_at),
         refused = format(CASE WHEN vsm._order_unknown(vsm._plain_offset(r.entered_at)) THEN 'the order of day and month in "%s" is not known'
                               WHEN vsm._time_by_word(vsm._plain_offset(r.entered_at)) THEN '"%s" is not a time' END, vsm._cut(btrim(r.entered_at)))
-    WHERE r.refused IS NULL AND (r.entered_at !~ '^[0-9]{4}-' AND vsm._order_unknown(r.entered_at) OR vsm._time_by_word(r.entered_at));
+    WHERE r.refused IS NULL AND r.entered_at !~ '^[0-9]{4}-[-+:., T0-9]*Z?$' AND (vsm._order_unknown(r.entered_at) OR vsm._time_by_word(r.entered_at));
     BEGIN
         EXECUTE format(take, 'nullif(r.entered_at, '''')::timestamptz');
     EXCEPTION WHEN data_exception THEN
