@@ -6,18 +6,15 @@
 -- as things are, and in a subtransaction that has deleted the spans, so that the ledger alone answers.  At the end
 -- vsm.cells_check() finds no difference, nor after a rebuild.
 --
--- The seed is drawn; psql -v seed=N repeats a run, but for the times of moves that happen now; -v steps=N lives longer, as a soak run does.
+-- The seed is drawn; psql -v seed=N repeats a run, but for the times of moves that happen now; -v steps=N lives longer.
 
 \if :{?seed}
 \else
 SELECT extract(epoch FROM clock_timestamp())::bigint % 1000000 AS seed \gset
 \endif
-\getenv soak VSM_SOAK
 \if :{?steps}
-\elif :{?soak}
-\set steps 150
 \else
-\set steps 60
+\set steps 150
 \endif
 
 SET client_min_messages = warning;

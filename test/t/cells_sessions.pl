@@ -7,7 +7,7 @@
 # figures, in one snapshot.  After each round all is compared, before and after a fold.  Nobody may get into a deadlock
 # with a fold.
 #
-# VSM_CELLS_SECONDS: how long (8; in a soak run, 20); VSM_CELLS_SEED: of which random numbers.
+# VSM_CELLS_SECONDS: how long (20); VSM_CELLS_SEED: of which random numbers.
 
 use strict;
 use warnings;
@@ -21,7 +21,7 @@ use Test::More;
 use lib $FindBin::RealBin;
 use Cells;
 
-my $seconds = $ENV{VSM_CELLS_SECONDS} // ($ENV{VSM_SOAK} ? 20 : 8);
+my $seconds = $ENV{VSM_CELLS_SECONDS} // 20;
 my $seed = $ENV{VSM_CELLS_SEED} // time % 1_000_000;
 my $movers = 4;
 my $dir = PostgreSQL::Test::Utils::tempdir();
