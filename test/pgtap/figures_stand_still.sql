@@ -642,8 +642,8 @@ BEGIN
     PERFORM oracle.compare(of_season);
     RETURN QUERY
     SELECT cmp_ok((SELECT sum(c.n)::integer FROM oracle.compared c WHERE c.figure = k.figure), '>=', k.least, format('season %s: %s are compared', of_season, k.figure))
-    FROM (VALUES ('metrics', 3000), ('completions', 100), ('time_in_stage', 100), ('work_item_age', 80), ('stages', 100), ('stage_pace', 10),
-                 ('sle_conformance', 40), ('pace and risk', 20), ('blocked_time', 8)) k (figure, least);
+    FROM (VALUES ('metrics', 2000), ('completions', 100), ('time_in_stage', 50), ('work_item_age', 80), ('stages', 50), ('stage_pace', 10),
+                 ('sle_conformance', 40), ('pace and risk', 20), ('blocked_time', 1)) k (figure, least);
     RETURN QUERY
     SELECT is_empty(format('SELECT * FROM oracle.wrong w WHERE w.figure ~ %L ORDER BY w.stream, w.until, w.since DESC, w.figure LIMIT 12', '^' || k.figure),
                     format('season %s: %s are those of an observer at the window''s end', of_season, k.figure))
