@@ -188,8 +188,10 @@ sub same_question
 # Neither in the queue nor in the database does a request stay for ever.
 sub patience_ends
 {
-	my $gw = Service->start($node, options => [ qw(--pool-size 1 --queue-timeout 100 --fast-timeout 300000) ]);
-	my $id = $gw->create('patience');
+	my $id = $node->safe_psql('postgres', q{SELECT (vsm.create_work_item('patience')).id});
+	my $gw = Service->start($node, options => [ qw(--pool-size 1 --queue-timeout 1000 --fast-timeout 300000) ]);
+	# its connection is there
+	is($gw->eventually("/api/v1/work-items/$id/history", 200)->{status}, 200, 'a patient one is served');
 	my $lock = hold();
 	my $first = ask($gw, "GET /api/v1/work-items/$id/history");
 	ok(until_true(sub { waiting_queries() == 1 }), 'the only connection is taken');
@@ -206,7 +208,7 @@ sub patience_ends
 	like($cancelled->{status}, qr/^50[34]$/, 'a query that takes too long is ended') or diag($cancelled->{content});
 	unlike($cancelled->{content}, qr/statement|SELECT|lock/i, 'and the answer says nothing of statements');
 	let_go($lock);
-	is($gw->get("/api/v1/work-items/$id/history")->{status}, 200, 'the connection is as good as before');
+	is($gw->eventually("/api/v1/work-items/$id/history", 200)->{status}, 200, 'the connection is as good as before');
 	$gw->finish;
 	return;
 }
