@@ -12,7 +12,7 @@
 #	bench_by_time				store items and ledger anew in the order of time, as after an import they are not
 #	bench_raw				schema raw, empty: items and their moves as an expert would keep them without vsm
 #	bench_raw_fill				the items and moves of vsm in it
-#	bench_raw_move				the statement that moves item :id to :stage there
+#	bench_raw_move				the statement that moves item :id to :stage there, and answers with the move, as ours does
 #	bench_raw_open				empties the items, which from now on know when they were done; an index finds the open ones
 #	bench_raw_move_open			the statement that keeps that too
 #	bench_role LEVEL			a role that has this access, whose name is then in mover; none without LEVEL
@@ -20,7 +20,7 @@
 #	say TEXT ...				progress, on stderr
 #	sql COMMAND ... | sql <file		psql that stops at errors, prints bare values
 #	rate OPTION ...			pgbench -M prepared, prints transactions per second
-#	seconds_each OPTION ...			likewise, prints the seconds that a transaction takes
+#	seconds_each OPTION ...			likewise, with one client; prints the seconds that a transaction takes, from the second on
 #	seconds_of COMMAND ...			runs it, prints how long it took
 #	median NUMBER ...			and ratio A B: A / B
 #	reached RATIO TARGET			the last word of a row of results
@@ -204,7 +204,8 @@ bench_raw_move()
 		    WHERE id = :id
 		    RETURNING id, stream_id, from_stage_id, stage_id, entered_at)
 		INSERT INTO raw.moves (item_id, stream_id, from_stage_id, to_stage_id, at)
-		SELECT id, stream_id, from_stage_id, stage_id, entered_at FROM moved;
+		SELECT id, stream_id, from_stage_id, stage_id, entered_at FROM moved
+		RETURNING *;
 	SQL
 }
 
@@ -262,10 +263,13 @@ rate()
 		{ cat "$result" >&2; tail -n 5 "$bench_files/log" >&2; exit 1; }
 }
 
+# Without the first, which plans, and is the first of its process to touch the memory of the data; the only one counts.
 seconds_each()
 {
-	local tps
-	tps=$(rate "$@") && awk -v tps="$tps" 'BEGIN { printf "%.9f\n", 1 / tps }'
+	local log=$bench_files/each.$BASHPID
+	rate --log --log-prefix="$log" "$@" >/dev/null &&
+		awk 'NR == 1 { first = $3 } NR > 1 { sum += $3 } END { printf "%.9f\n", (NR > 1 ? sum / (NR - 1) : first) / 1e6 }' "$log".* || return
+	rm -f "$log".*
 }
 
 seconds_of()

@@ -76,7 +76,7 @@ SELECT pg_temp.say(n.value) FROM imported, json_array_elements_text(p -> 'notice
 SELECT pg_temp.say(CASE WHEN EXISTS (SELECT FROM given) THEN 'stages: ' ELSE 'stages, guessed: ' END
                    || string_agg(format('%s (%s)', name, category), ' > ' ORDER BY "order"))
 FROM vsm.stages WHERE stream = :'stream';
-SELECT pg_temp.say(format('to choose otherwise: make demo DATA=%s STAGES=%s', :'file',
+SELECT pg_temp.say(format('to choose otherwise: make demo DATA=%s%s STAGES=%s', :'file', :'given_options',
                           quote_literal(string_agg(name || ':' || category, ',' ORDER BY "order"))))
 FROM vsm.stages WHERE stream = :'stream' HAVING NOT EXISTS (SELECT FROM given);
 

@@ -10,9 +10,10 @@ COMMENT ON FUNCTION vsm._sought(text) IS
     'What names are compared with to find one: the text in normalization form C; one that is longer than any name is cut, for the error that says so.';
 
 CREATE FUNCTION vsm._name(name text, kind text) RETURNS text
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__name';
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__name';
 COMMENT ON FUNCTION vsm._name(text, text) IS
-    'A new name in normalization form C. kind: value stream, stage, work item type, alias or external id. Errors: PT422 it cannot be such a name.';
+    'A new name in normalization form C; null if it may be. kind: value stream, stage, work item type, alias, external id, deployment, incident or '
+    'deployment of incident. Errors: PT422 it cannot be such a name.';
 
 CREATE FUNCTION vsm._name_fault(name text, kind text) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__name_fault';

@@ -41,6 +41,20 @@ END $$;
 COMMENT ON FUNCTION vsm._hold_streams(text[]) IS
     'Locks streams until the end of the transaction, so that nobody else changes their definition. Errors: 40001.';
 
+-- A statement that changes stages has locked them when its triggers lock the stream: who locks the stream first, to change
+-- stages after that, deadlocks with it.
+CREATE FUNCTION vsm._hold_stages(of_stream text) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- who may not change them is refused by what comes
+    IF has_table_privilege('vsm.stages', 'UPDATE') THEN
+        PERFORM FROM (SELECT FROM vsm.stages s WHERE s.stream = of_stream ORDER BY s.id FOR NO KEY UPDATE) held;
+    END IF;
+END $$;
+COMMENT ON FUNCTION vsm._hold_stages(text) IS
+    'Locks the stages of a stream against changes, before the stream. Errors: 40001, in a transaction with an older snapshot.';
+
 -- Skips items that have no ledger rows, or rows that name a stage that does not exist (during a restore).
 CREATE FUNCTION vsm._recompute_items(of_stream text) RETURNS bigint
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER

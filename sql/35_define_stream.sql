@@ -60,6 +60,9 @@ BEGIN
     IF NOT EXISTS (SELECT FROM vsm.value_streams) THEN
         INSERT INTO vsm.work_item_types (name) VALUES ('feature'), ('bug'), ('task'), ('epic') ON CONFLICT DO NOTHING;
     END IF;
+    IF list IS NOT NULL THEN
+        PERFORM vsm._hold_stages(of_stream);
+    END IF;
     -- waits for another session that defines the same stream
     INSERT INTO vsm.value_streams AS v (name, time_zone, reopen_rule, commitment_stage)
     VALUES (of_stream, coalesce(define_stream.time_zone, 'UTC'), coalesce(define_stream.reopen_rule, 'span_first_last'), commitment)

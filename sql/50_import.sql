@@ -60,16 +60,16 @@ COMMENT ON AGGREGATE vsm._latest(text, timestamptz) IS
     'greater bytewise.';
 
 -- src/roles/on_behalf.c checks the caller's rights and access, and then runs _import_prepare and _import_run as the owner.
-CREATE FUNCTION vsm._import_begin(stream text, on_error text) RETURNS text
+CREATE FUNCTION vsm._import_begin(stream text, on_error text, create_stages boolean) RETURNS text
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__import_begin';
-COMMENT ON FUNCTION vsm._import_begin(text, text) IS
+COMMENT ON FUNCTION vsm._import_begin(text, text, boolean) IS
     'First step of an import: makes pg_temp.vsm_import, for the rows, and returns the stream''s time zone. Errors: PT404, PT422, 42501.';
 CREATE FUNCTION vsm._import_apply(stream text, source text, create_stages boolean, on_error text) RETURNS vsm.import_result
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__import_apply';
 COMMENT ON FUNCTION vsm._import_apply(text, text, boolean, text) IS
     'Second step of an import: what pg_temp.vsm_import holds. Errors: PT404, PT422, 42501.';
 
-CREATE FUNCTION vsm._import_prepare(of_stream text, on_error text, importer text) RETURNS text
+CREATE FUNCTION vsm._import_prepare(of_stream text, on_error text, importer text, create_stages boolean) RETURNS text
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET client_min_messages = warning
@@ -85,6 +85,10 @@ BEGIN
     IF of_stream = 'default' THEN
         PERFORM vsm._seed_default();
     END IF;
+    -- Who creates stages gives others other places.  A transaction that keeps its snapshot is refused (40001) if a stage has changed since.
+    IF create_stages OR current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+        PERFORM vsm._hold_stages(of_stream);
+    END IF;
     -- a stream takes one import at a time; deployments, incidents, failures and days off, which only keep its name, need not wait
     SELECT v.time_zone INTO zone FROM vsm.value_streams v WHERE v.name = of_stream FOR NO KEY UPDATE;
     IF NOT FOUND THEN
@@ -93,13 +97,14 @@ BEGIN
                   HINT = CASE WHEN of_stream IS NULL THEN 'Name a stream.'
                               ELSE format('%s; vsm.define_stream() defines one.', vsm._streams_to_choose()) END;
     END IF;
-    DROP TABLE IF EXISTS pg_temp.vsm_import, pg_temp.vsm_import_refused, pg_temp.vsm_import_items, pg_temp.vsm_import_moves;
+    DROP TABLE IF EXISTS pg_temp.vsm_import, pg_temp.vsm_import_refused, pg_temp.vsm_import_items, pg_temp.vsm_import_moves,
+                         pg_temp.vsm_import_states;
     CREATE TEMPORARY TABLE vsm_import (ord bigint NOT NULL, case_id text, stage text, entered_at timestamptz, entered_text text,
                                        type text, title text, source_row bigint, sequence bigint, refused text) ON COMMIT DROP;
     EXECUTE format('GRANT INSERT ON pg_temp.vsm_import TO %I', importer);
     RETURN zone;
 END $$;
-COMMENT ON FUNCTION vsm._import_prepare(text, text, text) IS
+COMMENT ON FUNCTION vsm._import_prepare(text, text, text, boolean) IS
     'The owner''s part of vsm._import_begin(): makes pg_temp.vsm_import, and returns the stream''s time zone. Errors: PT404, PT422.';
 
 CREATE FUNCTION vsm._import_column(source regclass, column_name text, optional boolean DEFAULT false) RETURNS text
@@ -225,7 +230,7 @@ CREATE FUNCTION vsm.import_events(source regclass, stream text DEFAULT 'default'
 AS $$
 BEGIN
     stream := vsm._sought(stream);
-    PERFORM set_config('TimeZone', vsm._import_begin(stream, on_error), true);
+    PERFORM set_config('TimeZone', vsm._import_begin(stream, on_error, create_stages), true);
     EXECUTE format('INSERT INTO pg_temp.vsm_import (ord, case_id, stage, entered_at, entered_text, type, title)'
                    ' SELECT row_number() OVER (%s), vsm._nfc(%s::text), vsm._sought(%s::text), %s, vsm._sought(%s::text), %s::text FROM %s s',
                    'ORDER BY ' || nullif(vsm._import_column(source, order_column, order_column IS NULL), 'NULL'),
@@ -271,7 +276,7 @@ BEGIN
                   HINT = 'Give one stage for each column, in the same order.';
     END IF;
     stream := vsm._sought(stream);
-    PERFORM set_config('TimeZone', vsm._import_begin(stream, on_error), true);
+    PERFORM set_config('TimeZone', vsm._import_begin(stream, on_error, create_stages), true);
     SELECT string_agg(format('(%s, %L, %s)', p, vsm._sought(names[p]), vsm._import_time(source, columns[p])), ', ' ORDER BY p) INTO entries
     FROM generate_subscripts(columns, 1) p;
     -- in the order of the columns, which is the order of the stages and of equal times
@@ -357,6 +362,8 @@ BEGIN
     WHERE s.stream = of_stream AND s."order" >= first_done;
     INSERT INTO vsm.stages (stream, name, "order", category)
     SELECT of_stream, u.name, first_done + u.place::integer - 1, 'wait' FROM unnest(unknown) WITH ORDINALITY u (name, place);
+    RAISE NOTICE 'stages added to stream "%" as wait stages, before those that finish: %', of_stream, vsm._cut(array_to_string(unknown, ', '))
+        USING HINT = 'UPDATE vsm.stages SET category = ''active'' where work goes on, and "order" where another order is right.';
 END $$;
 COMMENT ON FUNCTION vsm._import_add_definitions(text, boolean) IS 'Adds the unknown stages and types of an import with create_stages => true.';
 
@@ -395,7 +402,8 @@ BEGIN
         IF facts IS NOT NULL THEN
             RAISE EXCEPTION 'the source names stages that stream "%" does not have', of_stream
                 USING ERRCODE = 'PT422', DETAIL = format('They are %s.', left(facts, 2000)),
-                      HINT = 'Define them with vsm.define_stream(), or import with create_stages => true or on_error => ''skip''.';
+                      HINT = 'Define them with vsm.define_stream(), say in vsm.stage_aliases which stage another spelling means, or import with '
+                             'create_stages => true or on_error => ''skip''.';
         END IF;
         SELECT string_agg(DISTINCT format('"%s"', r.type), ', ') INTO facts
         FROM pg_temp.vsm_import r JOIN pg_temp.vsm_import_refused o USING (ord)

@@ -124,17 +124,46 @@ END $$;
 COMMENT ON FUNCTION vsm._import_mark_breaches(text) IS
     'Marks the new entries of an import that leave a stage over its limit now, and returns their number.';
 
--- The counts that it returns lack refused and skipped rows.
-CREATE FUNCTION vsm._import_write(of_stream text) RETURNS vsm.import_result
+CREATE FUNCTION vsm._import_new_items(of_stream text, of_stream_id bigint, recorded_at timestamptz)
+    RETURNS TABLE (item_id bigint, moves bigint, merged bigint, stage_id bigint, created_at timestamptz, stage_entered_at timestamptz,
+                   started_at timestamptz, completed_at timestamptz, active_time interval, wait_time interval, reopened integer,
+                   backward_moves integer, discarded_at timestamptz, discarded integer, furthest_stage_id bigint)
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__import_new_items';
+COMMENT ON FUNCTION vsm._import_new_items(text, bigint, timestamptz) IS
+    'Writes the moves of an import whose items are all new into a stream without limits, and adds them to the totals. Of each item: the '
+    'number of moves and of merged events, and its state after them. Errors: PT422, 42501.';
+
+-- Moves that are alike are added up first.
+CREATE FUNCTION vsm._import_add_totals() RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM vsm._totals_add(o.kind, o.a, o.b, sum(o.n)::bigint)
+    FROM (SELECT m.from_stage_id, m.stage_id, m.type, vsm._bucket(vsm._interval_us(m.time_in_stage)) AS stay,
+                 vsm._bucket(vsm._interval_us(m.cycle_time)) AS cycle, vsm._bucket(vsm._interval_us(m.lead_time)) AS lead,
+                 count(*) AS items, sum(vsm._interval_us(m.time_in_stage) / 1000) AS stay_ms,
+                 sum(vsm._interval_us(m.cycle_time) / 1000) AS cycle_ms, sum(vsm._interval_us(m.lead_time) / 1000) AS lead_ms
+          FROM pg_temp.vsm_import_moves m WHERE m.keep AND (m.adds OR m.origin <> 'ledger') GROUP BY 1, 2, 3, 4, 5, 6) g
+    CROSS JOIN LATERAL vsm._totals_of(g.from_stage_id, g.stage_id, g.type, g.stay, g.cycle, g.lead, g.items, g.stay_ms,
+                                      g.cycle_ms, g.lead_ms) o
+    GROUP BY o.kind, o.a, o.b;
+END $$;
+COMMENT ON FUNCTION vsm._import_add_totals() IS 'Adds the moves of an import to the totals.';
+
+-- Of any items, known ones too: their moves are compared with the ledger.  Leaves the state of each item in pg_temp.vsm_import_states.
+CREATE FUNCTION vsm._import_write_moves(of_stream text, of_stream_id bigint, recorded_at timestamptz) RETURNS vsm.import_result
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    of_stream_id CONSTANT bigint := (SELECT v.id FROM vsm.value_streams v WHERE v.name = of_stream);
-    recorded_at CONSTANT timestamptz := clock_timestamp();      -- one for the whole import
     result vsm.import_result := (0, 0, 0, 0, 0, 0);
-    known_changed bigint := 0;
-    closed_until timestamptz;
+    to_store bigint;
+    stored bigint;
 BEGIN
+    PERFORM vsm._import_merge_moves(of_stream);
+    ANALYZE pg_temp.vsm_import_moves (item_id, id);
+    IF (SELECT count(*) FROM pg_temp.vsm_import_moves) >= 100000 THEN
+        RAISE NOTICE 'moves put in order, writing';
+    END IF;
     IF EXISTS (SELECT FROM pg_temp.vsm_import_items i WHERE NOT i.fresh) THEN
         PERFORM vsm._import_repair(recorded_at);
     END IF;
@@ -147,58 +176,109 @@ BEGIN
            m.cycle_time, m.lead_time, of_stream_id, m.undoes, m.furthest_before, m.started_change,
            m.item_created_at, m.item_started_at, m.active_time, m.wait_time, m.wip_breach
     FROM pg_temp.vsm_import_moves m WHERE m.keep AND m.origin <> 'ledger';
-    -- other moves of an item may add something else to their day than before
-    closed_until := vsm._closed_until(of_stream_id);
-    IF closed_until > '-infinity' THEN
-        INSERT INTO vsm._marks (stream_id, since, until)
-        WITH days AS (
-            SELECT date_trunc('day', m.at, 'UTC') AS day, min(m.at) AS first, max(m.at) AS last
-            FROM pg_temp.vsm_import_moves m WHERE m.keep AND m.at < closed_until GROUP BY 1)
-        SELECT of_stream_id, min(d.first), vsm._just_after(max(d.last))
-        FROM days d
-        GROUP BY CASE WHEN (SELECT count(*) FROM days) <= 256 THEN d.day ELSE date_trunc('month', d.day, 'UTC') END;
+    GET DIAGNOSTICS stored = ROW_COUNT;
+    SELECT count(*) INTO to_store FROM pg_temp.vsm_import_moves m WHERE m.keep AND m.origin <> 'ledger';
+    IF stored <> to_store THEN
+        RAISE EXCEPTION 'ledger rows of the import were not stored'
+            USING ERRCODE = '27000', DETAIL = format('A trigger or rule on vsm.stage_transitions discarded %s of %s rows.', to_store - stored, to_store),
+                  HINT = 'Look at the triggers and rules that were added to the table.';
     END IF;
     INSERT INTO vsm._merged_events (work_item_id, id, stage_id, "timestamp")
     SELECT m.item_id, m.id, m.stage_id, m.at
     FROM pg_temp.vsm_import_moves m WHERE NOT m.keep AND m.origin = 'new';
+    PERFORM vsm._import_add_totals();
     SELECT count(*) FILTER (WHERE m.keep), count(*) FILTER (WHERE NOT m.keep) INTO result.transitions, result.merged
     FROM pg_temp.vsm_import_moves m WHERE m.origin = 'new';
-    PERFORM vsm._totals_add(o.kind, o.a, o.b, sum(o.n)::bigint)
-    FROM (SELECT m.from_stage_id, m.stage_id, m.type, vsm._bucket(vsm._interval_us(m.time_in_stage)) AS stay,
-                 vsm._bucket(vsm._interval_us(m.cycle_time)) AS cycle, vsm._bucket(vsm._interval_us(m.lead_time)) AS lead,
-                 count(*) AS items, sum(vsm._interval_us(m.time_in_stage) / 1000) AS stay_ms,
-                 sum(vsm._interval_us(m.cycle_time) / 1000) AS cycle_ms, sum(vsm._interval_us(m.lead_time) / 1000) AS lead_ms
-          FROM pg_temp.vsm_import_moves m WHERE m.keep AND (m.adds OR m.origin <> 'ledger') GROUP BY 1, 2, 3, 4, 5, 6) g
-    CROSS JOIN LATERAL vsm._totals_of(g.from_stage_id, g.stage_id, g.type, g.stay, g.cycle, g.lead, g.items, g.stay_ms,
-                                      g.cycle_ms, g.lead_ms) o
-    GROUP BY o.kind, o.a, o.b;
+    CREATE TEMPORARY TABLE vsm_import_states ON COMMIT DROP AS
+    SELECT r.item_id, (r.state).*
+    FROM (SELECT m.item_id, vsm._replay(m.stage_id, m.at, m.id) FILTER (WHERE m.keep) AS state
+          FROM pg_temp.vsm_import_moves m GROUP BY 1 HAVING bool_or(m.origin = 'new') OFFSET 0) r;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION vsm._import_write_moves(text, bigint, timestamptz) IS
+    'Writes the moves of an import, and repairs those of its known items. Of the result, transitions, merged and breaches are set.';
 
+-- The same of new items, which is faster.
+CREATE FUNCTION vsm._import_write_new_moves(of_stream text, of_stream_id bigint, recorded_at timestamptz) RETURNS vsm.import_result
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    result vsm.import_result := (0, 0, 0, 0, 0, 0);
+BEGIN
+    CREATE TEMPORARY TABLE vsm_import_states ON COMMIT DROP AS
+    SELECT n.* FROM vsm._import_new_items(of_stream, of_stream_id, recorded_at) n;
+    SELECT coalesce(sum(n.moves), 0), coalesce(sum(n.merged), 0) INTO result.transitions, result.merged FROM pg_temp.vsm_import_states n;
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION vsm._import_write_new_moves(text, bigint, timestamptz) IS
+    'What vsm._import_write_moves() does, for an import whose items are all new into a stream without limits.';
+
+-- Other moves of an item may add something else to their day than before.
+CREATE FUNCTION vsm._import_mark_days(of_stream_id bigint) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    closed_until CONSTANT timestamptz := vsm._closed_until(of_stream_id);
+BEGIN
+    IF closed_until = '-infinity' THEN
+        RETURN;
+    END IF;
+    INSERT INTO vsm._marks (stream_id, since, until)
+    WITH days AS (
+        SELECT date_trunc('day', m.at, 'UTC') AS day, min(m.at) AS first, max(m.at) AS last
+        FROM (SELECT r.entered_at AS at FROM pg_temp.vsm_import r
+              UNION ALL
+              SELECT t."timestamp" FROM vsm.stage_transitions t
+              JOIN pg_temp.vsm_import_items i ON i.item_id = t.work_item_id AND NOT i.fresh) m
+        WHERE m.at < closed_until GROUP BY 1)
+    SELECT of_stream_id, min(d.first), vsm._just_after(max(d.last))
+    FROM days d
+    GROUP BY CASE WHEN (SELECT count(*) FROM days) <= 256 THEN d.day ELSE date_trunc('month', d.day, 'UTC') END;
+END $$;
+COMMENT ON FUNCTION vsm._import_mark_days(bigint) IS 'Marks the days of a stream to which the items of an import add something.';
+
+-- The counts that it returns lack refused and skipped rows.
+CREATE FUNCTION vsm._import_write(of_stream text) RETURNS vsm.import_result
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    of_stream_id CONSTANT bigint := (SELECT v.id FROM vsm.value_streams v WHERE v.name = of_stream);
+    recorded_at CONSTANT timestamptz := clock_timestamp();      -- one for the whole import
+    any_known CONSTANT boolean := EXISTS (SELECT FROM pg_temp.vsm_import_items i WHERE NOT i.fresh);
+    any_limit CONSTANT boolean := EXISTS (SELECT FROM vsm.stages s WHERE s.stream = of_stream AND s.wip_limit IS NOT NULL);
+    result vsm.import_result;
+    known_changed bigint := 0;
+BEGIN
+    IF any_known OR any_limit THEN
+        result := vsm._import_write_moves(of_stream, of_stream_id, recorded_at);
+    ELSE
+        result := vsm._import_write_new_moves(of_stream, of_stream_id, recorded_at);
+    END IF;
+    PERFORM vsm._import_mark_days(of_stream_id);
     BEGIN
         INSERT INTO vsm.work_items (id, stream, external_id, title, type, updated_at, stage_id, created_at, stage_entered_at,
                                     started_at, completed_at, active_time, wait_time, reopened, backward_moves, discarded_at,
                                     discarded, furthest_stage_id)
-        SELECT i.item_id, of_stream, i.case_id, i.title, i.type, (m.state).stage_entered_at, (m.state).*
-        FROM (SELECT item_id, vsm._replay(stage_id, at, id) AS state
-              FROM pg_temp.vsm_import_moves WHERE keep GROUP BY 1) m
-        JOIN pg_temp.vsm_import_items i USING (item_id)
+        SELECT i.item_id, of_stream, i.case_id, i.title, i.type, n.stage_entered_at, n.stage_id, n.created_at, n.stage_entered_at,
+               n.started_at, n.completed_at, n.active_time, n.wait_time, n.reopened, n.backward_moves, n.discarded_at,
+               n.discarded, n.furthest_stage_id
+        FROM pg_temp.vsm_import_states n JOIN pg_temp.vsm_import_items i USING (item_id)
         WHERE i.fresh;
         GET DIAGNOSTICS result.items = ROW_COUNT;
     EXCEPTION WHEN unique_violation THEN
         RAISE EXCEPTION 'another session created a work item of this import in the meantime'
             USING ERRCODE = 'PT409', DETAIL = sqlerrm, HINT = 'Import again: the history then goes to the existing item.';
     END;
-    IF EXISTS (SELECT FROM pg_temp.vsm_import_items i WHERE NOT i.fresh) THEN
+    IF any_known THEN
         UPDATE vsm.work_items w
-        SET updated_at = greatest(w.updated_at, (m.state).stage_entered_at),
-            stage_id = (m.state).stage_id, created_at = (m.state).created_at, stage_entered_at = (m.state).stage_entered_at,
-            started_at = (m.state).started_at, completed_at = (m.state).completed_at,
-            active_time = (m.state).active_time, wait_time = (m.state).wait_time, reopened = (m.state).reopened,
-            backward_moves = (m.state).backward_moves, discarded_at = (m.state).discarded_at, discarded = (m.state).discarded,
-            furthest_stage_id = (m.state).furthest_stage_id
-        FROM (SELECT n.item_id, vsm._replay(n.stage_id, n.at, n.id) FILTER (WHERE n.keep) AS state
-              FROM pg_temp.vsm_import_moves n JOIN pg_temp.vsm_import_items i USING (item_id)
-              WHERE NOT i.fresh GROUP BY 1 HAVING bool_or(n.origin = 'new')) m
-        WHERE w.id = m.item_id;
+        SET updated_at = greatest(w.updated_at, n.stage_entered_at),
+            stage_id = n.stage_id, created_at = n.created_at, stage_entered_at = n.stage_entered_at,
+            started_at = n.started_at, completed_at = n.completed_at,
+            active_time = n.active_time, wait_time = n.wait_time, reopened = n.reopened,
+            backward_moves = n.backward_moves, discarded_at = n.discarded_at, discarded = n.discarded,
+            furthest_stage_id = n.furthest_stage_id
+        FROM pg_temp.vsm_import_states n JOIN pg_temp.vsm_import_items i USING (item_id)
+        WHERE NOT i.fresh AND w.id = n.item_id;
         GET DIAGNOSTICS known_changed = ROW_COUNT;
     END IF;
     result.items := result.items + known_changed;
@@ -228,6 +308,8 @@ BEGIN
             USING ERRCODE = 'PT422', DETAIL = 'This function is the second step of an import.',
                   HINT = 'Call vsm.import_events() or vsm.import_wide().';
     END IF;
+    -- Until the import ends, no type gets another name or goes.  A transaction that keeps its snapshot is refused (40001) if one has.
+    PERFORM FROM (SELECT FROM vsm.work_item_types t ORDER BY t.id FOR KEY SHARE) kept;
     -- autovacuum does not analyze temporary tables; without statistics a second import would use nested loops over the items
     again := EXISTS (SELECT FROM vsm.work_items w WHERE w.stream = of_stream);
     PERFORM vsm._import_follow_aliases(of_stream);
@@ -249,13 +331,6 @@ BEGIN
     END IF;
     IF long THEN
         RAISE NOTICE '% items found, % rows refused', (SELECT count(*) FROM pg_temp.vsm_import_items), refused;
-    END IF;
-    PERFORM vsm._import_merge_moves(of_stream);
-    IF again THEN
-        ANALYZE pg_temp.vsm_import_moves (item_id, id);
-    END IF;
-    IF long THEN
-        RAISE NOTICE 'moves put in order, writing';
     END IF;
     result := vsm._import_write(of_stream);
     result.refused := refused;

@@ -282,6 +282,16 @@ END $$;
 COMMENT ON FUNCTION vsm._cells_beyond(bigint, timestamptz, timestamptz) IS
     'Has a stream cells of after an instant, so that it is better to sum up from the first move than back from now?';
 
+CREATE FUNCTION vsm._few_moves_after(of_stream_id bigint, at timestamptz) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN NOT EXISTS (SELECT FROM vsm.stage_transitions t WHERE t.stream_id = of_stream_id AND t."timestamp" > at
+                       ORDER BY t."timestamp" OFFSET 1000);
+END $$;
+COMMENT ON FUNCTION vsm._few_moves_after(bigint, timestamptz) IS
+    'Has a stream at most 1000 moves after an instant, so that a statement back from now takes less time than planning it?';
+
 -- Adding up cells takes less time than planning it, or than starting workers.  Statements that read long stretches of the
 -- ledger are planned for their windows; with a filter, for which each move's item is looked up, the plan for any is as good.
 CREATE FUNCTION vsm._plan(by_cells boolean, filtered boolean DEFAULT false) RETURNS void

@@ -207,67 +207,71 @@ CREATE TYPE vsm.time_between AS (
 );
 COMMENT ON TYPE vsm.time_between IS 'A row of vsm.cycle_times_between().';
 
-CREATE FUNCTION vsm._clock_step(internal, timestamptz, bigint, boolean, boolean, boolean, boolean) RETURNS internal
-    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__clock_step';
-COMMENT ON FUNCTION vsm._clock_step(internal, timestamptz, bigint, boolean, boolean, boolean, boolean) IS 'Adds a move. Errors: PT422.';
-CREATE FUNCTION vsm._clock_times(internal) RETURNS timestamptz[]
-    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__clock_times';
-COMMENT ON FUNCTION vsm._clock_times(internal) IS 'When the clock started and stopped.';
-CREATE AGGREGATE vsm._clock("at" timestamptz, id bigint, starts boolean, stops boolean, last_start boolean, last_stop boolean) (
-    SFUNC = vsm._clock_step, STYPE = internal, SSPACE = 200,
-    FINALFUNC = vsm._clock_times, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = RESTRICTED
+CREATE TYPE vsm._clock_times AS (
+    items bigint[],
+    started_at timestamptz[],
+    stopped_at timestamptz[],
+    cut bigint[]                -- items that can have stopped, but whose creation is not among the moves
 );
-COMMENT ON AGGREGATE vsm._clock(timestamptz, bigint, boolean, boolean, boolean, boolean) IS
-    'From the moves of an item, in any order, when its clock started and stopped: at the first or last move that stops it once one has '
-    'started it, from the first one that starts it, or the last one up to there. Null if it never stopped.';
+CREATE FUNCTION vsm._clocks_step(internal, bigint, timestamptz, bigint, boolean, boolean, boolean, boolean, boolean) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__clocks_step';
+COMMENT ON FUNCTION vsm._clocks_step(internal, bigint, timestamptz, bigint, boolean, boolean, boolean, boolean, boolean) IS 'Adds a move. Errors: PT422.';
+CREATE FUNCTION vsm._clocks_times(internal) RETURNS vsm._clock_times
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__clocks_times';
+COMMENT ON FUNCTION vsm._clocks_times(internal) IS 'When the clocks started and stopped.';
+CREATE AGGREGATE vsm._clocks(item bigint, "at" timestamptz, id bigint, starts boolean, stops boolean, complete boolean, last_start boolean, last_stop boolean) (
+    SFUNC = vsm._clocks_step, STYPE = internal, SSPACE = 1000000,
+    FINALFUNC = vsm._clocks_times, PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE vsm._clocks(bigint, timestamptz, bigint, boolean, boolean, boolean, boolean, boolean) IS
+    'From moves, in any order, when the clocks of their items started and stopped: at the first or last move that stops it once one has '
+    'started it, from the first one that starts it, or the last one up to there. complete: with this move all moves of the item are among them.';
+
+-- For given arguments the planner makes one comparison of it.
+CREATE FUNCTION vsm._is_end(which text, stage_id bigint, left_id bigint, entered_id bigint) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN which LIKE '%entry' AND entered_id = stage_id OR which LIKE '%exit' AND left_id = stage_id;
+COMMENT ON FUNCTION vsm._is_end(text, bigint, bigint, bigint) IS
+    'Does a move from one stage to another start or stop a clock that does so at an entry or exit (which) of that stage?';
 
 CREATE FUNCTION vsm._times_between(of_stream_id bigint, since timestamptz, bound timestamptz, from_id bigint, to_id bigint, from_which text,
                                    to_which text, of_type text, attributes jsonb, known_at timestamptz)
     RETURNS TABLE (work_item_id bigint, external_id text, type text, title text, from_at timestamptz, to_at timestamptz)
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-    WITH ends AS MATERIALIZED (
-        SELECT CASE WHEN from_which LIKE '%entry' THEN from_id END AS start_entered, CASE WHEN from_which LIKE '%exit' THEN from_id END AS start_left,
-               CASE WHEN to_which LIKE '%entry' THEN to_id END AS stop_entered, CASE WHEN to_which LIKE '%exit' THEN to_id END AS stop_left,
-               from_which LIKE 'last%' AS last_start, to_which LIKE 'last%' AS last_stop),
     -- of the window: where a clock may start or stop, and where items were created
-    here AS MATERIALIZED (
-        SELECT x.work_item_id, bool_or(x.from_stage_id IS NULL) AS created, bool_or(x.stops) AS stops,
-               vsm._clock(x.at, x.id, x.starts, x.stops, x.last_start, x.last_stop) AS clock
-        FROM (SELECT m.work_item_id, m."timestamp" AS at, m.id, m.from_stage_id, e.last_start, e.last_stop,
-                     m.to_stage_id = e.start_entered OR m.from_stage_id = e.start_left AS starts,
-                     m.to_stage_id = e.stop_entered OR m.from_stage_id = e.stop_left AS stops
-              FROM vsm._moves(of_stream_id, _times_between.since, bound, of_type, _times_between.attributes, NULL) m
-              CROSS JOIN ends e
-              WHERE _times_between.known_at IS NULL) x
-        WHERE x.starts OR x.stops OR x.from_stage_id IS NULL GROUP BY 1),
-    times AS (
-        SELECT h.work_item_id, NULL::text AS external_id, NULL::text AS type, NULL::text AS title, h.clock
-        FROM here h WHERE h.created AND h.stops
-        UNION ALL
-        -- with what came before the window
-        SELECT x.work_item_id, NULL, NULL, NULL, vsm._clock(x.at, x.id, x.starts, x.stops, x.last_start, x.last_stop)
-        FROM (SELECT h.work_item_id, t.at, t.id, e.last_start, e.last_stop,
-                     t.to_stage_id = e.start_entered OR t.from_stage_id = e.start_left AS starts,
-                     t.to_stage_id = e.stop_entered OR t.from_stage_id = e.stop_left AS stops
-              FROM here h
-              CROSS JOIN ends e
-              CROSS JOIN LATERAL (
-                  SELECT t."timestamp" AS at, t.id, t.from_stage_id, t.to_stage_id FROM vsm.stage_transitions t
-                  WHERE t.work_item_id = h.work_item_id AND t."timestamp" < bound OFFSET 0) t
-              WHERE h.stops AND NOT h.created) x
-        GROUP BY 1
-        UNION ALL
-        SELECT x.work_item_id, max(x.external_id), max(x.type), max(x.title),
-               vsm._clock(x.at, x.id, x.starts, x.stops, x.last_start, x.last_stop)
-        FROM (SELECT k.work_item_id, k.external_id, k.type, k.title, k."timestamp" AS at, k.id, e.last_start, e.last_stop,
-                     k.to_stage_id = e.start_entered OR k.from_stage_id = e.start_left AS starts,
-                     k.to_stage_id = e.stop_entered OR k.from_stage_id = e.stop_left AS stops
-              FROM vsm._known_moves(of_stream_id, of_type, _times_between.attributes, _times_between.known_at) k
-              CROSS JOIN ends e
-              WHERE _times_between.known_at IS NOT NULL AND k."timestamp" < bound) x
-        GROUP BY 1)
-    SELECT t.work_item_id, t.external_id, t.type, t.title, t.clock[1], t.clock[2] FROM times t WHERE t.clock[2] >= _times_between.since;
+    WITH here AS MATERIALIZED (
+        SELECT vsm._clocks(m.work_item_id, m."timestamp", m.id,
+                           vsm._is_end(from_which, from_id, m.from_stage_id, m.to_stage_id), vsm._is_end(to_which, to_id, m.from_stage_id, m.to_stage_id),
+                           m.from_stage_id IS NULL, from_which LIKE 'last%', to_which LIKE 'last%') AS clocks
+        FROM vsm._moves(of_stream_id, _times_between.since, bound, of_type, _times_between.attributes, NULL) m
+        WHERE _times_between.known_at IS NULL
+          AND (m.from_stage_id IS NULL OR vsm._is_end(from_which, from_id, m.from_stage_id, m.to_stage_id)
+               OR vsm._is_end(to_which, to_id, m.from_stage_id, m.to_stage_id))),
+    -- with what came before the window
+    earlier AS MATERIALIZED (
+        SELECT vsm._clocks(t.work_item_id, t."timestamp", t.id,
+                           vsm._is_end(from_which, from_id, t.from_stage_id, t.to_stage_id), vsm._is_end(to_which, to_id, t.from_stage_id, t.to_stage_id),
+                           true, from_which LIKE 'last%', to_which LIKE 'last%') AS clocks
+        FROM (SELECT unnest((h.clocks).cut) AS work_item_id FROM here h) i
+        CROSS JOIN LATERAL (
+            SELECT t.work_item_id, t."timestamp", t.id, t.from_stage_id, t.to_stage_id FROM vsm.stage_transitions t
+            WHERE t.work_item_id = i.work_item_id AND t."timestamp" < bound OFFSET 0) t),
+    known AS MATERIALIZED (
+        SELECT k.* FROM vsm._known_moves(of_stream_id, of_type, _times_between.attributes, _times_between.known_at) k
+        WHERE _times_between.known_at IS NOT NULL AND k."timestamp" < bound),
+    known_items AS MATERIALIZED (
+        SELECT k.work_item_id, max(k.external_id) AS external_id, max(k.type) AS type, max(k.title) AS title FROM known k GROUP BY 1),
+    known_clocks AS MATERIALIZED (
+        SELECT vsm._clocks(k.work_item_id, k."timestamp", k.id,
+                           vsm._is_end(from_which, from_id, k.from_stage_id, k.to_stage_id), vsm._is_end(to_which, to_id, k.from_stage_id, k.to_stage_id),
+                           true, from_which LIKE 'last%', to_which LIKE 'last%') AS clocks
+        FROM known k)
+    SELECT t.item, k.external_id, k.type, k.title, t.started_at, t.stopped_at
+    FROM (SELECT h.clocks FROM here h UNION ALL SELECT e.clocks FROM earlier e UNION ALL SELECT k.clocks FROM known_clocks k) c
+    CROSS JOIN LATERAL unnest((c.clocks).items, (c.clocks).started_at, (c.clocks).stopped_at) t (item, started_at, stopped_at)
+    LEFT JOIN known_items k ON k.work_item_id = t.item
+    WHERE t.stopped_at >= _times_between.since;
 END;
 COMMENT ON FUNCTION vsm._times_between(bigint, timestamptz, timestamptz, bigint, bigint, text, text, text, jsonb, timestamptz) IS
     'When the clock of each item that stops in [since, bound) has started and stopped, as vsm.cycle_times_between() says; external_id, type and '

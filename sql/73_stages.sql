@@ -203,8 +203,8 @@ CREATE FUNCTION vsm._open_items_at(of_stream text, of_stream_id bigint, at times
                    started_at timestamptz, stage_entered_at timestamptz)
     LANGUAGE sql STABLE PARALLEL RESTRICTED
 BEGIN ATOMIC
-    WITH stages AS MATERIALIZED (       -- few, to be compared with each item rather than looked up
-        SELECT s.id, s.name FROM vsm.stages s WHERE s.stream = of_stream AND s.category IN ('wait', 'active')),
+    WITH stages AS MATERIALIZED (       -- one row, so that no plan reads it for each item
+        SELECT array_agg(s.id) AS ids, array_agg(s.name) AS names FROM vsm.stages s WHERE s.stream = of_stream AND s.category IN ('wait', 'active')),
     pieces AS MATERIALIZED (
         SELECT p.* FROM vsm._pieces(of_stream_id, ARRAY['-infinity', vsm._just_after(_open_items_at.at)], true, 'md') p
         WHERE vsm._cells_beyond(of_stream_id, _open_items_at.at, _open_items_at.known_at)),
@@ -224,7 +224,7 @@ BEGIN ATOMIC
                     LEFT JOIN (SELECT s.id, s.category IN ('wait', 'active') AS open FROM vsm.stages s) l ON l.id = m.from_stage_id
                     WHERE NOT p.folded) x) o),
     now AS MATERIALIZED (SELECT known_at IS NULL AND NOT EXISTS (SELECT FROM pieces p) AS counts)
-    SELECT o.work_item_id, o.external_id, o.type, o.title, s.id, s.name, o.created_at,
+    SELECT o.work_item_id, o.external_id, o.type, o.title, o.stage_id, s.names[array_position(s.ids, o.stage_id)], o.created_at,
            CASE WHEN o.started_at <= _open_items_at.at THEN o.started_at END, o.stage_entered_at
     FROM (SELECT w.id AS work_item_id, w.external_id, w.type, w.title, w.stage_id, w.created_at, w.started_at, w.stage_entered_at
           FROM vsm.work_items w
@@ -260,7 +260,7 @@ BEGIN ATOMIC
                        vsm._replay(n.to_stage_id, n."timestamp", n.id) AS state
                 FROM vsm._known_moves(of_stream_id, of_type, _open_items_at.attributes, known_at) n
                 WHERE known_at IS NOT NULL AND n."timestamp" <= _open_items_at.at GROUP BY 1) k) o
-    JOIN stages s ON s.id = o.stage_id;
+    CROSS JOIN stages s WHERE o.stage_id = ANY (s.ids);
 END;
 COMMENT ON FUNCTION vsm._open_items_at(text, bigint, timestamptz, text, jsonb, timestamptz) IS
     'Items that are neither finished nor discarded at an instant, moves of that instant included, as they were then.';
@@ -298,7 +298,7 @@ BEGIN
             USING ERRCODE = 'PT422', COLUMN = 'history_days', DETAIL = format('It is %s.', coalesce(history_days::text, 'null')),
                   HINT = 'Give a number from 0 to 3653.';
     END IF;
-    PERFORM vsm._plan(vsm._cells_beyond(v.stream_id, at, known_at));
+    PERFORM vsm._plan(vsm._cells_beyond(v.stream_id, at, known_at) OR known_at IS NULL AND vsm._few_moves_after(v.stream_id, at));
     open_items := ARRAY(
         SELECT (o.work_item_id, o.external_id, o.title, o.type, o.stage_id, o.stage, o.created_at, o.started_at, o.stage_entered_at,
                 vsm._elapsed_us(o.started_at, v.until))::vsm._open_item

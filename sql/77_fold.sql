@@ -28,8 +28,6 @@ COMMENT ON FUNCTION vsm._span_moves(bigint, timestamptz, timestamptz) IS 'The mo
 CREATE FUNCTION vsm._cells_of_stages(of_stream_id bigint, since timestamptz, until timestamptz, by_hours boolean, given vsm._span_move[])
     RETURNS SETOF vsm._stage_cells
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
-    SET enable_hashjoin = off
-    SET enable_mergejoin = off
     SET plan_cache_mode = force_generic_plan    -- to plan it takes longer than to sum a day up
 AS $$
 #variable_conflict use_column
@@ -75,7 +73,7 @@ BEGIN
                      array_agg(p.completed_at ORDER BY p.completed_at, p.us) FILTER (WHERE p.undone) AS undone_pace_at,
                      array_agg(p.us ORDER BY p.completed_at, p.us) FILTER (WHERE p.undone) AS undone_paces
               FROM vsm._paces(of_stream_id, _cells_of_stages.since, _cells_of_stages.until, NULL, NULL, NULL) p
-              JOIN vsm.work_items w ON w.id = p.work_item_id
+              CROSS JOIN LATERAL (SELECT w.type FROM vsm.work_items w WHERE w.id = p.work_item_id OFFSET 0) w      -- by key
               GROUP BY 1, 2) t
         JOIN vsm.work_item_types y ON y.name = t.type)
     SELECT of_stream_id, 'd'::"char", _cells_of_stages.since, type_id, stage_id, coalesce(s.entered, 0), coalesce(s."left", 0), coalesce(s.reached, 0),
@@ -101,8 +99,6 @@ COMMENT ON FUNCTION vsm._cells_of_stages(bigint, timestamptz, timestamptz, boole
 CREATE FUNCTION vsm._cells_of_items(of_stream_id bigint, since timestamptz, until timestamptz, by_hours boolean, given vsm._span_move[], rule text)
     RETURNS SETOF vsm._item_cells
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
-    SET enable_hashjoin = off
-    SET enable_mergejoin = off
     SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
@@ -204,8 +200,6 @@ COMMENT ON FUNCTION vsm._cells_of_edges(bigint, timestamptz, timestamptz, vsm._s
 
 CREATE FUNCTION vsm._cells_of_paths(of_stream_id bigint, since timestamptz, until timestamptz, rule text) RETURNS SETOF vsm._path_cells
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
-    SET enable_hashjoin = off
-    SET enable_mergejoin = off
     SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
@@ -218,7 +212,7 @@ BEGIN
                  array_agg(x.completed_at ORDER BY x.completed_at, x.cycle_us) FILTER (WHERE x.undone) AS undone_at,
                  array_agg(x.cycle_us ORDER BY x.completed_at, x.cycle_us) FILTER (WHERE x.undone) AS undone_cycles
           FROM vsm._paths_taken(of_stream_id, _cells_of_paths.since, _cells_of_paths.until, rule, NULL, NULL, NULL) x
-          JOIN vsm.work_items w ON w.id = x.work_item_id
+          CROSS JOIN LATERAL (SELECT w.type FROM vsm.work_items w WHERE w.id = x.work_item_id OFFSET 0) w      -- by key
           GROUP BY 1, 2) t
     JOIN vsm.work_item_types y ON y.name = t.type;
 END $$;

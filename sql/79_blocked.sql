@@ -19,7 +19,8 @@ BEGIN ATOMIC
         SELECT b.*
         FROM unnest(of_items) i (item)
         CROSS JOIN LATERAL (SELECT * FROM vsm.blocks x WHERE x.work_item_id = i.item AND x.blocked_at < bound OFFSET 0) b
-        WHERE b.stream_id = of_stream_id)
+        -- where nothing was ever blocked, not one of the items is looked up
+        WHERE EXISTS (SELECT FROM vsm.blocks a WHERE a.stream_id = of_stream_id) AND b.stream_id = of_stream_id)
     SELECT k.id, k.work_item_id, k.reason, k.blocked_at, k.unblocked_at
     FROM (SELECT f.id, f.work_item_id, f.reason, f.blocked_at,
                  CASE WHEN known_at IS NULL OR f.end_recorded_at <= known_at THEN f.unblocked_at END AS unblocked_at

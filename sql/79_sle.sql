@@ -15,6 +15,10 @@ BEGIN
     VALUES (v.stream, v.type, coalesce(set_sle.since, (now() AT TIME ZONE v.time_zone)::date), set_sle.elapsed, set_sle.probability)
     ON CONFLICT ON CONSTRAINT sles_stream_type_since_key DO UPDATE SET elapsed = excluded.elapsed, probability = excluded.probability
     RETURNING * INTO result;
+    IF result.elapsed < interval '1 minute' THEN
+        RAISE NOTICE 'items are expected to finish within % seconds', trim_scale(extract(epoch FROM result.elapsed))
+            USING HINT = 'An interval without a unit is seconds: write ''10 days''.';
+    END IF;
     RETURN result;
 END $$;
 COMMENT ON FUNCTION vsm.set_sle(text, interval, double precision, text, date) IS

@@ -39,7 +39,7 @@ BEGIN
     PERFORM vsm._check_forecast(1, NULL, at, v.time_zone, history_days, trials);
     PERFORM vsm._check_working_days(working_days);
     h := vsm._forecast_history(v, at, v.type, attributes, known_at, history_days, working_days, exclude_outliers);
-    PERFORM vsm._plan(vsm._cells_beyond(v.stream_id, at, known_at));
+    PERFORM vsm._plan(vsm._cells_beyond(v.stream_id, at, known_at) OR known_at IS NULL AND vsm._few_moves_after(v.stream_id, at));
     items := ARRAY(
         SELECT ROW(row_number() OVER (), o.work_item_id, o.external_id, o.title, o.type, o.stage, vsm._interval(vsm._elapsed_us(o.started_at, at)),
                    NULL, NULL, NULL, NULL)::vsm.forecast_item
@@ -208,7 +208,7 @@ DECLARE
         + (vsm._starts((v.since AT TIME ZONE v.time_zone)::date, v.time_zone) < v.since AND isfinite(since))::integer;
     last_day CONSTANT date := (least(v.until, clock_timestamp()) AT TIME ZONE v.time_zone)::date - 1;
     horizon CONSTANT integer := CASE WHEN items IS NULL THEN coalesce(days, 14) END;
-    drawn_from CONSTANT date := greatest(born, first_day - history_days);
+    drawn_from date;
     off_days integer[];         -- the first day is 1
     confidences CONSTANT integer[] := ARRAY[50, 70, 85, 95];
 BEGIN
@@ -218,6 +218,7 @@ BEGIN
     IF born IS NULL OR last_day < first_day THEN
         RETURN;
     END IF;
+    drawn_from := greatest(born, first_day - history_days);
     off_days := vsm._days_off_after(v.stream, drawn_from - 1, last_day - drawn_from + 1, working_days);
     RETURN QUERY
     WITH finished AS MATERIALIZED (

@@ -108,6 +108,7 @@ BEGIN
         IF EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = called) THEN
             PERFORM vsm._refuse_second('Stream', called, 'name');
         END IF;
+        PERFORM vsm._hold_stages(stream);
         UPDATE vsm.value_streams v SET name = called WHERE v.name = stream;
         IF NOT FOUND THEN
             PERFORM vsm._refuse_definition(format('stream "%s"', stream));
@@ -151,6 +152,7 @@ AS $$
 DECLARE
     result CONSTANT json := vsm._stream_shown(vsm._known_stream(coalesce(stream, '')));
 BEGIN
+    PERFORM vsm._hold_stages(vsm._sought(delete_stream.stream));
     DELETE FROM vsm.value_streams v WHERE v.name = vsm._sought(delete_stream.stream);
     IF NOT FOUND THEN
         PERFORM vsm._refuse_definition(format('stream "%s"', stream));
@@ -173,6 +175,7 @@ DECLARE
     new_id bigint;
 BEGIN
     name := vsm._name(name, 'stage');
+    PERFORM vsm._hold_stages(of_stream);
     PERFORM vsm._hold_streams(ARRAY[of_stream]);
     IF EXISTS (SELECT FROM vsm.stages s WHERE s.stream = of_stream AND s.name = name) THEN
         PERFORM vsm._refuse_second('Stage', name, 'name');
@@ -209,6 +212,7 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM vsm._stage_id_not_found(stage_id);
     END IF;
+    PERFORM vsm._hold_stages(old.stream);
     PERFORM vsm._hold_streams(ARRAY[old.stream]);
     PERFORM vsm._make_room(old.stream, 1);
     IF EXISTS (SELECT FROM vsm.stages s WHERE s.stream = old.stream AND s.name = name AND s.id <> stage_id) THEN

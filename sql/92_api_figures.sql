@@ -55,7 +55,7 @@ DECLARE
 BEGIN
     SELECT s.name, s.time_zone INTO result.stream, result.time_zone
     FROM vsm.value_streams s WHERE s.name = vsm._known_stream(_asked.stream);
-    result.until := coalesce(vsm._instant(_asked.until, result.time_zone, 'until'), clock_timestamp());
+    result.until := coalesce(vsm._instant(_asked.until, result.time_zone, CASE default_hours WHEN 0 THEN 'at' ELSE 'until' END), clock_timestamp());
     result.since := coalesce(vsm._instant(_asked.since, result.time_zone, 'since'), result.until - make_interval(hours => default_hours));
     result.known_at := vsm._instant(_asked.known_at, result.time_zone, 'known_at');
     v := vsm._window(result.stream, result.since, result.until, _asked.reopen_rule, vsm._sought(_asked.type), _asked.attributes, result.known_at);
@@ -66,7 +66,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._asked(text, text, text, integer, text, text, jsonb, text) IS
     'The arguments of a figure, checked; without since it begins default_hours before its end, which is now without until. '
-    'Errors: PT404 stream; PT422 window, rule, type, attributes, known_at.';
+    '0 hours: it is a figure of an instant, which its caller calls at. Errors: PT404 stream; PT422 window, rule, type, attributes, known_at.';
 
 -- The bounds as the answer shows them: an infinite one is the first or last event.
 CREATE FUNCTION vsm._window_asked(a vsm._asked) RETURNS vsm._window

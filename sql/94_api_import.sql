@@ -60,6 +60,24 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._read_given_stages(json) IS 'The stages argument of an import as rows. Errors: PT422.';
 
+CREATE FUNCTION vsm._read_given_types(types json) RETURNS TABLE (place bigint, name text)
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF types IS NULL OR json_typeof(types) = 'null' THEN
+        RETURN;
+    END IF;
+    IF json_typeof(types) <> 'array'
+       OR EXISTS (SELECT FROM json_array_elements(types) t
+                  WHERE json_typeof(t.value) <> 'object' OR json_typeof(t.value -> 'name') IS DISTINCT FROM 'string') THEN
+        RAISE EXCEPTION 'the types cannot be read'
+            USING ERRCODE = 'PT422', COLUMN = 'types', DETAIL = format('The value given is %s.', left(types::text, 100)),
+                  HINT = 'Give a list such as [{"name":"feature"},{"name":"bug"}].';
+    END IF;
+    RETURN QUERY SELECT t.n, t.value ->> 'name' FROM json_array_elements(types) WITH ORDINALITY t (value, n);
+END $$;
+COMMENT ON FUNCTION vsm._read_given_types(json) IS 'The types of a proposal as rows. Errors: PT422.';
+
 CREATE FUNCTION vsm._set_zone(zone text) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -91,14 +109,16 @@ BEGIN
                                 AND (k.stage IS NULL OR EXISTS (SELECT FROM vsm.stages t WHERE t.stream = n.name AND t.name = k.stage))
                               UNION ALL
                               SELECT s.name, s.name, 2 FROM vsm.stages s WHERE s.stream = n.name) b
-                        ORDER BY vsm._alias_key(b.name), b.rank, b.name) a) AS aliases
+                        ORDER BY vsm._alias_key(b.name), b.rank, b.name) a) AS aliases,
+                 (SELECT coalesce(json_object_agg(s.name, s.category ORDER BY s."order"), '{}') FROM vsm.stages s WHERE s.stream = n.name) AS categories
           FROM (SELECT vsm._sought(coalesce(import_settings.stream, 'default')) AS name) n
           LEFT JOIN vsm.value_streams v ON v.name = n.name) r;
     RETURN answer;
 END $$;
 COMMENT ON FUNCTION vsm_api.import_settings(text, text) IS
     'How an import into a stream is read: defined (is there such a stream?), time_zone of times without an offset, the given one or the stream''s, and '
-    'aliases, {name in the source: stage}, with the names of the stream''s stages, which a source may write in any case. Errors: PT422 time_zone.';
+    'aliases, {name in the source: stage}, with the names of the stream''s stages, which a source may write in any case, and the categories of its stages, '
+    '{stage: category}. Errors: PT422 time_zone.';
 
 CREATE FUNCTION vsm_api.import_changes(stages json, types json, stream text DEFAULT 'default') RETURNS json
     LANGUAGE sql STABLE PARALLEL RESTRICTED
@@ -107,9 +127,8 @@ BEGIN ATOMIC
     FROM (SELECT CASE WHEN NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = n.name) THEN n.name END AS stream,
                  ARRAY(SELECT g.name FROM vsm._read_given_stages(import_changes.stages) g
                        WHERE NOT EXISTS (SELECT FROM vsm.stages s WHERE s.stream = n.name AND s.name = g.name) ORDER BY g.place) AS stages,
-                 ARRAY(SELECT t.value ->> 'name' FROM json_array_elements(import_changes.types) WITH ORDINALITY t (value, place)
-                       WHERE NOT EXISTS (SELECT FROM vsm.work_item_types w WHERE w.name = vsm._sought(t.value ->> 'name'))
-                       ORDER BY t.place) AS types,
+                 ARRAY(SELECT t.name FROM vsm._read_given_types(import_changes.types) t
+                       WHERE NOT EXISTS (SELECT FROM vsm.work_item_types w WHERE w.name = vsm._sought(t.name)) ORDER BY t.place) AS types,
                  ARRAY(SELECT format('Stage "%s" %s.', vsm._cut(g.name), vsm._name_fault(g.name, 'stage'))
                        FROM vsm._read_given_stages(import_changes.stages) g WHERE vsm._name_fault(g.name, 'stage') IS NOT NULL
                        UNION ALL
@@ -168,6 +187,7 @@ BEGIN
         RETURN;
     END IF;
     PERFORM vsm._require_import_definer(of_stream, 'vsm.stages', 'stages', 'create_stages');
+    PERFORM vsm._hold_stages(of_stream);
     PERFORM vsm._hold_stream(of_stream);
     present := ARRAY(SELECT s.name FROM vsm.stages s WHERE s.stream = of_stream ORDER BY s."order");
     FOR given IN SELECT * FROM vsm._read_given_stages(stages) g ORDER BY g.place LOOP
@@ -319,7 +339,7 @@ BEGIN
     IF create_types THEN
         PERFORM vsm._import_define_types(ARRAY(SELECT vsm._sought(r.type) FROM pg_temp.vsm_import_rows r WHERE r.type <> '' GROUP BY 1 ORDER BY min(r.ctid)));
     END IF;
-    zone := vsm._import_begin(of_stream, of_error);
+    zone := vsm._import_begin(of_stream, of_error, false);
     PERFORM vsm._set_zone(coalesce(time_zone, zone));
     PERFORM vsm._import_take_rows(aliases);
     PERFORM vsm._keep_aliases(of_stream, aliases);
@@ -478,7 +498,7 @@ DECLARE
     result json;
 BEGIN
     -- names in the call go before those that are kept, in whatever case they are written
-    options := options || jsonb_build_object('time_zone', zone, 'aliases', (
+    options := options || jsonb_build_object('time_zone', zone, 'categories', settings -> 'categories', 'aliases', (
         SELECT coalesce(jsonb_object_agg(n.name, n.stage), '{}')
         FROM (SELECT a.name, a.stage FROM vsm._read_aliases(aliases) a
               UNION ALL

@@ -11,20 +11,25 @@
 
 #include "common/int.h"
 #include "fmgr.h"
+#include "pgtime.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
 #include "arguments.h"
 #include "compat.h"
 #include "errors.h"
+#include "names.h"
 
 pg_noreturn static void refuse_times(TimestampTz from, TimestampTz until);
+static int	day_of(TimestampTz at, pg_tz *zone);
 
 PG_FUNCTION_INFO_V1(vsm__elapsed_us);
 PG_FUNCTION_INFO_V1(vsm__interval_us);
 PG_FUNCTION_INFO_V1(vsm__interval);
 PG_FUNCTION_INFO_V1(vsm__entered_at);
+PG_FUNCTION_INFO_V1(vsm_cycle_time_days);
 
 /* vsm._elapsed_us(from timestamptz, until timestamptz) -> bigint: microseconds */
 Datum
@@ -66,6 +71,30 @@ vsm__entered_at(PG_FUNCTION_ARGS)
 						  timestamptz_to_str(left_at)),
 				errhint("Give the time that was spent in the stage."));
 	PG_RETURN_TIMESTAMPTZ(entered_at);
+}
+
+/*
+ * vsm.cycle_time_days(started_at timestamptz, completed_at timestamptz, time_zone text) -> integer
+ *		The days of the zone's calendar from one to the other, both counted; null where a time is infinite.
+ */
+Datum
+vsm_cycle_time_days(PG_FUNCTION_ARGS)
+{
+	TimestampTz started_at = PG_GETARG_TIMESTAMPTZ(0);
+	TimestampTz completed_at = PG_GETARG_TIMESTAMPTZ(1);
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	pg_tz	   *zone = pg_tzset(name);
+
+	if (zone == NULL)
+		ereport(ERROR,
+				errcode(VSM_UNPROCESSABLE),
+				errmsg("time zone \"%s\" is not known", vsm_cut(name)),
+				errdetail("Days are those of a zone's calendar."),
+				errhint("Give a name from pg_timezone_names, such as Europe/Berlin."),
+				err_generic_string(PG_DIAG_COLUMN_NAME, "time_zone"));
+	if (TIMESTAMP_NOT_FINITE(started_at) || TIMESTAMP_NOT_FINITE(completed_at))
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(day_of(completed_at, zone) - day_of(started_at, zone) + 1);
 }
 
 /* Refuses infinite times. */
@@ -152,4 +181,17 @@ vsm_int128_of(Numeric number)
 	rest = DirectFunctionCall2(numeric_mod, NumericGetDatum(number), divisor);
 	return (int128) DatumGetInt64(DirectFunctionCall1(numeric_int8, parts)) * part +
 		DatumGetInt64(DirectFunctionCall1(numeric_int8, rest));
+}
+
+/* By the calendar of the zone, in which a time within the limits has a day, also where that lies beyond them. */
+static int
+day_of(TimestampTz at, pg_tz *zone)
+{
+	struct pg_tm tm;
+	fsec_t		fraction;
+	int			offset;
+
+	if (timestamp2tm(at, &offset, &tm, &fraction, NULL, zone) != 0)
+		elog(ERROR, "a time is out of range");
+	return date2j(tm.tm_year, tm.tm_mon, tm.tm_mday);
 }

@@ -20,6 +20,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
@@ -40,30 +41,32 @@ typedef struct Kind
 	const char *subject;
 	int			most;			/* characters */
 	bool		in_paths;		/* is it a segment of paths of the REST interface? */
+	bool		required;		/* or may it be null? */
 	const char *detail;			/* of an empty one */
 	const char *hint;
 	const char *column;
 } Kind;
 
 static const Kind kinds[] = {
-	{"value stream", "the name of a value stream", MOST_OF_A_NAME, true, "A stream is referred to by its name.", "Give it a name.", NULL},
-	{"stage", "the name of a stage", MOST_OF_A_NAME, true, "A stage is referred to by its name.", "Give each stage a name.", NULL},
-	{"work item type", "the name of a work item type", MOST_OF_A_NAME, true, "A type is referred to by its name.", "Give it a name.", NULL},
-	{"alias", "an alias", MOST_OF_AN_ID, false, "It is what the source of an import calls a stage.",
+	{"value stream", "the name of a value stream", MOST_OF_A_NAME, true, true, "A stream is referred to by its name.", "Give it a name.", NULL},
+	{"stage", "the name of a stage", MOST_OF_A_NAME, true, true, "A stage is referred to by its name.", "Give each stage a name.", NULL},
+	{"work item type", "the name of a work item type", MOST_OF_A_NAME, true, true, "A type is referred to by its name.", "Give it a name.", NULL},
+	{"alias", "an alias", MOST_OF_AN_ID, false, true, "It is what the source of an import calls a stage.",
 	"Give the name of a stage as the source of an import writes it.", "aliases"},
-	{"external id", "the external id of a work item", MOST_OF_AN_ID, false, "An item without an external id has null there.",
+	{"external id", "the external id of a work item", MOST_OF_AN_ID, false, false, "An item without an external id has null there.",
 	"Give the id that another system knows the item by, or null.", "external_id"},
-	{"deployment", "the external id of a deployment", MOST_OF_AN_ID, false, "A deployment without an external id has null there.",
+	{"deployment", "the external id of a deployment", MOST_OF_AN_ID, false, false, "A deployment without an external id has null there.",
 	"Give the id that another system knows the deployment by, or null.", "external_id"},
-	{"incident", "the external id of an incident", MOST_OF_AN_ID, false, "An incident without an external id has null there.",
+	{"incident", "the external id of an incident", MOST_OF_AN_ID, false, false, "An incident without an external id has null there.",
 	"Give the id that another system knows the incident by, or null.", "external_id"},
-	{"deployment of incident", "the deployment of an incident", MOST_OF_AN_ID, false, "An incident that no deployment is known for has null there.",
+	{"deployment of incident", "the deployment of an incident", MOST_OF_AN_ID, false, false, "An incident that no deployment is known for has null there.",
 	"Give the external id of the deployment that failed, or null.", "deployment"},
 };
 
 static text *checked(text *given, const Kind *kind);
 static const Kind *kind_named(const text *name);
 static int	characters_of(const text *name);
+pg_noreturn static void refuse_nothing(const Kind *kind, const char *fault);
 pg_noreturn static void refuse_character(const Kind *kind, VsmNameFault fault, uint32 character);
 static text *cut_text(text *given, int most);
 static bool is_ascii_only(const text *name);
@@ -97,14 +100,20 @@ vsm__cut(PG_FUNCTION_ARGS)
 
 /*
  * vsm._name(name text, kind text) -> text
- *		A new name in form C.
+ *		A new name in form C; null if it may be.
  *
  * PT422: it cannot be a name of that kind.
  */
 Datum
 vsm__name(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TEXT_P(checked(PG_GETARG_TEXT_PP(0), kind_named(PG_GETARG_TEXT_PP(1))));
+	const Kind *kind = kind_named(PG_ARGISNULL(1) ? cstring_to_text("") : PG_GETARG_TEXT_PP(1));
+
+	if (!PG_ARGISNULL(0))
+		PG_RETURN_TEXT_P(checked(PG_GETARG_TEXT_PP(0), kind));
+	if (kind->required)
+		refuse_nothing(kind, "is null");
+	PG_RETURN_NULL();
 }
 
 /* vsm._name_fault(name text, kind text) -> text: why vsm._name() would refuse it, with the name as the subject; null: it would not */
@@ -185,12 +194,7 @@ checked(text *given, const Kind *kind)
 				kind->column ? err_generic_string(PG_DIAG_COLUMN_NAME, kind->column) : 0);
 	fault = vsm_name_fault(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), GetDatabaseEncoding() == PG_UTF8, &character);
 	if (fault == VSM_NAME_INVISIBLE)
-		ereport(ERROR,
-				errcode(VSM_UNPROCESSABLE),
-				errmsg(characters == 0 ? "%s is empty" : "%s has no visible character", kind->subject),
-				errdetail("%s", kind->detail),
-				errhint("%s", kind->hint),
-				kind->column ? err_generic_string(PG_DIAG_COLUMN_NAME, kind->column) : 0);
+		refuse_nothing(kind, characters == 0 ? "is empty" : "has no visible character");
 	if (fault != VSM_NAME_GOOD)
 		refuse_character(kind, fault, character);
 	if (kind->in_paths && vsm_name_is_dots(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)))
@@ -201,6 +205,17 @@ checked(text *given, const Kind *kind)
 				errhint("Give another name, such as \"...\"."),
 				kind->column ? err_generic_string(PG_DIAG_COLUMN_NAME, kind->column) : 0);
 	return name;
+}
+
+static void
+refuse_nothing(const Kind *kind, const char *fault)
+{
+	ereport(ERROR,
+			errcode(VSM_UNPROCESSABLE),
+			errmsg("%s %s", kind->subject, fault),
+			errdetail("%s", kind->detail),
+			errhint("%s", kind->hint),
+			kind->column ? err_generic_string(PG_DIAG_COLUMN_NAME, kind->column) : 0);
 }
 
 static void
@@ -221,14 +236,23 @@ refuse_character(const Kind *kind, VsmNameFault fault, uint32 character)
 static const Kind *
 kind_named(const text *name)
 {
+	StringInfoData all;
+
 	for (int i = 0; i < (int) lengthof(kinds); i++)
 		if (strlen(kinds[i].name) == VARSIZE_ANY_EXHDR(name) && memcmp(kinds[i].name, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)) == 0)
 			return &kinds[i];
+	initStringInfo(&all);
+	for (int i = 0; i < (int) lengthof(kinds); i++)
+	{
+		if (i > 0)
+			appendStringInfoString(&all, i + 1 < (int) lengthof(kinds) ? ", " : " or ");
+		appendStringInfoString(&all, kinds[i].name);
+	}
 	ereport(ERROR,
 			errcode(VSM_UNPROCESSABLE),
 			errmsg("kind of name is not known"),
 			errdetail("It is \"%s\".", vsm_cut(text_to_cstring(name))),
-			errhint("Give value stream, stage, work item type, alias or external id."));
+			errhint("Give %s.", all.data));
 }
 
 static int

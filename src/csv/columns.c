@@ -275,6 +275,7 @@ vsm_column_stage(const char *name, const char **stage)
 	static const char *const before[] = {"date of ", "date ", "time ", "timestamp ", "entered ", "moved to ", "datum ", "date de ", "date d'", "fecha de ",
 										 "data de ", "data do ", "data da ", NULL};
 	static const char *const behind[] = {" date", " time", " timestamp", " at", " on", " am", " (utc)", " (gmt)", " datum", " le", " el", " em", " il", " op",
+										 " since", " from", " seit", " ab", " depuis", " desde", " dal", " sinds", " vanaf",
 										 " date/time", " datetime", NULL};
 	char		folded[256];
 	size_t		length = strlen(name);

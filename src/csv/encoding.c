@@ -8,6 +8,7 @@
  */
 #include "csv/encoding.h"
 
+#include <stdint.h>
 #include <string.h>
 
 static int	match_mark(Decoder *decoder, char text[VSM_MAX_DECODED]);
@@ -220,11 +221,36 @@ vsm_utf8_sequence(const char *bytes, size_t length)
 	return n;
 }
 
+/* How many bytes of ASCII the text begins with, in eights: most text is. */
+size_t
+vsm_ascii_run(const char *bytes, size_t length)
+{
+	size_t		run = 0;
+	uint64_t	eight;
+
+	while (length - run >= sizeof eight)
+	{
+		memcpy(&eight, bytes + run, sizeof eight);
+		if (eight & UINT64_C(0x8080808080808080))
+			break;
+		run += sizeof eight;
+	}
+	return run;
+}
+
 bool
 vsm_utf8_valid(const char *bytes, size_t length)
 {
-	for (size_t i = 0, n; i < length; i += n)
-		if ((n = vsm_utf8_sequence(bytes + i, length - i)) == 0)
+	size_t		i = vsm_ascii_run(bytes, length);
+
+	while (i < length)
+	{
+		size_t		n = vsm_utf8_sequence(bytes + i, length - i);
+
+		if (n == 0)
 			return false;
+		i += n;
+		i += vsm_ascii_run(bytes + i, length - i);
+	}
 	return true;
 }

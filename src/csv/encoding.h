@@ -31,6 +31,7 @@ extern int	vsm_decoder_read(Decoder *decoder, unsigned char byte, char text[VSM_
 extern int	vsm_decoder_end(Decoder *decoder, char text[VSM_MAX_DECODED]);
 
 extern size_t vsm_utf8_sequence(const char *bytes, size_t length);
+extern size_t vsm_ascii_run(const char *bytes, size_t length);
 extern bool vsm_utf8_valid(const char *bytes, size_t length);
 
 #endif

@@ -15,6 +15,7 @@
 static unsigned int fold_character(unsigned int c);
 static bool is_word(unsigned int c);
 static bool is_ascii_letter(char c);
+static bool is_visible_ascii(char c);
 static size_t put(unsigned int c, char *out);
 
 /* Lower-case letters for U+00C0 ... U+017F; '*': the character stands for itself. */
@@ -116,7 +117,7 @@ unsigned int
 vsm_utf8_read(const char **text, const char *end)
 {
 	const unsigned char *s = (const unsigned char *) *text;
-	size_t		n = vsm_utf8_sequence(*text, (size_t) (end - *text));
+	size_t		n = *text < end && *s < 0x80 ? 1 : vsm_utf8_sequence(*text, (size_t) (end - *text));
 
 	*text += n == 0 ? 1 : n;
 	switch (n)
@@ -141,6 +142,12 @@ vsm_is_blank(unsigned int c)
 		c == 0x202F || c == 0x205F || c == 0x3000 || c == 0xFEFF;
 }
 
+static bool
+is_visible_ascii(char c)
+{
+	return c > ' ' && c < 0x7F;
+}
+
 /* Leaves out the blanks around it. */
 void
 vsm_trim(const char **text, size_t *length)
@@ -149,6 +156,8 @@ vsm_trim(const char **text, size_t *length)
 	const char *end = begin + *length;
 	const char *last;
 
+	if (begin < end && is_visible_ascii(*begin) && is_visible_ascii(end[-1]))
+		return;
 	while (begin < end)
 	{
 		const char *next = begin;
@@ -174,14 +183,22 @@ vsm_trim(const char **text, size_t *length)
 	*length = (size_t) (end - begin);
 }
 
-/* FNV-1a, its bits mixed once more. */
+/* As FNV-1a, but of eight bytes at a time; its bits are mixed once more. */
 uint64_t
 vsm_hash(const char *bytes, size_t length)
 {
-	uint64_t	hash = UINT64_C(14695981039346656037);
+	uint64_t	hash = UINT64_C(14695981039346656037) ^ length;
+	uint64_t	word;
 
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ (unsigned char) bytes[i]) * UINT64_C(1099511628211);
+	for (; length >= sizeof word; length -= sizeof word, bytes += sizeof word)
+	{
+		memcpy(&word, bytes, sizeof word);
+		hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+		hash ^= hash >> 32;
+	}
+	word = 0;
+	memcpy(&word, bytes, length);
+	hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
 	hash ^= hash >> 32;
 	hash *= UINT64_C(0x9E3779B97F4A7C15);
 	return hash ^ hash >> 29;

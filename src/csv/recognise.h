@@ -116,6 +116,8 @@ typedef struct VsmRecogniseOptions
 	const VsmGivenStage *stages;	/* the whole order.  Long form: stages of the file that are missing are a refusal; wide: such
 									 * columns are not used.  Stages that the file does not have must have a category */
 	int			n_stages;
+	const VsmGivenStage *defined;	/* what the stream has defined: names, as they are there, and their categories */
+	int			n_defined;
 } VsmRecogniseOptions;
 
 /* DMY, MDY or YMD; oldest_first or newest_first; wait, active ...; long or wide: in any case.  False: no such word. */
@@ -140,6 +142,7 @@ typedef struct VsmStage
 	char	   *name;			/* the spelling that is most frequent, without blanks around it; or what an alias says */
 	VsmCategory category;
 	bool		guessed;		/* the category is by where the stage stands, not by its name */
+	bool		defined;		/* the category is that of the stream's stage */
 	int			column;			/* wide form: index into columns; else -1 */
 	long		moves;			/* entries into it */
 	long		remain;			/* items whose last move is into it (of those looked at: see sampled) */

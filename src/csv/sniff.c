@@ -141,23 +141,12 @@ count_bytes(Bytes *bytes, const char *piece, size_t length)
 static void
 count_characters(Bytes *bytes, const char *text, size_t length, bool last)
 {
-	size_t		i = 0;
+	size_t		i = vsm_ascii_run(text, length);
 
 	while (i < length)
 	{
-		size_t		n;
-		uint64_t	word;
+		size_t		n = vsm_utf8_sequence(text + i, length - i);
 
-		if (length - i >= sizeof word)
-		{
-			memcpy(&word, text + i, sizeof word);
-			if ((word & UINT64_C(0x8080808080808080)) == 0)
-			{
-				i += sizeof word;
-				continue;
-			}
-		}
-		n = vsm_utf8_sequence(text + i, length - i);
 		if (n == 0 && !last && length - i < 4 && (unsigned char) text[i] >= 0xC2 && length - i <= sizeof bytes->held)
 		{
 			char		padded[4] = {0};
@@ -176,6 +165,7 @@ count_characters(Bytes *bytes, const char *text, size_t length, bool last)
 		bytes->characters += n > 1;
 		bytes->wrong += n == 0;
 		i += n == 0 ? 1 : n;
+		i += vsm_ascii_run(text + i, length - i);
 	}
 }
 

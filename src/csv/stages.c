@@ -4,8 +4,9 @@
  *
  * The order is that in which most items enter them: a stage stands behind those
  * that more items enter before it than after it.  Done stages follow, then
- * discarded ones.  Where neither a stage's name nor what items do in it tells its
- * category, it is guessed from its place, and marked so.
+ * discarded ones.  A stage that the stream has defined has its category there.  Where
+ * neither a stage's name nor what items do in it tells its category, it is guessed
+ * from its place, and marked so.
  */
 #include <string.h>
 
@@ -19,7 +20,9 @@ typedef struct StageUse
 	long		remain;
 } StageUse;
 
+static void say_guesses(VsmRecognition *r);
 static bool name_stages(VsmRecognition *r);
+static bool is_respelt(const char *spelling, const char *name);
 static int	stage_named(VsmRecognition *r, const char *name, size_t length, bool may_add);
 static void add_spellings(VsmRecognition *r, const VsmRecogniseOptions *options);
 static void map_moves(VsmRecognition *r, Moves *moves);
@@ -27,9 +30,10 @@ static void find_births(VsmRecognition *r, const Moves *moves);
 static void look_at_use(const VsmRecognition *r, const Moves *moves, StageUse *use);
 static void order_stages(VsmRecognition *r, const Moves *moves);
 static void sort_wide_ties(const VsmRecognition *r, Moves *moves);
-static void choose_categories(VsmRecognition *r, const StageUse *use, long items);
+static VsmCategory category_of(const VsmRecogniseOptions *options, const char *name, bool *certain, bool *defined);
+static void choose_categories(VsmRecognition *r, const VsmRecogniseOptions *options, const StageUse *use, long items);
 static void accept_last(VsmRecognition *r, const StageUse *use);
-static void choose_ends(VsmRecognition *r, const StageUse *use);
+static void choose_ends(VsmRecognition *r, const VsmRecogniseOptions *options, const StageUse *use);
 static bool apply_given(VsmRecognition *r, const VsmRecogniseOptions *options);
 static void move_stages(VsmRecognition *r, const int *from, int n);
 static void drop_unused(VsmRecognition *r);
@@ -57,10 +61,8 @@ vsm_stages_in_order(VsmRecognition *r, Moves *moves, const VsmRecogniseOptions *
 	r->private->category = vsm_arena_alloc(arena, ((size_t) n + 1) * sizeof(VsmCategory));
 	for (int i = 0; i < n; i++)
 	{
-		bool		certain;
-
 		names[i] = r->stages[i].name;
-		r->private->category[i] = vsm_category_of(names[i], &certain);
+		r->private->category[i] = category_of(options, names[i], &(bool){0}, &(bool){0});
 	}
 	vsm_order_moves(moves, arena);
 	if (!vsm_resolve_ties(r, moves, options, r->n_stages))
@@ -72,13 +74,23 @@ vsm_stages_in_order(VsmRecognition *r, Moves *moves, const VsmRecogniseOptions *
 		sort_wide_ties(r, moves);
 	use = vsm_arena_alloc(arena, ((size_t) r->n_stages + 1) * sizeof(StageUse));
 	look_at_use(r, moves, use);
-	choose_categories(r, use, (long) moves->n_items);
+	choose_categories(r, options, use, (long) moves->n_items);
 	if (r->form == VSM_LONG)
 		drop_unused(r);
 	if (!apply_given(r, options))
 		return false;
+	say_guesses(r);
 	vsm_count_flow(r, moves, names, n);
 	return true;
+}
+
+static void
+say_guesses(VsmRecognition *r)
+{
+	for (int i = 0; i < r->n_stages; i++)
+		if (r->stages[i].guessed)
+			vsm_remark(r, "The category of stage \"%.100s\" is guessed: %s.", r->stages[i].name,
+					 r->stages[i].category == VSM_WAIT ? "wait" : (r->stages[i].category == VSM_DONE ? "done" : "active"));
 }
 
 /* ---- Names ---- */
@@ -178,7 +190,7 @@ name_stages(VsmRecognition *r)
 {
 	struct VsmPrivate *inner = r->private;
 	Names	   *names = &inner->stage_names;
-	int			merged = 0;
+	int			respelt = 0;
 	int			used = 0;
 
 	for (int i = 0; i < names->n_spellings; i++)
@@ -200,7 +212,7 @@ name_stages(VsmRecognition *r)
 			continue;
 		stage->spellings = vsm_arena_resize(&inner->arena, stage->spellings, ((size_t) stage->n_spellings + 1) * sizeof(char *));
 		stage->spellings[stage->n_spellings++] = spelling->text;
-		merged++;
+		respelt += is_respelt(spelling->text, stage->name);
 	}
 	if (used > VSM_MAX_STAGES || r->n_stages > VSM_MAX_STAGES + 50)
 		return vsm_refuse(r, "too_many_stages", vsm_arena_format(&inner->arena, "column \"%.100s\" has %d different values", r->columns[r->stage], used),
@@ -208,9 +220,23 @@ name_stages(VsmRecognition *r)
 	if (used == 0)
 		return vsm_refuse(r, "no_events", "no line of the file is an event", "By the aliases, no name in the file is that of a stage.",
 						  "Let names of stages in the file mean stages.");
-	if (merged > 0)
-		vsm_remark(r, "Spellings of a stage that differ in capitals and blanks are one stage: %d spellings of %d stages.", merged, used);
+	if (respelt == 1)
+		vsm_remark(r, "One name differs from that of a stage in capitals and blanks only, and counts as it.");
+	else if (respelt > 1)
+		vsm_remark(r, "%d names differ from that of a stage in capitals and blanks only, and count as it.", respelt);
 	return true;
+}
+
+/* Not another name, which an alias gives to the stage. */
+static bool
+is_respelt(const char *spelling, const char *name)
+{
+	char		a[512];
+	char		b[512];
+
+	vsm_fold(spelling, strlen(spelling), FOLD_STAGE, a, sizeof a);
+	vsm_fold(name, strlen(name), FOLD_STAGE, b, sizeof b);
+	return strcmp(a, b) == 0;
 }
 
 static void
@@ -371,9 +397,23 @@ sort_wide_ties(const VsmRecognition *r, Moves *moves)
 
 /* ---- Categories ---- */
 
+/* As the stream has defined it, else by the name. */
+static VsmCategory
+category_of(const VsmRecogniseOptions *options, const char *name, bool *certain, bool *defined)
+{
+	for (int i = 0; i < options->n_defined; i++)
+		if (strcmp(options->defined[i].name, name) == 0)
+		{
+			*certain = *defined = true;
+			return options->defined[i].category;
+		}
+	*defined = false;
+	return vsm_category_of(name, certain);
+}
+
 /* By name, and by where items stay; then the stages stand in order. */
 static void
-choose_categories(VsmRecognition *r, const StageUse *use, long items)
+choose_categories(VsmRecognition *r, const VsmRecogniseOptions *options, const StageUse *use, long items)
 {
 	int			n = r->n_stages;
 	int		   *order = vsm_arena_alloc(&r->private->arena, ((size_t) n + 1) * sizeof(int));
@@ -385,16 +425,18 @@ choose_categories(VsmRecognition *r, const StageUse *use, long items)
 		VsmStage   *stage = &r->stages[i];
 		bool		certain;
 
-		stage->category = vsm_category_of(stage->name, &certain);
+		stage->category = category_of(options, stage->name, &certain, &stage->defined);
 		stage->guessed = !certain;
 		stage->remain = use[i].remain;
+		if (stage->defined)
+			continue;
 		if (stage->category == VSM_DISCARDED && 2 * use[i].remain < use[i].items && vsm_category_may_return(stage->name))
 			stage->category = VSM_WAIT;
 		if (stage->category == VSM_DONE && 2 * use[i].remain < use[i].items && !vsm_category_is_surely_done(stage->name))
 			stage->category = VSM_WAIT;
 	}
 	accept_last(r, use);
-	choose_ends(r, use);
+	choose_ends(r, options, use);
 	for (int i = 0; i < n; i++)
 	{
 		active += r->stages[i].category == VSM_ACTIVE;
@@ -404,10 +446,6 @@ choose_categories(VsmRecognition *r, const StageUse *use, long items)
 	/* Where nearly all items begin they wait, unless it is the only stage of work. */
 	if (first >= 0 && r->stages[first].guessed && r->stages[first].category == VSM_ACTIVE && active > 1 && 10 * use[first].starts >= 8 * items)
 		r->stages[first].category = VSM_WAIT;
-	for (int i = 0; i < n; i++)
-		if (r->stages[i].guessed)
-			vsm_remark(r, "The category of stage \"%.100s\" is guessed: %s.", r->stages[i].name,
-					 r->stages[i].category == VSM_WAIT ? "wait" : (r->stages[i].category == VSM_DONE ? "done" : "active"));
 	for (int i = 0; i < n; i++)
 	{
 		int			place = 0;
@@ -433,7 +471,7 @@ accept_last(VsmRecognition *r, const StageUse *use)
 	for (int i = 0; i < r->n_stages; i++)
 		if (r->stages[i].category != VSM_DISCARDED && (last < 0 || r->private->rank[i] > r->private->rank[last]))
 			last = i;
-	if (last >= 0 && r->n_stages > 2 && r->stages[last].category == VSM_WAIT && 2 * use[last].remain >= use[last].items &&
+	if (last >= 0 && r->n_stages > 2 && !r->stages[last].defined && r->stages[last].category == VSM_WAIT && 2 * use[last].remain >= use[last].items &&
 		vsm_category_is_approval(r->stages[last].name))
 	{
 		r->stages[last].category = VSM_DONE;
@@ -443,7 +481,7 @@ accept_last(VsmRecognition *r, const StageUse *use)
 
 /* When no name says done: a stage of unknown name in which most items stay, or what is abandoned when nothing else ends. */
 static void
-choose_ends(VsmRecognition *r, const StageUse *use)
+choose_ends(VsmRecognition *r, const VsmRecogniseOptions *options, const StageUse *use)
 {
 	int			best = -1;
 
@@ -455,10 +493,13 @@ choose_ends(VsmRecognition *r, const StageUse *use)
 			use[i].starts < use[i].items && (best < 0 || use[i].remain > use[best].remain))
 			best = i;
 	for (int i = 0; best < 0 && i < r->n_stages; i++)
-		if (r->stages[i].category == VSM_DISCARDED)
+		if (r->stages[i].category == VSM_DISCARDED && !r->stages[i].defined)
 			best = i;
 	if (best < 0)
 	{
+		for (int i = 0; i < options->n_defined; i++)
+			if (options->defined[i].category == VSM_DONE)
+				return;
 		vsm_remark(r, "No stage is done by its name, so no item has finished.");
 		return;
 	}

@@ -2,7 +2,7 @@
  * wide.c
  *		The stages of the wide form: a column of dates for each.
  *
- * A stage is named after its column, or as an alias says.  Columns whose names
+ * A stage is named after its column, or as an alias of that name or of the column's says.  Columns whose names
  * mean one stage by an alias are that stage; an item with dates in several of
  * them entered it several times.  An alias without a stage leaves its column out.
  */
@@ -29,10 +29,14 @@ vsm_wide_stages(VsmRecognition *r, const VsmRecogniseOptions *options, int *colu
 	for (int i = 0; i < n; i++)
 	{
 		bool		found;
-		const char *alias = vsm_alias_of(options, names[i], &found);
-		const char *name = found ? alias : names[i];
+		const char *alias = vsm_alias_of(options, r->columns[columns[i]], &found);
+		const char *name;
 		int			stage;
 
+		/* the stream's stages are aliases of themselves, so the column's whole name comes first */
+		if (!found)
+			alias = vsm_alias_of(options, names[i], &found);
+		name = found ? alias : names[i];
 		if (name == NULL || name[0] == '\0')
 		{
 			vsm_remark(r, "Column \"%.100s\" is of no stage, as an alias says, so it is not used.", r->columns[columns[i]]);

@@ -2,71 +2,46 @@
  * forecast.c
  *		Monte Carlo forecasts from daily throughput.
  *
- * A trial simulates the future: each day to come finishes as many items as a day of
- * the past, which is drawn with replacement, every day with the same probability.
- * A forecast at 85 % is the outcome that 85 of 100 trials reached.  (Vacanti, When
- * Will It Be Done?, 2020.)
- *
- * There are two kinds of days, working days and days off, and a day to come is drawn
- * from the past days of its kind.  If none of the past is off, a day off finishes
- * nothing and draws nothing, so without days off the draws are those of one kind.
+ * A trial simulates the future day by day (forecast_draws.c).  A forecast at 85 % is
+ * the outcome that 85 of 100 trials reached.  (Vacanti, When Will It Be Done?, 2020.)
  *
  * The samples, the calendar, the number of trials and the seed determine the result
- * on every platform and server: of the server's generator only the seeding and the
- * raw 64-bit draws are used.  All trials are drawn from one generator, one trial
+ * on every platform and server.  All trials are drawn from one generator, one trial
  * after the other, except in vsm._forecast_places(), where all trials go on day by
- * day.  A trial takes 8 bytes, and a day of it a few nanoseconds; the loops can be
+ * day.  A trial takes 8 bytes, and a draw a few nanoseconds; the loops can be
  * interrupted.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "common/pg_prng.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 
 #include "arguments.h"
+#include "figures/forecast_draws.h"
 
-#define HORIZON_DAYS	3653	/* ten years: a trial that takes longer has no date */
-#define BEYOND			(HORIZON_DAYS + 1)
 #define MAX_TRIALS		1000000
-#define MAX_ITEMS		PG_INT32_MAX	/* of a day; the sum over all days fits in a bigint */
 #define MAX_LEVELS		100
 #define MAX_PLACES		100000
 
-/* Days of the past, by the items finished on each. */
-typedef struct Days
-{
-	const int64 *samples;
-	int			count;
-} Days;
-
-/* The calendar, the number of trials, and the generator. */
+/* What is drawn, how often, and what is wanted of the outcomes. */
 typedef struct Trials
 {
-	Days		working;
-	Days		off;
-	const bool *is_off;			/* by day to come, from 1 to HORIZON_DAYS; NULL: none is off */
+	VsmDraws	draws;
 	int			count;
-	pg_prng_state random;
 	const int32 *levels;		/* confidences, in percent */
 	int			nlevels;
 } Trials;
 
 static void begin_trials(Trials *trials, FunctionCallInfo fcinfo, int count_arg, int off_arg);
 static void begin_levels(Trials *trials, ArrayType *confidences);
-static Days require_days(ArrayType *samples, int least);
-static const bool *require_calendar(ArrayType *days_off);
-static inline int64 draw_day(Trials *trials, int day);
-static int64 days_for(Trials *trials, int64 items);
-static int64 items_in(Trials *trials, int32 days);
-static Datum reached_by(int64 *outcomes, const Trials *trials, bool more_is_better);
+static Datum days_reached(const int64 *outcomes, const Trials *trials);
+static Datum items_reached(int64 *outcomes, const Trials *trials);
 static void pass_places(int64 *outcomes, const Trials *trials, int day, int *passed, int places, int32 *days);
 static int64 rank_of(const Trials *trials, int level);
 static int64 select_outcome(int64 *outcomes, int from, int to, int rank);
 static Datum make_list(const int64 *values, const bool *nulls, int count);
-static int	compare_outcomes(const void *a, const void *b, void *arg);
 
 PG_FUNCTION_INFO_V1(vsm__forecast_days);
 PG_FUNCTION_INFO_V1(vsm__forecast_items);
@@ -83,7 +58,7 @@ PG_FUNCTION_INFO_V1(vsm__forecast_places);
 Datum
 vsm__forecast_days(PG_FUNCTION_ARGS)
 {
-	int64		items = vsm_require_between(PG_GETARG_INT32(1), 1, MAX_ITEMS, "the number of items");
+	int64		items = vsm_require_between(PG_GETARG_INT32(1), 1, PG_INT32_MAX, "the number of items");
 	Trials		trials;
 	int64	   *outcomes;
 
@@ -91,8 +66,8 @@ vsm__forecast_days(PG_FUNCTION_ARGS)
 	begin_levels(&trials, PG_GETARG_ARRAYTYPE_P(2));
 	outcomes = palloc(sizeof(int64) * trials.count);
 	for (int i = 0; i < trials.count; i++)
-		outcomes[i] = days_for(&trials, items);
-	return reached_by(outcomes, &trials, false);
+		outcomes[i] = vsm_days_for(&trials.draws, items);
+	return days_reached(outcomes, &trials);
 }
 
 /*
@@ -104,7 +79,7 @@ vsm__forecast_days(PG_FUNCTION_ARGS)
 Datum
 vsm__forecast_items(PG_FUNCTION_ARGS)
 {
-	int32		days = (int32) vsm_require_between(PG_GETARG_INT32(1), 1, HORIZON_DAYS, "the number of days");
+	int32		days = (int32) vsm_require_between(PG_GETARG_INT32(1), 1, VSM_HORIZON_DAYS, "the number of days");
 	Trials		trials;
 	int64	   *outcomes;
 
@@ -112,8 +87,8 @@ vsm__forecast_items(PG_FUNCTION_ARGS)
 	begin_levels(&trials, PG_GETARG_ARRAYTYPE_P(2));
 	outcomes = palloc(sizeof(int64) * trials.count);
 	for (int i = 0; i < trials.count; i++)
-		outcomes[i] = items_in(&trials, days);
-	return reached_by(outcomes, &trials, true);
+		outcomes[i] = vsm_items_in(&trials.draws, days);
+	return items_reached(outcomes, &trials);
 }
 
 /*
@@ -125,14 +100,14 @@ vsm__forecast_items(PG_FUNCTION_ARGS)
 Datum
 vsm__forecast_trials(PG_FUNCTION_ARGS)
 {
-	int64		items = vsm_require_between(PG_GETARG_INT32(1), 1, MAX_ITEMS, "the number of items");
+	int64		items = vsm_require_between(PG_GETARG_INT32(1), 1, PG_INT32_MAX, "the number of items");
 	Trials		trials;
 	int64	   *outcomes;
 
 	begin_trials(&trials, fcinfo, 2, 4);
 	outcomes = palloc(sizeof(int64) * trials.count);
 	for (int i = 0; i < trials.count; i++)
-		outcomes[i] = days_for(&trials, items);
+		outcomes[i] = vsm_days_for(&trials.draws, items);
 	return make_list(outcomes, NULL, trials.count);
 }
 
@@ -162,11 +137,11 @@ vsm__forecast_places(PG_FUNCTION_ARGS)
 	passed = palloc0(sizeof(int) * trials.nlevels);
 	days = palloc0(sizeof(int32) * places * trials.nlevels);
 	waiting = trials.nlevels;
-	for (int day = 1; day <= HORIZON_DAYS && waiting > 0; day++)
+	for (int day = 1; day <= VSM_HORIZON_DAYS && waiting > 0; day++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < trials.count; i++)
-			done[i] += draw_day(&trials, day);
+			done[i] += vsm_draw_day(&trials.draws, day);
 		pass_places(done, &trials, day, passed, places, days);
 		waiting = 0;
 		for (int level = 0; level < trials.nlevels; level++)
@@ -186,11 +161,9 @@ vsm__forecast_places(PG_FUNCTION_ARGS)
 static void
 begin_trials(Trials *trials, FunctionCallInfo fcinfo, int count_arg, int off_arg)
 {
-	trials->working = require_days(PG_GETARG_ARRAYTYPE_P(0), 1);
 	trials->count = (int) vsm_require_between(PG_GETARG_INT32(count_arg), 1, MAX_TRIALS, "the number of trials");
-	pg_prng_seed(&trials->random, (uint64) PG_GETARG_INT64(count_arg + 1));
-	trials->off = require_days(PG_GETARG_ARRAYTYPE_P(off_arg), 0);
-	trials->is_off = require_calendar(PG_GETARG_ARRAYTYPE_P(off_arg + 1));
+	vsm_begin_draws(&trials->draws, PG_GETARG_ARRAYTYPE_P(0), PG_GETARG_INT64(count_arg + 1), PG_GETARG_ARRAYTYPE_P(off_arg),
+					PG_GETARG_ARRAYTYPE_P(off_arg + 1));
 }
 
 static void
@@ -201,97 +174,46 @@ begin_levels(Trials *trials, ArrayType *confidences)
 		(void) vsm_require_between(trials->levels[i], 1, 100, "a confidence in percent");
 }
 
-static Days
-require_days(ArrayType *samples, int least)
-{
-	Days		days;
-
-	days.samples = vsm_require_list(samples, INT8OID, least, HORIZON_DAYS, "the samples of a forecast", &days.count);
-	for (int i = 0; i < days.count; i++)
-		(void) vsm_require_between(days.samples[i], 0, MAX_ITEMS, "a sample of a forecast");
-	return days;
-}
-
-static const bool *
-require_calendar(ArrayType *days_off)
-{
-	int			count;
-	const int32 *days = vsm_require_list(days_off, INT4OID, 0, HORIZON_DAYS, "the days off of a forecast", &count);
-	bool	   *is_off;
-
-	if (count == 0)
-		return NULL;
-	is_off = palloc0(sizeof(bool) * (HORIZON_DAYS + 1));
-	for (int i = 0; i < count; i++)
-		is_off[vsm_require_between(days[i], 1, HORIZON_DAYS, "a day off of a forecast")] = true;
-	return is_off;
-}
-
 /*
- * The items of a random day of the past, for a day to come.  The bias of the
- * multiplication is below samples / 2^32.
- */
-static inline int64
-draw_day(Trials *trials, int day)
-{
-	const Days *past = trials->is_off != NULL && trials->is_off[day] ? &trials->off : &trials->working;
-	uint64		place;
-
-	if (past->count == 0)
-		return 0;
-	place = ((pg_prng_uint64(&trials->random) >> 32) * (uint64) past->count) >> 32;
-	return past->samples[place];
-}
-
-static int64
-days_for(Trials *trials, int64 items)
-{
-	int64		done = 0;
-
-	CHECK_FOR_INTERRUPTS();
-	for (int days = 1; days <= HORIZON_DAYS; days++)
-	{
-		done += draw_day(trials, days);
-		if (done >= items)
-			return days;
-	}
-	return BEYOND;
-}
-
-static int64
-items_in(Trials *trials, int32 days)
-{
-	int64		done = 0;
-
-	CHECK_FOR_INTERRUPTS();
-	for (int day = 1; day <= days; day++)
-		done += draw_day(trials, day);
-	return done;
-}
-
-/*
- * reached_by
- *		The outcome that at least that share of the trials reached, for each confidence.
+ * days_reached
+ *		The fewest days in which that share of the trials was done, for each confidence; null beyond ten years.
  *
- * It is the outcome of that rank, counted from the best, by the rule of
- * percentile_disc.  Sorts the outcomes.
+ * By counting, as there are few days: the outcome of that rank is that of percentile_disc.
  */
 static Datum
-reached_by(int64 *outcomes, const Trials *trials, bool more_is_better)
+days_reached(const int64 *outcomes, const Trials *trials)
 {
-	int			count = trials->count;
+	int		   *counts = palloc0(sizeof(int) * (VSM_BEYOND + 1));
 	int64	   *values = palloc(sizeof(int64) * trials->nlevels);
 	bool	   *nulls = palloc(sizeof(bool) * trials->nlevels);
 
-	qsort_interruptible(outcomes, count, sizeof(int64), compare_outcomes, NULL);
+	for (int i = 0; i < trials->count; i++)
+		counts[outcomes[i]]++;
 	for (int i = 0; i < trials->nlevels; i++)
 	{
-		int64		rank = rank_of(trials, i);
+		const int64 rank = rank_of(trials, i);
+		int64		days = 0;
 
-		values[i] = outcomes[more_is_better ? count - rank : rank - 1];
-		nulls[i] = !more_is_better && values[i] == BEYOND;
+		for (int64 done = 0; done < rank;)
+			done += counts[++days];
+		values[i] = days;
+		nulls[i] = days == VSM_BEYOND;
 	}
 	return make_list(values, nulls, trials->nlevels);
+}
+
+/* The greatest number of items that that share of the trials did, for each confidence.  Reorders the outcomes. */
+static Datum
+items_reached(int64 *outcomes, const Trials *trials)
+{
+	int64	   *values = palloc(sizeof(int64) * trials->nlevels);
+
+	for (int i = 0; i < trials->nlevels; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		values[i] = select_outcome(outcomes, 0, trials->count - 1, trials->count - (int) rank_of(trials, i));
+	}
+	return make_list(values, NULL, trials->nlevels);
 }
 
 /* At the end of a day: the items that are done by now at each confidence.  Reorders the outcomes. */
@@ -378,13 +300,4 @@ make_list(const int64 *values, const bool *nulls, int count)
 		elements[i] = Int64GetDatum(values[i]);
 	return PointerGetDatum(construct_md_array(elements, (bool *) nulls, 1, &count, &lower_bound,
 											  INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-}
-
-static int
-compare_outcomes(const void *a, const void *b, void *arg)
-{
-	int64		left = *(const int64 *) a;
-	int64		right = *(const int64 *) b;
-
-	return (left > right) - (left < right);
 }

@@ -10,12 +10,12 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "fmgr.h"
 #include "utils/array.h"
 
 #include "arguments.h"
 #include "compat.h"
+#include "hash.h"
 
 /* Arguments of the step, after the state. */
 enum
@@ -36,7 +36,7 @@ typedef struct Item
 #define SH_ELEMENT_TYPE Item
 #define SH_KEY_TYPE int64
 #define SH_KEY id
-#define SH_HASH_KEY(table, key) hash_combine(murmurhash32((uint32) (key)), murmurhash32((uint32) ((key) >> 32)))
+#define SH_HASH_KEY(table, key) vsm_hash_key((uint64) (key))
 #define SH_EQUAL(table, a, b) ((a) == (b))
 #define SH_SCOPE static inline
 #define SH_DECLARE

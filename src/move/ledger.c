@@ -26,9 +26,7 @@
 #include "prepare.h"
 #include "vsm.h"
 
-static void insert_ledger_row(int64 work_item_id, Datum *values, const bool *isnull);
 static SPIPlanPtr prepare_insert(void);
-static void add_to_totals(const VsmLedgerRow *row, Oid items);
 static void refuse_lost_row(int64 work_item_id);
 
 PG_FUNCTION_INFO_V1(vsm__actor);
@@ -72,10 +70,10 @@ vsm_write_ledger_row(VsmLedgerRow *row, const VsmRequest *request, Relation item
 	{
 		VsmOwner	before = vsm_become_owner(items->rd_rel->relowner);
 
-		insert_ledger_row(row->work_item_id, values, nulls);
+		vsm_insert_ledger_row(row->work_item_id, values, nulls);
 		vsm_leave_owner(before);
 	}
-	add_to_totals(row, RelationGetRelid(items));
+	vsm_add_to_totals(row, RelationGetRelid(items));
 
 	if (asked)
 	{
@@ -118,8 +116,8 @@ vsm_run_unrecorded(SPIPlanPtr *plan, const char *query, Relation items, int narg
 }
 
 /* The statement, for a ledger to which a user has added something. */
-static void
-insert_ledger_row(int64 work_item_id, Datum *values, const bool *isnull)
+void
+vsm_insert_ledger_row(int64 work_item_id, Datum *values, const bool *isnull)
 {
 	static SPIPlanPtr plan = NULL;
 	char		nulls[LEDGER_COLUMNS];
@@ -155,8 +153,8 @@ prepare_insert(void)
 }
 
 /* Must agree with vsm._totals_counted. */
-static void
-add_to_totals(const VsmLedgerRow *row, Oid items)
+void
+vsm_add_to_totals(const VsmLedgerRow *row, Oid items)
 {
 	if (row->first)
 		vsm_total_created(items, row->to_stage_id, row->type);

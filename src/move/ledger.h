@@ -14,6 +14,8 @@
 #include "request.h"
 
 extern void vsm_write_ledger_row(VsmLedgerRow *row, const VsmRequest *request, Relation items);
+extern void vsm_insert_ledger_row(int64 work_item_id, Datum *values, const bool *isnull);
+extern void vsm_add_to_totals(const VsmLedgerRow *row, Oid items);
 extern void vsm_empty_ledger(Relation items);
 extern void vsm_run_unrecorded(SPIPlanPtr *plan, const char *query, Relation items, int nargs, Oid *types, Datum *arguments);
 

@@ -66,6 +66,7 @@ static bool append_text(void *state, const char *text, size_t length);
 static void read_options(Jsonb *given, VsmRecogniseOptions *options);
 static void read_option(const char *name, const JsonbValue *value, VsmRecogniseOptions *options);
 static void read_aliases(const JsonbValue *value, VsmRecogniseOptions *options);
+static void read_categories(const JsonbValue *value, VsmRecogniseOptions *options);
 static void read_stages(const JsonbValue *value, VsmRecogniseOptions *options);
 static char *text_of(const JsonbValue *value, const char *name);
 static const JsonbValue *container_of(const JsonbValue *value, const char *name, bool array);
@@ -303,6 +304,11 @@ read_option(const char *name, const JsonbValue *value, VsmRecogniseOptions *opti
 		read_aliases(container_of(value, name, false), options);
 		return;
 	}
+	if (strcmp(name, "categories") == 0)
+	{
+		read_categories(container_of(value, name, false), options);
+		return;
+	}
 	if (strcmp(name, "stages") == 0)
 	{
 		read_stages(container_of(value, name, true), options);
@@ -337,7 +343,7 @@ read_option(const char *name, const JsonbValue *value, VsmRecogniseOptions *opti
 			refuse_option(name, text, "Give oldest_first or newest_first.");
 	}
 	else
-		refuse_option(name, text, "The options are item, stage, time, type, title, form, dates, direction, time_zone, aliases and stages.");
+		refuse_option(name, text, "The options are item, stage, time, type, title, form, dates, direction, time_zone, aliases, categories and stages.");
 }
 
 static void
@@ -359,6 +365,28 @@ read_aliases(const JsonbValue *value, VsmRecogniseOptions *options)
 		aliases[options->n_aliases++] = (VsmAlias){text_of(&key, "aliases"), stage.type == jbvNull ? "" : text_of(&stage, "aliases")};
 	}
 	options->aliases = aliases;
+}
+
+/* Of the stages that the stream has. */
+static void
+read_categories(const JsonbValue *value, VsmRecogniseOptions *options)
+{
+	VsmGivenStage *stages = palloc0(sizeof(VsmGivenStage) * Max(JsonContainerSize(value->val.binary.data), 1));
+	JsonbIterator *iterator = JsonbIteratorInit(value->val.binary.data);
+	JsonbValue	key;
+	JsonbValue	category;
+
+	(void) JsonbIteratorNext(&iterator, &key, false);
+	while (JsonbIteratorNext(&iterator, &key, true) == WJB_KEY)
+	{
+		VsmGivenStage *stage = &stages[options->n_defined++];
+
+		(void) JsonbIteratorNext(&iterator, &category, true);
+		stage->name = text_of(&key, "categories");
+		if (!vsm_category_named(text_of(&category, "categories"), &stage->category))
+			refuse_option("categories", text_of(&category, "categories"), "A category is wait, active, done or discarded.");
+	}
+	options->defined = stages;
 }
 
 static void

@@ -19,7 +19,6 @@
 
 static bool replay_moves(VsmMoves *moves, VsmItemState *state);
 static int	compare_moves(const void *a, const void *b, void *arg);
-static Datum state_datum(const VsmItemState *state, TupleDesc desc);
 
 PG_FUNCTION_INFO_V1(vsm__replay_step);
 PG_FUNCTION_INFO_V1(vsm__replay_state);
@@ -41,12 +40,15 @@ vsm__replay_state(PG_FUNCTION_ARGS)
 	VsmMoves	   *moves = PG_ARGISNULL(0) ? NULL : (VsmMoves *) PG_GETARG_POINTER(0);
 	VsmItemState state;
 	TupleDesc	desc;
+	Datum		values[VSM_STATE_COLUMNS];
+	bool		nulls[VSM_STATE_COLUMNS];
 
 	if (moves == NULL || !replay_moves(moves, &state))
 		PG_RETURN_NULL();
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	PG_RETURN_DATUM(state_datum(&state, BlessTupleDesc(desc)));
+	vsm_state_values(&state, values, nulls);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
 VsmMoves *
@@ -142,12 +144,11 @@ compare_moves(const void *a, const void *b, void *arg)
 	return (left->id > right->id) - (left->id < right->id);
 }
 
-static Datum
-state_datum(const VsmItemState *state, TupleDesc desc)
+/* The columns of vsm._item_state. */
+void
+vsm_state_values(const VsmItemState *state, Datum *values, bool *nulls)
 {
-	Datum		values[12];
-	bool		nulls[12] = {0};
-
+	memset(nulls, 0, sizeof(bool) * VSM_STATE_COLUMNS);
 	values[0] = Int64GetDatum(state->stage_id);
 	values[1] = TimestampTzGetDatum(state->created_at);
 	values[2] = TimestampTzGetDatum(state->stage_entered_at);
@@ -161,5 +162,4 @@ state_datum(const VsmItemState *state, TupleDesc desc)
 	values[10] = Int32GetDatum(state->discarded);
 	values[11] = Int64GetDatum(state->furthest_stage_id);
 	nulls[11] = state->furthest_stage_id == 0;
-	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }

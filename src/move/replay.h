@@ -10,7 +10,10 @@
 #include "datatype/timestamp.h"
 #include "fmgr.h"
 
+#include "item_state.h"
 #include "stage_cache.h"
+
+#define VSM_STATE_COLUMNS 12	/* of vsm._item_state */
 
 typedef struct VsmMove
 {
@@ -31,6 +34,7 @@ typedef struct VsmMoves
 extern VsmMoves *vsm_collect_move(FunctionCallInfo fcinfo);
 extern void vsm_sort_moves(VsmMoves *moves);
 extern bool vsm_copy_stage_entered(const VsmMove *move, VsmStage *stage);
+extern void vsm_state_values(const VsmItemState *state, Datum *values, bool *nulls);
 extern Datum vsm_time_or_null(TimestampTz at, bool *isnull);
 
 #endif							/* VSM_REPLAY_H */

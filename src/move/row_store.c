@@ -20,7 +20,6 @@ static bool asks_for_nulls(const List *conditions);
 static bool is_null_test(const Node *condition);
 static bool is_met(const List *conditions, const bool *nulls);
 static bool is_true_of(const NullTest *test, const bool *nulls);
-static void enter_into_index(Relation table, ItemPointer place, Relation index, const Datum *values, const bool *nulls, AttrNumber changed);
 static bool has_column(const FormData_pg_index *form, AttrNumber column);
 
 /*
@@ -135,21 +134,24 @@ vsm_enter_into_indexes(Relation table, ItemPointer place, const Datum *values, c
 	{
 		Relation	index = index_open(lfirst_oid(cell), RowExclusiveLock);
 
-		if (index->rd_index->indisready && is_met(RelationGetIndexPredicate(index), nulls))
-			enter_into_index(table, place, index, values, nulls, changed);
+		if (index->rd_index->indisready)
+			vsm_enter_into_index(table, place, index, RelationGetIndexPredicate(index), values, nulls, changed);
 		index_close(index, RowExclusiveLock);
 	}
 	list_free(indexes);
 }
 
-static void
-enter_into_index(Relation table, ItemPointer place, Relation index, const Datum *values, const bool *nulls, AttrNumber changed)
+/* The same with one of them.  conditions: its predicate; a row that does not meet it is not entered. */
+void
+vsm_enter_into_index(Relation table, ItemPointer place, Relation index, const List *conditions, const Datum *values, const bool *nulls, AttrNumber changed)
 {
 	const FormData_pg_index *form = index->rd_index;
 	IndexInfo	unused = {.type = T_IndexInfo};	/* a B-tree asks the relation */
 	Datum		keys[INDEX_MAX_KEYS];
 	bool		null_keys[INDEX_MAX_KEYS];
 
+	if (!is_met(conditions, nulls))
+		return;
 	for (int i = 0; i < form->indnatts; i++)
 	{
 		keys[i] = values[form->indkey.values[i] - 1];

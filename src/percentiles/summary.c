@@ -11,7 +11,6 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "port/pg_bitutils.h"
@@ -22,6 +21,7 @@
 
 #include "arguments.h"
 #include "duration.h"
+#include "hash.h"
 #include "rank.h"
 #include "sketch_walk.h"
 
@@ -44,7 +44,7 @@ typedef struct Removed
 #define SH_ELEMENT_TYPE Removed
 #define SH_KEY_TYPE uint64
 #define SH_KEY key
-#define SH_HASH_KEY(table, key) hash_combine(murmurhash32((uint32) (key)), murmurhash32((uint32) ((key) >> 32)))
+#define SH_HASH_KEY(table, key) vsm_hash_key((uint64) (key))
 #define SH_EQUAL(table, a, b) ((a) == (b))
 #define SH_SCOPE static inline
 #define SH_DECLARE

@@ -44,7 +44,7 @@ PG_FUNCTION_INFO_V1(vsm__hold_stream);
 PG_FUNCTION_INFO_V1(vsm__keep_stream);
 
 /*
- * vsm._import_begin(stream text, on_error text) -> text
+ * vsm._import_begin(stream text, on_error text, create_stages boolean) -> text
  *		First step of an import: creates the table for its rows; returns the stream's time zone.
  *
  * PT404: stream; PT422: on_error; 42501: no right to create items, or none in that stream.
@@ -52,14 +52,14 @@ PG_FUNCTION_INFO_V1(vsm__keep_stream);
 Datum
 vsm__import_begin(PG_FUNCTION_ARGS)
 {
-	Oid			types[3] = {TEXTOID, TEXTOID, TEXTOID};
-	Datum		values[3] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), name_of_user()};
-	char		nulls[4] = {PG_ARGISNULL(0) ? 'n' : ' ', PG_ARGISNULL(1) ? 'n' : ' ', ' ', '\0'};
+	Oid			types[4] = {TEXTOID, TEXTOID, TEXTOID, BOOLOID};
+	Datum		values[4] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), name_of_user(), PG_GETARG_DATUM(2)};
+	char		nulls[5] = {PG_ARGISNULL(0) ? 'n' : ' ', PG_ARGISNULL(1) ? 'n' : ' ', ' ', PG_ARGISNULL(2) ? 'n' : ' ', '\0'};
 
 	require_right(VSM_TABLE_ITEMS, ACL_INSERT);
 	require_right(VSM_TABLE_ITEMS, ACL_UPDATE);	/* events of existing items move them */
 	require_stream(fcinfo, VSM_WRITER);
-	return run_as_owner(fcinfo, "SELECT vsm._import_prepare($1, $2, $3)", 3, types, values, nulls);
+	return run_as_owner(fcinfo, "SELECT vsm._import_prepare($1, $2, $3, $4)", 4, types, values, nulls);
 }
 
 /*

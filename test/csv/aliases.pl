@@ -30,6 +30,35 @@ for my $form (sort keys %file)
 	my ($status, $answer) = recognise("$dir/$form.csv", map { ('--alias', "$_=") } @{ $names{K} });
 	is($status, 2, "$form: nothing left is a refusal") or diag(explain $answer);
 }
+
+# Of the wide form, the whole name of a column says more than the name of its stage.
+{
+	my $file = "$dir/columns.csv";
+	write_file($file, "ID,Neu am,Test am,Fertig am\nK,2026-01-01,2026-01-02,2026-01-03\nL,2026-01-01,2026-01-03,\n");
+	my $stages = sub { my ($status, $answer) = recognise($file, map { ('--alias', $_) } @_); return join ' ', map { "$_->{name}:$_->{moves}" } @{ $answer->{stages} } };
+	is($stages->(), 'Neu:2 Test:2 Fertig:1', 'columns give their names to stages');
+	is($stages->('Test am=Pruefung', 'Fertig='), 'Neu:2 Pruefung:2', 'either name of a column may be meant');
+	is($stages->('Test=Test', 'Test am='), 'Neu:2 Fertig:1', 'the whole name goes before');
+}
+
+# The words around a stage in the name of its column.
+for my $around ('% Date', 'date %', '%_at', '% on', '% since', '% from', 'Entered %', 'Datum %', '% am', '% seit', '% ab', '% le', '% depuis', '% desde', '% el', 'Fecha de %', 'Data do %', '% dal',
+	'% op', '% sinds', '% vanaf')
+{
+	my $file = "$dir/around.csv";
+	write_file($file, join("\n", 'ID,' . join(',', map { $around =~ s/%/$_/r } qw(Neu Test Fertig)), 'K,2026-01-01,2026-01-02,2026-01-03', 'L,2026-01-01,2026-01-03,', ''));
+	my ($status, $answer) = recognise($file);
+	is(join(' ', map { $_->{name} } @{ $answer->{stages} }), 'Neu Test Fertig', "columns like \"$around\"");
+}
+
+# What is told: another name is no other spelling, and what is given is not guessed.
+{
+	my $told = sub { my ($status, $answer) = recognise("$dir/long.csv", @_); return join ' ', @{ $answer->{notices} } };
+	unlike($told->('--alias', 'in arbeit=Doing', '--alias', 'Neu=Doing'), qr/capitals/, 'another name is not told as another spelling');
+	write_file("$dir/long.csv", $file{long} =~ s/Fertig/Abgenommen/r);
+	like($told->(), qr/"Abgenommen" is guessed: done/, 'a guess is told');
+	unlike($told->('--stages', 'Neu:wait,In Arbeit:active,Prüfung:active,Abgenommen:done'), qr/guessed/, 'what is given is not');
+}
 done_testing();
 
 sub reads

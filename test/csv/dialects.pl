@@ -168,7 +168,7 @@ refuses('not closed', 'a quote without its partner', write_file("case_id,stage,e
 	my ($status, $answer) = recognise($file);
 	is_deeply([ map { "$_->{name}:$_->{category}:$_->{moves}" } @{ $answer->{stages} } ],
 		[ 'Backlog:wait:4', 'In Progress:active:5', 'Done:done:3', 'Cancelled:discarded:1' ], 'spellings of a stage are one stage');
-	ok((grep { /spellings/i } @{ $answer->{notices} }), 'and that is told');
+	is_deeply([ grep { /capitals/ } @{ $answer->{notices} } ], [ '6 names differ from that of a stage in capitals and blanks only, and count as it.' ], 'and that is told');
 
 	($status, $answer) = recognise($file, '--alias', 'in progress=Doing', '--alias', 'CANCELLED=', '--stages', 'Backlog:active,Doing:wait,Done:done,Shipped:done');
 	is_deeply([ map { "$_->{name}:$_->{category}:$_->{moves}" } @{ $answer->{stages} } ],

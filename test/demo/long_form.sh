@@ -67,6 +67,7 @@ run DATA="$(printf 'id|state|date\n1|Open|5/1/2023\n1|Closed|6/1/2023\n' >"$work
 fails 'ambiguous ones are asked about'
 shows 'with the option that decides' '^Hint: .*DATES=DMY'
 dates 'and are as the user says' '5/1/2023' '6/1/2023' '2023-01-05 00:00, 2023-01-06 00:00' DATES=dmy
+shows 'and are said again, where it is told how to choose otherwise' 'DATES=dmy STAGES='
 
 # Work that was given up: whole names in any case, and Rejected only where items stay.
 {

@@ -111,6 +111,16 @@ sub hs256
 	}
 	status_is($gw->request('POST', '/api/v1/types', '{"name":"by an admin"}', authorization => 'Bearer ' . $good->('app_admin')), 201, 'an admin does');
 
+	# an import needs what other writing needs, and only its trial less
+	my $import = sub {
+		my ($role, $query) = @_;
+		return $gw->request('POST', "/api/v1/import$query", "case_id,stage,entered_at\nA-1,Backlog,2026-01-05T10:00:00Z\n",
+			authorization => 'Bearer ' . $good->($role), 'content-type' => 'text/csv');
+	};
+	needs_level($import->('app_reader', ''), 'writer or admin', 'a reader does not import');
+	needs_level($import->('app_stranger', '?dry_run=true'), 'writer or admin', 'a role without rights does not try an import');
+	status_is($import->('app_reader', '?dry_run=true'), 200, 'a reader tries an import');
+
 	# a role of single streams, one of which it only sees and one not at all
 	$node->safe_psql('postgres', q{SELECT vsm.define_stream('hidden'), vsm.define_stream('shown'); CREATE ROLE app_team; GRANT app_team TO gate;
 		SELECT vsm.grant_access('app_team', 'writer', 'default'), vsm.grant_access('app_team', 'reader', 'shown')});

@@ -155,6 +155,8 @@ sub changed_stages
 		'a changed proposal comes back as it was changed') or diag($tried->{content});
 	is(import_of($log, stream => 'c', stages => $changed, create_stages => 'true')->{status}, 200, 'and is imported');
 	is(stages('c'), 'Neu:active Pause:wait In Arbeit:active fertig:done Weg:discarded', 'by it');
+	is_deeply([ map { "$_->{name}:$_->{category}" } @{ import_of($log, stream => 'c', dry_run => 'true')->{json}{proposal}{stages} } ], [ 'Neu:active', 'In Arbeit:active', 'fertig:done' ],
+		'the next time, stages that the stream has are what they are there');
 	is(import_of($log, stream => 'c', stages => '[{"name":"Neu"}]')->{status}, 422, 'a stage of the file that is left out is refused');
 	for my $bad ('[{"category":"wait"}]', '[{"name":"Neu","category":"sleeping"}]', '[{"name":7}]', '{"name":"Neu"}', '[')
 	{

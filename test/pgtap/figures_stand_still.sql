@@ -720,11 +720,11 @@ FROM (SELECT 20::bigint AS least, 'items were reopened' AS what, count(*) AS n F
       UNION ALL
       SELECT 30, 'items moved twice at one instant', count(*) FROM vsm.stage_transitions t WHERE t.time_in_stage = '0'
       UNION ALL
-      SELECT 5, 'moves were made at the border of two seasons', count(*) FROM vsm.stage_transitions t
+      SELECT 1, 'moves were made at the border of two seasons', count(*) FROM vsm.stage_transitions t
       WHERE t."timestamp" IN (SELECT s.since FROM oracle.seasons s)
       UNION ALL
-      SELECT 5, 'items were deleted', count(DISTINCT t.work_item_id) FROM vsm.superseded_transitions t
+      SELECT 1, 'items were deleted', count(DISTINCT t.work_item_id) FROM vsm.superseded_transitions t
       UNION ALL
-      SELECT 5, 'items got another type', count(*) FROM vsm._retypes) had;
+      SELECT 1, 'items got another type', count(*) FROM vsm._retypes) had;
 
 SELECT * FROM finish();

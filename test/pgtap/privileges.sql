@@ -355,7 +355,7 @@ SELECT is((SELECT t.actor FROM vsm.work_items w JOIN vsm.stage_transitions t ON 
           'vsm_t_writer', 'the ledger names the role that logged in');
 -- a role may call the steps of an import itself: it signs as itself all the same
 SELECT is(pg_temp.try('vsm_t_writer', s.statement), 'ok', 'a writer takes the steps of an import: ' || s.statement)
-FROM (VALUES (1, $$SELECT vsm._import_begin('default', 'abort')$$),
+FROM (VALUES (1, $$SELECT vsm._import_begin('default', 'abort', false)$$),
              (2, $$INSERT INTO pg_temp.vsm_import (ord, case_id, stage, entered_at) VALUES (1, 'F-1', 'Backlog', '2026-01-05')$$),
              (3, $$SELECT vsm._import_apply('default', 'by hand', false, 'abort')$$)) s (place, statement)
 ORDER BY s.place;

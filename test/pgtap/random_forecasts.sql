@@ -354,6 +354,37 @@ SELECT is_empty($$
     WHERE EXISTS (SELECT FROM unnest(p.days[4 * n - 3:4 * n], d.days) x (a, b) WHERE abs(x.a - x.b) > 1)
     $$, 'the n-th item is done when vsm.forecast says that n are, but for what other draws differ');
 
+-- Where most days finish nothing, these are passed over, unless a past day off finished something: then each day is drawn.
+CREATE TABLE oracle.idle (samples bigint[], items integer, days_off integer[]);
+INSERT INTO oracle.idle VALUES
+    (array_fill(0::bigint, ARRAY[29]) || 1::bigint, 1, '{}'), (array_fill(0::bigint, ARRAY[9]) || '{3,1}', 9, '{}'), ('{0,0,0,2}', 1, '{}'),
+    (array_fill(0::bigint, ARRAY[20]) || '{5,2,1,1}', 11, ARRAY(SELECT n FROM generate_series(1, 3653) n WHERE n % 7 IN (0, 6))),
+    (array_fill(0::bigint, ARRAY[699]) || 1::bigint, 3, '{}');
+SELECT is_empty($$
+    SELECT i.items, n, oracle.chance(t.passed, n::integer), oracle.chance(t.drawn, n::integer)
+    FROM oracle.idle i CROSS JOIN LATERAL (
+        SELECT vsm._forecast_trials(i.samples, i.items, 20000, 1, '{}', i.days_off) AS passed,
+               vsm._forecast_trials(i.samples, i.items, 20000, 2, array_fill(0::bigint, ARRAY[3000]) || 1::bigint, i.days_off) AS drawn) t
+    CROSS JOIN LATERAL (SELECT DISTINCT t.passed[k] FROM generate_series(1, 20000, 500) k) x (n)
+    WHERE abs(oracle.chance(t.passed, n::integer) - oracle.chance(t.drawn, n::integer)) > 0.02
+    $$, 'idle days are passed over with the chances that they have when each is drawn');
+SELECT is_empty($$
+    SELECT n, oracle.chance(t.days, n) FROM (SELECT vsm._forecast_trials(array_fill(0::bigint, ARRAY[29]) || 1::bigint, 1, 20000, 1) AS days) t, generate_series(1, 200, 10) n
+    WHERE abs(oracle.chance(t.days, n) - (1 - (29 / 30.0) ^ n)) > 0.01
+    $$, 'which for one item are those of the geometric distribution');
+SELECT is_empty($$
+    SELECT i.items, l.level, a.passed[l.level], a.drawn[l.level]
+    FROM oracle.idle i CROSS JOIN LATERAL (
+        SELECT vsm._forecast_items(i.samples, 30, ARRAY(SELECT generate_series(1, 100)), 20000, 1, '{}', i.days_off) AS passed,
+               vsm._forecast_items(i.samples, 30, ARRAY(SELECT generate_series(1, 100)), 20000, 2, array_fill(0::bigint, ARRAY[3000]) || 1::bigint, i.days_off) AS drawn) a
+    CROSS JOIN generate_series(3, 97) l (level)
+    WHERE a.passed[l.level] < a.drawn[l.level + 2] OR a.passed[l.level] > a.drawn[l.level - 2]
+    $$, 'and so are the items of thirty days');
+SELECT is(array_agg(DISTINCT d), '{3654}', 'where nothing was ever finished, nothing will be')
+FROM unnest(vsm._forecast_trials(array_fill(0::bigint, ARRAY[40]), 1, 100, 1)) d;
+SELECT ok(bool_and((day - 1) % 7 < 5) AND count(DISTINCT day) > 20, 'nothing is done on a day off')
+FROM unnest(vsm._forecast_trials(array_fill(0::bigint, ARRAY[9]) || 1::bigint, 2, 1000, 1, '{}', ARRAY(SELECT n FROM generate_series(1, 3653) n WHERE (n - 1) % 7 > 4))) day;
+
 -- ---- Backtests are forecasts of each day, and what came ----
 
 CREATE TABLE oracle.backtests AS

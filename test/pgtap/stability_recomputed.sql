@@ -273,8 +273,8 @@ INSERT INTO vsm._marks (stream_id, since, until) SELECT s.stream_id, s.since, s.
 SELECT oracle.compare(true) \g /dev/null
 
 SELECT cmp_ok(coalesce(sum(c.n), 0)::bigint, '>=', f.least::bigint, format('%s: rows are compared%s', f.figure, CASE WHEN f.cells THEN ', with cells' ELSE '' END))
-FROM (SELECT x.figure, x.least, y.cells FROM (VALUES ('flow_graph', 100), ('rework', 50), ('flow_balance', 100), ('flow_paths', 50), ('cycle_times_between', 20), ('process_behaviour: age', 100),
-          ('process_behaviour: throughput', 100), ('process_behaviour: cycle_time', 100)) x (figure, least), (VALUES (false), (true)) y (cells)
+FROM (SELECT x.figure, x.least, y.cells FROM (VALUES ('flow_graph', 10), ('rework', 5), ('flow_balance', 10), ('flow_paths', 5), ('cycle_times_between', 1), ('process_behaviour: age', 10),
+          ('process_behaviour: throughput', 10), ('process_behaviour: cycle_time', 10)) x (figure, least), (VALUES (false), (true)) y (cells)
       WHERE NOT (y.cells AND x.figure = 'cycle_times_between')) f
 LEFT JOIN oracle.counted c ON c.figure = f.figure AND c.cells = f.cells GROUP BY f.figure, f.least, f.cells;
 SELECT is_empty(format('SELECT w.*, x FROM oracle.wrong w JOIN oracle.windows x ON x.id = w.window_id WHERE w.figure ~ %L ORDER BY 3, 4 LIMIT 8', '^' || f.figure), f.figure || ' is what the visits give')
@@ -321,6 +321,6 @@ SELECT is_empty($$
     ON (e.name, e.figure, e.ends, e.n) = (p.name, p.figure, p.ends, p.n) AND e.type IS NOT DISTINCT FROM p.type
     WHERE (round(p.mean, 9), round(p.upper, 9), p.signal) IS DISTINCT FROM (round(e.mean, 9), round(e.upper, 9), e.signal) OR round(p.lower, 9) <> round(greatest(2 * e.mean - e.upper, 0), 9)
     LIMIT 5$$, 'means, limits and signals are as Wheeler has them');
-SELECT cmp_ok(count(*), '>', 0::bigint, s.signal || ' is among them') FROM unnest('{beyond_limit,eight_on_one_side,three_of_four}'::text[]) s (signal) JOIN oracle.charts c USING (signal) GROUP BY s.signal;
+SELECT cmp_ok(count(c.signal), '>', 0::bigint, s.signal || ' is among them') FROM unnest('{beyond_limit,eight_on_one_side,three_of_four}'::text[]) s (signal) LEFT JOIN oracle.charts c USING (signal) GROUP BY s.signal;
 
 SELECT * FROM finish();

@@ -268,7 +268,7 @@ FROM (VALUES
     ('SELECT items FROM vsm.import_events(''pg_temp.events'', ''open'', on_error => ''skip'')', '1'),
     ('SELECT array_agg(DISTINCT stream) FROM vsm.import_refusals', '{open}'),
     ('SELECT items FROM vsm.import_events(''pg_temp.events'', ''secret'', on_error => ''skip'')', 'PT404 | stream "secret" not found'),
-    ('SELECT vsm._import_begin(''secret'', ''abort'')', 'PT404 | stream "secret" not found'),
+    ('SELECT vsm._import_begin(''secret'', ''abort'', false)', 'PT404 | stream "secret" not found'),
     ('SELECT vsm._import_apply(''secret'', ''x'', false, ''abort'')', 'PT404 | stream "secret" not found'),
     ('SELECT items FROM vsm.import_events(''pg_temp.events'', ''open'', create_stages => true)', '42501 | role "vsm_t_writer" may not define stages and types'),
     ('SELECT vsm.grant_access(''vsm_t_writer'', ''writer'', ''secret'')', '42501 | permission denied to grant access'),
@@ -280,10 +280,10 @@ FROM (VALUES
     ('UPDATE vsm.work_items SET stream = ''secret'' WHERE external_id = ''open O1'''),
     ('INSERT INTO vsm.work_items (title, stream) VALUES (''n'', ''secret'')'),
     ('SELECT vsm.refresh_flow_metrics(''secret'')'),
-    ('SELECT vsm._import_begin(''secret'', ''abort'')'),
+    ('SELECT vsm._import_begin(''secret'', ''abort'', false)'),
     ('SELECT vsm._import_apply(''secret'', ''x'', false, ''abort'')')) s (statement);
 SELECT matches(pg_temp.ask('vsm_t_reader', c.call), '^(42501|42P01|PT422) ', 'the owner''s part, called directly, has no rights of the owner: ' || c.call)
-FROM (VALUES ('SELECT vsm._refresh_flow_metrics(''open'', ''-infinity'', now())'), ('SELECT vsm._import_prepare(''open'', ''abort'', ''vsm_t_reader'')'),
+FROM (VALUES ('SELECT vsm._refresh_flow_metrics(''open'', ''-infinity'', now())'), ('SELECT vsm._import_prepare(''open'', ''abort'', ''vsm_t_reader'', false)'),
              ('SELECT vsm._import_run(''open'', ''x'', false, ''abort'', false)'), ('SELECT vsm._recompute_items(''open'')')) c (call);
 SELECT is(pg_temp.ask('vsm_t_both', s.statement), s.answer, 'who only sees a stream: ' || s.statement)
 FROM (VALUES
@@ -345,7 +345,7 @@ SELECT is(pg_temp.ask('vsm_t_all_writer', 'SELECT items FROM vsm.import_events('
           '42501 | role "vsm_t_all_writer" may not define stages and types', 'a writer of all streams adds none');
 
 -- no row of an import escapes being refused
-SELECT is(pg_temp.ask('vsm_t_writer', 'WITH begun AS (SELECT vsm._import_begin(''open'', ''skip'')) SELECT count(*) FROM begun'), '1', 'a writer begins an import');
+SELECT is(pg_temp.ask('vsm_t_writer', 'WITH begun AS (SELECT vsm._import_begin(''open'', ''skip'', true)) SELECT count(*) FROM begun'), '1', 'a writer begins an import');
 SELECT is(pg_temp.ask('vsm_t_writer', 'INSERT INTO pg_temp.vsm_import (ord, case_id, stage, entered_at) VALUES (NULL, ''far'', ''open todo'', ''4000-01-01'') RETURNING 1') ~ '^23502', true,
           'whose rows have numbers');
 DROP TABLE IF EXISTS pg_temp.vsm_import;

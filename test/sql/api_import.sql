@@ -94,6 +94,11 @@ SELECT vsm_api.import_end('rows', create_stages => true, aliases => '{"Skip  me"
 SELECT string_agg(concat_ws(':', s.name, s.category), ',' ORDER BY s."order") FROM vsm.stages s WHERE s.stream = 'rows';
 SELECT vsm_api.import_settings('rows'), vsm_api.import_settings('Nope');
 SELECT vsm_api.import_changes('[{"name":"New"},{"name":"Review"}]', '[{"name":"Story"},{"name":"Spike"}]', 'rows');
+SELECT vsm_api.import_changes(NULL, NULL, 'rows'), vsm_api.import_changes('null', '[]', 'rows');
+SAVEPOINT s;
+SELECT vsm_api.import_changes('[{"name":"New"}]', '{"name":"Story"}', 'rows');
+ROLLBACK TO s;
+SELECT vsm_api.import_changes('[{"name":"New"}]', '["Story"]', 'rows');
 ROLLBACK;
 BEGIN;
 SELECT vsm_api.import_begin();

@@ -43,6 +43,7 @@ SELECT vsm._forecast_days('{1}', 10, '{50}', 2147483647, 1);
 SELECT vsm._forecast_items('{2147483647}', 3653, '{100}', 1, -9223372036854775808), vsm._forecast_days('{0}', 2147483647, '{50}', 1, 9223372036854775807);
 SET statement_timeout = '100ms';
 SELECT vsm._forecast_items('{1, 2, 3}', 3653, '{50}', 1000000, 1);
+RESET statement_timeout;
 SELECT vsm._forecast_days('{2}', 10, '{50}', 100, 1, '{}', '{1, 3}'), vsm._forecast_items('{2}', 5, '{50}', 100, 1, '{1}', '{1, 3}'), vsm._forecast_days('{1}', 1, '{50}', 1, 1, '{}', ARRAY(SELECT generate_series(1, 3653)));
 SELECT vsm._forecast_days('{1}', 10, '{50}', 100, 1, '{-1}', '{1}');
 SELECT vsm._forecast_days('{1}', 10, '{50}', 100, 1, '{1, NULL}', '{1}');
@@ -59,7 +60,6 @@ SELECT vsm._forecast_places('{1}', 0, '{50}', 100, 1);
 SELECT vsm._forecast_places('{1}', 100001, '{50}', 100, 1);
 SELECT vsm._forecast_places('{1}', 1, '{101}', 100, 1);
 SELECT cardinality(vsm._forecast_places('{0, 2147483647}', 100000, '{1, 50, 100}', 1, -1));
-RESET statement_timeout;
 
 -- ---- Moves and events ----
 SELECT vsm._completions(1, now(), 1, NULL);

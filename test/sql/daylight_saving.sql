@@ -21,6 +21,12 @@ CREATE FUNCTION place(text) RETURNS integer LANGUAGE sql RETURN (SELECT "order" 
 -- P, Q, R: 23, 23, 1 and 20.5 hours; S, T, U: 25, 25, 1 and 21.5 hours.
 SELECT w.external_id, t.time_in_stage FROM vsm.work_items w JOIN vsm.stage_transitions t ON t.work_item_id = w.id WHERE from_stage_id IS NOT NULL ORDER BY w.external_id COLLATE "C", t."timestamp";
 SELECT external_id, cycle_time, cycle_time_days FROM vsm.completions('berlin', '-infinity', 'infinity');
+-- Days of the calendar in Berlin, whether they have 23, 24 or 25 hours; in UTC they end at other times.
+SELECT c - s AS elapsed, vsm.cycle_time_days(s, c, 'Europe/Berlin') AS in_berlin, vsm.cycle_time_days(s, c) AS in_utc
+FROM (VALUES (timestamptz '2024-03-30 23:59:59.999999+01', timestamptz '2024-03-31 00:00+01'), ('2024-03-31 00:00+01', '2024-03-31 23:59:59.999999+02'),
+             ('2024-03-31 00:00+01', '2024-04-01 00:00+02'), ('2024-03-31 01:59+01', '2024-03-31 03:00+02'), ('2024-03-31 01:59+01', '2024-04-01 01:59+02'),
+             ('2024-10-27 00:00+02', '2024-10-27 23:59:59.999999+01'), ('2024-10-27 00:00+02', '2024-10-28 00:00+01'),
+             ('2024-10-27 02:30+02', '2024-10-27 02:30+01'), ('2024-10-26 23:59+02', '2024-10-28 00:00+01')) t (s, c);
 SELECT stage, visits, avg, p50, p95 FROM vsm.time_in_stage('berlin', utc('2024-03-30'), utc('2024-04-02'));
 SELECT stage, visits, avg, p50, p95 FROM vsm.time_in_stage('berlin', utc('2024-10-26'), utc('2024-10-29'));
 -- Average WIP: P, Q, R are 23 + 23 + 21.5 of 71 hours (a microsecond less), S, T, U 25 + 25 + 22.5 of 73.

@@ -58,3 +58,22 @@ SELECT count(*) FROM vsm.throughput('flow', '2024-01-01', '2024-01-13', attribut
 SELECT vsm.metrics('flow', '4714-11-24 00:00+00 BC', '2024-01-01');
 SELECT vsm.dora('flow', '2024-01-01', '294276-12-31 23:00+00');
 SELECT vsm.flow_balance('flow', '294276-12-31 23:00+00', 'infinity');
+
+-- a text that is no time is refused by the name that it was given under
+CREATE FUNCTION refused(call text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE call;
+    RETURN 'answered';
+EXCEPTION WHEN OTHERS THEN
+    RETURN sqlerrm;
+END $$;
+SELECT count(*) FILTER (WHERE r.message = r.name || ' is not a time') AS by_name, string_agg(r.call || ': ' || r.message, E'\n') FILTER (WHERE r.message <> r.name || ' is not a time') AS otherwise
+FROM (SELECT a.name, c.call, refused(c.call) AS message
+      FROM pg_proc p
+      CROSS JOIN LATERAL unnest(p.proargnames[:p.pronargs], p.proargtypes::oid[]) a (name, type)
+      CROSS JOIN LATERAL (
+          SELECT format('SELECT vsm_api.%I(stream => %L, %I => %L%s)', p.proname, 'flow', a.name, 'soon',
+                        -- what it must be given
+                        (SELECT string_agg(format(', %I => %s', m.name, CASE m.name WHEN 'items' THEN '3' WHEN 'from_stage' THEN '''Work''' WHEN 'to_stage' THEN '''Done''' WHEN 'figure' THEN '''wip''' ELSE 'NULL' END), '')
+                         FROM unnest(p.proargnames[:p.pronargs - p.pronargdefaults]) m (name))) AS call) c
+      WHERE p.pronamespace = 'vsm_api'::regnamespace AND 'stream' = ANY (p.proargnames) AND a.name IN ('since', 'until', 'at', 'known_at') AND a.type = 'text'::regtype) r;

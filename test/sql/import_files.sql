@@ -88,6 +88,19 @@ SELECT stages('changed'), time_zone FROM vsm.value_streams WHERE name = 'changed
 -- times without an offset are the stream's
 SELECT moves('changed');
 
+-- What a stream has defined is not guessed, whatever the names say: neither where work ends nor what waits
+SELECT count(*) FROM vsm.define_stream('greek', '[{"name":"Alpha","category":"active"},{"name":"Closed","category":"active"},{"name":"Accepted","category":"wait"},{"name":"Gamma","category":"done"},{"name":"Beta","category":"discarded"}]');
+SELECT d.log, s.value ->> 'name' AS stage, s.value ->> 'category' AS category, s.value ->> 'guessed' AS guessed
+FROM (VALUES (1, E'id,status,date\n1,alpha,2026-01-01\n1,Closed,2026-01-02\n1,GAMMA,2026-01-03\n2,Alpha,2026-01-02\n2,Beta,2026-01-05\n'),
+             (2, E'id,status,date\n1,alpha,2026-01-01\n1,Closed,2026-01-02\n1,Accepted,2026-01-03\n2,Alpha,2026-01-02\n2,Accepted,2026-01-05\n'),
+             (3, E'id,Alpha,Closed,Gamma,Beta\n1,2026-01-01,2026-01-02,2026-01-03,\n2,2026-01-01,2026-01-02,,2026-01-03\n')) d (log, content)
+CROSS JOIN LATERAL json_array_elements(vsm_api.import(d.content, stream => 'greek', dry_run => true) -> 'proposal' -> 'stages') WITH ORDINALITY s (value, n)
+ORDER BY d.log, s.n;
+SELECT vsm_api.import(E'id,status,date\n1,Alpha,2026-01-01\n1,Accepted,2026-01-02\n', stream => 'greek', dry_run => true) -> 'proposal' ->> 'notices' AS notices;
+-- of stages that it has not, it is
+SELECT s.value ->> 'name' AS stage, s.value ->> 'category' AS category, s.value ->> 'guessed' AS guessed
+FROM json_array_elements(vsm_api.import(E'id,status,date\n1,Alpha,2026-01-01\n1,Psi,2026-01-02\n1,Omega,2026-01-03\n', stream => 'greek', dry_run => true) -> 'proposal' -> 'stages') s;
+
 -- The wide form; NDJSON, whose lines are told as they are
 SELECT counts(vsm_api.import(E'ID,Date opened,Started,Date done,Kind\n1,2026-01-01,2026-01-02,2026-01-03,x\n2,2026-01-01,N/A,-,x\n', stream => 'wide', create_stages => true, create_types => true));
 SELECT stages('wide');
@@ -105,6 +118,9 @@ SELECT vsm._recognise('\x', '[]');
 SELECT vsm._recognise('\x', '{"item": 1}');
 SELECT vsm._recognise('\x', '{"aliases": []}');
 SELECT vsm._recognise('\x', '{"aliases": {"a": {}}}');
+SELECT vsm._recognise('\x', '{"categories": []}');
+SELECT vsm._recognise('\x', '{"categories": {"a": "later"}}');
+SELECT vsm._recognise('\x', '{"categories": {"a": null}}');
 SELECT vsm._recognise('\x', '{"aliases": {}, "stages": []}');
 SELECT vsm._recognise('\x', '{"stages": [1]}');
 SELECT vsm._recognise('\x', '{"stages": [{"category": "done"}]}');

@@ -7,3 +7,6 @@ SELECT * FROM vsm.import_events('few');
 SELECT * FROM vsm.import_events('events');
 -- So does a look at the data of a stream as long.
 SELECT finding, items FROM vsm.data_quality() WHERE items > 0 AND finding <> 'silent';
+-- New items only are written as they are read.
+TRUNCATE vsm.work_items;
+SELECT items, transitions, skipped FROM vsm.import_events('events');

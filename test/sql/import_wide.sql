@@ -52,3 +52,20 @@ SELECT vsm.import_wide('board', 'Issue key', ARRAY['began', 'tested', 'ended'], 
 SELECT * FROM vsm.import_wide('board', 'Issue key', ARRAY['began', 'tested', 'ended'], 'flow', ARRAY['Dev', 'Test', 'Done'], 'kind', 'summary', on_error => 'skip');
 SELECT case_id, stage, entered_at, reason FROM vsm.import_refusals ORDER BY id;
 SELECT * FROM imported WHERE external_id = '3';
+
+-- Texts with a zone, as in the long form: one that several countries have is refused, and + is east of Greenwich whatever letters stand before it.
+SELECT name FROM vsm.define_stream('berlin', '[{"name": "Ready", "category": "wait"}, {"name": "Done", "category": "done"}]', 'Europe/Berlin');
+CREATE TABLE zoned (id text, began text, ended text);
+INSERT INTO zoned VALUES
+    ('gmt', '2024-03-04 10:00:00 GMT+0100', '2024-07-04 10:00:00 GMT-0330'), ('utc', '2024-03-04 10:00 UTC+1', '2024-07-04 10:00 UTC-1'),
+    ('z', '2024-03-04T10:00:00Z', '2024-07-04 10:00 Z'), ('offset', '2024-03-04 10:00+05:30', '2024-07-04T10:00:00-05:30'),
+    ('city', '2024-03-04 10:00 Europe/Berlin', '2024-07-04 10:00 America/New_York'), ('none', '2024-03-04 10:00', '2024-07-04 10:00'),
+    ('ist', '2024-03-04 10:00 IST', '2024-07-04 10:00 Z'), ('cst', '2024-03-04 10:00 Z', '2024-07-04 10:00 CST'),
+    ('both', '2024-03-04 10:00 IST', '2024-07-04 10:00 IST');
+DELETE FROM vsm.import_refusals;
+SELECT vsm.import_wide('zoned', 'id', ARRAY['began', 'ended'], 'berlin', ARRAY['Ready', 'Done']);
+SELECT * FROM vsm.import_wide('zoned', 'id', ARRAY['began', 'ended'], 'berlin', ARRAY['Ready', 'Done'], on_error => 'skip');
+SELECT w.external_id, string_agg(s.name || ' ' || to_char(t."timestamp", 'MM-DD HH24:MI'), ', ' ORDER BY t."timestamp") AS moves
+FROM vsm.work_items w JOIN vsm.stage_transitions t ON t.work_item_id = w.id JOIN vsm.stages s ON s.id = t.to_stage_id
+WHERE w.stream = 'berlin' GROUP BY w.external_id ORDER BY w.external_id COLLATE "C";
+SELECT case_id, stage, entered_at, reason FROM vsm.import_refusals ORDER BY id;

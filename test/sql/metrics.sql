@@ -34,6 +34,17 @@ SELECT external_id, created_at::date, started_at::date, completed_at::date, lead
 WHERE external_id IN ('B', 'E', 'G');
 SELECT external_id, started_at::date, completed_at::date, cycle_time FROM vsm.completions('flow', '2024-01-01', '2024-01-13', NULL, 'span_last');
 SELECT external_id, started_at::date, completed_at::date, cycle_time FROM vsm.completions('flow', '2024-01-01', '2024-01-13', NULL, 'sum_active');
+-- Days from one time to another; none from or to a time that is infinite or not known.
+SELECT vsm.cycle_time_days('2024-01-02 23:59:59.999999', '2024-01-02 00:00') AS same_day,
+       vsm.cycle_time_days('2024-01-02 23:59:59.999999', '2024-01-03 00:00') AS next_day, vsm.cycle_time_days('2024-01-02', '2024-01-03', NULL) AS no_zone;
+SELECT count(*), count(vsm.cycle_time_days(s, c)) AS of_utc, count(vsm.cycle_time_days(s, c, 'Pacific/Auckland')) AS of_auckland
+FROM unnest('{-infinity,infinity,NULL,2024-01-02}'::timestamptz[]) s, unnest('{-infinity,infinity,NULL,2024-01-03}'::timestamptz[]) c
+WHERE NOT (coalesce(isfinite(s), false) AND coalesce(isfinite(c), false));
+-- By the calendar of any zone, also of the first and the last day that there are; a zone that is none is said.
+SELECT z AS zone, vsm.cycle_time_days('4714-11-24 00:00+00 BC', '294276-12-31 23:59:59+00', z) AS all_days,
+       vsm.cycle_time_days('2024-02-28 23:30+00', '2024-03-01 00:30+00', z) AS leap
+FROM unnest('{UTC,Pacific/Auckland,America/Los_Angeles,europe/berlin}'::text[]) z;
+SELECT vsm.cycle_time_days('2024-01-02', '2024-01-03', 'Mars/Base');
 -- The stream's own rule holds when none is given.
 UPDATE vsm.value_streams SET reopen_rule = 'episodes';
 SELECT reopen_rule, throughput FROM vsm.metrics('flow', '2024-01-01', '2024-01-13');

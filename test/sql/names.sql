@@ -69,6 +69,16 @@ INSERT INTO doors VALUES
     ('type of an expectation', 'INSERT INTO vsm.sles (stream, type, elapsed, probability) VALUES (''default'', $1, ''10 days'', 0.85)');
 SELECT what, split_part(a.answer, ' ', 1) AS state, count(*) AS doors, string_agg(door, ', ' ORDER BY door) AS of_them
 FROM names CROSS JOIN doors CROSS JOIN LATERAL answer(statement, name) a WHERE n IN (10, 11) GROUP BY n, 1, 2 ORDER BY n, 2;
+-- Of deployments and incidents the message names the one that has the id; an empty one is none.
+INSERT INTO doors VALUES
+    ('deployment over REST', 'SELECT vsm_api.add_deployment(external_id => $1)'),
+    ('deployment of an incident over REST', 'SELECT vsm_api.add_incident(deployment => $1)'),
+    ('incident over REST', 'SELECT vsm_api.add_incident(external_id => $1)');
+SELECT what, a.answer, string_agg(door, ', ' ORDER BY door) AS doors
+FROM names CROSS JOIN doors CROSS JOIN LATERAL answer(statement, name) a
+WHERE n NOT IN (5, 6, 7, 9) AND door ~ '^(deployment|incident)' GROUP BY n, 1, 2 ORDER BY n, 2;
+SELECT answer(statement, repeat('x', 500)) AS longest, answer(statement, repeat('x', 501)) AS longer
+FROM doors WHERE door ~ '^(deployment|incident)' ORDER BY door;
 
 -- The longest names there may be go together into the indexes.
 SELECT char_length((vsm.define_stream(incompressible(150), jsonb_build_array(jsonb_build_object('name', incompressible(150)), jsonb_build_object('name', 'Done', 'category', 'done')))).name);
@@ -129,3 +139,9 @@ SELECT vsm_api.change_stage(id, 'Review', "order" => 3) ->> 'order' AS moved FRO
 SELECT string_agg(name, ', ' ORDER BY "order") AS stages FROM vsm.stages WHERE stream = 'default';
 -- A stage that no stream has: the names of stages.
 SELECT split_part(answer('SELECT vsm_api.work_items(stage => $1)', 'Nowhere'), ', Attic', 1);
+
+-- None at all: what has to have a name is told so, by each of the doors.
+SELECT d.door, split_part(answer(d.statement, NULL), ' | ', 1) AS answer FROM doors d;
+
+-- A kind that there is none of.
+SELECT vsm._name('a name', 'flavour');

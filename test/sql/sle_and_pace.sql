@@ -105,3 +105,8 @@ SELECT count(*) AS items, count(age) AS aged, count(pace) AS paces, count(risk) 
 SELECT vsm.work_item_age('s', history_days => NULL);
 -- there are no days before the first one of all
 SELECT count(*) FROM vsm.work_item_age('s', at => '4712-01-01 00:00+00 BC', history_days => 3653);
+-- Taken, but hardly what was meant.
+BEGIN;
+SELECT elapsed FROM vsm.set_sle('s', '10', 0.85);
+SELECT elapsed FROM vsm.set_sle('s', '1 minute', 0.85);
+ROLLBACK;

@@ -77,6 +77,9 @@ is($node->safe_psql('sweep', q{
 is($node->safe_psql('sweep', q{
 	SELECT DISTINCT ON (function, sqlstate, message) format(E'%s as %s\n\t%s: %s\n\t%s', function, caller, sqlstate, message, left(call, 2000)) FROM public.faults
 	WHERE sqlstate IN ('XX000', 'XX001', 'XX002') ORDER BY function, sqlstate, message, length(call)}), '', 'none fails for a reason of its own');
+is($node->safe_psql('sweep', q{
+	SELECT DISTINCT ON (function, sqlstate) format(E'%s as %s\n\t%s: %s\n\t%s', function, caller, sqlstate, message, left(call, 2000)) FROM public.faults
+	WHERE raw ORDER BY function, sqlstate, length(call)}), '', 'what people call refuses with a hint');
 # The machine may stand still for seconds: what ended late is called once more.
 sweep(split /\|/, $_, 2) for split /\n/, $node->safe_psql('sweep', qq{
 	WITH late AS (DELETE FROM public.faults WHERE took > interval '${\ ($timeout_s + $late_s)} s' RETURNING caller, function)
@@ -129,7 +132,7 @@ CREATE TABLE public.targets AS
 	SELECT p.oid::regprocedure::text AS function, p.oid, p.prokind AS kind, p.proretset AS many, p.proisstrict AS skips_nulls, p.prorettype AS result, ARRAY(SELECT unnest(p.proargtypes)) AS types
 	FROM pg_proc p WHERE p.pronamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace) AND 'internal'::regtype <> ALL (p.proargtypes);
 CREATE TABLE public.batches (caller name DEFAULT current_user, function text, batch integer, calls integer, answered integer, states jsonb);
-CREATE TABLE public.faults (caller name DEFAULT current_user, function text, sqlstate text, message text, call text, took interval);
+CREATE TABLE public.faults (caller name DEFAULT current_user, function text, sqlstate text, message text, call text, took interval, raw boolean);
 GRANT SELECT ON public.targets TO PUBLIC;
 GRANT INSERT ON public.batches, public.faults TO PUBLIC;
 
@@ -322,6 +325,10 @@ BEGIN
 	RETURN ARRAY[format('SELECT concat(x) FROM %s(%s) x', name, arguments)];
 END $$;
 
+-- What people call says itself what it cannot do with, and what to give instead; the parser and the server's limits need not.
+CREATE FUNCTION public.is_raw(t public.targets, state text, advice text) RETURNS boolean LANGUAGE sql IMMUTABLE
+	RETURN t.function !~ '\._' AND t.kind = 'f' AND state <> 'SWEEP' AND state !~ '^(PT|42|53|54|57)' AND coalesce(advice, '') = '';
+
 CREATE FUNCTION public.sweep(function_name text, batch_number integer, seed bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	t public.targets;
@@ -333,6 +340,7 @@ DECLARE
 	began timestamptz;
 	state text;
 	message text;
+	advice text;
 BEGIN
 	SELECT * INTO STRICT t FROM public.targets WHERE function = function_name;
 	PERFORM setseed(hashtext(format('%s %s %s %s', seed, current_user, function_name, batch_number)) / 2147483648.0);
@@ -354,11 +362,10 @@ BEGIN
 				INSERT INTO public.faults (function, sqlstate, message, call, took)
 				VALUES (function_name, state, message, left(array_to_string(statements, '; '), 5000), clock_timestamp() - began);
 			WHEN OTHERS THEN
-				GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
-				-- what people call says itself which time or interval it cannot do with
-				IF state LIKE 'XX%' OR state LIKE '42%' OR state = '22P02' OR state IN ('22008', '22015') AND function_name !~ '\._' OR clock_timestamp() - began > '1 s' THEN
-					INSERT INTO public.faults (function, sqlstate, message, call, took)
-					VALUES (function_name, state, message, left(array_to_string(statements, '; '), 5000), clock_timestamp() - began);
+				GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, advice = PG_EXCEPTION_HINT;
+				IF state LIKE 'XX%' OR state LIKE '42%' OR public.is_raw(t, state, advice) AND cardinality(statements) = 1 OR clock_timestamp() - began > '1 s' THEN
+					INSERT INTO public.faults (function, sqlstate, message, call, took, raw)
+					VALUES (function_name, state, message, left(array_to_string(statements, '; '), 5000), clock_timestamp() - began, public.is_raw(t, state, advice));
 				END IF;
 		END;
 		nanswered := nanswered + (state = 'SWEEP')::integer;

@@ -57,7 +57,8 @@ like($err, qr/role "writer" may not define stages and types/, 'a writer cannot d
 is($node->safe_psql('db', q{SELECT count(*) FROM vsm.stages}), '6', 'nor has it');
 ($status, $out, $err) = run_as('admin', $import);
 is($out, '1', 'an admin can');
-is($err, '', 'in a database whose owner has a name that needs quotes');
+like($err, qr/\A\S* ?NOTICE:  stages added to stream "default" as wait stages[^\n]*: Review\nHINT: [^\n]*\z/,
+	'and is told where, in a database whose owner has a name that needs quotes');
 is($node->safe_psql('db', q{SELECT string_agg(name, ' ' ORDER BY "order") FROM vsm.stages}),
 	'Backlog Analysis Development Testing Deployment Review Production', 'before the done stages');
 

@@ -998,6 +998,61 @@ await part('an empty stream', async () => {
 	await page.context().close();
 });
 
+await part('an answer that does not come to its end', async () => {
+	const page = await open(MAIN, '?days=90'), items = page.locator('#forecast-items');
+	const ask = async n => {
+		await items.fill(n);
+		await items.blur();
+	};
+
+	await settled(page);
+	/* of the forecast, the head and some bytes come; then it waits, or the connection breaks */
+	await page.evaluate(() => {
+		const whole = fetch;
+
+		Object.assign(window, {how: 'waits', begun: 0, said: []});
+		window.fetch = async (address, request) => {
+			const answer = await whole(address, request);
+
+			if (window.how === '' || !String(address).includes('/api/v1/forecast?'))
+				return answer;
+
+			const begin = (await answer.text()).slice(0, 20), body = new ReadableStream({start(stream) {
+				stream.enqueue(new TextEncoder().encode(begin));
+				if (window.how === 'breaks')
+					stream.error(new TypeError('network error'));
+				else
+					request.signal.addEventListener('abort', () => stream.error(request.signal.reason));
+				window.begun++;
+			}});
+
+			return new Response(body, {status: answer.status, headers: answer.headers});
+		};
+		new MutationObserver(() => window.said.push(...[...document.querySelectorAll('#forecast .empty')].map(why => why.textContent)))
+			.observe(document.getElementById('forecast'), {childList: true, subtree: true});
+	});
+	await ask('20');
+	await page.waitForFunction(() => window.begun === 1);
+	await page.evaluate(() => window.how = '');
+	await page.getByRole('radio', {name: '30 days'}).check();
+	await settled(page);
+	await page.locator('#forecast caption').filter({hasText: /^20 items done by$/}).waitFor();
+	is([await page.evaluate(() => window.said), await page.locator('#trouble').isHidden()], [[], true], 'of one that is given up for another choice, nothing is shown');
+	await page.evaluate(() => window.how = 'breaks');
+	await ask('21');
+	await page.locator('#trouble').waitFor();
+	ok(/does not answer.*tries again/s.test(await text(page, '#trouble')), 'one that breaks off is none', await text(page, '#trouble'));
+	await page.evaluate(() => window.how = '');
+	await page.locator('#trouble').waitFor({state: 'hidden'});
+	await page.locator('#forecast caption').filter({hasText: /^21 items done by$/}).waitFor();
+	is(await page.evaluate(() => window.said), [], 'and asked for again');
+	await page.route('**/api/v1/types', route => route.fulfill({contentType: 'text/html', body: '<p>Sign in to the proxy</p>'}));
+	await page.locator('#stream').selectOption('support');
+	await page.locator('#trouble').waitFor();
+	ok(/does not answer/.test(await text(page, '#trouble')), 'nor is what a proxy says instead', await text(page, '#trouble'));
+	await page.context().close();
+});
+
 await part('the service is away', async () => {
 	const page = await open(DOWN);
 

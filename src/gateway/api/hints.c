@@ -41,7 +41,7 @@ static const Hint hints[] = {
 	{"Give each stage an order of its own", "Give each stage an order of its own, or PUT the stream with its stages in order."},
 	{"Give a name from pg_timezone_names", "Give the name of a time zone, such as Europe/Berlin."},
 	/* imports */
-	{"Define them with vsm.define_stream()", "Add them with POST /api/v1/stages, or import with create_stages=true or on_error=skip."},
+	{"Define them with vsm.define_stream()", "Say which stage another spelling means by aliases, add stages with POST /api/v1/stages, or import with create_stages=true or on_error=skip."},
 	{"Add them to vsm.work_item_types", "Add them with POST /api/v1/types, or import with create_types=true or on_error=skip."},
 	{"Correct the rows, or skip them", "Correct the rows, or skip them with on_error=skip."},
 	/* access */

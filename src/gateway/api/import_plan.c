@@ -62,6 +62,7 @@ vsm_import_plan_free(ImportPlan *plan)
 	json_decref(plan->given_aliases);
 	json_decref(plan->settings);
 	free(plan->aliases);
+	free(plan->defined);
 	free(plan->stages);
 	free(plan);
 }
@@ -146,11 +147,16 @@ add_alias(ImportPlan *plan, const char *name, const json_t *stage)
 	plan->aliases[plan->options.n_aliases++] = (VsmAlias){name, json_is_string(stage) ? json_string_value(stage) : ""};
 }
 
-/* Add what is kept for the stream: aliases, behind those of the request, which are found first, and its time zone. */
+/*
+ * vsm_import_plan_add
+ *		Add what is kept for the stream: aliases, behind those of the request, which are found first, the categories of its
+ *		stages, and its time zone.
+ */
 void
 vsm_import_plan_add(ImportPlan *plan, const char *settings)
 {
 	json_t	   *aliases;
+	json_t	   *categories;
 
 	plan->settings = json_loads(settings, 0, NULL);
 	aliases = json_object_get(plan->settings, "aliases");
@@ -158,6 +164,18 @@ vsm_import_plan_add(ImportPlan *plan, const char *settings)
 	for (void *at = json_object_iter(aliases); at != NULL; at = json_object_iter_next(aliases, at))
 		add_alias(plan, json_object_iter_key(at), json_object_iter_value(at));
 	plan->options.aliases = plan->aliases;
+	categories = json_object_get(plan->settings, "categories");
+	plan->defined = vsm_alloc((json_object_size(categories) + 1) * sizeof *plan->defined);
+	for (void *at = json_object_iter(categories); at != NULL; at = json_object_iter_next(categories, at))
+	{
+		const json_t *category = json_object_iter_value(at);
+		VsmGivenStage *stage = &plan->defined[plan->options.n_defined];
+
+		stage->name = json_object_iter_key(at);
+		if (json_is_string(category) && vsm_category_named(json_string_value(category), &stage->category))
+			plan->options.n_defined++;
+	}
+	plan->options.defined = plan->defined;
 	plan->options.time_zone = json_string_value(json_object_get(plan->settings, "time_zone"));
 }
 

@@ -18,6 +18,7 @@ typedef struct ImportPlan
 	json_t	   *given_stages;
 	json_t	   *given_aliases;
 	VsmAlias   *aliases;
+	VsmGivenStage *defined;
 	VsmGivenStage *stages;
 	json_t	   *settings;		/* of the stream */
 	int			stream_place;	/* among the parameters of the route, and of its statement */

@@ -3,8 +3,10 @@
  *		Requests to the service that served this page.
  *
  * Paths are relative to the page, so that it also works below a prefix.  What is
- * refused becomes an ApiError; status 0 means that nobody answered.
+ * refused becomes an ApiError; status 0 means that nobody answered, or not to the end.
  */
+
+import {asJson} from './json.js';
 
 const TOKEN = 'vsm.token';
 
@@ -40,7 +42,7 @@ export function address(path, parameters = {})
 async function request(method, path, {parameters, body, signal} = {})
 {
 	const headers = {accept: 'application/json'};
-	let answer;
+	let answer, text;
 
 	if (token.get() !== '')
 		headers.authorization = 'Bearer ' + token.get();
@@ -49,6 +51,7 @@ async function request(method, path, {parameters, body, signal} = {})
 	try
 	{
 		answer = await fetch(address(path, parameters), {method, headers, signal, cache: 'no-store', body: body && JSON.stringify(body)});
+		text = await answer.text();
 	}
 	catch (error)
 	{
@@ -57,10 +60,12 @@ async function request(method, path, {parameters, body, signal} = {})
 		throw new ApiError(0, {detail: 'The service does not answer'});
 	}
 
-	const content = await answer.json().catch(() => null);
+	const content = asJson(text);
 
 	if (!answer.ok)
 		throw new ApiError(answer.status, content);
+	if (content === undefined)
+		throw new ApiError(0, {detail: 'What answers is not the service'});
 	return content;
 }
 

@@ -8,23 +8,13 @@
  * null is refused, as it would find no item without the attribute, and so are numbers that
  * JavaScript would change, such as 1e400: the filter would be another one than was written.
  */
+import {asJson} from './json.js';
+
 const PAIRS = /(?:"(?:[^"\\]|\\.)*"|[^,"]|"(?![^"]*"))+/g;
 const TEXTS = /"(?:[^"\\]|\\.)*"/g;
 const NUMBERS = /\d[\d.]*(?:e[-+]?\d+)?/gi;
 
 const isObject = value => typeof value === 'object' && value !== null && !Array.isArray(value);
-
-function asJson(text)
-{
-	try
-	{
-		return JSON.parse(text);
-	}
-	catch (error)
-	{
-		return undefined;
-	}
-}
 
 /* The JSON of a filter that people wrote, '' for none; throws what is wrong with it. */
 export function parse(text)
