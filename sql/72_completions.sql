@@ -20,10 +20,13 @@ BEGIN ATOMIC
         SELECT k.* FROM vsm._known_moves(of_stream_id, of_type, _all_completed.attributes, known_at) k
         WHERE known_at IS NOT NULL AND k."timestamp" < bound),
     finishing AS (
-        SELECT m.* FROM vsm._moves(of_stream_id, _all_completed.since, bound, of_type, _all_completed.attributes, NULL) m
+        SELECT m.work_item_id, NULL::text AS external_id, NULL::text AS type, NULL::text AS title, m.id, m."timestamp",
+               m.item_created_at, m.item_started_at, m.active_time, m.wait_time
+        FROM vsm._ledger_moves(of_stream_id, _all_completed.since, bound, of_type, _all_completed.attributes) m
         WHERE known_at IS NULL AND m.item_created_at IS NOT NULL
         UNION ALL
-        SELECT k.* FROM known k WHERE k.item_created_at IS NOT NULL AND k."timestamp" >= _all_completed.since),
+        SELECT k.work_item_id, k.external_id, k.type, k.title, k.id, k."timestamp", k.item_created_at, k.item_started_at, k.active_time, k.wait_time
+        FROM known k WHERE k.item_created_at IS NOT NULL AND k."timestamp" >= _all_completed.since),
     leaving AS (
         SELECT l.work_item_id, l.undoes, array_agg(l.at ORDER BY l.at, l.id) AS at, array_agg(l.id ORDER BY l.at, l.id) AS id
         FROM (SELECT t.work_item_id, t.undoes, t."timestamp" AS at, t.id FROM vsm.stage_transitions t

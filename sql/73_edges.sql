@@ -35,7 +35,7 @@ BEGIN ATOMIC
         SELECT m.type_id, m.work_item_id, m.from_stage_id, m.to_stage_id, m.us,
                s.orders[array_position(s.ids, m.to_stage_id)] - s.orders[array_position(s.ids, m.from_stage_id)] AS direction, m.furthest_before
         FROM (SELECT NULL::bigint AS type_id, l.work_item_id, l.from_stage_id, l.to_stage_id, vsm._interval_us(l.time_in_stage) AS us, l.furthest_before
-              FROM vsm._moves(of_stream_id, _edges.since, bound, of_type, _edges.attributes, NULL) l WHERE given IS NULL AND known_at IS NULL
+              FROM vsm._ledger_moves(of_stream_id, _edges.since, bound, of_type, _edges.attributes) l WHERE given IS NULL AND known_at IS NULL
               UNION ALL
               SELECT NULL::bigint AS type_id, k.work_item_id, k.from_stage_id, k.to_stage_id, vsm._interval_us(k.time_in_stage) AS us, k.furthest_before
               FROM known k WHERE k."timestamp" >= _edges.since
@@ -244,7 +244,7 @@ BEGIN ATOMIC
         SELECT vsm._clocks(m.work_item_id, m."timestamp", m.id,
                            vsm._is_end(from_which, from_id, m.from_stage_id, m.to_stage_id), vsm._is_end(to_which, to_id, m.from_stage_id, m.to_stage_id),
                            m.from_stage_id IS NULL, from_which LIKE 'last%', to_which LIKE 'last%') AS clocks
-        FROM vsm._moves(of_stream_id, _times_between.since, bound, of_type, _times_between.attributes, NULL) m
+        FROM vsm._ledger_moves(of_stream_id, _times_between.since, bound, of_type, _times_between.attributes) m
         WHERE _times_between.known_at IS NULL
           AND (m.from_stage_id IS NULL OR vsm._is_end(from_which, from_id, m.from_stage_id, m.to_stage_id)
                OR vsm._is_end(to_which, to_id, m.from_stage_id, m.to_stage_id))),

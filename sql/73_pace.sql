@@ -15,7 +15,7 @@ BEGIN ATOMIC
         WHERE c.started_at IS NOT NULL
         UNION ALL
         SELECT l.work_item_id, f.item_started_at, l.undoes, true
-        FROM vsm._moves(of_stream_id, _paces.since, bound, of_type, _paces.attributes, NULL) l
+        FROM vsm._ledger_moves(of_stream_id, _paces.since, bound, of_type, _paces.attributes) l
         CROSS JOIN LATERAL (
             -- of several completions at one instant, the last
             SELECT t.item_started_at FROM vsm.stage_transitions t

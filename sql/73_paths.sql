@@ -12,15 +12,17 @@ BEGIN ATOMIC
     finishing AS MATERIALIZED (
         SELECT DISTINCT ON (f.work_item_id, f."timestamp") f.work_item_id, f."timestamp" AS at, f.item_created_at AS created_at,
                vsm._ledger_cycle_us(rule, f.item_started_at, f."timestamp", f.active_time, f.wait_time) AS cycle_us
-        FROM (SELECT m.* FROM vsm._moves(of_stream_id, _paths_taken.since, bound, of_type, _paths_taken.attributes, NULL) m WHERE known_at IS NULL
+        FROM (SELECT m.work_item_id, m.id, m."timestamp", m.item_created_at, m.item_started_at, m.active_time, m.wait_time
+              FROM vsm._ledger_moves(of_stream_id, _paths_taken.since, bound, of_type, _paths_taken.attributes) m WHERE known_at IS NULL
               UNION ALL
-              SELECT k.* FROM known k WHERE k."timestamp" >= _paths_taken.since) f
+              SELECT k.work_item_id, k.id, k."timestamp", k.item_created_at, k.item_started_at, k.active_time, k.wait_time
+              FROM known k WHERE k."timestamp" >= _paths_taken.since) f
         WHERE f.item_created_at IS NOT NULL
         ORDER BY 1, 2, f.id DESC),
     -- all of the window in the order of the ledger, and by item only those before
     moves AS (
         SELECT m.work_item_id, m.to_stage_id, m."timestamp" AS at, m.id
-        FROM vsm._moves(of_stream_id, _paths_taken.since, bound, of_type, _paths_taken.attributes, NULL) m
+        FROM vsm._ledger_moves(of_stream_id, _paths_taken.since, bound, of_type, _paths_taken.attributes) m
         WHERE known_at IS NULL
         UNION ALL
         SELECT i.work_item_id, t.to_stage_id, t.at, t.id
@@ -33,7 +35,7 @@ BEGIN ATOMIC
         SELECT k.work_item_id, k.to_stage_id, k."timestamp", k.id FROM known k),
     leaving AS MATERIALIZED (
         SELECT DISTINCT m.work_item_id
-        FROM vsm._moves(of_stream_id, _paths_taken.since, bound, of_type, _paths_taken.attributes, NULL) m
+        FROM vsm._ledger_moves(of_stream_id, _paths_taken.since, bound, of_type, _paths_taken.attributes) m
         WHERE known_at IS NULL AND rule <> 'episodes' AND m.undoes < _paths_taken.since)
     SELECT i.work_item_id, p.stages, p.completed_at, CASE WHEN rule IN ('span_first_last', 'sum_active') THEN f.cycle_us ELSE p.cycle_us END, false
     FROM (SELECT m.work_item_id, vsm._paths(m.to_stage_id, m.at, m.id, rule) AS paths FROM moves m GROUP BY 1) i

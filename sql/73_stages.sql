@@ -219,7 +219,7 @@ BEGIN ATOMIC
                     SELECT array_agg(m.work_item_id) FILTER (WHERE e.open AND NOT coalesce(l.open, false)),
                            array_agg(m.work_item_id) FILTER (WHERE l.open AND NOT e.open)
                     FROM pieces p
-                    CROSS JOIN LATERAL vsm._moves(of_stream_id, p.since, p.until, of_type, NULL, NULL) m
+                    CROSS JOIN LATERAL (SELECT * FROM vsm._ledger_moves(of_stream_id, p.since, p.until, of_type, NULL) OFFSET 0) m
                     JOIN (SELECT s.id, s.category IN ('wait', 'active') AS open FROM vsm.stages s) e ON e.id = m.to_stage_id
                     LEFT JOIN (SELECT s.id, s.category IN ('wait', 'active') AS open FROM vsm.stages s) l ON l.id = m.from_stage_id
                     WHERE NOT p.folded) x) o),
@@ -236,8 +236,8 @@ BEGIN ATOMIC
           SELECT w.id, w.external_id, w.type, w.title, m.from_stage_id, w.created_at, w.started_at,
                  vsm._entered_at(m."timestamp", m.time_in_stage)
           FROM (SELECT DISTINCT ON (n.work_item_id) n.*
-                FROM vsm._moves(of_stream_id, vsm._just_after(_open_items_at.at), 'infinity', of_type,
-                                _open_items_at.attributes, NULL) n
+                FROM vsm._ledger_moves(of_stream_id, vsm._just_after(_open_items_at.at), 'infinity', of_type,
+                                _open_items_at.attributes) n
                 WHERE (SELECT n.counts FROM now n) ORDER BY n.work_item_id, n."timestamp", n.id) m
           JOIN vsm.work_items w ON w.id = m.work_item_id
           WHERE m.from_stage_id IS NOT NULL
@@ -302,8 +302,7 @@ BEGIN
     open_items := ARRAY(
         SELECT (o.work_item_id, o.external_id, o.title, o.type, o.stage_id, o.stage, o.created_at, o.started_at, o.stage_entered_at,
                 vsm._elapsed_us(o.started_at, v.until))::vsm._open_item
-        FROM vsm._open_items_at(v.stream, v.stream_id, work_item_age.at, v.type, work_item_age.attributes, work_item_age.known_at) o
-        ORDER BY o.started_at NULLS LAST, o.created_at, o.work_item_id);
+        FROM vsm._open_items_at(v.stream, v.stream_id, work_item_age.at, v.type, work_item_age.attributes, work_item_age.known_at) o);
     PERFORM vsm._plan(true);        -- what is left reads no stretch of the ledger
     RETURN QUERY
     WITH blocked AS MATERIALIZED (
@@ -323,16 +322,20 @@ BEGIN
         WHERE a.items IS NOT NULL),
     risks AS MATERIALIZED (
         SELECT r.* FROM aged a CROSS JOIN LATERAL vsm._risks_of(v, a.items, history_since, v.type, work_item_age.attributes, work_item_age.known_at) r
-        WHERE a.items IS NOT NULL)
+        WHERE a.items IS NOT NULL),
+    said AS MATERIALIZED (      -- often of none: to join all items with each of the four takes longer than the rest
+        SELECT x.work_item_id, max(x.us) AS us, max(x.reason) AS reason, max(x.pace) AS pace, max(x.risk) AS risk
+        FROM (SELECT b.work_item_id, b.us, NULL::text AS reason, NULL::numeric AS pace, NULL::numeric AS risk FROM blocked b
+              UNION ALL SELECT k.work_item_id, NULL, k.reason, NULL, NULL FROM blocks k
+              UNION ALL SELECT p.work_item_id, NULL, NULL, p.pace, NULL FROM paces p
+              UNION ALL SELECT r.work_item_id, NULL, NULL, NULL, r.risk FROM risks r) x
+        GROUP BY 1)
     SELECT o.work_item_id, o.external_id, o.title, o.type, o.stage, vsm._interval(o.age_us),
            vsm._interval(vsm._elapsed_us(o.stage_entered_at, v.until)), vsm._interval(vsm._elapsed_us(o.created_at, v.until)),
-           CASE WHEN o.started_at IS NOT NULL THEN vsm._interval(coalesce(b.us, 0)) END, k.reason, p.pace, r.risk
-    FROM unnest(open_items) WITH ORDINALITY o
-    LEFT JOIN blocked b ON b.work_item_id = o.work_item_id
-    LEFT JOIN blocks k ON k.work_item_id = o.work_item_id
-    LEFT JOIN paces p ON p.work_item_id = o.work_item_id
-    LEFT JOIN risks r ON r.work_item_id = o.work_item_id
-    ORDER BY o.ordinality;
+           CASE WHEN o.started_at IS NOT NULL THEN vsm._interval(coalesce(s.us, 0)) END, s.reason, s.pace, s.risk
+    FROM unnest(open_items) o
+    LEFT JOIN said s ON s.work_item_id = o.work_item_id
+    ORDER BY o.started_at NULLS LAST, o.created_at, o.work_item_id;
 END $$;
 COMMENT ON FUNCTION vsm.work_item_age(text, text, timestamptz, jsonb, timestamptz, integer) IS
     'Items that are neither finished nor discarded at an instant, oldest first, as they were then, moves of that instant included. '

@@ -101,7 +101,7 @@ BEGIN ATOMIC
           SELECT m.n * ((e.category IN ('wait', 'active'))::integer - coalesce((l.category IN ('wait', 'active'))::integer, 0)), m.started_change
           FROM (SELECT m.from_stage_id, m.to_stage_id, count(*) AS n, sum(m.started_change) AS started_change
                 FROM pieces p
-                CROSS JOIN LATERAL vsm._moves(of_stream_id, p.since, p.until, of_type, NULL, NULL) m
+                CROSS JOIN LATERAL (SELECT * FROM vsm._ledger_moves(of_stream_id, p.since, p.until, of_type, NULL) OFFSET 0) m
                 WHERE NOT p.folded GROUP BY 1, 2) m
           JOIN vsm.stages e ON e.id = m.to_stage_id
           LEFT JOIN vsm.stages l ON l.id = m.from_stage_id) x;

@@ -88,7 +88,7 @@ BEGIN ATOMIC
         CROSS JOIN LATERAL (
             SELECT m."timestamp" AS at, coalesce(m.started_change, 0) AS started_change,
                    (e.category IN ('wait', 'active'))::integer - coalesce((l.category IN ('wait', 'active'))::integer, 0) AS change
-            FROM vsm._moves(of_stream_id, p.since, p.until, NULL, NULL, NULL) m
+            FROM (SELECT * FROM vsm._ledger_moves(of_stream_id, p.since, p.until, NULL, NULL) OFFSET 0) m
             JOIN vsm.stages e ON e.id = m.to_stage_id
             LEFT JOIN vsm.stages l ON l.id = m.from_stage_id) m
         WHERE NOT p.folded GROUP BY 1),

@@ -18,7 +18,7 @@ BEGIN ATOMIC
         SELECT m."timestamp" AS at, m.from_stage_id, m.to_stage_id, m.started_change,
                CASE WHEN m.started_change IS NOT NULL THEN (SELECT w.started_at FROM vsm.work_items w WHERE w.id = m.work_item_id) END AS started_at
         FROM pieces p
-        CROSS JOIN LATERAL vsm._moves(of_window.stream_id, p.since, p.until, of_type, _levels.attributes, NULL) m
+        CROSS JOIN LATERAL (SELECT * FROM vsm._ledger_moves(of_window.stream_id, p.since, p.until, of_type, _levels.attributes) OFFSET 0) m
         WHERE NOT p.folded AND known_at IS NULL
         UNION ALL
         SELECT k."timestamp", k.from_stage_id, k.to_stage_id, k.started_change,

@@ -95,7 +95,7 @@ BEGIN ATOMIC
         SELECT u.since, x.stage_id, m."timestamp", m.id, x.n
         FROM (SELECT b.since, b.until, array_agg(b.stage_id) AS stages
               FROM begun b WHERE b.folded AND b.items + b.entered >= b.wip_limit AND b.items - b."left" + 1 < b.wip_limit GROUP BY 1, 2) u
-        CROSS JOIN LATERAL vsm._moves(of_stream_id, u.since, u.until, NULL, NULL, NULL) m
+        CROSS JOIN LATERAL (SELECT * FROM vsm._ledger_moves(of_stream_id, u.since, u.until, NULL, NULL) OFFSET 0) m
         CROSS JOIN LATERAL (VALUES (m.to_stage_id, 1), (m.from_stage_id, -1)) x (stage_id, n)
         WHERE x.stage_id = ANY (u.stages)),
     occupied AS (
