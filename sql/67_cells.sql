@@ -467,3 +467,22 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._spans_to_fold(bigint, text, timestamptz) IS
     'The spans of days that are settled and not folded. busy: a day that is to be folded by hours too.';
+
+-- Lists of items are long, and those of many spans have most items twice.
+CREATE TYPE vsm._crossing_items AS (
+    opened bigint[],
+    closed bigint[]
+);
+CREATE FUNCTION vsm._crossing_step(internal, bigint[], bigint[]) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__crossing_step';
+COMMENT ON FUNCTION vsm._crossing_step(internal, bigint[], bigint[]) IS 'Adds a piece. Errors: PT422.';
+CREATE FUNCTION vsm._crossing_items(internal) RETURNS vsm._crossing_items
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__crossing_items';
+COMMENT ON FUNCTION vsm._crossing_items(internal) IS 'The items that have come into progress, and those that have left it.';
+CREATE AGGREGATE vsm._crossing(opened bigint[], closed bigint[]) (
+    SFUNC = vsm._crossing_step, STYPE = internal, SSPACE = 1000000,
+    FINALFUNC = vsm._crossing_items, PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE vsm._crossing(bigint[], bigint[]) IS
+    'The items that have been opened more often than closed, and those that have been closed more often, each in the order of their ids; null: none. '
+    'Of all pieces up to an instant, opened are those in progress.';

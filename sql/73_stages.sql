@@ -181,19 +181,6 @@ CREATE TYPE vsm.aged_item AS (
 );
 COMMENT ON TYPE vsm.aged_item IS 'A row of vsm.work_item_age().';
 
-CREATE FUNCTION vsm._in_progress_step(internal, bigint[], bigint[]) RETURNS internal
-    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__in_progress_step';
-COMMENT ON FUNCTION vsm._in_progress_step(internal, bigint[], bigint[]) IS 'Adds a piece. Errors: PT422.';
-CREATE FUNCTION vsm._in_progress_list(internal) RETURNS bigint[]
-    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vsm__in_progress_list';
-COMMENT ON FUNCTION vsm._in_progress_list(internal) IS 'The items that are in progress.';
-CREATE AGGREGATE vsm._in_progress(opened bigint[], closed bigint[]) (
-    SFUNC = vsm._in_progress_step, STYPE = internal, SSPACE = 1000000,
-    FINALFUNC = vsm._in_progress_list, PARALLEL = RESTRICTED
-);
-COMMENT ON AGGREGATE vsm._in_progress(bigint[], bigint[]) IS
-    'The items that have been opened more often than closed, in the order of their ids.';
-
 -- Where the items that are in progress at an instant were.  An item that has not moved since is where it is now; for one
 -- that has, the first move since tells which stage it left, and when it had come there.  Where cells go beyond the instant,
 -- they have the items; then it is the one move of each that left a stage after the instant, and had come there before.
@@ -210,7 +197,7 @@ BEGIN ATOMIC
         WHERE vsm._cells_beyond(of_stream_id, _open_items_at.at, _open_items_at.known_at)),
     in_progress AS MATERIALIZED (
         SELECT unnest(o.items) AS id
-        FROM (SELECT vsm._in_progress(x.opened, x.closed) AS items
+        FROM (SELECT (vsm._crossing(x.opened, x.closed)).opened AS items
               FROM (SELECT c.opened, c.closed
                     FROM pieces p
                     CROSS JOIN LATERAL (SELECT * FROM vsm._item_cells c WHERE c.stream_id = of_stream_id AND c.unit = p.unit AND c.since = p.since OFFSET 0) c

@@ -132,9 +132,12 @@ BEGIN
         LEFT JOIN vsm.stages l ON l.id = m.from_stage_id
         GROUP BY 1, 2),
     crossing AS (
-        SELECT i.type_id, array_agg(i.work_item_id ORDER BY i.work_item_id) FILTER (WHERE i.change > 0) AS opened,
-               array_agg(i.work_item_id ORDER BY i.work_item_id) FILTER (WHERE i.change < 0) AS closed
-        FROM (SELECT m.type_id, m.work_item_id, sum(m.change) AS change FROM moves m GROUP BY 1, 2) i GROUP BY 1),
+        SELECT i.type_id, (i.items).opened, (i.items).closed
+        FROM (SELECT x.type_id, vsm._crossing(x.opened, x.closed) AS items
+              FROM (SELECT m.type_id, array_agg(m.work_item_id) FILTER (WHERE m.change > 0) AS opened,
+                           array_agg(m.work_item_id) FILTER (WHERE m.change < 0) AS closed
+                    FROM moves m WHERE m.change <> 0 GROUP BY 1) x
+              GROUP BY 1) i),
     completed AS MATERIALIZED (
         SELECT * FROM vsm._finished_lists(of_stream_id, _cells_of_items.since, _cells_of_items.until, rule, NULL)),
     times AS (
@@ -290,13 +293,8 @@ BEGIN ATOMIC
             WITH ORDINALITY u (at, lead, cycle, active, wait, place)
         WHERE u.at < _item_cells_of_month.since GROUP BY 1),
     crossing AS (
-        SELECT i.type_id, array_agg(i.item ORDER BY i.item) FILTER (WHERE i.change > 0) AS opened,
-               array_agg(i.item ORDER BY i.item) FILTER (WHERE i.change < 0) AS closed
-        FROM (SELECT x.type_id, x.item, sum(x.change) AS change
-              FROM (SELECT d.type_id, i.item, 1 AS change FROM days d CROSS JOIN LATERAL unnest(d.opened) i (item)
-                    UNION ALL SELECT d.type_id, i.item, -1 FROM days d CROSS JOIN LATERAL unnest(d.closed) i (item)) x
-              GROUP BY 1, 2) i
-        GROUP BY 1)
+        SELECT i.type_id, (i.items).opened, (i.items).closed
+        FROM (SELECT d.type_id, vsm._crossing(d.opened, d.closed) AS items FROM days d GROUP BY 1) i)
     SELECT of_stream_id, 'm'::"char", _item_cells_of_month.since, s.type_id, s.arrivals::bigint, s.departures::bigint, s.returns::bigint, s.discarded::bigint,
            s.reopened::bigint, s.backward_moves::bigint, s.started_change::bigint, s.open_us, s.started_us,
            (s.f).finished, (s.f).never_started, (s.f).lead_us, (s.f).cycle_us, (s.f).active_us, (s.f).wait_us, (s.f).lead_sketch, (s.f).cycle_sketch,
