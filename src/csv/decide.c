@@ -33,6 +33,8 @@ static bool choose_form(const Decision *d);
 static bool dates_are_of_items(const Decision *d);
 static bool decide_long(const Decision *d);
 static bool decide_wide(const Decision *d);
+static void look_for_more_dates(const Decision *d);
+static bool is_given(const VsmRecogniseOptions *options, const char *stage);
 static void choose_others(const Decision *d);
 static int	best_by_name(const Decision *d, ColumnRole role, bool dates);
 static bool is_used(const VsmRecognition *r, int column);
@@ -350,10 +352,11 @@ decide_wide(const Decision *d)
 	int			n = 0;
 
 	r->stage = r->time = -1;
+	look_for_more_dates(d);
 	for (int i = 0; i < r->n_columns; i++)
 	{
 		r->private->stage_of[i] = -1;
-		if (is_stage_date(d, i) && n < VSM_MAX_STAGES)
+		if (is_stage_date(d, i))
 			columns[n++] = i;
 		else if (d->is_date[i] && i != r->item)
 			vsm_remark(r, "Column \"%.100s\" has dates, but by its name they are of no stage, so it is not used.", r->columns[i]);
@@ -361,8 +364,47 @@ decide_wide(const Decision *d)
 	n = vsm_wide_stages(r, d->options, columns, n);
 	if (n < 1)
 		return vsm_refuse(r, "no_dates", "no columns tell when an item entered which stage: none holds dates or times", vsm_list_columns(r), how_long);
+	if (r->n_stages > VSM_MAX_STAGES)
+		return vsm_refuse(r, "too_many_stages", vsm_arena_format(&r->private->arena, "the file has %d columns of dates, each of a stage of its own", r->n_stages),
+						  vsm_arena_format(&r->private->arena, "A file may have up to %d stages.", VSM_MAX_STAGES),
+						  "Leave out the columns that are of no stage.");
 	choose_others(d);
 	return choose_order(d, columns, n);
+}
+
+/*
+ * look_for_more_dates
+ *		Columns beside those of dates, of which half the values are dates, or whose stage the caller gives.
+ *
+ * Their other values are refused with their lines.  That a column has fewer dates is said.
+ */
+static void
+look_for_more_dates(const Decision *d)
+{
+	VsmRecognition *r = d->r;
+
+	for (int i = 0; i < r->n_columns; i++)
+	{
+		const Profile *profile = &d->profiles->column[i];
+		const char *stage;
+		size_t		length = vsm_column_stage(r->columns[i], &stage);
+
+		if (d->is_date[i] || profile->dates == 0 || i == r->item || i == r->type || i == r->title)
+			continue;
+		d->is_date[i] = 2 * profile->dates >= profile->filled || is_given(d->options, r->columns[i]) ||
+			is_given(d->options, vsm_arena_text(&r->private->arena, stage, length));
+		if (!d->is_date[i])
+			vsm_remark(r, "Column \"%.100s\" has %ld dates among %ld values, so it is not used.", r->columns[i], profile->dates, profile->filled);
+	}
+}
+
+static bool
+is_given(const VsmRecogniseOptions *options, const char *stage)
+{
+	for (int i = 0; i < options->n_stages; i++)
+		if (vsm_same_name(options->stages[i].name, strlen(options->stages[i].name), stage, strlen(stage)))
+			return true;
+	return false;
 }
 
 /* Type, title, and what helps to order the moves. */

@@ -45,7 +45,7 @@ vsm_read_moves(const VsmSource *source, VsmRecognition *r, const VsmRecogniseOpt
 	}
 	if (r->private->stage_names.full)
 		return vsm_refuse(r, "too_many_stages", vsm_arena_format(arena, "column \"%.100s\" has more than %d different values", r->columns[r->stage], VSM_MAX_STAGES),
-						  "A stream has up to 200 stages.", "Name the column of the stages.");
+						  "A file may have up to 200 stages.", "Name the column of the stages.");
 	if (r->moves == 0)
 		return vsm_refuse(r, "no_events", "no line of the file is an event", r->refused[0].reason == NULL ? NULL : vsm_arena_format(arena, "Line %ld: %s.", r->refused[0].line, r->refused[0].reason),
 						  "See the reasons of the lines, and correct the file or name its columns.");

@@ -216,7 +216,7 @@ name_stages(VsmRecognition *r)
 	}
 	if (used > VSM_MAX_STAGES || r->n_stages > VSM_MAX_STAGES + 50)
 		return vsm_refuse(r, "too_many_stages", vsm_arena_format(&inner->arena, "column \"%.100s\" has %d different values", r->columns[r->stage], used),
-						  "A stream has up to 200 stages.", "Name the column of the stages.");
+						  "A file may have up to 200 stages.", "Name the column of the stages.");
 	if (used == 0)
 		return vsm_refuse(r, "no_events", "no line of the file is an event", "By the aliases, no name in the file is that of a stage.",
 						  "Let names of stages in the file mean stages.");

@@ -1,0 +1,56 @@
+# columns_of_dates.pl: no column of dates is left out of the wide form without a word.
+use strict;
+use warnings;
+
+use File::Temp 'tempdir';
+use FindBin;
+use Test::More;
+
+use lib $FindBin::RealBin;
+use Recognise;
+
+my $dir = tempdir(CLEANUP => 1);
+
+# Of twenty cells of a stage between two others, so many are dates; the rest is refused, or the column is told of.
+for my $dates (1 .. 20)
+{
+	my ($status, $answer) = recognise(file(map { [ "K-$_", '2026-01-01', $_ <= $dates ? '2026-01-02' : 'see Joe', '2026-01-05' ] } 1 .. 20));
+	my ($stage) = grep { $_->{name} eq 'Doing' } @{ $answer->{stages} };
+	is_deeply([ $status, $answer->{form} ], [ 0, 'wide' ], "$dates of 20: a proposal") or diag(explain $answer);
+	is($stage ? $stage->{moves} : 0, $dates >= 10 ? $dates : 0, "$dates of 20: half of them make a stage");
+	is($answer->{refused_count}, $stage ? 20 - $dates : 0, "$dates of 20: whose other values are refused");
+	is(scalar(grep { /^Column "Doing" has $dates dates among 20 values, so it is not used\.$/ } @{ $answer->{notices} }), $stage ? 0 : 1, "$dates of 20: or it is told");
+
+	($status, $answer) = recognise(file(map { [ "K-$_", '2026-01-01', $_ <= $dates ? '2026-01-02' : 'see Joe', '2026-01-05' ] } 1 .. 20), '--stages', 'New:wait,Doing:active,Done:done');
+	($stage) = grep { $_->{name} eq 'Doing' } @{ $answer->{stages} };
+	is_deeply([ $status, $stage->{moves}, $answer->{refused_count} ], [ 0, $dates, 20 - $dates ], "$dates of 20: it is a stage if the caller says so") or diag(explain $answer);
+}
+
+# As many stages as a file may have, and one more, unless an alias leaves it out.
+for my $n (199, 200, 201, 260)
+{
+	my @names = map { "Step $_" } 1 .. $n;
+	my $path = "$dir/many.csv";
+	write_file($path, join('', map { join(',', @$_) . "\n" } [ 'id', @names ], map { my $item = $_; [ $item, map { sprintf '2026-01-01T%02d:%02d', $_ / 60, $_ % 60 } 1 .. $n ] } 'A', 'B'));
+	my ($status, $answer) = recognise($path);
+	is_deeply([ $status, $answer->{code}, $answer->{moves} ], $n <= 200 ? [ 0, undef, 2 * $n ] : [ 2, 'too_many_stages', 0 ], "$n stages") or diag(explain $answer);
+	($status, $answer) = recognise($path, map { ('--alias', "Step $_=") } 201 .. $n);
+	is_deeply([ $status, $answer->{moves} ], [ 0, 2 * ($n < 200 ? $n : 200) ], "$n columns, of 200 stages at most");
+}
+done_testing();
+
+sub file
+{
+	my (@rows) = @_;
+	write_file("$dir/wide.csv", join('', map { join(',', @$_) . "\n" } [ 'id', 'New', 'Doing', 'Done' ], @rows));
+	return "$dir/wide.csv";
+}
+
+sub write_file
+{
+	my ($path, $text) = @_;
+	open my $out, '>:raw', $path or die "$path: $!\n";
+	print {$out} $text;
+	close $out or die "$path: $!\n";
+	return;
+}
