@@ -45,16 +45,15 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._read_stage_list(jsonb) IS 'The stages argument of vsm.define_stream() as rows. Errors: PT422.';
 
-CREATE FUNCTION vsm.define_stream(name text, stages jsonb DEFAULT NULL, time_zone text DEFAULT NULL,
-                                  commitment_stage text DEFAULT NULL, reopen_rule text DEFAULT NULL)
+CREATE FUNCTION vsm._define_stream(name text, stages jsonb, time_zone text, commitment_stage text, reopen_rule text, only_new boolean)
     RETURNS vsm.value_streams
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    of_stream CONSTANT text := vsm._name(define_stream.name, 'value stream');
-    list jsonb := define_stream.stages;
-    commitment text := vsm._sought(nullif(define_stream.commitment_stage, ''));
+    of_stream CONSTANT text := vsm._name(_define_stream.name, 'value stream');
+    list jsonb := _define_stream.stages;
+    commitment text := vsm._sought(nullif(_define_stream.commitment_stage, ''));
     result vsm.value_streams;
 BEGIN
     IF NOT EXISTS (SELECT FROM vsm.value_streams) THEN
@@ -65,12 +64,18 @@ BEGIN
     END IF;
     -- waits for another session that defines the same stream
     INSERT INTO vsm.value_streams AS v (name, time_zone, reopen_rule, commitment_stage)
-    VALUES (of_stream, coalesce(define_stream.time_zone, 'UTC'), coalesce(define_stream.reopen_rule, 'span_first_last'), commitment)
-    ON CONFLICT (name) DO UPDATE
-    SET time_zone = coalesce(define_stream.time_zone, v.time_zone), reopen_rule = coalesce(define_stream.reopen_rule, v.reopen_rule)
-    WHERE define_stream.time_zone <> v.time_zone OR define_stream.reopen_rule <> v.reopen_rule;
+    VALUES (of_stream, coalesce(_define_stream.time_zone, 'UTC'), coalesce(_define_stream.reopen_rule, 'span_first_last'), commitment)
+    ON CONFLICT (name) DO NOTHING;
+    IF NOT FOUND THEN
+        IF only_new THEN
+            RETURN NULL;
+        END IF;
+        UPDATE vsm.value_streams v
+        SET time_zone = coalesce(_define_stream.time_zone, v.time_zone), reopen_rule = coalesce(_define_stream.reopen_rule, v.reopen_rule)
+        WHERE v.name = of_stream AND (_define_stream.time_zone <> v.time_zone OR _define_stream.reopen_rule <> v.reopen_rule);
+    END IF;
 
-    IF define_stream.commitment_stage IS NULL THEN
+    IF _define_stream.commitment_stage IS NULL THEN
         SELECT v.commitment_stage INTO commitment FROM vsm.value_streams v WHERE v.name = of_stream;
     END IF;
     IF list IS NULL AND NOT EXISTS (SELECT FROM vsm.stages s WHERE s.stream = of_stream) THEN
@@ -89,6 +94,17 @@ BEGIN
 
     SELECT v.* INTO result FROM vsm.value_streams v WHERE v.name = of_stream;
     RETURN result;
+END $$;
+COMMENT ON FUNCTION vsm._define_stream(text, jsonb, text, text, text, boolean) IS
+    'What vsm.define_stream() does. only_new: null, and nothing done, if there is a stream of that name, also of another session meanwhile.';
+
+CREATE FUNCTION vsm.define_stream(name text, stages jsonb DEFAULT NULL, time_zone text DEFAULT NULL,
+                                  commitment_stage text DEFAULT NULL, reopen_rule text DEFAULT NULL)
+    RETURNS vsm.value_streams
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN vsm._define_stream(name, stages, time_zone, commitment_stage, reopen_rule, false);
 END $$;
 COMMENT ON FUNCTION vsm.define_stream(text, jsonb, text, text, text) IS
     'Defines a value stream, or changes what differs and keeps its history. What is null stays as it is; a new stream then has UTC, '

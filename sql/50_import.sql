@@ -347,7 +347,8 @@ BEGIN
     INSERT INTO vsm.work_item_types (name)
     SELECT n.type FROM (SELECT r.type, min(r.ord) AS ord FROM pg_temp.vsm_import r WHERE r.type <> '' GROUP BY 1) n
     WHERE create_types AND n.type NOT IN (SELECT t.name FROM vsm.work_item_types t) AND vsm._name_fault(n.type, 'work item type') IS NULL
-    ORDER BY n.ord;
+    ORDER BY n.ord
+    ON CONFLICT DO NOTHING;     -- another session may have added it meanwhile
 
     SELECT array_agg(n.stage ORDER BY n.ord) INTO unknown
     FROM (SELECT r.stage, min(r.ord) AS ord FROM pg_temp.vsm_import r WHERE r.stage <> '' GROUP BY 1) n

@@ -82,7 +82,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION vsm._stage_shown(bigint) IS 'A stage as the answers show it; null when there is none.';
 
--- The row policies leave rows alone that the caller sees and may not change.
+-- The row policies leave rows alone that the caller sees and may not change.  That it is still there has been asked again.
 CREATE FUNCTION vsm._refuse_definition(what text) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -109,9 +109,13 @@ BEGIN
             PERFORM vsm._refuse_second('Stream', called, 'name');
         END IF;
         PERFORM vsm._hold_stages(stream);
-        UPDATE vsm.value_streams v SET name = called WHERE v.name = stream;
+        BEGIN
+            UPDATE vsm.value_streams v SET name = called WHERE v.name = stream;
+        EXCEPTION WHEN unique_violation THEN        -- of another session meanwhile
+            PERFORM vsm._refuse_second('Stream', called, 'name');
+        END;
         IF NOT FOUND THEN
-            PERFORM vsm._refuse_definition(format('stream "%s"', stream));
+            PERFORM vsm._refuse_definition(format('stream "%s"', vsm._known_stream(stream)));
         END IF;
     END IF;
     result := vsm.define_stream(called, stages, time_zone, commitment_stage, reopen_rule);
@@ -127,12 +131,15 @@ CREATE FUNCTION vsm_api.add_stream(name text, stages jsonb DEFAULT NULL, time_zo
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
+DECLARE
+    result vsm.value_streams;
 BEGIN
     name := vsm._name(name, 'value stream');
-    IF EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = name) THEN
+    result := vsm._define_stream(name, stages, time_zone, commitment_stage, reopen_rule, true);
+    IF result.id IS NULL THEN
         PERFORM vsm._refuse_second('Stream', name, 'name');
     END IF;
-    RETURN vsm_api.define_stream(name, NULL, stages, time_zone, commitment_stage, reopen_rule);
+    RETURN vsm._stream_shown(result.name);
 END $$;
 COMMENT ON FUNCTION vsm_api.add_stream(text, jsonb, text, text, text) IS
     'Defines a new value stream and returns it. Errors: PT409 there is one of that name; PT422, with what to change.';
@@ -155,7 +162,7 @@ BEGIN
     PERFORM vsm._hold_stages(vsm._sought(delete_stream.stream));
     DELETE FROM vsm.value_streams v WHERE v.name = vsm._sought(delete_stream.stream);
     IF NOT FOUND THEN
-        PERFORM vsm._refuse_definition(format('stream "%s"', stream));
+        PERFORM vsm._refuse_definition(format('stream "%s"', vsm._known_stream(stream)));
     END IF;
     RETURN result;
 END $$;
@@ -235,7 +242,7 @@ BEGIN
         WHERE s.stream = old.stream AND (s.id = stage_id OR s."order" >= "order");
     END IF;
     IF NOT FOUND THEN
-        PERFORM vsm._refuse_definition(format('stage "%s"', old.name));
+        PERFORM vsm._refuse_stage(stage_id);
     END IF;
     RETURN vsm._stage_shown(stage_id);
 END $$;
@@ -253,6 +260,19 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._stage_id_not_found(bigint) IS 'Raises the error. Errors: PT404.';
 
+CREATE FUNCTION vsm._refuse_stage(stage_id bigint) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    shown CONSTANT json := vsm._stage_shown(stage_id);
+BEGIN
+    IF shown IS NULL THEN
+        PERFORM vsm._stage_id_not_found(stage_id);
+    END IF;
+    PERFORM vsm._refuse_definition(format('stage "%s"', shown ->> 'name'));
+END $$;
+COMMENT ON FUNCTION vsm._refuse_stage(bigint) IS 'Raises the error of a stage that could not be changed. Errors: PT404 it is gone; 42501.';
+
 CREATE FUNCTION vsm_api.delete_stage(stage_id bigint) RETURNS json
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -264,7 +284,7 @@ BEGIN
     END IF;
     DELETE FROM vsm.stages s WHERE s.id = delete_stage.stage_id;
     IF NOT FOUND THEN
-        PERFORM vsm._refuse_definition(format('stage "%s"', result ->> 'name'));
+        PERFORM vsm._refuse_stage(stage_id);
     END IF;
     RETURN result;
 END $$;
@@ -310,9 +330,13 @@ BEGIN
     IF name <> known AND EXISTS (SELECT FROM vsm.work_item_types t WHERE t.name = name) THEN
         PERFORM vsm._refuse_second('Type', name, 'name');
     END IF;
-    UPDATE vsm.work_item_types t SET name = name WHERE t.name = known;
+    BEGIN
+        UPDATE vsm.work_item_types t SET name = name WHERE t.name = known;
+    EXCEPTION WHEN unique_violation THEN            -- of another session meanwhile
+        PERFORM vsm._refuse_second('Type', name, 'name');
+    END;
     IF NOT FOUND THEN
-        PERFORM vsm._refuse_definition(format('type "%s"', known));
+        PERFORM vsm._refuse_definition(format('type "%s"', vsm._known_type(known)));
     END IF;
     RETURN (SELECT row_to_json(r) FROM (SELECT name) r);
 END $$;
@@ -328,7 +352,7 @@ DECLARE
 BEGIN
     DELETE FROM vsm.work_item_types t WHERE t.name = known;
     IF NOT FOUND THEN
-        PERFORM vsm._refuse_definition(format('type "%s"', known));
+        PERFORM vsm._refuse_definition(format('type "%s"', vsm._known_type(known)));
     END IF;
     RETURN (SELECT row_to_json(r) FROM (SELECT known AS name) r);
 END $$;

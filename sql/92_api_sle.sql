@@ -43,17 +43,16 @@ DECLARE
     gone vsm.sles;
 BEGIN
     PERFORM vsm._check_filter(NULL, vsm._sought(delete_sle.type), NULL);
-    SELECT e.* INTO gone FROM vsm.sles e
-    WHERE e.stream = of_stream AND e.type IS NOT DISTINCT FROM vsm._sought(delete_sle.type) AND e.since = delete_sle.since;
-    IF NOT FOUND THEN
+    DELETE FROM vsm.sles e
+    WHERE e.stream = of_stream AND e.type IS NOT DISTINCT FROM vsm._sought(delete_sle.type) AND e.since = delete_sle.since
+    RETURNING e.* INTO gone;
+    IF NOT FOUND AND EXISTS (SELECT FROM vsm.sles e WHERE e.stream = of_stream AND e.type IS NOT DISTINCT FROM vsm._sought(delete_sle.type)
+                                                      AND e.since = delete_sle.since) THEN
+        PERFORM vsm._refuse_definition(format('stream "%s"', of_stream));
+    ELSIF gone.stream IS NULL THEN
         RAISE EXCEPTION 'Service level expectation of % not found', vsm._shown(delete_sle.since)
             USING ERRCODE = 'PT404', COLUMN = 'since', DETAIL = format('Stream ''%s'' has none from that day on%s.', of_stream, ' for type ''' || delete_sle.type || ''''),
                   HINT = 'Give the day and the type with which it was set.';
-    END IF;
-    DELETE FROM vsm.sles e
-    WHERE e.stream = gone.stream AND e.type IS NOT DISTINCT FROM gone.type AND e.since = gone.since;
-    IF NOT FOUND THEN
-        PERFORM vsm._refuse_definition(format('stream "%s"', of_stream));
     END IF;
     RETURN vsm._sle_shown(gone);
 END $$;

@@ -160,10 +160,16 @@ BEGIN
                                       (SELECT string_agg(format('"%s"', g.name), ', ' ORDER BY g.place) FROM vsm._read_given_stages(stages) g)),
                       HINT = 'Give stages, all in order, with the category done for one.';
         END IF;
-        PERFORM vsm.define_stream(of_stream,
-                                  (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('name', g.name, 'category', g.category)) ORDER BY g.place)
-                                   FROM vsm._read_given_stages(stages) g), zone);
-        RETURN;
+        IF (vsm._define_stream(of_stream,
+                               (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('name', g.name, 'category', g.category)) ORDER BY g.place)
+                                FROM vsm._read_given_stages(stages) g), zone, NULL, NULL, true)).id IS NOT NULL THEN
+            RETURN;
+        END IF;
+        -- another session has defined it meanwhile
+        IF coalesce(zone, 'UTC') IS DISTINCT FROM (SELECT v.time_zone FROM vsm.value_streams v WHERE v.name = of_stream) THEN
+            RAISE EXCEPTION 'stream "%" has been defined by another session meanwhile, with another time zone', of_stream
+                USING ERRCODE = 'PT409', DETAIL = format('Times without an offset were read as of %s.', coalesce(zone, 'UTC')), HINT = 'Import again.';
+        END IF;
     END IF;
     IF NOT EXISTS (SELECT FROM vsm._read_given_stages(stages) g
                    WHERE NOT EXISTS (SELECT FROM vsm.stages s WHERE s.stream = of_stream AND s.name = g.name)) THEN
@@ -237,7 +243,8 @@ BEGIN
     WHERE k.stream = of_stream AND vsm._alias_key(k.name) = vsm._alias_key(a.name);
     INSERT INTO vsm.stage_aliases (stream, name, stage)
     SELECT of_stream, a.name, a.stage FROM vsm._read_aliases(aliases) a
-    WHERE a.stage IS NULL OR EXISTS (SELECT FROM vsm.stages s WHERE s.stream = of_stream AND s.name = a.stage);
+    WHERE a.stage IS NULL OR EXISTS (SELECT FROM vsm.stages s WHERE s.stream = of_stream AND s.name = a.stage)
+    ON CONFLICT ON CONSTRAINT stage_aliases_pkey DO UPDATE SET stage = excluded.stage;
 END $$;
 COMMENT ON FUNCTION vsm._keep_aliases(text, json) IS 'Keeps the aliases of an import for later ones, if the caller may define the stream. Errors: PT422.';
 

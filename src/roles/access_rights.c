@@ -21,6 +21,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/syscache.h"
@@ -32,6 +33,7 @@
 #include "trigger_guard.h"
 
 static void refuse_owners(Oid role);
+static void wait_for_turn(void);
 static Oid	schemas_owner(void);
 static char *quoted_role(Oid role);
 static uint64 for_each_right(Oid grantor, const char *query, Datum level, const char *verb, const char *preposition, const char *role);
@@ -56,6 +58,7 @@ vsm__grant_rights(PG_FUNCTION_ARGS)
 
 	vsm_require_owner("grant access");
 	refuse_owners(role);
+	wait_for_turn();
 	if (for_each_right(schemas_owner(), "SELECT r FROM vsm._rights_of_level($1) r", PG_GETARG_DATUM(1),
 					   "GRANT", "TO", quoted_role(role)) == 0)
 		ereport(ERROR,
@@ -80,6 +83,7 @@ vsm__revoke_rights(PG_FUNCTION_ARGS)
 
 	vsm_require_owner("grant access");
 	refuse_owners(role);
+	wait_for_turn();
 	for (int i = 0; i < (grantors[0] == grantors[1] ? 1 : 2); i++)
 		(void) for_each_right(grantors[i],
 							  "SELECT r FROM vsm._rights_of_level('admin') r"
@@ -111,6 +115,13 @@ refuse_owners(Oid role)
 				errmsg("the access of role \"%s\" cannot be changed", GetUserNameFromId(role, false)),
 				errdetail("It owns the extension's tables or schemas, and has all rights by that."),
 				errhint("Name another role."));
+}
+
+/* Of two that change the same rights at once, GRANT and REVOKE let the second fail with an internal error. */
+static void
+wait_for_turn(void)
+{
+	LockDatabaseObject(NamespaceRelationId, get_namespace_oid("vsm", false), 0, ShareUpdateExclusiveLock);
 }
 
 static Oid

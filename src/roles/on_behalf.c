@@ -31,6 +31,7 @@ static void require_right(VsmRelation table, AclMode right);
 static void require_stream(FunctionCallInfo fcinfo, VsmLevel level);
 static void require_definer(FunctionCallInfo fcinfo);
 static Datum run_as_owner(FunctionCallInfo fcinfo, const char *query, int nargs, Oid *types, Datum *values, const char *nulls);
+static Datum run_query(FunctionCallInfo fcinfo, const char *query, int nargs, Oid *types, Datum *values, const char *nulls);
 static Datum name_of_user(void);
 
 PG_FUNCTION_INFO_V1(vsm__import_begin);
@@ -234,13 +235,33 @@ require_definer(FunctionCallInfo fcinfo)
 	require_stream(fcinfo, VSM_ADMIN);
 }
 
-/* Returns the one value of the query's one row. */
+/* Returns the one value of the query's one row.  Errors name to the caller what the caller may see. */
 static Datum
 run_as_owner(FunctionCallInfo fcinfo, const char *query, int nargs, Oid *types, Datum *values, const char *nulls)
 {
-	VsmOwner	before = vsm_become_owner(vsm_owner_of(vsm_relation(VSM_TABLE_ITEMS)));
-	Datum		result;
+	Oid			listener = vsm_tell_names_to(GetUserId());
+	volatile Datum result = (Datum) 0;
+
+	PG_TRY();
+	{
+		VsmOwner	before = vsm_become_owner(vsm_owner_of(vsm_relation(VSM_TABLE_ITEMS)));
+
+		result = run_query(fcinfo, query, nargs, types, values, nulls);
+		vsm_leave_owner(before);
+	}
+	PG_FINALLY();
+	{
+		(void) vsm_tell_names_to(listener);
+	}
+	PG_END_TRY();
+	return result;
+}
+
+static Datum
+run_query(FunctionCallInfo fcinfo, const char *query, int nargs, Oid *types, Datum *values, const char *nulls)
+{
 	Form_pg_attribute attribute;
+	Datum		result;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
@@ -251,7 +272,6 @@ run_as_owner(FunctionCallInfo fcinfo, const char *query, int nargs, Oid *types, 
 	if (!fcinfo->isnull && attribute->atttypid != VOIDOID)
 		result = SPI_datumTransfer(result, attribute->attbyval, attribute->attlen);
 	SPI_finish();
-	vsm_leave_owner(before);
 	return result;
 }
 

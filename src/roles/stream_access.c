@@ -47,6 +47,9 @@ typedef struct TableRights
 	AclMode		rights;
 } TableRights;
 
+/* Whom hints name streams and stages to; InvalidOid: the current user. */
+static Oid	listener = InvalidOid;
+
 #define KEPT_TABLES 24			/* 18 tables have policies; others are not kept */
 #define ACL_WRITE (ACL_INSERT | ACL_UPDATE | ACL_DELETE)
 
@@ -329,11 +332,21 @@ vsm_require_stage(const char *stream, const char *name)
 	return stage;
 }
 
+/* From now on hints name what that role may see, whoever the current user is; InvalidOid: the current user.  Who it was before. */
+Oid
+vsm_tell_names_to(Oid role)
+{
+	Oid			before = listener;
+
+	listener = role;
+	return before;
+}
+
 /* The names of the streams that the user may see, as a clause of a hint. */
 char *
 vsm_streams_to_choose(void)
 {
-	return may_read_names() ? vsm_known_streams(sees) : pstrdup("You may not see the names");
+	return vsm_stages_to_choose("");
 }
 
 /*
@@ -345,9 +358,21 @@ vsm_streams_to_choose(void)
 char *
 vsm_stages_to_choose(const char *stream)
 {
-	if (stream == NULL)
-		return may_read_names() ? vsm_known_stages_of(sees) : vsm_streams_to_choose();
-	return may_read_names() && sees(stream) ? vsm_known_stages(stream) : vsm_streams_to_choose();
+	Oid			user;
+	int			context;
+	char	   *names;
+
+	GetUserIdAndSecContext(&user, &context);
+	if (OidIsValid(listener))
+		SetUserIdAndSecContext(listener, context | SECURITY_LOCAL_USERID_CHANGE);
+	if (!may_read_names())
+		names = pstrdup("You may not see the names");
+	else if (stream == NULL)
+		names = vsm_known_stages_of(sees);
+	else
+		names = stream[0] != '\0' && sees(stream) ? vsm_known_stages(stream) : vsm_known_streams(sees);
+	SetUserIdAndSecContext(user, context);
+	return names;
 }
 
 static bool

@@ -19,6 +19,7 @@ extern bool vsm_may_see_stage(int64 stage_id);
 extern const VsmStage *vsm_visible_stage(int64 stage_id);
 extern const VsmStage *vsm_told_stage(int64 stage_id);
 extern const VsmStage *vsm_require_stage(const char *stream, const char *name);
+extern Oid	vsm_tell_names_to(Oid role);
 extern char *vsm_streams_to_choose(void);
 extern char *vsm_stages_to_choose(const char *stream);
 extern void vsm_require_reading(Oid table);
