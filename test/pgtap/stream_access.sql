@@ -474,5 +474,16 @@ SELECT is(pg_temp.streams('vsm_t_admin'), NULL, 'and sees nothing then');
 SELECT is(pg_temp.streams('vsm_t_reader'), NULL, 'access to a stream that is gone is not access to all');
 SELECT is(pg_temp.ask('vsm_t_reader', 'SELECT count(*) FROM vsm.value_streams'), '0', 'nor to what others define');
 
+-- What runs as the owner names nothing that the caller may not see, also where the access to a stream is older than its deletion.
+SELECT vsm.define_stream('gone'), vsm.define_stream('seen');
+SELECT vsm.grant_access('vsm_t_writer', 'writer', 'gone'), vsm.grant_access('vsm_t_writer', 'reader', 'seen');
+DELETE FROM vsm.value_streams WHERE name = 'gone';
+CREATE TABLE public.gone_events AS SELECT 'G-1' AS case_id, 'Backlog' AS stage, now() AS entered_at, now() AS "Backlog";
+GRANT SELECT ON public.gone_events TO vsm_t_writer;
+SELECT is(pg_temp.refusal('vsm_t_writer', 'SELECT ' || c.call), 'PT404 | stream "gone" not found | There is no stream of that name; names are case-sensitive.'
+          ' | The only stream is seen; vsm.define_stream() defines one.', c.call)
+FROM (VALUES ('vsm.import_events(''public.gone_events'', ''gone'')'), ('vsm.fold(''gone'')'), ('vsm.fold(''gone'', true)'), ('vsm.refresh_flow_metrics(''gone'')'),
+             ('vsm.import_wide(''public.gone_events'', ''case_id'', ''{Backlog}'', ''gone'')')) c (call);
+
 SELECT * FROM finish();
 ROLLBACK;
