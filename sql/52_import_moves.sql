@@ -248,6 +248,8 @@ DECLARE
     any_limit CONSTANT boolean := EXISTS (SELECT FROM vsm.stages s WHERE s.stream = of_stream AND s.wip_limit IS NOT NULL);
     result vsm.import_result;
     known_changed bigint := 0;
+    missing bigint;
+    altered bigint;
 BEGIN
     IF any_known OR any_limit THEN
         result := vsm._import_write_moves(of_stream, of_stream_id, recorded_at);
@@ -255,20 +257,27 @@ BEGIN
         result := vsm._import_write_new_moves(of_stream, of_stream_id, recorded_at);
     END IF;
     PERFORM vsm._import_mark_days(of_stream_id);
+    -- as triggers of users have left the rows: the ledger says what must be in them
     BEGIN
-        INSERT INTO vsm.work_items (id, stream, external_id, title, type, updated_at, stage_id, created_at, stage_entered_at,
-                                    started_at, completed_at, active_time, wait_time, reopened, backward_moves, discarded_at,
-                                    discarded, furthest_stage_id)
-        SELECT i.item_id, of_stream, i.case_id, i.title, i.type, n.stage_entered_at, n.stage_id, n.created_at, n.stage_entered_at,
-               n.started_at, n.completed_at, n.active_time, n.wait_time, n.reopened, n.backward_moves, n.discarded_at,
-               n.discarded, n.furthest_stage_id
-        FROM pg_temp.vsm_import_states n JOIN pg_temp.vsm_import_items i USING (item_id)
-        WHERE i.fresh;
-        GET DIAGNOSTICS result.items = ROW_COUNT;
+        WITH stored AS (
+            INSERT INTO vsm.work_items (id, stream, external_id, title, type, updated_at, stage_id, created_at, stage_entered_at,
+                                        started_at, completed_at, active_time, wait_time, reopened, backward_moves, discarded_at,
+                                        discarded, furthest_stage_id)
+            SELECT i.item_id, of_stream, i.case_id, i.title, i.type, n.stage_entered_at, n.stage_id, n.created_at, n.stage_entered_at,
+                   n.started_at, n.completed_at, n.active_time, n.wait_time, n.reopened, n.backward_moves, n.discarded_at,
+                   n.discarded, n.furthest_stage_id
+            FROM pg_temp.vsm_import_states n JOIN pg_temp.vsm_import_items i USING (item_id)
+            WHERE i.fresh
+            RETURNING id, stage_id, created_at, stage_entered_at, started_at, completed_at, discarded_at)
+        SELECT count(*), count(*) FILTER (WHERE (n.stage_id, n.created_at, n.stage_entered_at, n.started_at, n.completed_at, n.discarded_at)
+                                                IS DISTINCT FROM (s.stage_id, s.created_at, s.stage_entered_at, s.started_at, s.completed_at, s.discarded_at))
+        INTO result.items, altered
+        FROM stored s LEFT JOIN pg_temp.vsm_import_states n ON n.item_id = s.id;
     EXCEPTION WHEN unique_violation THEN
         RAISE EXCEPTION 'another session created a work item of this import in the meantime'
             USING ERRCODE = 'PT409', DETAIL = sqlerrm, HINT = 'Import again: the history then goes to the existing item.';
     END;
+    SELECT count(*) - result.items INTO missing FROM pg_temp.vsm_import_states n JOIN pg_temp.vsm_import_items i USING (item_id) WHERE i.fresh;
     IF any_known THEN
         UPDATE vsm.work_items w
         SET updated_at = greatest(w.updated_at, n.stage_entered_at),
@@ -280,11 +289,22 @@ BEGIN
         FROM pg_temp.vsm_import_states n JOIN pg_temp.vsm_import_items i USING (item_id)
         WHERE NOT i.fresh AND w.id = n.item_id;
         GET DIAGNOSTICS known_changed = ROW_COUNT;
+        SELECT altered + count(*) INTO altered
+        FROM pg_temp.vsm_import_states n
+        JOIN pg_temp.vsm_import_items i USING (item_id)
+        LEFT JOIN vsm.work_items w ON w.id = n.item_id
+        WHERE NOT i.fresh AND (n.stage_id, n.created_at, n.stage_entered_at, n.started_at, n.completed_at, n.discarded_at)
+                              IS DISTINCT FROM (w.stage_id, w.created_at, w.stage_entered_at, w.started_at, w.completed_at, w.discarded_at);
+    END IF;
+    IF missing > 0 OR altered > 0 THEN
+        RAISE EXCEPTION 'work items of the import were not stored as their moves say'
+            USING ERRCODE = '27000', DETAIL = format('Triggers or rules on vsm.work_items discarded %s items and changed %s.', missing, altered),
+                  HINT = 'Look at the triggers and rules that were added to the table.';
     END IF;
     result.items := result.items + known_changed;
     RETURN result;
 END $$;
-COMMENT ON FUNCTION vsm._import_write(text) IS 'Writes the ledger and the items of an import.';
+COMMENT ON FUNCTION vsm._import_write(text) IS 'Writes the ledger and the items of an import. Errors: 27000, PT409.';
 
 CREATE FUNCTION vsm._import_run(of_stream text, source text, create_stages boolean, on_error text, create_types boolean)
     RETURNS vsm.import_result
