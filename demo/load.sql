@@ -77,7 +77,7 @@ SELECT pg_temp.say(CASE WHEN EXISTS (SELECT FROM given) THEN 'stages: ' ELSE 'st
                    || string_agg(format('%s (%s)', name, category), ' > ' ORDER BY "order"))
 FROM vsm.stages WHERE stream = :'stream';
 SELECT pg_temp.say(format('to choose otherwise: make demo DATA=%s%s STAGES=%s', :'file', :'given_options',
-                          quote_literal(string_agg(name || ':' || category, ',' ORDER BY "order"))))
+                          '''' || replace(string_agg(name || ':' || category, ',' ORDER BY "order"), '''', '''\''''') || ''''))
 FROM vsm.stages WHERE stream = :'stream' HAVING NOT EXISTS (SELECT FROM given);
 
 SELECT pg_temp.say(format('imported %s with %s', pg_temp.counted(items, 'item'), pg_temp.counted(transitions, 'move')))

@@ -303,12 +303,22 @@ SELECT pg_temp.heading('Service level expectation: %s', CASE WHEN items = 0 THEN
 FROM sle WHERE elapsed IS NOT NULL OR items > 0;
 SELECT format('  %-38s%8s%10s%10s', 'expected', 'items', 'within', 'share') FROM sle WHERE items > 0;
 -- A type without an expectation of its own is judged by the stream's.
-SELECT format('  %-38s%8s%10s%10s', coalesce(s.type, 'all types') || format(': %s in %s', pg_temp.percent(c.probability::numeric), pg_temp.elapsed(c.elapsed)),
+SELECT format('  %-38s%8s%10s%10s', CASE WHEN s.type IS NOT NULL OR NOT s.with_types THEN coalesce(s.type, 'all types')
+                                                || format(': %s in %s', pg_temp.percent(c.probability::numeric), pg_temp.elapsed(c.elapsed))
+                                         ELSE 'all types, each by its own' END,
               pg_temp.number(c.items), pg_temp.number(c.within), pg_temp.percent(c.share))
-FROM sle, (SELECT DISTINCT type FROM vsm.sles WHERE stream = :'stream') AS s,
+FROM sle, (SELECT DISTINCT type, EXISTS (SELECT FROM vsm.sles WHERE stream = :'stream' AND type IS NOT NULL) AS with_types
+           FROM vsm.sles WHERE stream = :'stream') AS s,
      LATERAL vsm.sle_conformance(:'stream', :'since', :'until', type => s.type) AS c
 WHERE sle.items > 0 AND c.elapsed IS NOT NULL
 ORDER BY s.type NULLS FIRST;
+SELECT format('  %-38s%8s%10s%10s', format('other types: %s in %s', pg_temp.percent(c.probability::numeric), pg_temp.elapsed(c.elapsed)),
+              pg_temp.number(c.items - o.items), pg_temp.number(c.within - o.within), pg_temp.percent((c.within - o.within)::numeric / nullif(c.items - o.items, 0)))
+FROM vsm.sle_conformance(:'stream', :'since', :'until') AS c,
+     LATERAL (SELECT sum(t.items) AS items, sum(t.within) AS within
+              FROM (SELECT DISTINCT type FROM vsm.sles WHERE stream = :'stream' AND type IS NOT NULL) AS s,
+                   LATERAL vsm.sle_conformance(:'stream', :'since', :'until', type => s.type) AS t) AS o
+WHERE c.elapsed IS NOT NULL AND o.items > 0 AND c.items > o.items;
 SELECT format(E'\n  %s more cannot be judged: never started, or finished when nothing was expected.', pg_temp.counted(unjudged, 'item'))
 FROM sle WHERE items > 0 AND unjudged > 0;
 

@@ -45,6 +45,28 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._read_stage_list(jsonb) IS 'The stages argument of vsm.define_stream() as rows. Errors: PT422.';
 
+-- A retired stage stays the commitment point, so that what has started there has started; what has come behind it may only wait.
+CREATE FUNCTION vsm._tell_retired_start(of_stream text) RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    start vsm.stages;
+    waiting text;
+BEGIN
+    SELECT s.* INTO start FROM vsm.stages s WHERE s.stream = of_stream AND s.category = 'active' ORDER BY s."order" LIMIT 1;
+    SELECT string_agg(format('"%s"', s.name), ', ' ORDER BY s."order") INTO waiting
+    FROM vsm.stages s
+    WHERE s.stream = of_stream AND s.category = 'wait' AND s.retired_at IS NULL AND s."order" > start."order"
+      AND s."order" < (SELECT min(a."order") FROM vsm.stages a WHERE a.stream = of_stream AND a.category = 'active' AND a.retired_at IS NULL);
+    IF start.retired_at IS NOT NULL AND waiting IS NOT NULL THEN
+        RAISE NOTICE 'work in % counts as started: it stands behind the retired stage "%", where work starts', waiting, start.name
+            USING HINT = format('If work starts later now, name the stage: vsm.define_stream(''%s'', commitment_stage => ''%s'').', of_stream,
+                                (SELECT a.name FROM vsm.stages a WHERE a.stream = of_stream AND a.category = 'active' AND a.retired_at IS NULL
+                                 ORDER BY a."order" LIMIT 1));
+    END IF;
+END $$;
+COMMENT ON FUNCTION vsm._tell_retired_start(text) IS 'Tells (NOTICE) that stages in use in which work waits count as started, because of a retired stage.';
+
 CREATE FUNCTION vsm._define_stream(name text, stages jsonb, time_zone text, commitment_stage text, reopen_rule text, only_new boolean)
     RETURNS vsm.value_streams
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -91,6 +113,9 @@ BEGIN
     WHERE v.name = of_stream AND v.commitment_stage IS DISTINCT FROM commitment;
     -- a new stream has it from the start, before it has stages
     PERFORM vsm._check_commitment_stage(of_stream, commitment);
+    IF list IS NOT NULL AND commitment IS NULL THEN
+        PERFORM vsm._tell_retired_start(of_stream);
+    END IF;
 
     SELECT v.* INTO result FROM vsm.value_streams v WHERE v.name = of_stream;
     RETURN result;

@@ -80,3 +80,10 @@ SELECT md5(json_agg(to_jsonb(t) - :'computed'::text[] ORDER BY id)::text) = :'le
 SELECT name FROM vsm.define_stream('rev', '[{"name": "a", "category": "done"}, {"name": "b"}, {"name": "c"}]');
 SELECT name FROM vsm.define_stream('rev', '[{"name": "c"}, {"name": "b"}, {"name": "a", "category": "done"}]');
 SELECT name, "order" FROM stages WHERE stream = 'rev' ORDER BY "order";
+
+-- A retired active stage stays where work starts: what waits behind it counts as started, which is told.
+SELECT FROM vsm.define_stream('retiring');
+SELECT FROM vsm.create_work_item('one', stream => 'retiring') w, LATERAL vsm.transition(w.id, 'Analysis');
+SELECT FROM vsm.define_stream('retiring', '[{"name": "Backlog", "category": "wait"}, {"name": "Ready", "category": "wait"}, {"name": "Development"}, {"name": "Production", "category": "done"}]');
+SELECT FROM vsm.define_stream('retiring', '[{"name": "Backlog", "category": "wait"}, {"name": "Ready", "category": "wait"}, {"name": "Development"}, {"name": "Production", "category": "done"}]', commitment_stage => 'Development');
+SELECT FROM vsm.define_stream('retiring', '[{"name": "Backlog", "category": "wait"}, {"name": "Development"}, {"name": "Production", "category": "done"}]', commitment_stage => '');

@@ -147,3 +147,9 @@ UPDATE vsm.value_streams SET name = 'other' WHERE name = 'empty';
 SELECT stream, day, reason FROM vsm.days_off ORDER BY stream;
 DELETE FROM vsm.value_streams WHERE name = 'other';
 SELECT count(*) FROM vsm.days_off;
+
+-- What a refusal says of days off and outliers.
+SELECT FROM vsm._require_productive(4, 60, 0, 0);
+SELECT FROM vsm._require_productive(4, 60, 30, 0);
+SELECT FROM vsm._require_productive(0, 90, 0, 1);
+SELECT FROM vsm._require_productive(4, 60, 30, 2);
