@@ -210,6 +210,13 @@ CREATE FUNCTION vsm._starts(date date, time_zone text) RETURNS timestamptz
 RETURN date::timestamp AT TIME ZONE time_zone;
 COMMENT ON FUNCTION vsm._starts(date, text) IS 'The instant at which a day begins in a zone.';
 
+-- Where the clock shows midnight twice, a day begins at the second: the hour before has its date, and is of the day before.
+CREATE FUNCTION vsm._bucket_of(at timestamptz, time_zone text, bucket text) RETURNS timestamp
+    LANGUAGE sql STABLE PARALLEL SAFE
+RETURN date_trunc(bucket, (at AT TIME ZONE time_zone) - CASE WHEN date_trunc('day', at AT TIME ZONE time_zone) AT TIME ZONE time_zone > at
+                                                             THEN interval '1 day' ELSE interval '0' END);
+COMMENT ON FUNCTION vsm._bucket_of(timestamptz, text, text) IS 'The first midnight, in local time, of the day, week or month of a zone in which an instant lies.';
+
 CREATE FUNCTION vsm._buckets(of_window vsm._window, bucket text)
     RETURNS TABLE (place integer, starts date, since timestamptz, until timestamptz, whole boolean)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp

@@ -313,7 +313,7 @@ BEGIN
     PERFORM vsm._plan(by_cells, of_type IS NOT NULL);
     IF NOT by_cells THEN
         RETURN QUERY
-        SELECT date_trunc(bucket, c.completed_at AT TIME ZONE time_zone), count(*)
+        SELECT vsm._bucket_of(c.completed_at, time_zone, bucket), count(*)
         FROM vsm._completed(of_stream_id, since, bound, rule, of_type, attributes, known_at) c GROUP BY 1;
         RETURN;
     END IF;
@@ -322,16 +322,16 @@ BEGIN
         SELECT p.*,
                -- but where clocks are set back within the piece, the local time of its ends does not bound that of its moves
                p.folded AND p.since AT TIME ZONE time_zone + (p.until - p.since) <= p.until AT TIME ZONE time_zone AS steady,
-               CASE WHEN p.folded THEN date_trunc(bucket, p.since AT TIME ZONE time_zone) END AS first,
-               CASE WHEN p.folded THEN date_trunc(bucket, (p.until - interval '1 microsecond') AT TIME ZONE time_zone) END AS last
+               CASE WHEN p.folded THEN vsm._bucket_of(p.since, time_zone, bucket) END AS first,
+               CASE WHEN p.folded THEN vsm._bucket_of(p.until - interval '1 microsecond', time_zone, bucket) END AS last
         FROM vsm._finished_pieces(of_stream_id, _finished_by.since, bound, rule, of_type, true) p)
     SELECT n.b, sum(n.items)::bigint
     FROM (SELECT p.first AS b, p.finished AS items FROM pieces p WHERE p.steady AND p.first = p.last
           UNION ALL
-          SELECT date_trunc(bucket, c.at AT TIME ZONE time_zone), 1
+          SELECT vsm._bucket_of(c.at, time_zone, bucket), 1
           FROM pieces p CROSS JOIN LATERAL unnest(p.completed_at) c (at) WHERE NOT p.steady OR p.first <> p.last
           UNION ALL
-          SELECT date_trunc(bucket, u.at AT TIME ZONE time_zone), -1
+          SELECT vsm._bucket_of(u.at, time_zone, bucket), -1
           FROM pieces p CROSS JOIN LATERAL unnest(p.undone_at) u (at) WHERE u.at >= _finished_by.since) n
     GROUP BY 1;
 END $$;
@@ -355,12 +355,11 @@ CREATE FUNCTION vsm.throughput(stream text DEFAULT 'default',
 AS $$
 DECLARE
     v CONSTANT vsm._window := vsm._window(stream, since, until, reopen_rule, type, attributes, known_at);
-    r CONSTANT record := vsm._bucket_range(v, bucket);
 BEGIN
     RETURN QUERY
-    SELECT b.b::date, coalesce(n.items, 0)
-    FROM generate_series(r.first, r.last, ('1 ' || bucket)::interval) b
-    LEFT JOIN vsm._finished_by(v.stream_id, since, v.bound, v.time_zone, bucket, v.reopen_rule, v.type, attributes, known_at) n USING (b)
+    SELECT b.starts, coalesce(n.items, 0)
+    FROM vsm._buckets(v, throughput.bucket) b
+    LEFT JOIN vsm._finished_by(v.stream_id, throughput.since, v.bound, v.time_zone, throughput.bucket, v.reopen_rule, v.type, throughput.attributes, throughput.known_at) n ON n.b = b.starts::timestamp
     ORDER BY 1;
 END $$;
 COMMENT ON FUNCTION vsm.throughput(text, timestamptz, timestamptz, text, text, text, jsonb, timestamptz) IS

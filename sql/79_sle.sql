@@ -70,7 +70,7 @@ DECLARE
     v CONSTANT vsm._window := vsm._window(stream, since, until, reopen_rule, type, attributes, known_at);
     by_cells CONSTANT boolean := vsm._by_cells(v.stream_id, attributes, known_at, v.reopen_rule);
     buckets CONSTANT timestamp[] := CASE WHEN bucket IS NULL THEN ARRAY[NULL::timestamp] ELSE ARRAY(
-        SELECT generate_series(r.first, r.last, ('1 ' || bucket)::interval) FROM vsm._bucket_range(v, bucket) r) END;
+        SELECT b.starts::timestamp FROM vsm._buckets(v, bucket) b ORDER BY 1) END;
     cuts CONSTANT timestamptz[] := sle_conformance.since
         || ARRAY(SELECT c.at
                  FROM (SELECT b.b AT TIME ZONE v.time_zone AS at FROM unnest(buckets) b (b)
@@ -124,7 +124,7 @@ BEGIN
                s.n
         FROM single s LEFT JOIN expectations e ON e.type = s.name AND s.at >= e.since AND s.at < e.until),
     sums AS (
-        SELECT CASE WHEN bucket IS NOT NULL THEN date_trunc(bucket, c.at AT TIME ZONE v.time_zone) END AS b, sum(c.items)::bigint AS items,
+        SELECT CASE WHEN bucket IS NOT NULL THEN vsm._bucket_of(c.at, v.time_zone, bucket) END AS b, sum(c.items)::bigint AS items,
                sum(c.within)::bigint AS within, sum(c.finished)::bigint AS finished
         FROM counts c GROUP BY 1)
     SELECT b.b::date, coalesce(s.items, 0), coalesce(s.within, 0), s.within::numeric / nullif(s.items, 0), coalesce(s.finished - s.items, 0),

@@ -60,6 +60,15 @@ SELECT items FROM vsm.import_events('havana', 'havana');
 SELECT bucket, arrivals, open FROM vsm.flow_balance('havana', '2024-11-03 04:30+00', '2024-11-04 00:00 America/Havana');
 SELECT bucket, arrivals, open FROM vsm.flow_balance('havana', '2024-11-03 00:00 America/Havana', '2024-11-04 00:00 America/Havana');
 
+SELECT count(*) AS moves FROM vsm.work_items w, LATERAL vsm.transition(w.id, 'Done', w.created_at + interval '10 minutes') WHERE w.stream = 'havana';
+SELECT (vsm.set_sle('havana', '1 hour', 0.5, since => '2024-01-01')).probability;
+SELECT b.bucket, b.departures, t.items AS throughput, s.items AS judged, d.deployments, m.throughput AS of_day
+FROM vsm.flow_balance('havana', '2024-11-02 00:00 America/Havana', '2024-11-05 00:00 America/Havana') b
+JOIN vsm.throughput('havana', '2024-11-02 00:00 America/Havana', '2024-11-05 00:00 America/Havana') t USING (bucket)
+JOIN vsm.sle_conformance('havana', '2024-11-02 00:00 America/Havana', '2024-11-05 00:00 America/Havana', 'day') s USING (bucket)
+JOIN vsm.dora('havana', '2024-11-02 00:00 America/Havana', '2024-11-05 00:00 America/Havana', 'day') d USING (bucket)
+CROSS JOIN LATERAL vsm.metrics('havana', b.bucket::timestamp AT TIME ZONE 'America/Havana', (b.bucket + 1)::timestamp AT TIME ZONE 'America/Havana') m;
+
 -- Little's Law.  Steady: one item is started at each midnight, and takes two days: 2 / 1 a day = 2 days.
 SELECT name FROM vsm.define_stream('steady', '[{"name": "Work"}, {"name": "Done", "category": "done"}]');
 CREATE VIEW steady AS SELECT d::text AS case_id, s AS stage, timestamptz '2024-01-01' + (d + CASE s WHEN 'Done' THEN 2 ELSE 0 END) * interval '1 day' AS entered_at
