@@ -195,7 +195,8 @@ COMMENT ON FUNCTION vsm_api.work_item(bigint) IS 'A work item. Errors: PT404 wor
 -- of a stream's items of a type, or of all items; the pages of several streams and types are merged.  No index has what a move
 -- changes, so a stage is looked for among the items that are left.
 CREATE FUNCTION vsm_api.work_items(stream text DEFAULT NULL, stage text DEFAULT NULL, type text DEFAULT NULL, open boolean DEFAULT NULL,
-                                   "limit" integer DEFAULT 50, after bigint DEFAULT NULL, attributes jsonb DEFAULT NULL)
+                                   "limit" integer DEFAULT 50, after bigint DEFAULT NULL, attributes jsonb DEFAULT NULL,
+                                   external_id text DEFAULT NULL)
     RETURNS json
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
     SET search_path = pg_catalog, pg_temp
@@ -218,6 +219,7 @@ BEGIN
     stream := vsm._sought(stream);
     stage := vsm._sought(stage);
     type := vsm._sought(type);
+    external_id := vsm._nfc(external_id);
     PERFORM vsm._check_limit(size, 500);
     IF stream IS NOT NULL THEN
         PERFORM vsm._known_stream(stream);
@@ -237,8 +239,8 @@ BEGIN
     PERFORM vsm._check_filter(stream, type, CASE WHEN jsonb_typeof(attributes) <> 'object' THEN attributes END);
 
     -- a role that sees some streams only does not walk through the items of the others
-    by_id := stream IS NULL AND stage IS NULL AND type IS NULL AND open IS NOT TRUE AND vsm._may_see(NULL, 'vsm.work_items');
-    by_type := NOT by_id AND open IS NOT TRUE AND NOT only_discarded;
+    by_id := stream IS NULL AND stage IS NULL AND type IS NULL AND open IS NOT TRUE AND external_id IS NULL AND vsm._may_see(NULL, 'vsm.work_items');
+    by_type := NOT by_id AND open IS NOT TRUE AND NOT only_discarded AND external_id IS NULL;
     IF NOT by_id AND stream IS NULL AND stage IS NULL THEN
         of_streams := ARRAY(SELECT v.name FROM vsm.value_streams v);
     END IF;
@@ -253,7 +255,9 @@ BEGIN
              WHEN NOT open THEN '(w.completed_at IS NOT NULL OR w.discarded_at IS NOT NULL)' END,
         CASE WHEN only_discarded THEN 'w.discarded_at IS NOT NULL' END,
         CASE WHEN stage IS NOT NULL THEN 'w.stage_id = ANY ($3)' END,
-        CASE WHEN attributes IS NOT NULL THEN 'w.attributes @> $4' END);
+        CASE WHEN attributes IS NOT NULL THEN 'w.attributes @> $4' END,
+        -- a stream has one at most, which an index of its own finds
+        CASE WHEN external_id IS NOT NULL THEN 'w.external_id = $8' END);
     IF only_open AND NOT open OR only_ended AND open THEN
         page := '{}';
     ELSE
@@ -261,12 +265,12 @@ BEGIN
         EXECUTE 'SELECT ARRAY(SELECT row_to_json(i) FROM (SELECT w.id FROM '
              || CASE WHEN by_id THEN '' WHEN by_type THEN 'unnest($1) s (name) CROSS JOIN unnest($7) y (name) CROSS JOIN LATERAL '
                      ELSE 'unnest($1) s (name) CROSS JOIN LATERAL ' END
-             || '(SELECT w.id FROM vsm.work_items w WHERE ' || filters || ' ORDER BY ' || CASE WHEN by_id THEN '' ELSE 'w.stream, ' END
-             || 'w.id LIMIT $6) w'
+             || '(SELECT w.id FROM vsm.work_items w WHERE ' || filters
+             || CASE WHEN external_id IS NOT NULL THEN ' OFFSET 0' WHEN by_id THEN ' ORDER BY w.id LIMIT $6' ELSE ' ORDER BY w.stream, w.id LIMIT $6' END || ') w'
              || ' ORDER BY w.id LIMIT $6) f JOIN vsm._items_shown i ON i.id = f.id ORDER BY i.id)'
         INTO page
         USING of_streams, type, of_stages, attributes, coalesce(after, -9223372036854775808), size + 1,
-              CASE WHEN type IS NULL THEN ARRAY(SELECT t.name FROM vsm.work_item_types t) ELSE ARRAY[type] END;
+              CASE WHEN type IS NULL THEN ARRAY(SELECT t.name FROM vsm.work_item_types t) ELSE ARRAY[type] END, external_id;
     END IF;
     IF attributes IS NOT NULL AND cardinality(page) = 0 THEN
         PERFORM vsm._check_filter(stream, type, attributes);
@@ -274,8 +278,8 @@ BEGIN
     RETURN (SELECT row_to_json(r)
             FROM (SELECT page[:size] AS items, CASE WHEN cardinality(page) > size THEN (page[size] ->> 'id')::bigint END AS next) r);
 END $$;
-COMMENT ON FUNCTION vsm_api.work_items(text, text, text, boolean, integer, bigint, jsonb) IS
-    'A page of at most limit (1 to 500) work items in the order of their ids, of any stream, stage and type, with these attributes, open or '
+COMMENT ON FUNCTION vsm_api.work_items(text, text, text, boolean, integer, bigint, jsonb, text) IS
+    'A page of at most limit (1 to 500) work items in the order of their ids, of any stream, stage and type, with these attributes or this external id, open or '
     'ended (finished or discarded); next: the "after" of the page that follows, null when there is none. Errors: PT404 stream, stage; '
     'PT422 limit, type, attributes.';
 

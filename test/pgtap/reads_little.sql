@@ -102,6 +102,13 @@ SELECT is_empty($$ SELECT t.lists_reading(4000, 'attributes IS NULL AND stage IS
 SELECT is_empty($$ SELECT t.lists_reading(200, 'stream = ''small''') $$, 'a list of a small stream does not know of the large one');
 SELECT is_empty($$ SELECT t.lists_reading(100, 'attributes IS NULL AND (stage = ''Testing'' AND NOT open OR stage IN (''Production'', ''Dropped'') AND open)') $$,
     'a list of what cannot be reads nothing');
+UPDATE vsm.work_items SET external_id = 'X-' || CASE stream WHEN 'small' THEN 7900 ELSE id END WHERE id IN (5000, 7900, (SELECT max(s.id) FROM vsm.work_items s WHERE s.stream = 'small'));
+ANALYZE vsm.work_items;
+SELECT unnest(ARRAY[is(t.listed(a.arguments, 10), a.ids, 'an item by its id elsewhere: ' || a.arguments),
+                    cmp_ok(t.rows_read(format('SELECT vsm_api.work_items(%s)', a.arguments)), '<', 100::bigint, 'is read alone')])
+FROM (SELECT l.arguments, ARRAY(SELECT w.id FROM vsm.work_items w WHERE w.external_id = l.external_id AND w.stream = ANY (l.streams) ORDER BY 1) AS ids
+      FROM (VALUES ('external_id => ''X-5000''', 'X-5000', '{large,late,small}'::text[]), ('''large'', external_id => ''X-7900''', 'X-7900', '{large}'),
+                   ('external_id => ''X-7900''', 'X-7900', '{large,late,small}'), ('external_id => ''X-1''', 'X-1', '{}')) l (arguments, external_id, streams)) a;
 SELECT cmp_ok(t.rows_read('SELECT vsm_api.work_items(''late'', after => 9000)'), '<', 1000::bigint, 'a later page reads no earlier one');
 SELECT throws_ok('SELECT vsm_api.work_items(''small'', attributes => ''{"team": "red"}'')', 'PT422', 'no work item has the attribute "team"',
     'an attribute that no item of the stream has is an error');

@@ -93,6 +93,8 @@ SELECT titles(vsm_api.work_items(stream => 'side', open => false));
 SELECT titles(vsm_api.work_items(stream => 'side', open => true, type => 'bug'));
 SELECT titles(vsm_api.work_items(stage => 'Testing'));
 SELECT titles(vsm_api.work_items(stage => 'Testing', stream => 'side', type => 'task', open => true, after => 0));
+SELECT titles(vsm_api.work_items(external_id => 'OLD-1')), titles(vsm_api.work_items('default', external_id => 'OLD-1')), titles(vsm_api.work_items('side', external_id => 'OLD-1')),
+       titles(vsm_api.work_items(external_id => 'old-1')), titles(vsm_api.work_items(external_id => 'OLD-1', type => 'task')), titles(vsm_api.work_items(external_id => ''));
 SELECT refusal('SELECT vsm_api.work_items(stage => ''Nope'')'), refusal('SELECT vsm_api.work_items(''side'', ''Nope'')'), vsm_api.work_items(after => 9223372036854775807);
 SELECT refusal($$SELECT vsm_api.work_items('Other')$$);
 SELECT refusal('SELECT vsm_api.work_items("limit" => 0)');
