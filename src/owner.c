@@ -63,6 +63,13 @@ vsm_become_owner(Oid owner)
 	return before;
 }
 
+/* Act as the role for whom the owner works, to see what it may see. */
+VsmOwner
+vsm_become_caller(Oid role)
+{
+	return change_identity(role);
+}
+
 void
 vsm_leave_owner(VsmOwner before)
 {

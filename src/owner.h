@@ -17,6 +17,7 @@ typedef struct VsmOwner
 
 extern Oid	vsm_owner_of(Oid relation);
 extern VsmOwner vsm_become_owner(Oid owner);
+extern VsmOwner vsm_become_caller(Oid role);
 extern void vsm_leave_owner(VsmOwner before);
 
 #endif							/* VSM_OWNER_H */

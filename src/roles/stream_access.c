@@ -358,20 +358,16 @@ vsm_streams_to_choose(void)
 char *
 vsm_stages_to_choose(const char *stream)
 {
-	Oid			user;
-	int			context;
+	VsmOwner	before = vsm_become_caller(OidIsValid(listener) ? listener : GetUserId());
 	char	   *names;
 
-	GetUserIdAndSecContext(&user, &context);
-	if (OidIsValid(listener))
-		SetUserIdAndSecContext(listener, context | SECURITY_LOCAL_USERID_CHANGE);
 	if (!may_read_names())
 		names = pstrdup("You may not see the names");
 	else if (stream == NULL)
 		names = vsm_known_stages_of(sees);
 	else
 		names = stream[0] != '\0' && sees(stream) ? vsm_known_stages(stream) : vsm_known_streams(sees);
-	SetUserIdAndSecContext(user, context);
+	vsm_leave_owner(before);
 	return names;
 }
 
