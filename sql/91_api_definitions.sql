@@ -52,12 +52,13 @@ BEGIN ATOMIC
         FROM (SELECT v.name, v.time_zone, v.commitment_stage, v.reopen_rule,
                      ARRAY(SELECT s.name FROM vsm.stages s WHERE s.stream = v.name AND s.retired_at IS NULL ORDER BY s."order") AS stages,
                      vsm._rfc3339(v.created_at) AS created_at,
-                     vsm._rfc3339((SELECT max(t."timestamp") FROM vsm.stage_transitions t WHERE t.stream_id = v.id)) AS last_move_at
+                     vsm._rfc3339((SELECT max(t."timestamp") FROM vsm.stage_transitions t WHERE t.stream_id = v.id)) AS last_move_at,
+                     vsm._rfc3339((SELECT min(t."timestamp") FROM vsm.stage_transitions t WHERE t.stream_id = v.id)) AS first_move_at
               FROM vsm.value_streams v ORDER BY v.id) r));
 END;
 COMMENT ON FUNCTION vsm_api.streams() IS
-    'The value streams with the names of their stages in order. commitment_stage: null, the first active one. last_move_at: null, nothing '
-    'has moved yet. Errors: none.';
+    'The value streams with the names of their stages in order. commitment_stage: null, the first active one. first_move_at and '
+    'last_move_at: null, nothing has moved yet. Errors: none.';
 
 -- ---- Definitions, for admins: the triggers of the tables check them ----
 
@@ -68,7 +69,8 @@ BEGIN ATOMIC
     FROM (SELECT v.name, v.time_zone, v.commitment_stage, v.reopen_rule,
                  ARRAY(SELECT s.name FROM vsm.stages s WHERE s.stream = v.name AND s.retired_at IS NULL ORDER BY s."order") AS stages,
                  vsm._rfc3339(v.created_at) AS created_at,
-                 vsm._rfc3339((SELECT max(t."timestamp") FROM vsm.stage_transitions t WHERE t.stream_id = v.id)) AS last_move_at
+                 vsm._rfc3339((SELECT max(t."timestamp") FROM vsm.stage_transitions t WHERE t.stream_id = v.id)) AS last_move_at,
+                 vsm._rfc3339((SELECT min(t."timestamp") FROM vsm.stage_transitions t WHERE t.stream_id = v.id)) AS first_move_at
           FROM vsm.value_streams v WHERE v.name = _stream_shown.stream) r;
 END;
 COMMENT ON FUNCTION vsm._stream_shown(text) IS 'A stream as the answers show it; null when there is none.';

@@ -114,14 +114,16 @@ SELECT throws_ok('SELECT vsm_api.work_items(''small'', attributes => ''{"team": 
     'an attribute that no item of the stream has is an error');
 SELECT is(vsm_api.work_items('small', attributes => '{"size": 2}')::jsonb, '{"items": [], "next": null}'::jsonb, 'one that has other values is not');
 
--- ---- Streams, with their last moves ----
+-- ---- Streams, with their first and last moves ----
 
-CREATE FUNCTION t.last_moves() RETURNS SETOF text LANGUAGE sql AS $$
-    SELECT (s ->> 'name') || ' ' || (s ->> 'last_move_at')::timestamptz FROM json_array_elements(vsm_api.streams()) s WHERE s ->> 'last_move_at' IS NOT NULL $$;
-SELECT set_eq('SELECT t.last_moves()', $$
-    SELECT w.stream || ' ' || max(m."timestamp") FROM vsm.stage_transitions m JOIN vsm.work_items w ON w.id = m.work_item_id GROUP BY w.stream $$,
-    'each stream has the time of its last move');
-SELECT cmp_ok(t.rows_read('SELECT vsm_api.streams()'), '<', 20::bigint, 'for which one row of each is read');
+CREATE FUNCTION t.moved_between() RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', s ->> 'name', (s ->> 'first_move_at')::timestamptz, (s ->> 'last_move_at')::timestamptz)
+    FROM json_array_elements(vsm_api.streams()) s WHERE s ->> 'last_move_at' IS NOT NULL $$;
+SELECT set_eq('SELECT t.moved_between()', $$
+    SELECT concat_ws(' ', w.stream, min(m."timestamp"), max(m."timestamp"))
+    FROM vsm.stage_transitions m JOIN vsm.work_items w ON w.id = m.work_item_id GROUP BY w.stream $$,
+    'each stream has the times of its first and last move');
+SELECT cmp_ok(t.rows_read('SELECT vsm_api.streams()'), '<', 20::bigint, 'for which two rows of each are read');
 
 -- A role that sees one stream lists its items as fast.
 CREATE ROLE t_reads_little;

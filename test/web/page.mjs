@@ -896,10 +896,11 @@ await part('a window without what the log has', async () => {
 	is([await text(page, '#figure-throughput .big'), await text(page, '#last-finish p')], ['0', 'Nothing was finished in this window. The last item was finished on 20 Mar 2024, 10:00.'],
 		'where nothing was finished, it is said when something was');
 	await accessible(page, 'nothing finished');
-	await page.locator('#last-finish').getByRole('button', {name: 'Show the 90 days up to then'}).click();
-	await page.waitForURL(/since=2023-12-22&until=2024-03-20/);
+	await page.locator('#last-finish').getByRole('button', {name: 'Show the 11 days up to then'}).click();
+	await page.waitForURL(/since=2024-03-10&until=2024-03-20/);
 	await settled(page);
-	is([await text(page, '#figure-throughput .big'), await page.locator('#last-finish').isHidden()], ['1', true], 'a button chooses the days up to then');
+	is([await text(page, '#figure-throughput .big'), await page.locator('#last-finish').isHidden()], ['1', true], 'a button chooses the days up to then, from the first move');
+	is(await text(page, '#figure-throughput .meaning'), 'About one in 11 days.', 'at a rate that is not 0');
 	is((await saved(page, 'efficiency', 'CSV')).bytes.toString().split('\r\n')[0], '\ufeffTime,Hours,Share (percent)', 'each column of a CSV file has a name, and its unit once');
 	await view(page, 'Board').click();
 	await settled(page);
@@ -990,7 +991,11 @@ await part('an empty stream', async () => {
 	await settled(page);
 	ok(await page.locator('#first-steps').isHidden(), 'the first steps are done');
 	is(await text(page, '#figure-throughput .big'), '1', 'the first item, created and walked through by keyboard, is counted');
-	is(await text(page, '#figure-throughput .meaning'), 'About one in 30 days.', 'at a rate that is not 0');
+
+	const begins = new URLSearchParams((await page.evaluate(() => performance.getEntriesByType('resource').map(({name}) => name)))
+		.findLast(name => name.includes('/throughput?')).split('?')[1]).get('since');
+
+	is([begins.slice(11), await text(page, '#figure-throughput .meaning')], ['00:00:00.000Z', ''], 'in a window that begins on the day of the first move, which is too short for a rate');
 	is(await Promise.all(['p85', 'p95'].map(key => text(page, `#figure-${key} .meaning`))), Array(2).fill('Of so few items it says little.'), 'and nothing is made of percentiles of one item');
 	is((await values(page, 'stage-graph')).map(row => row.slice(0, 3)), [['created', 'Backlog', '1'], ['Backlog', 'Analysis', '1'], ['Analysis', 'Development', '1'], ['Development', 'Testing', '1'],
 		['Testing', 'Deployment', '1'], ['Deployment', 'Production', '1']], 'and its moves are drawn');

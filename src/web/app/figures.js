@@ -73,7 +73,7 @@ export function figures()
 /* By the day, the week or the item, so that there is at least one of it. */
 function rate(n, days)
 {
-	if (n === 0 || !(days > 0))
+	if (n === 0 || !(days >= 1))
 		return '';
 	if (n >= days)
 		return `About ${rounded(n / days)} a day.`;

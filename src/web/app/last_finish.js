@@ -6,7 +6,7 @@
 import {get} from './api.js';
 import {h} from './dom.js';
 import {instant} from './format.js';
-import {daysUpTo, LOG_DAYS} from './window.js';
+import {daysBetween, daysUpTo} from './window.js';
 
 const BEGINNING = '1970-01-01T00:00:00Z';
 
@@ -23,10 +23,13 @@ export async function lastFinish({stream, type, attributes, metrics, period, las
 	return lastMove && Date.parse(lastMove) < Date.parse(period.since) ? {at: lastMove, what: 'Items moved last on'} : null;
 }
 
-export function showLastFinish(element, last, zone, choose)
+export function showLastFinish(element, last, {firstMove, zone}, choose)
 {
+	const days = last === null ? null : daysUpTo(last.at, firstMove, zone);
+
 	element.hidden = last === null;
 	element.replaceChildren(...last === null ? [] : [
 		h('p', null, `Nothing was finished in this window. ${last.what} ${instant(last.at, zone)}.`),
-		h('button', {type: 'button', onclick: () => choose({days: 0, ...daysUpTo(last.at, zone)})}, `Show the ${LOG_DAYS} days up to then`)]);
+		h('button', {type: 'button', onclick: () => choose({days: 0, ...days})},
+			daysBetween(days) === 1 ? 'Show that day' : `Show the ${daysBetween(days)} days up to then`)]);
 }

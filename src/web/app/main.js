@@ -36,7 +36,7 @@ import {stageGraph} from './stage_graph.js';
 import {throughput} from './throughput.js';
 import {timeInStage} from './time_in_stage.js';
 import {trouble} from './trouble.js';
-import {datesWindow, lastDaysOfLog, LOG_DAYS} from './window.js';
+import {datesWindow, daysBetween, daysWindow, lastDaysOfLog, LOG_DAYS} from './window.js';
 import {wipNow} from './wip.js';
 
 const LIVE_MS = 3000;
@@ -157,7 +157,7 @@ async function loadStream(stream, streams, types, signal)
 	const stages = await get('stages', {stream}, signal);
 	const known = streams.find(({name}) => name === stream), zone = known?.time_zone ?? 'UTC', log = known ? lastDaysOfLog(known) : null;
 
-	context = {...chosen, stream, stages, zone, types, log, lastMove: known?.last_move_at, ofLog: log !== null && chosen.since === log.since && chosen.until === log.until,
+	context = {...chosen, stream, stages, zone, types, log, firstMove: known?.first_move_at, lastMove: known?.last_move_at, ofLog: log !== null && chosen.since === log.since && chosen.until === log.until,
 		open: item => dialog.open(item, context)};
 	if (chosen.view === 'board')
 		await Promise.all([cards.show(context, signal), showWip(signal)]);
@@ -168,7 +168,7 @@ async function loadStream(stream, streams, types, signal)
 /* The window is that of the first answer, so that all are of the same; a chart is drawn when its own has come. */
 async function loadFigures(signal)
 {
-	const of = context, {stream, type, days, zone} = of, window = days > 0 ? {days} : datesWindow(chosen, zone);
+	const of = context, {stream, type, days, zone} = of, window = days > 0 ? daysWindow(days, of.firstMove, zone) : datesWindow(chosen, zone);
 	const metrics = await get('metrics', {stream, type, attributes: of.attributes, ...window}, signal);
 
 	of.metrics = metrics;
@@ -177,10 +177,10 @@ async function loadFigures(signal)
 	of.figures = fromMetrics(metrics);
 	setExported(of);
 	showTiles();
-	byId('period').textContent = (of.ofLog ? `Last ${LOG_DAYS} days of the log, in which nothing has moved since ${day(of.lastMove, zone)}: ` : '')
+	byId('period').textContent = (of.ofLog ? `${daysBetween(of.log) < LOG_DAYS ? 'The whole log' : `Last ${LOG_DAYS} days of the log`}, in which nothing has moved since ${day(of.lastMove, zone)}: ` : '')
 		+ `${day(of.period.since, zone)} to ${day(Date.parse(of.period.until) - 1, zone)}, days of ${zone}`;
 
-	showLastFinish(byId('last-finish'), await lastFinish(of, signal), zone, choose);
+	showLastFinish(byId('last-finish'), await lastFinish(of, signal), of, choose);
 	await Promise.all(charts.map(async chart => {
 		const answer = await ask(chart, of, signal);
 

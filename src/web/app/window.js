@@ -3,7 +3,8 @@
  *		The window of time that the charts show.
  *
  * Where nothing has moved within the usual window, the page opens on the last days of
- * the log, so that it shows what there is.
+ * the log, so that it shows what there is.  No such window begins before the log does:
+ * days before the first move would only dilute averages.
  */
 import {dateOf, startOfDay} from './format.js';
 import {USUAL_DAYS} from './selection.js';
@@ -13,20 +14,32 @@ const DAY = 86400000;
 export const LOG_DAYS = 90;
 
 /* The days up to the last move, for a stream whose moves all lie before the usual window; else null. */
-export function lastDaysOfLog({last_move_at: last, time_zone: zone})
+export function lastDaysOfLog({first_move_at: first, last_move_at: last, time_zone: zone})
 {
 	if (!last || Date.now() - Date.parse(last) < USUAL_DAYS * DAY)
 		return null;
 
-	return daysUpTo(last, zone);
+	return daysUpTo(last, first, zone);
 }
 
-/* The last days of a log that ends at an instant. */
-export function daysUpTo(last, zone)
+/* The last LOG_DAYS days of a log up to an instant, or all of them where it began later. */
+export function daysUpTo(last, first, zone)
 {
-	const until = dateOf(new Date(last), zone);
+	const until = dateOf(new Date(last), zone), since = new Date(Date.parse(until) - (LOG_DAYS - 1) * DAY).toISOString().slice(0, 10);
+	const begin = first ? dateOf(new Date(first), zone) : since;
 
-	return {since: new Date(Date.parse(until) - (LOG_DAYS - 1) * DAY).toISOString().slice(0, 10), until};
+	return {since: begin > since ? begin : since, until};
+}
+
+/* How many days two dates span, both included. */
+export const daysBetween = ({since, until}) => (Date.parse(until) - Date.parse(since)) / DAY + 1;
+
+/* The last days up to now, or those since the day of the first move where that is later. */
+export function daysWindow(days, first, zone)
+{
+	const since = first ? startOfDay(dateOf(new Date(first), zone), zone) : null;
+
+	return since !== null && Date.parse(since) > Date.now() - days * DAY ? {since} : {days};
 }
 
 export const BACKWARDS = 'The first day is after the last one.';
