@@ -889,6 +889,31 @@ await part('discarded stages between others', async () => {
 	await page.context().close();
 });
 
+await part('retired stages', async () => {
+	const page = await open(MAIN, '?stream=reshaped&view=board'), shown = page.locator('.lane:visible');
+
+	await settled(page);
+	is(await shown.evaluateAll(lanes => lanes.map(one => [one.dataset.stage, one.querySelector('.retired') !== null, one.querySelectorAll('.card').length])),
+		[['New', false, 0], ['Doing', false, 1], ['Done', false, 1], ['Old doing', true, 1], ['Old done', true, 1]],
+		'stand at the end of the board, marked as such, if they have an open item or one that was finished in the last 30 days');
+	await accessible(page, 'board with retired stages');
+	await shoot(page, 'retired');
+
+	const [open_, over] = await Promise.all(['Old doing', 'Doing'].map(async stage => Number(await lane(page, stage).locator('.card').getAttribute('data-id'))));
+
+	await card(page, over).dragTo(lane(page, 'Old doing').locator('header'));
+	await card(page, open_).focus();
+	await page.keyboard.press('Shift+ArrowLeft');
+	await page.locator('#item-dialog .buttons[role=group] button').first().waitFor();
+	is([await stageOf(over), await stageOf(open_), await page.locator('#board .notice').isHidden()], ['Doing', 'Old doing', true], 'nothing is moved there, and by keyboard an item of theirs is opened');
+	is(await page.locator('#item-dialog .buttons[role=group] button').allTextContents(), ['New', 'Doing', 'Done'], 'to be moved to a stage in use');
+	await page.locator('#item-dialog').getByRole('button', {name: 'Doing', exact: true}).click();
+	await lane(page, 'Doing').locator(`.card[data-id="${open_}"]`).waitFor();
+	await lane(page, 'Old doing').waitFor({state: 'hidden'});
+	ok(true, 'with its last item a retired stage goes');
+	await page.context().close();
+});
+
 await part('a window without what the log has', async () => {
 	const page = await open(MAIN, '?stream=ended');
 

@@ -49,6 +49,13 @@ $node->safe_psql('postgres', q{SELECT vsm.define_stream('ended', '[{"name": "New
 	SELECT vsm.transition(w.id, 'Doing', at => '2024-03-11 09:00Z'), vsm.transition(w.id, 'Done', at => '2024-03-20 09:00Z')
 	FROM (SELECT (vsm.create_work_item('Of the log', 'bug', stream => 'ended', at => '2024-03-10 09:00Z')).id OFFSET 0) w;
 	SELECT vsm.create_work_item('New one', 'bug', stream => 'ended')});
+# A stream that had other stages: of those, one holds an open item, one an item that was finished lately, the others only what is long over.
+$node->safe_psql('postgres', q{SELECT vsm.define_stream('reshaped', '[{"name": "New", "category": "wait"}, {"name": "Old doing"}, {"name": "Doing"}, {"name": "Older done", "category": "done"},
+		{"name": "Old done", "category": "done"}, {"name": "Old dropped", "category": "discarded"}, {"name": "Done", "category": "done"}]');
+	SELECT vsm.transition((vsm.create_work_item(w.stage, stream => 'reshaped', at => now() - w.ago)).id, w.stage, at => now() - w.ago)
+	FROM (VALUES ('Older done', interval '60 days'), ('Old done', '59 days'), ('Old dropped', '2 days'), ('Old done', '3 days'), ('Done', '2 days'), ('Old doing', '1 day'), ('Doing', '1 day'))
+		w (stage, ago);
+	SELECT vsm.define_stream('reshaped', '[{"name": "New", "category": "wait"}, {"name": "Doing"}, {"name": "Done", "category": "done"}]')});
 # Names as long as they may be, with markup.
 $node->safe_psql('postgres', q{
 	SELECT vsm.define_stream('long', jsonb_build_array(jsonb_build_object('name', repeat('W', 150), 'category', 'wait'),

@@ -3,15 +3,16 @@
  *		Items by stage, to be moved by drag, by keyboard or in their dialog; new ones are made here.
  *
  * Of each stage the first PAGE items are shown, and more when asked for; of the done
- * stage the latest finished.  Discarded stages stand apart, at the end.  Each move says where the item was seen, so that nobody's
- * move is lost unnoticed; what the service refuses, it explains, and the page shows that.
+ * stage the latest finished.  Discarded stages stand apart, at the end; behind them the retired ones, as long as they have items
+ * to be shown.  Each move says where the item was seen, so that nobody's move is lost unnoticed; what the service refuses, it
+ * explains, and the page shows that.
  */
 import {get, post, put} from './api.js';
 import {matches} from './attributes.js';
 import {column} from './column.js';
 import {announce, byId, fillSelect, h} from './dom.js';
 import {itemDialog} from './item_dialog.js';
-import {discardedLast} from './stages.js';
+import {isRetired, onBoard} from './stages.js';
 import {explain, isTrouble} from './trouble.js';
 
 const PAGE = 25;
@@ -28,6 +29,7 @@ export function board({reload, failed})
 	const maker = makeForm(create);
 	const dialog = itemDialog(move, reread);
 	let columns = [], context = null, offered = null, refreshed = 0, counts = '', dragged = null, moving = false;
+	const stageOf = new Map();		/* by finished item and when it was finished: a promise of the name of its stage */
 	let here = new Map();			/* by stage name: ids of items moved or made here, which are shown first */
 
 	byId('board').replaceChildren(
@@ -39,12 +41,13 @@ export function board({reload, failed})
 
 	async function show(next, signal)
 	{
-		const stages = discardedLast(next.stages);
+		const stages = onBoard(next.stages);
 
 		if (context?.stream !== next.stream || columns.length !== stages.length
-			|| columns.some(({stage}, n) => stage.name !== stages[n].name || stage.category !== stages[n].category))
+			|| columns.some(({stage}, n) => stage.name !== stages[n].name || stage.category !== stages[n].category || isRetired(stage) !== isRetired(stages[n])))
 		{
 			here = new Map();
+			stageOf.clear();
 			tell();
 			columns = stages.map(stage => column(stage, {
 				open: item => dialog.open(item, context), more: lane => load([lane], {more: true}).catch(failed), step, walk,
@@ -91,25 +94,49 @@ export function board({reload, failed})
 	async function read(lane, {more = false, signal} = {})
 	{
 		const turn = ++lane.turn;
-		const {stream, type, attributes, stages} = context, {name, category} = lane.stage;
+		const {stream, type, attributes} = context, {name, category} = lane.stage;
 		const asked = readPinned(name, signal);
 		const wanted = Math.min(MOST, Math.max(PAGE, lane.asked + (more ? PAGE : 0)));
-		let items, next;
+		const {items, next} = category === 'done' ? await readFinished(name, wanted, signal)
+			: await get('work-items', {stream, stage: name, type, attributes, limit: wanted}, signal);
 
-		if (category === 'done' && stages.filter(stage => stage.category === 'done').length === 1)
-		{
-			const answer = await get('cycle-times', {stream, type, attributes, limit: wanted, since: context.log?.since}, signal);
-
-			items = answer.points.toReversed().map(point => ({...point, current_stage: name, stage_entered_at: point.completed_at}));
-			next = answer.points.length === wanted;
-		}
-		else
-			({items, next} = await get('work-items', {stream, stage: name, type, attributes, limit: wanted}, signal));
 		lane.asked = wanted;
 
 		const pinned = await asked, ids = new Set(pinned.map(item => item.id)), all = [...pinned, ...items.filter(item => !ids.has(item.id))];
 
 		return () => turn === lane.turn && lane.show(all, !next ? 'none' : wanted < MOST ? 'more' : 'too many');
+	}
+
+	/* The latest finished items of a stage.  Where the stream has other done stages, more are looked through until there are as many as wanted. */
+	async function readFinished(name, wanted, signal)
+	{
+		const {stream, type, attributes, log, stages} = context, alone = stages.filter(stage => stage.category === 'done').length === 1;
+
+		for (let limit = wanted;; limit = Math.min(MOST, limit * 4))
+		{
+			const {points} = await get('cycle-times', {stream, type, attributes, limit, since: log?.since}, signal);
+			const places = alone ? [] : await Promise.all(points.map(point => finishedIn(point)));
+			const found = points.filter((_, n) => alone || places[n] === name).slice(-wanted);
+			const next = points.length === limit;
+
+			if (found.length === wanted || !next || limit === MOST)
+				return {items: found.toReversed().map(point => ({...point, current_stage: name, stage_entered_at: point.completed_at})), next};
+		}
+	}
+
+	/* Asked once: who leaves the stage is finished no more, or at another time. */
+	function finishedIn({id, completed_at: at})
+	{
+		const key = `${id} ${at}`;
+
+		if (!stageOf.has(key))
+		{
+			stageOf.set(key, get(`work-items/${id}`).then(item => item.current_stage, () => {
+				stageOf.delete(key);
+				return null;
+			}));
+		}
+		return stageOf.get(key);
 	}
 
 	/* Somebody may have moved or deleted them since. */
@@ -196,11 +223,14 @@ export function board({reload, failed})
 
 	/* ---- By keyboard ---- */
 
+	/* A retired stage has no neighbour: what is in it goes where its dialog says. */
 	function step(item, lane, by)
 	{
 		const to = columns[columns.indexOf(lane) + by];
 
-		if (to)
+		if (isRetired(lane.stage))
+			dialog.open(item, context);
+		else if (to && !isRetired(to.stage))
 			move(item, lane.stage.name, to.stage.name);
 	}
 

@@ -8,7 +8,7 @@
 import {setText} from './bars.js';
 import {h} from './dom.js';
 import {idOf, since} from './format.js';
-import {isDiscarded, isWip} from './stages.js';
+import {isDiscarded, isRetired, isWip} from './stages.js';
 import {says, state} from './wip.js';
 
 export function column(stage, {open, more, step, walk, drag, drop})
@@ -16,8 +16,9 @@ export function column(stage, {open, more, step, walk, drag, drop})
 	const list = h('ul', {class: 'cards', 'aria-label': 'Items in ' + stage.name});
 	const places = h('span', {class: 'count'}), remark = h('p', {class: 'note'});
 	const button = h('button', {type: 'button', class: 'quiet more', hidden: true, onclick: () => more(lane)}, 'Show more');
-	const element = h('section', {class: 'lane', 'data-stage': stage.name, 'data-category': stage.category, 'aria-label': stage.name},
-		h('header', null, h('h2', null, stage.name), places), list, remark, button);
+	const retired = isRetired(stage);
+	const element = h('section', {class: 'lane', 'data-stage': stage.name, 'data-category': stage.category, 'aria-label': stage.name + (retired ? ', retired' : ''),
+		'data-retired': retired, hidden: retired}, h('header', null, h('h2', null, stage.name), retired && h('span', {class: 'retired'}, 'retired: takes no items'), places), list, remark, button);
 	const items = new Map();		/* by id: what the cards show */
 	const lane = {stage, element, asked: 0, turn: 0, show, count: setCount, focus};
 
@@ -38,6 +39,7 @@ export function column(stage, {open, more, step, walk, drag, drop})
 		all.forEach((item, n) => describe(rows[n].firstChild, item));
 		if (rows.length > 0 && !list.querySelector('.card[tabindex="0"]'))
 			rows[0].firstChild.tabIndex = 0;
+		element.hidden = retired && all.length === 0;
 		button.hidden = left !== 'more';
 		remark.textContent = all.length === 0 ? 'No items here.' : left === 'too many' ? 'And more, which the API gives.' : '';
 		if (!isWip(stage))
@@ -130,6 +132,8 @@ export function column(stage, {open, more, step, walk, drag, drop})
 	/* ---- By pointer ---- */
 
 	element.ondragover = event => {
+		if (retired)
+			return;
 		event.preventDefault();
 		event.dataTransfer.dropEffect = 'move';
 		element.classList.add('target');
