@@ -491,6 +491,15 @@ await part('numbers are those of the API', async () => {
 
 	ok((await text(page, '#age .note')).includes(` ${late} above P85`), 'those above P85 are counted', await text(page, '#age .note'));
 
+	/* 30 days up to now cut the first and the last day, and weeks */
+	for (const [id, step] of [['arrivals', 'day'], ['throughput', 'day'], ['conformance', 'week']])
+	{
+		const names = (await values(page, id)).map(([name]) => name), partly = names.map(name => name.endsWith(' (in part)'));
+
+		is([partly[0] || id === 'conformance', partly.slice(1, -1).includes(true), partly.at(-1)], [true, false, true], `${id}: a ${step} that the window cuts is said to be in part`);
+		ok((await text(page, `#${id} .note`)).includes(`Hollow: the window holds only a part of that ${step}`), `${id}: and is hollow`, await text(page, `#${id} .note`));
+	}
+
 	/* by keyboard, then by pointer */
 	const slider = page.getByRole('slider', {name: /Cumulative flow/}), last = flow.points.at(-1);
 

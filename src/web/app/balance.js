@@ -1,14 +1,16 @@
 /*
  * balance.js
  *		Arrivals and departures by day or week, and the run chart of WIP: both of one answer; and what Little's Law says of them.
+ *
+ * The window may cut the first and the last day or week: their arrivals and departures are hollow dots.
  */
 import {get} from './api.js';
 import {behaviour} from './behaviour.js';
-import {headOf, nameOf, stepOf} from './buckets.js';
+import {headOf, hollowMeans, isWhole, nameOf, PARTLY, stepOf} from './buckets.js';
 import {theme} from './colours.js';
 import {count, dated, hours, rounded, seconds, startOfDay} from './format.js';
 import {panel} from './panel.js';
-import {draw, erase, timeAxis, valueAxis} from './plot.js';
+import {dots, draw, erase, timeAxis, valueAxis} from './plot.js';
 
 /* choose(change) takes what is chosen. */
 export const balance = choose => {
@@ -39,7 +41,7 @@ export const balance = choose => {
 				if (answer.buckets.length === 0)
 					empty(chart);
 				else if (!limits?.show(chart, behaves, context))
-					show(chart, answer, context.zone, {unit, lines, remark});
+					show(chart, answer, context, {unit, lines, remark, cut: chart === frame});
 		},
 	};
 };
@@ -50,25 +52,29 @@ function empty(frame)
 	frame.instead('The window is empty.');
 }
 
-function show(frame, {buckets, step}, zone, {unit, lines, remark})
+/* cut: what a bucket counts is less where the window cuts it. */
+function show(frame, {buckets, step}, {period, zone}, {unit, lines, remark, cut})
 {
 	const {axis, tzDate} = timeAxis(zone), xs = buckets.map(bucket => seconds(startOfDay(bucket.start, zone)));
 	const scale = unit === 'days' ? 24 : 1, of = (bucket, key) => bucket[key] === null ? null : bucket[key] / scale;
 	const written = (bucket, key) => unit === 'days' ? rounded(of(bucket, key)) + ' days' : count(bucket[key]);
 	const exact = (bucket, key) => unit === 'days' ? hours(bucket[key]) : count(bucket[key]);
 	const most = Math.max(1, ...buckets.flatMap(bucket => lines.map(([, key]) => of(bucket, key) ?? 0)));
-	const name = bucket => nameOf(bucket.start, step);
+	const whole = buckets.map(bucket => !cut || isWhole(bucket.start, step, zone, period)), {length} = buckets;
+	const name = n => nameOf(buckets[n].start, step) + (whole[n] ? '' : PARTLY);
 
 	draw(frame.chart, {
 		label: lines.map(([title]) => title).join(', ') + ', by time', data: [xs, ...lines.map(([, key]) => buckets.map(bucket => of(bucket, key)))], tzDate, along: 'x',
 		axes: [axis, valueAxis(unit)], scales: {y: {range: () => [0, most * 1.06]}},
-		series: [{}, ...lines.map(([title, , colour], n) => ({label: title, stroke: colour, width: 2, dash: n === 1 ? [6, 3] : undefined, points: {show: buckets.length < 40, size: 5, fill: colour}}))],
-		marks: () => buckets.map((bucket, i) => ({x: xs[i], y: of(bucket, lines[0][1]) ?? 0, lines: [name(bucket), ...lines.map(([title, key]) => `${title}: ${written(bucket, key)}`)]})),
+		series: [{}, ...lines.map(([title, , colour], n) => ({label: title, stroke: colour, width: 2, dash: n === 1 ? [6, 3] : undefined, points: {show: false}}))],
+		hooks: {draw: lines.map(([, key, colour]) => dots(xs, buckets.map((bucket, n) => length < 40 || !whole[n] ? of(bucket, key) : null), () => colour,
+			{alpha: 1, hollow: n => !whole[n]}))},
+		marks: () => buckets.map((bucket, i) => ({x: xs[i], y: of(bucket, lines[0][1]) ?? 0, lines: [name(i), ...lines.map(([title, key]) => `${title}: ${written(bucket, key)}`)]})),
 	});
 	frame.shown({
 		keys: lines.map(([title, , colour], n) => [colour, title, n === 1 ? 'line p85' : 'line']),
-		remark,
-		rows: [[headOf(step), ...lines.map(([title]) => title)], ...buckets.map(bucket => [
-			dated(name(bucket), bucket.start), ...lines.map(([, key]) => exact(bucket, key))])],
+		remark: [remark, whole.includes(false) && hollowMeans(step) + '.'].filter(Boolean).join(' '),
+		rows: [[headOf(step), ...lines.map(([title]) => title)], ...buckets.map((bucket, n) => [
+			dated(name(n), bucket.start), ...lines.map(([, key]) => exact(bucket, key))])],
 	});
 }

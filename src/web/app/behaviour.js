@@ -6,7 +6,7 @@
  * kind of signal has a colour, a shape and words of its own.
  */
 import {get} from './api.js';
-import {around, headOf, isWhole, nameOf} from './buckets.js';
+import {around, headOf, hollowMeans, isWhole, nameOf, PARTLY} from './buckets.js';
 import {theme} from './colours.js';
 import {h} from './dom.js';
 import {count, dateOf, dated, day, hours, number, rounded, seconds, span, unitFor} from './format.js';
@@ -59,7 +59,7 @@ function show(frame, title, {points, step, unit: kind, ...answer}, {zone})
 	const xs = points.map(({at}) => seconds(at)), starts = points.map(({at}) => dateOf(new Date(at), zone));
 	const whole = starts.map(start => isWhole(start, step, zone, answer)), {mean, lower, upper} = points.find(point => point.mean !== null) ?? {mean: null, lower: null, upper: null};
 	const most = Math.max(...points.map(({value}) => value ?? 0), upper ?? 0), unit = kind === 'hours' ? unitFor(most) : {hours: 1, name: kind};
-	const written = kind === 'hours' ? hours : number, rough = kind === 'hours' ? span : rounded, name = n => nameOf(starts[n], step) + (whole[n] ? '' : ' (in part)');
+	const written = kind === 'hours' ? hours : number, rough = kind === 'hours' ? span : rounded, name = n => nameOf(starts[n], step) + (whole[n] ? '' : PARTLY);
 	const scaled = value => value === null ? null : value / unit.hours, level = value => points.map(() => scaled(value));
 	const {axis, tzDate} = timeAxis(zone), {accent, of} = theme(), ys = points.map(({value}) => scaled(value)), signals = points.filter(({signal}) => signal !== null);
 	const told = ({signal, value}, n) => signal !== null ? SIGNALS[signal].words : whole[n] && value !== null && lower !== null ? 'within the limits' : '';
@@ -81,7 +81,7 @@ function show(frame, title, {points, step, unit: kind, ...answer}, {zone})
 			...Object.entries(SIGNALS).filter(([key]) => signals.some(({signal}) => signal === key)).map(([, {words, colour, shape}]) => [of(colour), words, shape])],
 		remark: `Baseline of mean and limits: this window itself, ${day(answer.since, zone)} to ${day(Date.parse(answer.until) - 1, zone)}, its ${count(whole.filter(Boolean).length)} whole ${step}s. `
 			+ (lower === null ? 'They are too few for limits.' : signals.length === 0 ? 'No signal.' : `${count(signals.length)} ${signals.length === 1 ? 'signal' : 'signals'}.`)
-			+ (whole.includes(false) ? ` Hollow: only a part of that ${step}; it counts for nothing.` : ''),
+			+ (whole.includes(false) ? ` ${hollowMeans(step)}; mean and limits leave it out.` : ''),
 		rows: [[headOf(step), title, 'Moving range', 'Mean', 'Lower limit', 'Upper limit', 'Signal'], ...points.map((point, n) => [
 			dated(name(n), starts[n]), ...[point.value, point.moving_range, point.mean, point.lower, point.upper].map(written), told(point, n)])],
 	});

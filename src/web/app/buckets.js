@@ -20,5 +20,10 @@ export const nameOf = (start, step) => (step === 'week' ? 'week from ' : '') + d
 export const isWhole = (start, step, zone, {since, until}) =>
 	seconds(startOfDay(start, zone)) >= seconds(since) && seconds(startOfDay(start, zone, DAYS[step])) <= seconds(until);
 
+export const PARTLY = ' (in part)';
+
+/* What the note says of a chart that has drawn such a day or week hollow. */
+export const hollowMeans = step => `Hollow: the window holds only a part of that ${step}`;
+
 /* For the scale of uPlot: half a bucket beyond the first and the last. */
 export const around = step => (u, least, most) => [least - lengthOf(step) / 2, most + lengthOf(step) / 2];

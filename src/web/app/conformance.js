@@ -2,9 +2,10 @@
  * conformance.js
  *		The service level expectation: how many of the finished items were within it, over the window and by bucket.
  *
- * An item of a type with an expectation of its own is judged by that one; what was set later judges nothing.
+ * An item of a type with an expectation of its own is judged by that one; what was set later judges nothing.  The bars
+ * of the first and the last day or week are hollow where the window cuts them.
  */
-import {headOf, lengthOf, nameOf} from './buckets.js';
+import {headOf, hollowMeans, isWhole, lengthOf, nameOf, PARTLY} from './buckets.js';
 import {theme} from './colours.js';
 import {h} from './dom.js';
 import {expectation, expected} from './expectation.js';
@@ -62,27 +63,30 @@ function tellOverall(element, answer)
 		answer.probability !== null && h('span', {class: 'change ' + (kept ? 'better' : 'worse')}, kept ? '✓ kept' : '✗ missed'));
 }
 
-function show(frame, answer, {zone})
+function show(frame, answer, {period, zone})
 {
 	const {buckets, step} = answer, day = lengthOf(step), {axis, tzDate} = timeAxis(zone), {accent, panel: ground, text} = theme();
 	const xs = buckets.map(bucket => seconds(startOfDay(bucket.start, zone)) + day / 2);
-	const name = bucket => nameOf(bucket.start, step);
+	const whole = buckets.map(bucket => isWhole(bucket.start, step, zone, period)), name = n => nameOf(buckets[n].start, step) + (whole[n] ? '' : PARTLY);
+	const shares = of => buckets.map(({share}, n) => share === null || whole[n] !== of ? null : share * 100);
+	const bars = how => ({width: 1, points: {show: false}, paths: uPlot.paths.bars({size: [0.7, 64], align: 0}), ...how});
 	const says = bucket => bucket.items === 0 ? 'nothing to judge' : `${percent(bucket.share)}: ${count(bucket.within)} of ${items(bucket.items)}`;
 	const level = answer.probability === null ? null : {at: answer.probability * 100, name: `expected ${percent(answer.probability)}`};
 
 	draw(frame.chart, {
-		label: `Share of items within the service level expectation, per ${step}`, data: [xs, buckets.map(bucket => bucket.share === null ? null : bucket.share * 100)],
+		label: `Share of items within the service level expectation, per ${step}`, data: [xs, shares(true), shares(false)],
 		tzDate, axes: [axis, valueAxis('% within')],
 		scales: {x: {range: () => [xs[0] - day * 0.6, xs.at(-1) + day * 0.6]}, y: {range: () => [0, 112]}},
-		series: [{}, {fill: accent, stroke: ground, width: 1, points: {show: false}, paths: uPlot.paths.bars({size: [0.7, 64], align: 0})}],
+		series: [{}, bars({fill: accent, stroke: ground}), bars({fill: ground, stroke: accent, width: 2})],
 		hooks: {draw: [levelLine(level)]},
-		marks: () => buckets.map((bucket, n) => ({x: xs[n], y: (bucket.share ?? 0) * 100, lines: [name(bucket), says(bucket),
+		marks: () => buckets.map((bucket, n) => ({x: xs[n], y: (bucket.share ?? 0) * 100, lines: [name(n), says(bucket),
 			bucket.elapsed_hours === null ? 'nothing expected' : expected(bucket)]})),
 	});
 	frame.shown({
 		keys: [[accent, `Within, per ${step}`, 'box'], ...level ? [[text, expected(answer), 'line sle']] : []],
-		remark: answer.unjudged > 0 ? `${items(answer.unjudged)} more cannot be judged: never started, or finished when nothing was expected.` : '',
-		rows: [[headOf(step), 'Items', 'Within', 'Share', 'Expected within', 'Of'], ...buckets.map(bucket => [
-			dated(name(bucket), bucket.start), count(bucket.items), count(bucket.within), exactPercent(bucket.share), hours(bucket.elapsed_hours), exactPercent(bucket.probability)])],
+		remark: [answer.unjudged > 0 && `${items(answer.unjudged)} more cannot be judged: never started, or finished when nothing was expected.`,
+			buckets.some(({share}, n) => share !== null && !whole[n]) && hollowMeans(step) + '.'].filter(Boolean).join(' '),
+		rows: [[headOf(step), 'Items', 'Within', 'Share', 'Expected within', 'Of'], ...buckets.map((bucket, n) => [
+			dated(name(n), bucket.start), count(bucket.items), count(bucket.within), exactPercent(bucket.share), hours(bucket.elapsed_hours), exactPercent(bucket.probability)])],
 	});
 }

@@ -7,7 +7,7 @@
  */
 import {get} from './api.js';
 import {behaviour} from './behaviour.js';
-import {around, headOf, isWhole, nameOf} from './buckets.js';
+import {around, headOf, hollowMeans, isWhole, nameOf, PARTLY} from './buckets.js';
 import {theme} from './colours.js';
 import {h} from './dom.js';
 import {count, dated, items, number, seconds, startOfDay} from './format.js';
@@ -52,7 +52,7 @@ function show(frame, answer, {zone, step})
 	const values = buckets.map(bucket => bucket.throughput);
 	const whole = buckets.map(bucket => isWhole(bucket.start, step, zone, answer));
 	const middle = median(values.filter((_, n) => whole[n])), {axis, tzDate} = timeAxis(zone), {accent} = theme();
-	const name = n => nameOf(buckets[n].start, step) + (whole[n] ? '' : ' (in part)');
+	const name = n => nameOf(buckets[n].start, step) + (whole[n] ? '' : PARTLY);
 
 	draw(frame.chart, {
 		label: `Throughput per ${step}, by time`, data: [starts, values, values.map(() => middle)], tzDate, axes: [axis, valueAxis('items', true)],
@@ -63,7 +63,7 @@ function show(frame, answer, {zone, step})
 	});
 	frame.shown({
 		keys: [[accent, `Items per ${step}`, 'line'], ...middle === null ? [] : [[theme().of('--p85'), `Median ${number(middle)}`, 'line p85']]],
-		remark: whole.includes(false) ? `Hollow: the window holds only a part of that ${step}; the median leaves it out.` : '',
+		remark: whole.includes(false) ? `${hollowMeans(step)}; the median leaves it out.` : '',
 		rows: [[headOf(step), 'Items'], ...buckets.map((bucket, n) => [dated(name(n), bucket.start), count(bucket.throughput)])],
 	});
 }
