@@ -529,6 +529,31 @@ await part('numbers are those of the API', async () => {
 	await page.context().close();
 });
 
+await part('weekly charts have their ticks where weeks begin', async () => {
+	const page = await open(MAIN), panels = ['throughput', 'conformance', 'arrivals', 'run-chart', 'total-age', 'cycle-times'];
+
+	await page.addInitScript(() => {
+		const {fillText} = CanvasRenderingContext2D.prototype;
+
+		window.written = [];
+		CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+			window.written.push([this.canvas, text]);
+			return fillText.call(this, text, ...place);
+		};
+	});
+	await page.goto(`${MAIN}?days=90&step=week&behaviour=cycle_time`);
+	await settled(page);
+	for (const id of panels)
+	{
+		const ticks = await page.evaluate(panel => window.written.filter(([canvas, words]) => canvas.closest('#' + panel) && /^\d+ [A-Z][a-z]{2}$/.test(words)).map(([, words]) => words), id);
+		const year = new Date().getUTCFullYear(), mondays = ticks.filter(words => [year, year - 1].some(one => new Date(`${words} ${one} UTC`).getUTCDay() === 1
+			&& Math.abs(Date.now() - Date.parse(`${words} ${one} UTC`)) < 110 * 86400000));
+
+		ok(ticks.length > 3 && mondays.length === ticks.length, `${id}: on Mondays`, ticks);
+	}
+	await page.context().close();
+});
+
 await part('the URL holds what is chosen', async () => {
 	const page = await open(MAIN), asked = questions(page);
 

@@ -55,7 +55,7 @@ function empty(frame)
 /* cut: what a bucket counts is less where the window cuts it. */
 function show(frame, {buckets, step}, {period, zone}, {unit, lines, remark, cut})
 {
-	const {axis, tzDate} = timeAxis(zone), xs = buckets.map(bucket => seconds(startOfDay(bucket.start, zone)));
+	const xs = buckets.map(bucket => seconds(startOfDay(bucket.start, zone))), {axis, tzDate} = timeAxis(zone, step === 'week' ? xs : null);
 	const scale = unit === 'days' ? 24 : 1, of = (bucket, key) => bucket[key] === null ? null : bucket[key] / scale;
 	const written = (bucket, key) => unit === 'days' ? rounded(of(bucket, key)) + ' days' : count(bucket[key]);
 	const exact = (bucket, key) => unit === 'days' ? hours(bucket[key]) : count(bucket[key]);

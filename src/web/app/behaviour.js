@@ -9,7 +9,7 @@ import {get} from './api.js';
 import {around, headOf, hollowMeans, isWhole, nameOf, PARTLY} from './buckets.js';
 import {theme} from './colours.js';
 import {h} from './dom.js';
-import {count, dateOf, dated, day, hours, number, rounded, seconds, span, unitFor} from './format.js';
+import {count, dateOf, dated, day, hours, number, rounded, seconds, span, startOfDay, unitFor} from './format.js';
 import {dots, draw, fromZero, timeAxis, valueAxis} from './plot.js';
 import {toggled} from './selection.js';
 
@@ -61,7 +61,7 @@ function show(frame, title, {points, step, unit: kind, ...answer}, {zone})
 	const most = Math.max(...points.map(({value}) => value ?? 0), upper ?? 0), unit = kind === 'hours' ? unitFor(most) : {hours: 1, name: kind};
 	const written = kind === 'hours' ? hours : number, rough = kind === 'hours' ? span : rounded, name = n => nameOf(starts[n], step) + (whole[n] ? '' : PARTLY);
 	const scaled = value => value === null ? null : value / unit.hours, level = value => points.map(() => scaled(value));
-	const {axis, tzDate} = timeAxis(zone), {accent, of} = theme(), ys = points.map(({value}) => scaled(value)), signals = points.filter(({signal}) => signal !== null);
+	const {axis, tzDate} = timeAxis(zone, step === 'week' ? starts.map(start => seconds(startOfDay(start, zone))) : null), {accent, of} = theme(), ys = points.map(({value}) => scaled(value)), signals = points.filter(({signal}) => signal !== null);
 	const told = ({signal, value}, n) => signal !== null ? SIGNALS[signal].words : whole[n] && value !== null && lower !== null ? 'within the limits' : '';
 	const line = (colour, dash) => ({stroke: colour, width: 1.5, dash, points: {show: false}});
 

@@ -65,8 +65,8 @@ function tellOverall(element, answer)
 
 function show(frame, answer, {period, zone})
 {
-	const {buckets, step} = answer, day = lengthOf(step), {axis, tzDate} = timeAxis(zone), {accent, panel: ground, text} = theme();
-	const xs = buckets.map(bucket => seconds(startOfDay(bucket.start, zone)) + day / 2);
+	const {buckets, step} = answer, day = lengthOf(step), starts = buckets.map(bucket => seconds(startOfDay(bucket.start, zone)));
+	const {axis, tzDate} = timeAxis(zone, step === 'week' ? starts : null), {accent, panel: ground, text} = theme(), xs = starts.map(start => start + day / 2);
 	const whole = buckets.map(bucket => isWhole(bucket.start, step, zone, period)), name = n => nameOf(buckets[n].start, step) + (whole[n] ? '' : PARTLY);
 	const shares = of => buckets.map(({share}, n) => share === null || whole[n] !== of ? null : share * 100);
 	const bars = how => ({width: 1, points: {show: false}, paths: uPlot.paths.bars({size: [0.7, 64], align: 0}), ...how});

@@ -72,12 +72,14 @@ function styled(axis)
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/* Days of the stream's time zone; hours where they are that close. */
-export function timeAxis(zone)
+const BETWEEN = 64;				/* pixels between the names of days */
+
+/* Days of the stream's time zone; hours where they are that close.  weeks: the instants at which weeks begin, where the ticks are then. */
+export function timeAxis(zone, weeks = null)
 {
 	return {
 		axis: {
-			space: 64, size: 28,
+			space: BETWEEN, size: 28, ...weeks && {splits: u => everyNth(weeks, u.bbox.width / devicePixelRatio)},
 			values: (u, at, n, space, step) => at.map(time => {
 				const then = uPlot.tzDate(new Date(time * 1000), zone);
 
@@ -87,6 +89,14 @@ export function timeAxis(zone)
 		},
 		tzDate: time => uPlot.tzDate(new Date(time * 1000), zone),
 	};
+}
+
+/* As many of them as there is room for, evenly. */
+function everyNth(starts, width)
+{
+	const n = Math.max(1, Math.ceil(starts.length * BETWEEN / Math.max(width, BETWEEN)));
+
+	return starts.filter((_, place) => place % n === 0);
 }
 
 /* An axis of counts or, with a unit of hours, of durations. */

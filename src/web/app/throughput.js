@@ -51,7 +51,7 @@ function show(frame, answer, {zone, step})
 	const {buckets} = answer, starts = buckets.map(bucket => seconds(startOfDay(bucket.start, zone)));
 	const values = buckets.map(bucket => bucket.throughput);
 	const whole = buckets.map(bucket => isWhole(bucket.start, step, zone, answer));
-	const middle = median(values.filter((_, n) => whole[n])), {axis, tzDate} = timeAxis(zone), {accent} = theme();
+	const middle = median(values.filter((_, n) => whole[n])), {axis, tzDate} = timeAxis(zone, step === 'week' ? starts : null), {accent} = theme();
 	const name = n => nameOf(buckets[n].start, step) + (whole[n] ? '' : PARTLY);
 
 	draw(frame.chart, {
