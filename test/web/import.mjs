@@ -199,6 +199,8 @@ await part('the page opens on a window that has data', async () => {
 	await settled(page);
 	ok((await text(page, '#period')).startsWith('The whole log'), 'a shared window says what it is');
 	ok((await text(page, '#age .note')).startsWith('Started WIP at the end of 10 Mar 2024: 1 item, '), 'ages are as of its last day', await text(page, '#age .note'));
+	ok(/^Of the \d+ whole days up to the end of the log, items were finished on 2; a forecast needs 5\.The log is too short for a forecast\.$/.test(await text(page, '#forecast .empty')),
+		'and there is no forecast from two days', await text(page, '#forecast .empty'));
 	await page.locator('#stream').selectOption('default');
 	await settled(page);
 	is(new URL(page.url()).search, '?stream=default', 'another stream has another window');

@@ -919,7 +919,12 @@ await part('discarded stages between others', async () => {
 	is([await page.locator('#cumulative-flow .legend').allTextContents(), await page.locator('#cumulative-flow .swatch.line').count()],
 		[['NewAnsweringAnsweredSpamWithdrawn'], 2], 'and are the lines that are drawn apart');
 	is((await values(page, 'cumulative-flow')).at(-1).slice(1), ['1', '1', '0', '0', '0'], 'with the items that were ever discarded there');
+	ok(/^Of the \d+ whole days before today, items were finished on 0; a forecast needs 5\.Come back when items have been finished on more days\.$/.test(await text(page, '#forecast .empty')),
+		'a forecast that is refused says what a reader can do', await text(page, '#forecast .empty'));
 	await shoot(page, 'discarded', {fullPage: true});
+	await page.locator('#type').selectOption('bug');
+	await page.locator('#forecast-weekdays').check();
+	await page.locator('#forecast').getByText(/Choose all types, or untick “Monday to Friday”\.$/).waitFor();
 	await page.context().close();
 });
 

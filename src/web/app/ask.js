@@ -3,8 +3,8 @@
  *		Asking for what a chart shows, and showing it, or why it was refused.
  *
  * A chart has either a path with parameters, or ask(of, signal) where it needs more than one answer.  What the service
- * refuses it, such as a forecast without history, is said in its own panel: the others stay.  What is wrong with the
- * whole page is thrown.
+ * refuses it, such as a forecast without history, is said in its own panel: the others stay.  A chart may have words of
+ * its own for that: refusal(error, of), or null.  What is wrong with the whole page is thrown.
  */
 import {get} from './api.js';
 import {h} from './dom.js';
@@ -25,14 +25,14 @@ export async function ask(chart, of, signal)
 	{
 		if (error.name === 'AbortError' || isTrouble(error))
 			throw error;
-		refuse(chart, error);
+		refuse(chart, error, of);
 		return undefined;
 	}
 }
 
-function refuse(chart, error)
+function refuse(chart, error, of)
 {
-	const [what, advice] = explain(error);
+	const [what, advice] = chart.refusal?.(error, of) ?? explain(error);
 
 	instead(chart, what, advice && h('p', null, advice));
 }

@@ -7,7 +7,7 @@
  */
 import {get} from './api.js';
 import {h} from './dom.js';
-import {count, date, dateOf, day, items, NONE} from './format.js';
+import {count, date, dateOf, day, items, NONE, upper} from './format.js';
 import {panel} from './panel.js';
 import {asOf} from './window.js';
 
@@ -55,6 +55,7 @@ export const forecast = changed => {
 			return get('forecast', {stream, type, attributes, items: number.value || open(context), until: until.value, at: asOf(context) ?? '',
 				working_days: weekdays.checked ? WORKING_DAYS : ''}, signal);
 		},
+		refusal: (error, context) => refusal(error, context, weekdays.checked),
 		show(forecast, {zone})
 		{
 			if (forecast === null)
@@ -79,3 +80,17 @@ export const forecast = changed => {
 		},
 	};
 };
+
+/* What the service refuses, in the words of the page's own controls; null: of that the page has no other words. */
+function refusal({status, message}, {type, attributes, ofLog}, weekdays)
+{
+	const few = /^(Of the .* whole days) before today, (\d+) have throughput; (a forecast needs \d+)/.exec(message);
+	const remedies = [type && 'choose all types', attributes && 'clear the attributes', weekdays && 'untick “Monday to Friday”'].filter(Boolean);
+
+	if (status !== 422)
+		return null;
+	if (few === null)
+		return [upper(message), ''];
+	return [`${few[1]} ${ofLog ? 'up to the end of the log' : 'before today'}, items were finished on ${few[2]}; ${few[3]}.`,
+		remedies.length > 0 ? `${upper(remedies.join(', or '))}.` : ofLog ? 'The log is too short for a forecast.' : 'Come back when items have been finished on more days.'];
+}
