@@ -1059,7 +1059,7 @@ await part('an empty stream', async () => {
 	const begins = new URLSearchParams((await page.evaluate(() => performance.getEntriesByType('resource').map(({name}) => name)))
 		.findLast(name => name.includes('/throughput?')).split('?')[1]).get('since');
 
-	is([begins.slice(11), await text(page, '#figure-throughput .meaning')], ['00:00:00.000Z', ''], 'in a window that begins on the day of the first move, which is too short for a rate');
+	is([begins.slice(11), await text(page, '#figure-throughput .meaning')], ['00:00:00.000000Z', ''], 'in a window that begins on the day of the first move, which is too short for a rate');
 	is(await Promise.all(['p85', 'p95'].map(key => text(page, `#figure-${key} .meaning`))), Array(2).fill('Of so few items it says little.'), 'and nothing is made of percentiles of one item');
 	is((await values(page, 'stage-graph')).map(row => row.slice(0, 3)), [['created', 'Backlog', '1'], ['Backlog', 'Analysis', '1'], ['Analysis', 'Development', '1'], ['Development', 'Testing', '1'],
 		['Testing', 'Deployment', '1'], ['Deployment', 'Production', '1']], 'and its moves are drawn');

@@ -24,16 +24,26 @@ export const cumulativeFlow = () => {
 	return {
 		frame,
 		path: 'cumulative-flow',
-		parameters: ({period, type, stream}) => ({stream, type, ...period, step: stepFor(period)}),
+		parameters: ({period, type, stream, days}) => ({stream, type, ...period, ...days > 0 && stepsUpTo(period), step: stepFor(period)}),
 		show: (flow, {stages, zone}) => flow.points.some(({values}) => values.some(n => n > 0)) ? showFlow(frame, flow, stages, zone) : empty(frame),
 	};
 };
 
-function stepFor({since, until})
+const stepFor = period => stepOf(period)[1];
+
+function stepOf({since, until})
 {
 	const hours = (seconds(until) - seconds(since)) / 3600;
 
-	return (STEPS.find(([step]) => hours / step <= POINTS) ?? STEPS.at(-1))[1];
+	return STEPS.find(([step]) => hours / step <= POINTS) ?? STEPS.at(-1);
+}
+
+/* A window up to now has its last point now: where its length is no number of steps, the first point lies before it. */
+function stepsUpTo(period)
+{
+	const step = stepOf(period)[0] * 3600000, steps = (Date.parse(period.until) - Date.parse(period.since)) / step;
+
+	return Number.isInteger(steps) ? {} : {since: new Date(Date.parse(period.until) - Math.ceil(steps) * step).toISOString()};
 }
 
 function empty(frame)
