@@ -121,8 +121,10 @@ await part('each panel has the values that SQL gives', async () => {
 
 		is(await text(page, '#bottleneck .sentence'), `Bottleneck: ${sql.bottlenecks[0].stage}. ${sql.bottlenecks[0].why}`, `${of}: the bottleneck, and why`);
 		is(await page.locator('#bottleneck tbody tr').evaluateAll(rows => rows.map(row => [...row.children].map(cell => cell.textContent))),
-			sql.bottlenecks.map(stage => [count(stage.rank), stage.stage, shown(stage.score, number), shown(stage.time_share, percent), shown(stage.avg_items, number),
+			sql.bottlenecks.map(stage => [count(stage.rank), stage.stage, shown(stage.score, x => x.toFixed(2)), shown(stage.time_share, rough), shown(stage.avg_items, rounded),
 				(stage.queue_growth > 0 ? '+' : '') + count(stage.queue_growth).replace('-', '−'), shown(stage.limit_hits, count), stage.why]), `${of}: all stages, ranked`);
+
+		is(await page.locator('#bottleneck tbody td:nth-child(3)').evaluateAll(cells => cells.map(cell => cell.title)), sql.bottlenecks.map(stage => shown(stage.score, number)), `${of}: with the exact score as a tooltip`);
 
 		ok(sql.balance.length === 30 && sql.balance.some(day => day.arrivals > 0) && sql.balance.some(day => day.departures > 0), `${of}: the window has arrivals and departures`);
 		is(await rest('arrivals'), sql.balance.map(day => [count(day.arrivals), count(day.departures)]), `${of}: arrivals and departures by day`);
@@ -138,6 +140,10 @@ await part('each panel has the values that SQL gives', async () => {
 		ok((await text(page, '#conformance .about')).endsWith('expected of each item\'s type on the day on which it was finished.'), `${of}: and what "it" is`);
 		is(await rest('conformance'), sql.sle_weeks.map(week => [count(week.items), count(week.within), shown(week.share, percent), hours(week.elapsed), percent(week.probability)]), `${of}: and by week`);
 		ok((await text(page, '#cycle-times .legend')).includes('SLE 8\u00a0d (85\u00a0%)'), `${of}: it is a line in the scatter`);
+
+		is((await page.locator('#cycle-times .legend li').allTextContents()).slice(0, 3), ['p50', 'p85', 'p95'].map(key => `${key.toUpperCase()} ${span(now[key])}`), `${of}: percentiles in the unit of the lines`);
+		ok((await text(page, '#blocked .note')).startsWith(`${span(sql.blocked.reduce((all, {blocked}) => all + blocked, 0))} in all.`), `${of}: blocked time in the unit of the bars`, await text(page, '#blocked .note'));
+		ok((await page.locator('#efficiency li').allTextContents()).every(line => /%\u00a0?.* (active|waiting): [\d.,]+\u00a0(d|h|min)$/.test(line)), `${of}: active and waiting time in one unit`, await page.locator('#efficiency li').allTextContents());
 
 		const reasons = [...new Set(sql.blocked.map(row => row.reason))], sum = reason => sql.blocked.reduce((all, row) => all + (row.reason === reason ? row.blocked : 0), 0);
 
@@ -229,7 +235,8 @@ await part('each panel has the values that SQL gives', async () => {
 		for (let n = 0; n < sql.graph.indexOf(edge); n++)
 			await page.keyboard.press('ArrowRight');
 		ok((await moves.getAttribute('aria-valuetext')).startsWith(`${edge.from_stage} → ${edge.to_stage}, ${count(edge.n)} move`), `${of}: an arc is read by keyboard`, await moves.getAttribute('aria-valuetext'));
-		is(await cells('paths'), sql.paths.map(path => [path.path, count(path.n), percent(path.share), shown(path.p50, hours), shown(path.p85, hours), count(path.loops)]), `${of}: the most frequent paths`);
+		is(await cells('paths'), sql.paths.map(path => [path.path, count(path.n), percent(path.share), shown(path.p50, x => span(x)), shown(path.p85, x => span(x)), count(path.loops)]), `${of}: the most frequent paths`);
+		is(await page.locator('#paths .chart tbody tr').evaluateAll(rows => rows.map(row => [row.children[3].title, row.children[4].title])), sql.paths.map(path => [shown(path.p50, hours), shown(path.p85, hours)]), `${of}: with exact times as tooltips`);
 		is(await cells('rework'), sql.rework.map(stage => [stage.stage, count(stage.handed_on), count(stage.sent_back), shown(stage.complete, percent), shown(stage.first, percent), count(stage.loops)]),
 			`${of}: rework by stage`);
 		ok(await page.locator('#rework .scroll').evaluate(table => table.scrollWidth <= table.clientWidth), `${of}: all its columns are in sight`);

@@ -34,7 +34,7 @@ export const blocked = () => {
 				setText(row.querySelector('.bar-value'), span(reasons[n].hours));
 			});
 			frame.shown({
-				remark: `${hours(answer.blocked_hours)} in all. An item that was blocked in two stages counts in both.`,
+				remark: `${span(answer.blocked_hours)} in all. An item that was blocked in two stages counts in both.`,
 				rows: [['Stage', 'Reason', 'Blocks', 'Items', 'Blocked'], ...answer.rows.map(row => [row.stage, row.reason, count(row.spells), count(row.items), hours(row.blocked_hours)])],
 			});
 		},

@@ -5,7 +5,7 @@
  * Sentence, ranks and scores are those of the service.
  */
 import {byId, h} from './dom.js';
-import {count, exactPercent, NONE, number} from './format.js';
+import {count, exactPercent, number, percent, roundly, rounded, score} from './format.js';
 
 const HEAD = ['Rank', 'Stage', 'Score', 'Share of time', 'WIP, average', 'Queue growth', 'Limit hits', 'Why'];
 
@@ -50,14 +50,15 @@ export function bottleneck()
 
 const growth = n => n > 0 ? '+' + count(n) : count(n).replace('-', '−');
 
-const cells = stage => [stage.stage, number(stage.score), exactPercent(stage.time_share), number(stage.avg_items), growth(stage.queue_growth),
-	stage.limit_hits === null ? NONE : count(stage.limit_hits), stage.why];
+const cells = stage => [stage.stage, roundly(score(stage.score), number(stage.score)), roundly(percent(stage.time_share), exactPercent(stage.time_share)),
+	roundly(rounded(stage.avg_items), number(stage.avg_items)), growth(stage.queue_growth),
+	count(stage.limit_hits), stage.why];
 
 function ranking(stages)
 {
 	return h('div', {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'All stages, ranked'}, h('table', {class: 'ranking'},
 		h('thead', null, h('tr', null, HEAD.map(name => h('th', {scope: 'col'}, name)))),
 		h('tbody', null, stages.map(stage => h('tr', null, h('td', null, count(stage.rank)), cells(stage).map((cell, n) =>
-			n === 0 ? h('th', {scope: 'row'}, cell) : h('td', null, cell)))))),
+			n === 0 ? h('th', {scope: 'row'}, cell) : h('td', {title: cell.title}, cell.text ?? cell)))))),
 	h('p', {class: 'note'}, 'Score, 0 to 1: the mean of the share of time, the growth of the queue by what entered, and the share of entries that met a full stage.'));
 }

@@ -61,7 +61,7 @@ function empty(frame)
 	frame.instead('No item that was started has been finished in this window. Choose a longer window or another type.');
 }
 
-const keys = answer => PERCENTILES.map(({name, key, colour}) => [theme().of(colour), `${name} ${hours(answer[key])}`, 'line ' + key]);
+const keys = answer => PERCENTILES.map(({name, key, colour}) => [theme().of(colour), `${name} ${span(answer[key])}`, 'line ' + key]);
 
 const edges = (u, least, most) => [least - (most - least) * 0.015, most + (most - least) * 0.015 + 1];
 

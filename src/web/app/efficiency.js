@@ -3,7 +3,7 @@
  *		Flow efficiency: the share of active time in the time between start and finish.
  */
 import {h} from './dom.js';
-import {exactPercent, hours, items, percent, rounded} from './format.js';
+import {exactPercent, hours, items, percent, span} from './format.js';
 import {panel} from './panel.js';
 import {share} from './bars.js';
 
@@ -25,7 +25,7 @@ export const efficiency = () => {
 				const bar = h('span', {class: 'part ' + kind});
 
 				bar.style.width = share(value, whole);
-				return [bar, h('li', {class: kind}, h('strong', null, percent(value / whole)), ` ${name}: ${hours(value)} (${rounded(value / 24)} days)`)];
+				return [bar, h('li', {class: kind}, h('strong', null, percent(value / whole)), ` ${name}: ${span(value)}`)];
 			};
 			const [active, activeText] = part('active', 'active', answer.active_hours), [wait, waitText] = part('wait', 'waiting', answer.wait_hours);
 

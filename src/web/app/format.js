@@ -3,18 +3,20 @@
  *		Numbers, durations and times as people read them.
  *
  * The API gives hours with two decimals and shares with four.  hours() and exactPercent() show
- * that number as it is, for tables; span() and percent() round it to what reads best.  No line
- * breaks between a number and its unit.
+ * that number as it is, for tables of values and tooltips; span() and percent() round it to what
+ * reads best, for all else.  No line breaks between a number and its unit.
  */
 
 const whole = new Intl.NumberFormat('en');
 const oneDecimal = new Intl.NumberFormat('en', {maximumFractionDigits: 1});
+const twoDecimals = new Intl.NumberFormat('en', {minimumFractionDigits: 2, maximumFractionDigits: 2});
 const asGiven = new Intl.NumberFormat('en', {maximumFractionDigits: 4});
 
 export const NONE = '–';
 
 export const count = n => n === null || n === undefined ? NONE : whole.format(n);
 export const rounded = x => x === null || x === undefined ? NONE : oneDecimal.format(x);
+export const score = x => x === null || x === undefined ? NONE : twoDecimals.format(x);
 export const number = x => x === null || x === undefined ? NONE : asGiven.format(x);
 export const hours = x => x === null || x === undefined ? NONE : asGiven.format(x) + '\u00a0h';
 export const percent = x => x === null || x === undefined ? NONE : oneDecimal.format(x * 100) + '\u00a0%';
@@ -85,6 +87,9 @@ export const date = text => day(text + 'T00:00:00Z', 'UTC');
 
 /* A cell of a table that is written in another way where programs read it. */
 export const dated = (text, data) => ({text, data});
+
+/* A cell of a table that is rounded; the exact value is its tooltip, and what programs read. */
+export const roundly = (text, exact) => ({text, data: exact, title: exact});
 
 /* How long ago, for a card. */
 export function since(time)

@@ -85,7 +85,7 @@ function legendLine([colour, text, shape])
 export function tableOf(title, [head, ...rows])
 {
 	const left = rows.length - ROWS;
-	const cells = row => row.map(cell => cell?.text ?? cell).map((cell, n) => n === 0 ? h('th', {scope: 'row'}, cell) : h('td', null, cell));
+	const cells = row => row.map((cell, n) => h(...n === 0 ? ['th', {scope: 'row'}] : ['td', {title: cell?.title}], cell?.text ?? cell));
 
 	return h('div', {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': title + ': table of values'}, h('table', null,
 		h('thead', null, h('tr', null, head.map(cell => h('th', {scope: 'col'}, cell)))),

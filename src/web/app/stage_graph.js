@@ -6,7 +6,7 @@ import {get} from './api.js';
 import {stageColours, theme} from './colours.js';
 import {h} from './dom.js';
 import {explore} from './explore.js';
-import {count, exactPercent, hours, percent, span} from './format.js';
+import {count, exactPercent, hours, percent, roundly, span} from './format.js';
 import {graph} from './graph.js';
 import {panel, tableOf} from './panel.js';
 import {discardedLast} from './stages.js';
@@ -99,7 +99,7 @@ function showPaths(frame, {paths})
 	const together = paths.reduce((sum, {share}) => sum + share, 0);
 
 	showTable(frame, 'Most frequent paths', [['Path', 'Items', 'Share', 'Cycle time P50', 'P85', 'Stages again'], ...paths.map(path => [
-		path.path.join(' → '), count(path.n), exactPercent(path.share), hours(path.cycle_time_p50), hours(path.cycle_time_p85), count(path.loops)])],
+		path.path.join(' → '), count(path.n), exactPercent(path.share), ...[path.cycle_time_p50, path.cycle_time_p85].map(x => roundly(span(x), hours(x))), count(path.loops)])],
 	paths.length < PATHS ? '' : `The ${PATHS} most frequent ones: ${percent(together)} of the finished items.`);
 }
 
