@@ -122,7 +122,8 @@ await part('each panel has the values that SQL gives', async () => {
 		is(await text(page, '#bottleneck .sentence'), `Bottleneck: ${sql.bottlenecks[0].stage}. ${sql.bottlenecks[0].why}`, `${of}: the bottleneck, and why`);
 		is(await page.locator('#bottleneck tbody tr').evaluateAll(rows => rows.map(row => [...row.children].map(cell => cell.textContent))),
 			sql.bottlenecks.map(stage => [count(stage.rank), stage.stage, shown(stage.score, x => x.toFixed(2)), shown(stage.time_share, rough), shown(stage.avg_items, rounded),
-				(stage.queue_growth > 0 ? '+' : '') + count(stage.queue_growth).replace('-', '−'), shown(stage.limit_hits, count), stage.why]), `${of}: all stages, ranked`);
+				(stage.queue_growth > 0 ? '+' : '') + count(stage.queue_growth).replace('-', '−'), count(stage.entered), shown(stage.limit_hits, count), rough(stage.blocked_share), stage.why]), `${of}: all stages, ranked`);
+		ok(sql.bottlenecks.some(({blocked_share: share}) => share > 0), `${of}: items were blocked in some stage`);
 
 		is(await page.locator('#bottleneck tbody td:nth-child(3)').evaluateAll(cells => cells.map(cell => cell.title)), sql.bottlenecks.map(stage => shown(stage.score, number)), `${of}: with the exact score as a tooltip`);
 
@@ -142,7 +143,7 @@ await part('each panel has the values that SQL gives', async () => {
 		ok((await text(page, '#cycle-times .legend')).includes('SLE 8\u00a0d (85\u00a0%)'), `${of}: it is a line in the scatter`);
 
 		is((await page.locator('#cycle-times .legend li').allTextContents()).slice(0, 3), ['p50', 'p85', 'p95'].map(key => `${key.toUpperCase()} ${span(now[key])}`), `${of}: percentiles in the unit of the lines`);
-		ok((await text(page, '#blocked .note')).startsWith(`${span(sql.blocked.reduce((all, {blocked}) => all + blocked, 0))} in all.`), `${of}: blocked time in the unit of the bars`, await text(page, '#blocked .note'));
+		ok(/^[\d.,]+\u00a0[hd] in all\./.test(await text(page, '#blocked .note')) && (await text(page, '#blocked .note')).split('\u00a0')[1][0] === span(sql.blocked.reduce((all, {blocked}) => all + blocked, 0)).at(-1), `${of}: blocked time in the unit of the bars`, await text(page, '#blocked .note'));
 		ok((await page.locator('#efficiency li').allTextContents()).every(line => /%\u00a0?.* (active|waiting): [\d.,]+\u00a0(d|h|min)$/.test(line)), `${of}: active and waiting time in one unit`, await page.locator('#efficiency li').allTextContents());
 
 		const reasons = [...new Set(sql.blocked.map(row => row.reason))], sum = reason => sql.blocked.reduce((all, row) => all + (row.reason === reason ? row.blocked : 0), 0);

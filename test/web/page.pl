@@ -114,7 +114,7 @@ for my $of ([ '', '' ], [ 'bug', '{"team": "red"}' ])
 	my %answers = (
 		metrics => "$key_figures($window)",
 		before => "$key_figures('default', since => '$before 00:00 Europe/Berlin', until => '$from', $filters)",
-		bottlenecks => "SELECT rank, stage, score, time_share, avg_items, queue_growth, limit_hits, why FROM vsm.bottlenecks($window) ORDER BY rank",
+		bottlenecks => "SELECT rank, stage, score, time_share, avg_items, queue_growth, entered, limit_hits, blocked_share, blocked_reason, why FROM vsm.bottlenecks($window) ORDER BY rank",
 		balance => "SELECT arrivals, departures, open, started, " . hours('total_age') . " AS total_age FROM vsm.flow_balance($window, bucket => 'day') ORDER BY bucket",
 		law => "SELECT sentence FROM vsm.littles_law($window)",
 		sle => "SELECT items, within, round(share, 4) AS share, unjudged, " . hours('elapsed') . " AS elapsed, probability FROM vsm.sle_conformance($window)",

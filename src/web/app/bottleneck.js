@@ -7,7 +7,7 @@
 import {byId, h} from './dom.js';
 import {count, exactPercent, number, percent, roundly, rounded, score} from './format.js';
 
-const HEAD = ['Rank', 'Stage', 'Score', 'Share of time', 'WIP, average', 'Queue growth', 'Limit hits', 'Why'];
+const HEAD = ['Rank', 'Stage', 'Score', 'Share of time', 'WIP, average', 'Queue growth', 'Entered', 'Limit hits', 'Blocked', 'Why'];
 
 export function bottleneck()
 {
@@ -50,9 +50,12 @@ export function bottleneck()
 
 const growth = n => n > 0 ? '+' + count(n) : count(n).replace('-', '−');
 
+/* Of the time in the stage. */
+const blocked = ({blocked_share: share, blocked_reason: reason}) => ({text: percent(share), title: reason === null ? null : `${exactPercent(share)}, mostly: ${reason}`});
+
 const cells = stage => [stage.stage, roundly(score(stage.score), number(stage.score)), roundly(percent(stage.time_share), exactPercent(stage.time_share)),
 	roundly(rounded(stage.avg_items), number(stage.avg_items)), growth(stage.queue_growth),
-	count(stage.limit_hits), stage.why];
+	count(stage.entered), count(stage.limit_hits), blocked(stage), stage.why];
 
 function ranking(stages)
 {
@@ -60,5 +63,6 @@ function ranking(stages)
 		h('thead', null, h('tr', null, HEAD.map(name => h('th', {scope: 'col'}, name)))),
 		h('tbody', null, stages.map(stage => h('tr', null, h('td', null, count(stage.rank)), cells(stage).map((cell, n) =>
 			n === 0 ? h('th', {scope: 'row'}, cell) : h('td', {title: cell.title}, cell.text ?? cell)))))),
-	h('p', {class: 'note'}, 'Score, 0 to 1: the mean of the share of time, the growth of the queue by what entered, and the share of entries that met a full stage.'));
+	h('p', {class: 'note'}, 'Score, 0 to 1: the mean of four parts, which are the share of time, the growth of the queue by the items that entered (0 if it did not grow), the share of entries '
+		+ 'that filled the stage up to its limit, of all types, and the share of the time in the stage for which items were blocked.'));
 }
