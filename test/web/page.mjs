@@ -862,7 +862,7 @@ await part('an item is blocked and unblocked', async () => {
 });
 
 await part('long names, and markup', async () => {
-	for (const [width, height] of [[1440, 900], [390, 800]])
+	for (const [width, height] of [[1440, 900], [390, 800], [320, 700]])
 	{
 		const page = await open(MAIN, '?stream=long', {width, height}), fits = () => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
 
@@ -986,6 +986,22 @@ await part('on a phone', async () => {
 
 	await settled(page);
 	ok(await fits(), 'the charts fit 375 pixels');
+
+	const open_ = (await api(MAIN, 'stages?stream=default')).filter(({category}) => ['wait', 'active'].includes(category)).map(({name}, n) => `${n + 1} ${name}`);
+
+	ok((await text(page, '#age .note')).includes(` Stages: ${open_.join(', ')}.`), 'the stages of the chart of ages, whose names have no room there, are numbered', await text(page, '#age .note'));
+	await page.locator('#bottleneck summary').tap();
+	ok(await page.locator('.ranking tbody tr').evaluateAll(rows => rows.every(row => row.offsetHeight < 70)), 'the ranking of the stages has low rows');
+	await page.locator('#bottleneck summary').tap();
+	for (const width of [375, 320])
+	{
+		await page.setViewportSize({width, height: 740});
+
+		const right = await page.locator('#token-button').evaluate(button => button.getBoundingClientRect().right);
+
+		ok(right <= width - 8 && await fits(), `${width}: the head has a margin, and nothing is wider than the page`, right);
+	}
+	await page.setViewportSize({width: 375, height: 740});
 	await shoot(page, 'phone', {fullPage: true});
 	await accessible(page, 'phone');
 	await page.locator('#throughput .surface').tap({position: {x: 160, y: 100}});
@@ -993,6 +1009,9 @@ await part('on a phone', async () => {
 	await view(page, 'Board').tap();
 	await settled(page);
 	ok(await fits(), 'the board too');
+	await page.setViewportSize({width: 320, height: 740});
+	ok(await fits(), 'in 320 pixels as well');
+	await page.setViewportSize({width: 375, height: 740});
 
 	const chosen = lane(page, 'Backlog').locator('.card').first(), id = Number(await chosen.getAttribute('data-id'));
 

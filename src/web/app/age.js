@@ -16,6 +16,8 @@ import {isWip} from './stages.js';
 import {asOf} from './window.js';
 
 const ITEMS = 1000;
+const AXIS = 80;				/* pixels */
+const NARROW = 72;				/* pixels of a stage in which a cut name says little */
 const HISTORY_DAYS = 90;		/* whose finished items pace and risk are of */
 
 /* From the bottom: colour, lower and upper edge, name. */
@@ -73,6 +75,7 @@ function show(frame, aged, started, pace, context)
 	const percentiles = {p50: figures.p50, p85: figures.p85, p95: figures.p95}, paces = pace.filter(({stage, n}) => n > 0 && place.has(stage));
 	const most = Math.max(...shown.map(item => item.age_hours), percentiles.p95 ?? 0, ...paces.map(({p95}) => p95)), unit = unitFor(most), colours = theme();
 	const xs = shown.map(item => place.get(item.stage) + spread(item.id)), ys = shown.map(item => item.age_hours / unit.hours);
+	const numbered = needNumbers(open, frame.chart.clientWidth);
 	const standing = item => PERCENTILES.filter(({key}) => percentiles[key] !== null && item.age_hours > percentiles[key]).at(-1);
 	const colourOf = i => ({P85: colours.of('--p85'), P95: colours.of('--p95')}[standing(shown[i])?.name] ?? colours.accent);
 	const shapeOf = i => shown[i].block_reason === null ? 'circle' : 'diamond';
@@ -80,7 +83,7 @@ function show(frame, aged, started, pace, context)
 
 	draw(frame.chart, {
 		label: 'Age of started WIP, by stage', data: [xs, ys], along: 'both',
-		axes: [stageAxis(open), valueAxis(unit.name)],
+		axes: [stageAxis(open, numbered), valueAxis(unit.name)],
 		scales: {x: {time: false, range: () => [-0.5, open.length - 0.5]}, y: {range: () => fromZero(null, 0, most / unit.hours)}},
 		series: [{}, {paths: () => null, points: {show: false}}],
 		hooks: {drawClear: [bands(paces, place, unit)], draw: [dots(xs, ys, colourOf, {radius: 3.2, shapeOf}), percentileLines(percentiles, 'y', unit)]},
@@ -97,6 +100,7 @@ function show(frame, aged, started, pace, context)
 		remark: `Started WIP${type ? ' of type ' + type : ''}${end === null ? '' : ` at the end of ${day(Date.parse(end) - 1, zone)}`}: ${items(shown.length)}, ${late} above P85 of cycle times`
 			+ `${blocked > 0 ? `, ${blocked} blocked` : ''}${idle > 0 ? `; ${idle} more of the WIP not started yet` : ''}`
 			+ (aged.length === ITEMS ? `; only the oldest ${ITEMS} are looked at.` : '.')
+			+ (numbered ? ` Stages: ${open.map(({name}, n) => `${n + 1} ${name}`).join(', ')}.` : '')
 			+ (paces.length > 0 ? ` Bands: how old the items finished in ${HISTORY_DAYS} days were when they left the stage.` : ''),
 		rows: [['Item', 'Title', 'Type', 'Stage', 'Age', 'In this stage', 'Slower than', 'Risk of missing the SLE', 'Blocked', 'Blocked by'], ...started.map(item => [
 			idOf(item), item.title, item.type, item.stage, hours(item.age_hours), hours(item.time_in_stage_hours), exactPercent(item.pace), exactPercent(item.risk),
@@ -106,13 +110,23 @@ function show(frame, aged, started, pace, context)
 	});
 }
 
-/* Names of stages below their columns, in two lines and cut where they would touch. */
-function stageAxis(open)
+/* Names of stages below their columns, in two lines and cut where they would touch; or numbers, which the note explains. */
+function stageAxis(open, numbered)
 {
 	return {
-		size: 42, splits: () => open.map((_, n) => n), grid: {show: false}, space: 1,
-		values: u => open.map(({name}) => twoLines(name, u.bbox.width / devicePixelRatio / open.length - 8).join('\n')),
+		size: numbered ? 26 : 42, splits: () => open.map((_, n) => n), grid: {show: false}, space: 1,
+		values: u => numbered ? open.map((_, n) => String(n + 1)) : labels(open, u.bbox.width / devicePixelRatio),
 	};
+}
+
+const labels = (open, width) => open.map(({name}) => twoLines(name, width / open.length - 8).join('\n'));
+
+/* Would names be cut to a few letters, or to the same ones?  The axis on the left takes some of the width. */
+function needNumbers(open, width)
+{
+	const room = width - AXIS, written = labels(open, room), cut = written.some((label, n) => label.replaceAll('\n', ' ') !== open[n].name);
+
+	return cut && room / open.length < NARROW || new Set(written).size < open.length;
 }
 
 /* The ground behind each stage, the warmer the slower. */
