@@ -7,12 +7,13 @@ import {fillSelect, h} from './dom.js';
 const NEW = '\n';				/* in the list of streams: a new one; no stream can have this name */
 
 const KB = 1024;
+const LONGEST = 150;				/* characters of a stream's name */
 
 export const size = bytes => bytes < KB ? `${bytes}\u00a0bytes` : bytes < 10 * KB * KB ? `${(bytes / KB).toLocaleString('en', {maximumFractionDigits: bytes < 10 * KB ? 1 : 0})}\u00a0kB`
 	: `${(bytes / KB / KB).toLocaleString('en', {maximumFractionDigits: 0})}\u00a0MB`;
 
-/* Such as "jira export (3)" of jira_export (3).csv */
-const nameOf = file => file.name.replace(/\.[^.]{1,7}$/, '').replace(/[_\s]+/g, ' ').trim().slice(0, 60) || 'imported';
+/* The file's name without its ending, as make demo has it; cut where it is too long for a stream. */
+const nameOf = file => [...file.name.replace(/\.[^.]*$/, '').replace(/\s/g, ' ').trim()].slice(0, LONGEST).join('').trim() || 'log';
 
 export function importFile({chosen, aimed, renamed})
 {
