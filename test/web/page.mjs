@@ -467,6 +467,10 @@ await part('numbers are those of the API', async () => {
 		['cycle-times', 'throughput', 'flow-efficiency', 'cumulative-flow', 'time-in-stage'].map(of));
 
 	is(new URL(page.url()).search, '', 'a click on the default window leaves the plain URL');
+
+	const clock = time => new Intl.DateTimeFormat('en-GB', {timeZone: 'Europe/Berlin', day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit'}).format(new Date(time));
+
+	is(await text(page, '#period'), `The 30 days up to now: ${clock(metrics.period_start)} to ${clock(metrics.period_end)}, time of Europe/Berlin`, 'the window says that it ends now, and at what time it begins');
 	is(await text(page, '#figure-throughput .big'), count(metrics.throughput), 'throughput is that of /metrics');
 	is(metrics.throughput, throughput.buckets.reduce((sum, bucket) => sum + bucket.throughput, 0), 'and the sum of the run chart');
 	for (const [key, name] of [['p50', 'P50'], ['p85', 'P85'], ['p95', 'P95']])
@@ -603,7 +607,7 @@ await part('the URL holds what is chosen', async () => {
 	});
 	await page.goto(MAIN);
 	await settled(page);
-	ok((await text(page, '#period')).endsWith('days of UTC'), 'a zone that the browser does not know is UTC, and is said to be');
+	ok((await text(page, '#period')).endsWith('time of UTC'), 'a zone that the browser does not know is UTC, and is said to be');
 	await page.unrouteAll();
 	await page.goto(`${MAIN}?days=12&since=tomorrow&view=%3Cb%3E`);
 	await settled(page);

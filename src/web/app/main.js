@@ -24,7 +24,7 @@ import {setExported} from './exporting.js';
 import {figures, fromMetrics} from './figures.js';
 import {showFirstSteps} from './first_steps.js';
 import {forecast} from './forecast.js';
-import {day, knownZone, upper} from './format.js';
+import {day, instant, knownZone, startOfDay, upper} from './format.js';
 import {importView} from './import_view.js';
 import {itemDialog} from './item_dialog.js';
 import {lastFinish, showLastFinish} from './last_finish.js';
@@ -177,8 +177,7 @@ async function loadFigures(signal)
 	of.figures = fromMetrics(metrics);
 	setExported(of);
 	showTiles();
-	byId('period').textContent = (of.ofLog ? `${daysBetween(of.log) < LOG_DAYS ? 'The whole log' : `Last ${LOG_DAYS} days of the log`}, in which nothing has moved since ${day(of.lastMove, zone)}: ` : '')
-		+ `${day(of.period.since, zone)} to ${day(Date.parse(of.period.until) - 1, zone)}, days of ${zone}`;
+	byId('period').textContent = periodOf(of);
 
 	showLastFinish(byId('last-finish'), await lastFinish(of, signal), of, choose);
 	await Promise.all(charts.map(async chart => {
@@ -191,6 +190,17 @@ async function loadFigures(signal)
 	}));
 	/* Up to now, of all types. */
 	showFirstSteps(byId('first-steps'), days > 0 && type === '' && of.attributes === '' && (seen.get(charts[0])?.points ?? []).every(({values}) => values[0] === 0), stream, view => choose({view}));
+}
+
+/* Hours count in a window up to now, days in one of dates. */
+function periodOf({days, firstMove, lastMove, log, ofLog, period: {since, until}, until: lastDay, zone})
+{
+	const upToNow = days === 0 && Date.parse(until) < Date.parse(startOfDay(lastDay, zone, 1));
+
+	if (days > 0)
+		return `${daysWindow(days, firstMove, zone).days ? `The ${days} days` : 'The time since the day of the first move,'} up to now: ${instant(since, zone)} to ${instant(until, zone)}, time of ${zone}`;
+	return (ofLog ? `${daysBetween(log) < LOG_DAYS ? 'The whole log' : `Last ${LOG_DAYS} days of the log`}, in which nothing has moved since ${day(lastMove, zone)}: ` : '')
+		+ `${day(since, zone)} to ${day(Date.parse(until) - 1, zone)}${upToNow ? ' (up to now)' : ''}, days of ${zone}`;
 }
 
 function showTiles()
