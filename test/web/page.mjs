@@ -755,6 +755,7 @@ await part('the board', async () => {
 	is(await stageOf(refused), 'Testing', 'and the item stays');
 	ok(await lane(page, 'Testing').locator(`.card[data-id="${refused}"]`).isVisible(), 'on the page too');
 	await shoot(page, 'board-full');
+	ok(notice.endsWith('or ask your administrator to raise its limit.Dismiss') && !notice.includes('wip_limit'), 'and what can be done, in the words of the page', notice);
 	await page.getByRole('button', {name: 'Dismiss'}).click();
 	ok(await page.locator('#board .notice').isHidden(), 'the notice goes when told to');
 
@@ -783,6 +784,7 @@ await part('the board', async () => {
 	const item = await api(MAIN, `work-items/${await made.getAttribute('data-id')}`);
 
 	is([item.title, item.type, item.current_stage], [title, 'epic', 'Backlog'], 'a new item is created, and its title is text');
+	ok(await page.locator('#board .notice').isHidden(), 'what was refused before is over with it');
 	page.expected(422);
 	await page.locator('#new-item').evaluate(form => {
 		form.noValidate = true;
@@ -971,6 +973,7 @@ await part('a window without what the log has', async () => {
 	await settled(page);
 	is([await text(page, '#figure-throughput .big'), await text(page, '#last-finish p')], ['0', 'Nothing was finished in this window. The last item was finished on 20 Mar 2024, 10:00.'],
 		'where nothing was finished, it is said when something was');
+	is(await Promise.all(['p50', 'p85', 'p95'].map(async key => [await text(page, `#figure-${key} .exact`), await text(page, `#figure-${key} .meaning`)])), Array(3).fill(['nothing finished', '']), 'and no percentile says what it means');
 	await accessible(page, 'nothing finished');
 	await page.locator('#last-finish').getByRole('button', {name: 'Show the 11 days up to then'}).click();
 	await page.waitForURL(/since=2024-03-10&until=2024-03-20/);
@@ -1192,7 +1195,7 @@ await part('tokens', async () => {
 	const give = async value => {
 		await page.getByRole('button', {name: 'Enter a token'}).click();
 		await page.locator('#token').fill(value);
-		await page.getByRole('button', {name: 'Use it'}).click();
+		await page.locator('#token').press('Enter');
 	};
 
 	await give('no.such.token');

@@ -215,9 +215,10 @@ export function board({reload, failed})
 			h('button', {type: 'button', class: 'quiet', onclick: () => tell()}, 'Dismiss')]);
 	}
 
-	/* An item was blocked or unblocked where it is. */
+	/* An item was blocked or unblocked where it is; what was refused before is over. */
 	function reread(item)
 	{
+		tell();
 		load(columns.filter(lane => lane.stage.name === item.current_stage)).catch(failed);
 	}
 
@@ -253,6 +254,7 @@ export function board({reload, failed})
 	{
 		const item = await post('work-items', {title, type, stream: context.stream});
 
+		tell();
 		pin(item.id, item.current_stage);
 		announce(`“${title}” was created in ${item.current_stage}.`);
 		await load(columns.filter(lane => lane.stage.name === item.current_stage));

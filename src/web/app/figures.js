@@ -48,7 +48,7 @@ export function figures()
 				answer.throughput === 1 ? 'item finished' : 'items finished', rate(answer.throughput, days));
 			for (const key of ['p50', 'p85', 'p95'])
 				set(key, span(answer[key]), answer[key] === null ? 'nothing finished' : `${hours(answer[key])}, n = ${count(answer.n)}`,
-					key !== 'p50' && answer.n > 0 && answer.n < FEW ? OF_FEW : MEANINGS[key]);
+					answer[key] === null ? '' : key !== 'p50' && answer.n < FEW ? OF_FEW : MEANINGS[key]);
 			set('efficiency', percent(answer.efficiency), answer.efficiency === null ? 'nothing finished' : `n = ${count(answer.throughput)}`,
 				'Share of time between start and finish that was work, not waiting.');
 		},

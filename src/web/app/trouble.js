@@ -30,12 +30,15 @@ export function explain(error)
 	if (error.status === 404)
 		return [`${error.message}.`, error.hint ?? ''];
 	if (error.status === 409)
-		return [upper(error.message) + ' (409)', error.hint ?? ''];
+		return [upper(error.message) + ' (409)', inWords(error.hint ?? '')];
 	if (error.status >= 500)
 		return [`The service has no answer now (${error.status}): ${error.message}.`,
 			error.hint ?? 'Its database may be away. The page tries again by itself.'];
 	return [`${upper(error.message)} (${error.status})`, error.hint ?? ''];
 }
+
+/* The limit of a stage has no control on the page. */
+const inWords = hint => hint.replace('or raise its wip_limit', 'or ask your administrator to raise its limit');
 
 const passes = error => error instanceof ApiError && (error.status === 0 || error.status >= 500);
 
@@ -55,6 +58,13 @@ export const trouble = {
 			dialog.close();
 			trouble.over();
 			retry();
+		};
+		/* A token has one line, in a field that wraps it. */
+		field.onkeydown = event => {
+			if (event.key !== 'Enter' || event.isComposing)
+				return;
+			event.preventDefault();
+			byId('token-form').requestSubmit();
 		};
 		byId('token-forget').onclick = () => {
 			token.set('');
