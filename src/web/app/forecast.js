@@ -84,7 +84,7 @@ export const forecast = changed => {
 /* What the service refuses, in the words of the page's own controls; null: of that the page has no other words. */
 function refusal({status, message}, {type, attributes, ofLog}, weekdays)
 {
-	const few = /(Of the .* whole days) before today, (\d+) have throughput; (a forecast needs \d+)/.exec(message);
+	const few = /(Of the .* whole days) before the day of the forecast, (\d+) have throughput(?:, without the outliers[^;]*)?; (a forecast needs \d+)/.exec(message);
 	const remedies = [type && 'choose all types', attributes && 'clear the attributes', weekdays && 'untick “Monday to Friday”'].filter(Boolean);
 
 	if (status !== 422)
