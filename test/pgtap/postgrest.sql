@@ -122,6 +122,7 @@ FROM one o, (VALUES
     ('reader', 'GET',  'rpc/work_item', '{"work_item_id":@id}', '^{"id":@id,"external_id":null,"stream":"default","title":"an open one","type":"bug","current_stage":"Backlog",'),
     ('reader', 'GET',  'rpc/work_items', '{}', '^{"items":\[{"id":.*\],"next":\d+}$'),
     ('reader', 'POST', 'rpc/work_items', '{"stream":"default","stage":"Backlog","type":"bug","open":true,"limit":500,"after":0,"attributes":{}}', '"title":"an open one".*"next":null}$'),
+    ('reader', 'GET',  'rpc/work_items', '{"external_id":"nobody''s"}', '^{"items":\[\],"next":null}$'),
     ('reader', 'GET',  'rpc/metrics', '{}', '^{"throughput":\d+,"wip":\d+\.\d\d,"cycle_time_avg":\d+\.\d\d,"cycle_time_p50":\d'),
     ('reader', 'POST', 'rpc/metrics', '{"days":90,"stream":"default","type":"bug","exact":false,"reopen_rule":"episodes","attributes":{},"known_at":null,"percentiles":[50]}', '"stream":"default","type":"bug".*"reopen_rule":"episodes".*"percentile_error":0.01.*"percentiles":\[{"percentile":50,"cycle_time":\d+\.\d\d,"lead_time":\d+\.\d\d}\]}$'),
     ('reader', 'POST', 'rpc/metrics', '{"since":"2020-01-01T00:00:00Z","until":"2020-02-01T00:00:00Z"}', '"period_start":"2020-01-01T00:00:00.000000Z","period_end":"2020-02-01T'),
