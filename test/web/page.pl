@@ -24,11 +24,11 @@ my $node = database('web');
 $node->safe_psql('postgres', slurp_file("$FindBin::RealBin/../../demo/simulate.sql"), extra_params => [ '-v', 'zone=Europe/Berlin', '-v', 'items=2500' ]);
 # Which stages of a team hold items depends on the hour: those that the board is tried with hold some at any, and the queue for testing is over its limit.
 $node->safe_psql('postgres', q{
-	UPDATE vsm.stages SET wip_limit = wip_limit + 3 WHERE stream = 'default';
+	UPDATE vsm.stages SET wip_limit = CASE WHEN name <> 'Ready for testing' THEN wip_limit + 3 END WHERE stream = 'default';
 	SELECT vsm.transition(w.id, w.stage, at => now() - interval '2 hours')
 	FROM (SELECT s.name AS stage, (vsm.create_work_item('For the board', 'task', at => now() - interval '3 hours')).id
 		FROM vsm.stages s, generate_series(1, 3) WHERE s.stream = 'default' AND s.name IN ('Analysis', 'Ready for testing', 'Testing', 'Ready for release') OFFSET 0) w;
-	UPDATE vsm.stages SET wip_limit = wip_limit - 3 WHERE stream = 'default' AND name = 'Ready for testing'});
+	UPDATE vsm.stages SET wip_limit = 4 * w.items / 5 FROM vsm.wip_at('default') w WHERE stages.stream = 'default' AND name = stage AND stage = 'Ready for testing'});
 # What is expected, blocked or has failed is of the tests.
 $node->safe_psql('postgres', 'DELETE FROM vsm.sles; DELETE FROM vsm.blocks; DELETE FROM vsm.failures');
 
