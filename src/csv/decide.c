@@ -22,6 +22,8 @@ typedef struct Decision
 } Decision;
 
 static bool find_dates(Decision *d);
+static bool is_compact(const Decision *d, int column);
+static bool may_be_times(const Decision *d, int column);
 static bool is_stage_date(const Decision *d, int column);
 static bool check_item(const Decision *d);
 static bool choose_stage(const Decision *d);
@@ -73,14 +75,12 @@ find_dates(Decision *d)
 		const Profile *profile = &d->profiles->column[i];
 		bool		by_name = i == r->time || vsm_column_rank(r->private->headers[i], ROLE_TIME) < NO_RANK;
 
-		d->is_date[i] = i != r->item && (by_name || profile->numbers <= profile->dates) && vsm_is_date_column(profile, by_name);
+		d->is_date[i] = i != r->item && (by_name || profile->numbers <= profile->dates || is_compact(d, i)) && vsm_is_date_column(profile, by_name);
 		texts += d->is_date[i];
 	}
 	/* Columns of plain numbers that are times of one unit, named after stages: only when there are several, and nothing else. */
 	for (int i = 0; texts == 0 && i < r->n_columns; i++)
-		if (i != r->item && vsm_column_rank(r->private->headers[i], ROLE_ITEM) == NO_RANK &&
-			vsm_unit_of(&d->profiles->column[i]) != UNIT_YYYYMMDD && vsm_is_date_column(&d->profiles->column[i], false))
-			d->is_date[i] = true;
+		d->is_date[i] = i != r->item && may_be_times(d, i);
 	for (int i = 0; i < r->n_columns; i++)
 		d->n_dates += is_stage_date(d, i);
 	if (texts == 0 && d->n_dates < 2)
@@ -89,6 +89,20 @@ find_dates(Decision *d)
 		memset(d->is_date, 0, (size_t) r->n_columns * sizeof(bool));
 	}
 	return true;
+}
+
+/* Are its numbers dates as 20260131? */
+static bool
+is_compact(const Decision *d, int column)
+{
+	return vsm_column_rank(d->r->private->headers[column], ROLE_ITEM) == NO_RANK && vsm_unit_of(&d->profiles->column[column]) == UNIT_YYYYMMDD;
+}
+
+/* Could its plain numbers be times of one unit? */
+static bool
+may_be_times(const Decision *d, int column)
+{
+	return vsm_column_rank(d->r->private->headers[column], ROLE_ITEM) == NO_RANK && vsm_is_date_column(&d->profiles->column[column], false);
 }
 
 /* May the column be a stage of the wide form? */
@@ -376,7 +390,8 @@ decide_wide(const Decision *d)
  * look_for_more_dates
  *		Columns beside those of dates, of which half the values are dates, or whose stage the caller gives.
  *
- * Their other values are refused with their lines.  That a column has fewer dates is said.
+ * Their other values are refused with their lines.  That a column has fewer dates, or plain numbers that may be
+ * times, is said.
  */
 static void
 look_for_more_dates(const Decision *d)
@@ -386,15 +401,20 @@ look_for_more_dates(const Decision *d)
 	for (int i = 0; i < r->n_columns; i++)
 	{
 		const Profile *profile = &d->profiles->column[i];
+		const long	dates = profile->dates + profile->units[UNIT_YYYYMMDD];
 		const char *stage;
 		size_t		length = vsm_column_stage(r->columns[i], &stage);
 
-		if (d->is_date[i] || profile->dates == 0 || i == r->item || i == r->type || i == r->title)
+		if (d->is_date[i] || dates + profile->numbers == 0 || i == r->item || i == r->type || i == r->title)
 			continue;
-		d->is_date[i] = 2 * profile->dates >= profile->filled || is_given(d->options, r->columns[i]) ||
+		d->is_date[i] = (dates > 0 && 2 * dates >= profile->filled) || is_given(d->options, r->columns[i]) ||
 			is_given(d->options, vsm_arena_text(&r->private->arena, stage, length));
-		if (!d->is_date[i])
-			vsm_remark(r, "Column \"%.100s\" has %ld dates among %ld values, so it is not used.", r->columns[i], profile->dates, profile->filled);
+		if (d->is_date[i])
+			continue;
+		if (may_be_times(d, i) && dates == 0)
+			vsm_remark(r, "Column \"%.100s\" has numbers such as %.60s, which may be times; it is not used, unless its stage is given.", r->columns[i], profile->example);
+		else if (dates > 0)
+			vsm_remark(r, "Column \"%.100s\" has %ld dates among %ld values, so it is not used.", r->columns[i], dates, profile->filled);
 	}
 }
 

@@ -16,6 +16,8 @@
 #include "csv/recognition.h"
 #include "csv/sniff.h"
 
+#define MOST_NOTICES 50
+
 static bool recognise_or_fail(VsmRecognition *r, const VsmSource *source, const VsmRecogniseOptions *options);
 static void recognise(VsmRecognition *r, const VsmSource *source, const VsmRecogniseOptions *options);
 static bool sniff(VsmRecognition *r, const VsmSource *source);
@@ -245,7 +247,7 @@ vsm_refuse_row(VsmRecognition *r, long line, const char *reason, const char *val
 	r->n_refused++;
 }
 
-/* A sentence. */
+/* A sentence.  Of too many, the last one says how many more there are. */
 void
 vsm_remark(VsmRecognition *r, const char *format, ...)
 {
@@ -253,11 +255,16 @@ vsm_remark(VsmRecognition *r, const char *format, ...)
 	char		text[1000];
 	va_list		arguments;
 
-	if (r->n_notices >= 50)
+	if (r->n_notices > MOST_NOTICES)
+	{
+		r->private->n_unsaid++;
+		r->notices[MOST_NOTICES] = vsm_arena_format(arena, "There is more to say: %ld remarks like these are left out.", r->private->n_unsaid);
 		return;
+	}
 	va_start(arguments, format);
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
 	r->notices = vsm_arena_resize(arena, r->notices, ((size_t) r->n_notices + 1) * sizeof(char *));
 	r->notices[r->n_notices++] = vsm_arena_text(arena, text, strlen(text));
+	r->private->n_unsaid = 1;	/* the last one, if there are more */
 }

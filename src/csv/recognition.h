@@ -65,6 +65,7 @@ struct VsmPrivate
 	size_t		n_ties;
 	long	   *births;			/* lines of items' first moves that tell when the item was created; sorted */
 	size_t		n_births;
+	long		n_unsaid;		/* remarks that the last notice stands for */
 };
 
 /* What the file's cells say of a column. */

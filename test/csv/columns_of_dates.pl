@@ -26,6 +26,45 @@ for my $dates (1 .. 20)
 	is_deeply([ $status, $stage->{moves}, $answer->{refused_count} ], [ 0, $dates, 20 - $dates ], "$dates of 20: it is a stage if the caller says so") or diag(explain $answer);
 }
 
+# Plain numbers beside dates: of a day (20260102), alone or among other dates, they are dates; others may be times, and it is told.
+for my $numbers (0 .. 20)
+{
+	my @rows = map { [ "K-$_", '2026-01-01', $_ <= $numbers ? '20260102' : '2026-01-02', '2026-01-05' ] } 1 .. 20;
+	my ($status, $answer) = recognise(file(@rows));
+	is_deeply([ $status, $answer->{moves}, $answer->{refused_count}, $answer->{notices} ], [ 0, 60, 0, [] ], "$numbers of 20 dates are written 20260102") or diag(explain $answer);
+}
+{
+	my ($status, $answer) = recognise(file(map { [ "K-$_", '20260101', '20260102', '20260105' ] } 1 .. 20));
+	is_deeply([ $status, $answer->{moves}, $answer->{refused_count} ], [ 0, 60, 0 ], 'all dates are written 20260102') or diag(explain $answer);
+}
+for my $number (1767345321, 1767345321000, 46024, '46024.5')
+{
+	my $file = file(map { [ "K-$_", '2026-01-01', $number, '2026-01-05' ] } 1 .. 20);
+	my ($status, $answer) = recognise($file);
+	is_deeply([ $status, $answer->{moves}, $answer->{notices} ],
+		[ 0, 40, [ qq{Column "Doing" has numbers such as $number, which may be times; it is not used, unless its stage is given.} ] ], "$number: it is told that it may be a time") or diag(explain $answer);
+	($status, $answer) = recognise($file, '--stages', 'New:wait,Doing:active,Done:done');
+	is_deeply([ $status, $answer->{moves}, $answer->{refused_count} ], [ 0, 60, 0 ], "$number: it is one if the caller says so") or diag(explain $answer);
+}
+for my $number (3, 1234, '12.5', 20261301, 99999999)
+{
+	my ($status, $answer) = recognise(file(map { [ "K-$_", '2026-01-01', $number, '2026-01-05' ] } 1 .. 20));
+	is_deeply([ $status, $answer->{moves}, $answer->{notices} ], [ 0, 40, [] ], "$number is none") or diag(explain $answer);
+}
+
+# However many columns are told of, that there are more is told.
+for my $n (50, 51, 52, 70)
+{
+	my $path = "$dir/notes.csv";
+	write_file($path, join('', map { join(',', @$_) . "\n" } [ 'id', 'New', 'Done', map { "Note $_" } 1 .. $n ],
+		map { my $item = $_; [ "K-$item", '2026-01-01', '2026-01-05', ($item < 3 ? '2026-01-02' : 'see Joe') x $n ] } 1 .. 10));
+	my ($status, $answer) = recognise($path);
+	my $left = grep { /^Column/ } @{ $answer->{notices} };
+	is_deeply([ $status, scalar @{ $answer->{notices} }, $answer->{notices}[50] ],
+		[ 0, $n > 51 ? 51 : $n, $n > 51 ? 'There is more to say: ' . ($n - 50) . ' remarks like these are left out.' : $answer->{notices}[50] ], "$n remarks") or diag(explain $answer);
+	is($left, $n > 51 ? 50 : $n, "$n remarks: of columns");
+}
+
 # As many stages as a file may have, and one more, unless an alias leaves it out.
 for my $n (199, 200, 201, 260)
 {
