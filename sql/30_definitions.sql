@@ -30,6 +30,31 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._hold_items() IS 'Locks the work items against changes while a definition changes. Errors: 40001.';
 
+-- Others write these tables in any order, so this never waits for one of them while it has locked another.
+CREATE FUNCTION vsm._lock_tables(tables regclass[]) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    held boolean;
+BEGIN
+    LOOP
+        BEGIN
+            held := false;
+            EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', tables[1]);
+            held := true;
+            EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE NOWAIT', array_to_string(tables, ', '));
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            IF NOT held THEN
+                RAISE;      -- lock_timeout
+            END IF;
+            tables := tables[2:] || tables[1];
+        END;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION vsm._lock_tables(regclass[]) IS
+    'Locks tables against writers until the end of the transaction, and waits for those that there are. Errors: 55P03, for lock_timeout.';
+
 -- Changes of one stream's stages and of its row wait for each other, so that each check sees what the others did.
 CREATE FUNCTION vsm._hold_streams(names text[]) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp

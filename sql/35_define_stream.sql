@@ -84,6 +84,10 @@ BEGIN
     IF list IS NOT NULL THEN
         PERFORM vsm._hold_stages(of_stream);
     END IF;
+    IF NOT only_new AND EXISTS (SELECT FROM vsm.value_streams v
+                                WHERE v.name = of_stream AND NOT vsm._may_define(v.name, 'vsm.value_streams', 'UPDATE')) THEN
+        PERFORM vsm._keep_stream(of_stream, true);      -- which says why not
+    END IF;
     -- waits for another session that defines the same stream
     INSERT INTO vsm.value_streams AS v (name, time_zone, reopen_rule, commitment_stage)
     VALUES (of_stream, coalesce(_define_stream.time_zone, 'UTC'), coalesce(_define_stream.reopen_rule, 'span_first_last'), commitment)
@@ -179,35 +183,16 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._set_stages(text, jsonb) IS 'Changes the stages of a stream to those of a list, for vsm.define_stream(). Errors: PT422.';
 
--- Of concurrent sessions the second waits and sees what the first did.  Others may write the two tables in any order, so
--- this never waits for one of them while it has locked the other.
+-- Of concurrent sessions the second waits and sees what the first did.
 CREATE FUNCTION vsm._seed_default() RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    awaited regclass := 'vsm.value_streams';
-    other regclass := 'vsm.work_item_types';
-    held boolean;
 BEGIN
-    LOOP
-        IF EXISTS (SELECT FROM vsm.value_streams) THEN
-            RETURN;
-        END IF;
-        BEGIN
-            held := false;
-            EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', awaited);
-            held := true;
-            EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE NOWAIT', other);
-            EXIT;
-        EXCEPTION WHEN lock_not_available THEN
-            IF NOT held THEN
-                RAISE;      -- lock_timeout
-            END IF;
-            SELECT other, awaited INTO awaited, other;
-        END;
-    END LOOP;
     IF NOT EXISTS (SELECT FROM vsm.value_streams) THEN
-        PERFORM vsm.define_stream('default');
+        PERFORM vsm._lock_tables('{vsm.value_streams,vsm.work_item_types}');
+        IF NOT EXISTS (SELECT FROM vsm.value_streams) THEN
+            PERFORM vsm.define_stream('default');
+        END IF;
     END IF;
 END $$;
 COMMENT ON FUNCTION vsm._seed_default() IS 'Defines the default stream and types if there is no stream yet.';

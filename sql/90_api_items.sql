@@ -294,7 +294,7 @@ BEGIN
     item := vsm_api.work_item(work_item_id);
     DELETE FROM vsm.work_items w WHERE w.id = delete_work_item.work_item_id;
     IF NOT FOUND THEN
-        PERFORM vsm._item_not_found(work_item_id);
+        PERFORM vsm._hold_item(work_item_id);       -- which says why
     END IF;
     RETURN item;
 END $$;

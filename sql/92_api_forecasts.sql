@@ -310,7 +310,9 @@ DECLARE
     day_off vsm.days_off;
 BEGIN
     DELETE FROM vsm.days_off o WHERE o.stream = vsm._known_stream(delete_day_off.stream) AND o.day = delete_day_off.day RETURNING o.* INTO day_off;
-    IF NOT FOUND THEN
+    IF NOT FOUND AND EXISTS (SELECT FROM vsm.days_off o WHERE o.stream = vsm._sought(delete_day_off.stream) AND o.day = delete_day_off.day) THEN
+        PERFORM vsm._refuse_definition(format('stream "%s"', vsm._sought(delete_day_off.stream)));
+    ELSIF day_off.stream IS NULL THEN
         RAISE EXCEPTION 'Day off % not found', vsm._shown(delete_day_off.day)
             USING ERRCODE = 'PT404', COLUMN = 'day', DETAIL = 'That day is no day off of the stream.', HINT = 'The list of days off has them.';
     END IF;

@@ -331,6 +331,19 @@ SELECT is(pg_temp.request('vsm_t_team', 'POST', 'rpc/transition', format('{"work
 FROM (SELECT min(id) AS id FROM vsm.work_items WHERE stream = 'default') t;
 SELECT is(pg_temp.request('vsm_t_team', 'DELETE', 'work_items?type=eq.bug'), '200 []', 'nor deleted');
 
+-- Who reads a stream and may define another one is refused what would change the first, and is not told that it is not there.
+CREATE ROLE vsm_t_guest;
+GRANT vsm_t_guest TO vsm_t_authenticator;
+DO $$
+BEGIN
+    PERFORM vsm.define_stream('theirs', '[{"name":"Here"},{"name":"There","category":"done"}]'), vsm.grant_access('vsm_t_guest', 'admin', 'theirs'), vsm.grant_access('vsm_t_guest', 'reader', 'default'),
+            vsm.grant_access('vsm_t_guest', 'reader', 'spare');
+END $$;
+SELECT matches(pg_temp.request('vsm_t_guest', c.method, c.target, c.body),
+               CASE WHEN c.what IS NULL THEN '^422 no import has begun$' WHEN c.target ~ 'rpc/(?!add_)' THEN '^403 (?!new row)' WHEN c.target LIKE 'rpc/%' OR c.method = 'POST' THEN '^403 ' ELSE '^200 \[\]$' END,
+               format('guest: %s %s %s', c.method, c.target, left(c.body, 60)))
+FROM calls c WHERE c.least <> 'reader' ORDER BY c.n;
+
 -- ---- What makes an OpenAPI document read well ----
 
 SELECT is_empty($$

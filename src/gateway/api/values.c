@@ -32,6 +32,7 @@ static void read_integer(Values *values, int n, const Param *param, const char *
 static void read_string(Values *values, int n, const Param *param, const char *bytes, size_t length, json_t *input);
 static void read_body(Values *values, int n, const Param *param, json_t *body);
 static void read_share(Values *values, int n, const Param *param, json_t *value);
+static char *read_moment(const char *bytes, size_t length);
 static void read_number(Values *values, int n, const Param *param, json_t *value);
 static bool is_string(const json_t *value);
 static void keep_or_fail(Values *values, int n, const Param *param, char *read, json_t *input);
@@ -196,7 +197,7 @@ read_text(Values *values, int n, const Param *param, const char *bytes, size_t l
 				read_string(values, n, param, bytes, length, input);
 			break;
 		case KIND_TIME:
-			keep_or_fail(values, n, param, vsm_read_time(bytes, length), input);
+			keep_or_fail(values, n, param, param->where == IN_BODY ? read_moment(bytes, length) : vsm_read_time(bytes, length), input);
 			break;
 		case KIND_INSTANT:
 			keep_or_fail(values, n, param, vsm_read_instant(bytes, length), input);
@@ -326,6 +327,18 @@ read_body(Values *values, int n, const Param *param, json_t *body)
 		vsm_invalid(values, param, "string_type", "Input should be a valid string", value, NULL);
 }
 
+/* When something happened.  A date alone is refused: only the database knows the zone of the stream, whose day it would be. */
+static char *
+read_moment(const char *bytes, size_t length)
+{
+	char	   *date = vsm_read_date(bytes, length);
+
+	if (date == NULL)
+		return vsm_read_time(bytes, length);
+	free(date);
+	return NULL;
+}
+
 /* A number of JSON; an integer beyond 64 bits is a real by now, and out of any range. */
 static void
 read_number(Values *values, int n, const Param *param, json_t *value)
@@ -362,7 +375,9 @@ keep_or_fail(Values *values, int n, const Param *param, char *read, json_t *inpu
 	values->text[n] = read;
 	if (read != NULL)
 		return;
-	if (param->kind == KIND_TIME || param->kind == KIND_INSTANT)
+	if (param->kind == KIND_TIME && param->where == IN_BODY)
+		vsm_invalid(values, param, "datetime_parsing", "Input should be a valid datetime, as in RFC 3339, such as 2026-01-31T09:30:00Z; a date alone is none", input, NULL);
+	else if (param->kind == KIND_TIME || param->kind == KIND_INSTANT)
 		vsm_invalid(values, param, "datetime_parsing", "Input should be a valid datetime, as in RFC 3339", input, NULL);
 	else if (param->kind == KIND_DATE)
 		vsm_invalid(values, param, "date_parsing", "Input should be a valid date in the format YYYY-MM-DD", input, NULL);
