@@ -274,7 +274,7 @@ ALTER TABLE vsm.stream_access REPLICA IDENTITY FULL;
 COMMENT ON TABLE vsm.stream_access IS
     'Grants of vsm.grant_access(). A role that has rows, its own or those of roles whose rights it has, sees and writes only '
     'these streams; a role without rows is not limited.';
-COMMENT ON COLUMN vsm.stream_access.stream IS 'Name of the stream; null: all streams, including later ones.';
+COMMENT ON COLUMN vsm.stream_access.stream IS 'Name of the stream; null: all streams, including later ones; empty: streams that have been deleted.';
 COMMENT ON COLUMN vsm.stream_access.level IS 'reader: sees the stream; writer: also writes its work items; admin: also defines it.';
 
 -- Ledger rows that a deletion, an import or a repair took away or changed.  The totals for monitoring count them too, so

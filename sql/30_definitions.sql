@@ -317,6 +317,13 @@ BEGIN
     DELETE FROM vsm._edge_cells e USING changed c WHERE e.stream_id = c.id;
     DELETE FROM vsm._path_cells p USING changed c WHERE p.stream_id = c.id;
     DELETE FROM vsm._marks k USING changed c WHERE k.stream_id = c.id;
+    -- a role without rows is not limited, so one stays; another stream of that name is granted anew
+    WITH gone AS (
+        DELETE FROM vsm.stream_access a USING changed c WHERE a.stream = c.name RETURNING a.role, array_position(ARRAY['reader', 'writer', 'admin'], a.level) AS rank)
+    INSERT INTO vsm.stream_access AS a (role, stream, level)
+    SELECT g.role, '', (ARRAY['reader', 'writer', 'admin'])[max(g.rank)] FROM gone g GROUP BY 1
+    ON CONFLICT ON CONSTRAINT stream_access_role_stream_key DO UPDATE SET level = excluded.level
+    WHERE array_position(ARRAY['reader', 'writer', 'admin'], excluded.level) > array_position(ARRAY['reader', 'writer', 'admin'], a.level);
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION vsm._value_streams_gone() IS 'Deletes the stages and kept figures of deleted streams.';

@@ -474,16 +474,38 @@ SELECT is(pg_temp.streams('vsm_t_admin'), NULL, 'and sees nothing then');
 SELECT is(pg_temp.streams('vsm_t_reader'), NULL, 'access to a stream that is gone is not access to all');
 SELECT is(pg_temp.ask('vsm_t_reader', 'SELECT count(*) FROM vsm.value_streams'), '0', 'nor to what others define');
 
--- What runs as the owner names nothing that the caller may not see, also where the access to a stream is older than its deletion.
+-- What runs as the owner names nothing that the caller may not see, also where there is access to a stream that is not there.
 SELECT vsm.define_stream('gone'), vsm.define_stream('seen');
 SELECT vsm.grant_access('vsm_t_writer', 'writer', 'gone'), vsm.grant_access('vsm_t_writer', 'reader', 'seen');
 DELETE FROM vsm.value_streams WHERE name = 'gone';
+INSERT INTO vsm.stream_access (role, stream, level) VALUES ('vsm_t_writer', 'gone', 'writer');      -- as a restore could bring it
 CREATE TABLE public.gone_events AS SELECT 'G-1' AS case_id, 'Backlog' AS stage, now() AS entered_at, now() AS "Backlog";
 GRANT SELECT ON public.gone_events TO vsm_t_writer;
 SELECT is(pg_temp.refusal('vsm_t_writer', 'SELECT ' || c.call), 'PT404 | stream "gone" not found | There is no stream of that name; names are case-sensitive.'
           ' | The only stream is seen; vsm.define_stream() defines one.', c.call)
 FROM (VALUES ('vsm.import_events(''public.gone_events'', ''gone'')'), ('vsm.fold(''gone'')'), ('vsm.fold(''gone'', true)'), ('vsm.refresh_flow_metrics(''gone'')'),
              ('vsm.import_wide(''public.gone_events'', ''case_id'', ''{Backlog}'', ''gone'')')) c (call);
+
+-- The name that a deleted stream had is free: for a new stream and for one that is renamed, which nobody gets access to by that.
+CREATE ROLE vsm_t_heir;
+CREATE FUNCTION pg_temp.defined(role name) RETURNS text LANGUAGE sql AS $$
+    SELECT pg_temp.ask(role, 'SELECT string_agg(name, '','' ORDER BY name) FROM vsm.value_streams')
+$$;
+SELECT vsm.define_stream('one'), vsm.define_stream('two'), vsm.define_stream('kept');
+SELECT vsm.grant_access('vsm_t_heir', 'reader', 'one'), vsm.grant_access('vsm_t_heir', 'admin', 'two'), vsm.grant_access('vsm_t_heir', 'writer', 'kept');
+DELETE FROM vsm.value_streams WHERE name IN ('one', 'two');
+SELECT results_eq($$SELECT a.stream, a.level FROM vsm.stream_access a WHERE a.role = 'vsm_t_heir' ORDER BY 1$$, $$VALUES ('', 'admin'), ('kept', 'writer')$$,
+                  'the rows of deleted streams are one');
+UPDATE vsm.value_streams SET name = 'one' WHERE name = 'kept';
+SELECT results_eq($$SELECT a.stream, a.level FROM vsm.stream_access a WHERE a.role = 'vsm_t_heir' ORDER BY 1$$, $$VALUES ('', 'admin'), ('one', 'writer')$$,
+                  'another stream takes such a name, and its rows follow it');
+SELECT vsm.define_stream('two'), vsm.define_stream('passing');
+SELECT is(pg_temp.defined('vsm_t_heir'), 'one', 'a new stream of such a name is granted anew');
+SELECT is(pg_temp.defined('vsm_t_gone'), NULL, 'also to whom nothing else is left');
+SELECT vsm.grant_access('vsm_t_heir', 'reader', 'two');
+SELECT is(pg_temp.defined('vsm_t_heir'), 'one,two', 'and can be');
+DELETE FROM vsm.value_streams WHERE name IN ('one', 'two');
+SELECT is(pg_temp.defined('vsm_t_heir'), NULL, 'with the last one goes all, once more');
 
 SELECT * FROM finish();
 ROLLBACK;
