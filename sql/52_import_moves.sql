@@ -237,6 +237,38 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vsm._import_mark_days(bigint) IS 'Marks the days of a stream to which the items of an import add something.';
 
+-- Those that users have added can discard and change rows; others cannot.
+CREATE FUNCTION vsm._import_check_moves() RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    differing bigint;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid
+                   WHERE g.tgrelid = 'vsm.stage_transitions'::regclass AND NOT g.tgisinternal AND p.pronamespace <> 'vsm'::regnamespace)
+       AND NOT EXISTS (SELECT FROM pg_rewrite w WHERE w.ev_class = 'vsm.stage_transitions'::regclass) THEN
+        RETURN;
+    END IF;
+    SELECT count(*) INTO differing
+    FROM (SELECT n.item_id, vsm._replay(t.to_stage_id, t."timestamp", t.id) AS state, vsm._effects(t.to_stage_id, t."timestamp", t.id) AS effects
+          FROM pg_temp.vsm_import_states n JOIN vsm.stage_transitions t ON t.work_item_id = n.item_id GROUP BY 1) r
+    JOIN pg_temp.vsm_import_states n USING (item_id)
+    WHERE (n.stage_id, n.created_at, n.stage_entered_at, n.started_at, n.completed_at, n.active_time, n.wait_time, n.reopened, n.backward_moves,
+           n.discarded_at, n.discarded, n.furthest_stage_id) IS DISTINCT FROM r.state
+       OR EXISTS (SELECT FROM unnest(r.effects) e JOIN vsm.stage_transitions t ON t.work_item_id = r.item_id AND t.id = e.id
+                  WHERE (t.from_stage_id, t.time_in_stage, t.undoes, t.furthest_before, t.started_change, t.item_created_at, t.item_started_at,
+                         t.active_time, t.wait_time)
+                        IS DISTINCT FROM (e.from_stage_id, e.time_in_stage, e.undoes, e.furthest_before, e.started_change, e.item_created_at,
+                                          e.item_started_at, e.active_time, e.wait_time));
+    IF differing > 0 THEN
+        RAISE EXCEPTION 'ledger rows of the import are not as its events say'
+            USING ERRCODE = '27000', DETAIL = format('Triggers or rules on vsm.stage_transitions discarded or changed rows of %s items.', differing),
+                  HINT = 'Look at the triggers and rules that were added to the table.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION vsm._import_check_moves() IS
+    'Refuses what triggers and rules of users have made of the ledger rows of an import''s items. Errors: 27000.';
+
 -- The counts that it returns lack refused and skipped rows.
 CREATE FUNCTION vsm._import_write(of_stream text) RETURNS vsm.import_result
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -257,6 +289,7 @@ BEGIN
         result := vsm._import_write_new_moves(of_stream, of_stream_id, recorded_at);
     END IF;
     PERFORM vsm._import_mark_days(of_stream_id);
+    PERFORM vsm._import_check_moves();
     -- as triggers of users have left the rows: the ledger says what must be in them
     BEGIN
         WITH stored AS (
@@ -268,11 +301,13 @@ BEGIN
                    n.discarded, n.furthest_stage_id
             FROM pg_temp.vsm_import_states n JOIN pg_temp.vsm_import_items i USING (item_id)
             WHERE i.fresh
-            RETURNING id, stage_id, created_at, stage_entered_at, started_at, completed_at, discarded_at)
-        SELECT count(*), count(*) FILTER (WHERE (n.stage_id, n.created_at, n.stage_entered_at, n.started_at, n.completed_at, n.discarded_at)
-                                                IS DISTINCT FROM (s.stage_id, s.created_at, s.stage_entered_at, s.started_at, s.completed_at, s.discarded_at))
+            RETURNING id, stream, type, (stage_id, created_at, stage_entered_at, started_at, completed_at, active_time, wait_time, reopened,
+                      backward_moves, discarded_at, discarded, furthest_stage_id)::vsm._item_state AS state)
+        SELECT count(*), count(*) FILTER (WHERE (of_stream, i.type, n.stage_id, n.created_at, n.stage_entered_at, n.started_at, n.completed_at, n.active_time,
+                                                 n.wait_time, n.reopened, n.backward_moves, n.discarded_at, n.discarded, n.furthest_stage_id)
+                                                IS DISTINCT FROM (s.stream, s.type, (s.state).*))
         INTO result.items, altered
-        FROM stored s LEFT JOIN pg_temp.vsm_import_states n ON n.item_id = s.id;
+        FROM stored s LEFT JOIN (pg_temp.vsm_import_states n JOIN pg_temp.vsm_import_items i USING (item_id)) ON n.item_id = s.id;
     EXCEPTION WHEN unique_violation THEN
         RAISE EXCEPTION 'another session created a work item of this import in the meantime'
             USING ERRCODE = 'PT409', DETAIL = sqlerrm, HINT = 'Import again: the history then goes to the existing item.';
@@ -293,8 +328,10 @@ BEGIN
         FROM pg_temp.vsm_import_states n
         JOIN pg_temp.vsm_import_items i USING (item_id)
         LEFT JOIN vsm.work_items w ON w.id = n.item_id
-        WHERE NOT i.fresh AND (n.stage_id, n.created_at, n.stage_entered_at, n.started_at, n.completed_at, n.discarded_at)
-                              IS DISTINCT FROM (w.stage_id, w.created_at, w.stage_entered_at, w.started_at, w.completed_at, w.discarded_at);
+        WHERE NOT i.fresh AND (of_stream, n.stage_id, n.created_at, n.stage_entered_at, n.started_at, n.completed_at, n.active_time, n.wait_time,
+                               n.reopened, n.backward_moves, n.discarded_at, n.discarded, n.furthest_stage_id)
+                              IS DISTINCT FROM (w.stream, w.stage_id, w.created_at, w.stage_entered_at, w.started_at, w.completed_at, w.active_time, w.wait_time,
+                                                w.reopened, w.backward_moves, w.discarded_at, w.discarded, w.furthest_stage_id);
     END IF;
     IF missing > 0 OR altered > 0 THEN
         RAISE EXCEPTION 'work items of the import were not stored as their moves say'

@@ -1,31 +1,47 @@
--- An import beside triggers of a user on vsm.work_items: either the items are as their moves say, or nothing is imported.
+-- An import beside triggers of a user: either items and moves are as the events say, or nothing is imported.
 CREATE EXTENSION vsm;
 SELECT FROM vsm.define_stream('default');
 CREATE TABLE events (case_id text, stage text, entered_at timestamptz);
 INSERT INTO events SELECT 'C-' || n, s.stage, timestamptz '2026-01-01 00:00Z' + n * interval '1 hour' + s.day * interval '1 day'
 FROM generate_series(1, 20) n, (VALUES ('Backlog', 0), ('Testing', 2), ('Production', 4)) s (stage, day);
-CREATE TABLE more AS SELECT case_id, 'Analysis' AS stage, entered_at + interval '6 days' AS entered_at FROM events WHERE stage = 'Production';
+-- one move more, and one that takes the place of a known one
+CREATE TABLE more AS
+SELECT case_id, 'Analysis' AS stage, entered_at + interval '6 days' AS entered_at FROM events WHERE stage = 'Production'
+UNION ALL
+SELECT case_id, 'Testing', entered_at - interval '1 hour' FROM events WHERE stage = 'Testing';
 
-CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF new.external_id NOT IN ('C-7', 'C-17') THEN
-        RETURN new;
-    ELSIF tg_argv[0] = 'discard' THEN
-        RETURN NULL;
-    ELSIF tg_argv[0] = 'stage' THEN
-        new.stage_id := (SELECT s.id FROM vsm.stages s WHERE s.stream = 'default' AND s.name = 'Deployment');
-    ELSIF tg_argv[0] = 'finish' THEN
-        new.completed_at := NULL;
-    ELSIF tg_argv[0] = 'title' THEN
-        new.title := 'by a trigger';
-    END IF;
-    RETURN new;
-END $$;
+-- What a trigger does to a row.
+CREATE TABLE kinds (n serial, on_table text, on_events text, body text);
+INSERT INTO kinds (on_table, on_events, body) VALUES
+    ('work_items', 'INSERT OR UPDATE', $$IF new.external_id IN ('C-7', 'C-17') THEN RETURN NULL; END IF;$$),
+    ('work_items', 'INSERT OR UPDATE', $$new.title := 'by a trigger';$$),
+    ('work_items', 'INSERT', $$new.type := 'bug';$$),
+    ('stage_transitions', 'INSERT OR UPDATE OR DELETE', ''),
+    ('stage_transitions', 'INSERT', $$new.reason := 'by a trigger';$$),
+    ('stage_transitions', 'INSERT', $$IF new.id % 7 = 0 THEN RETURN NULL; END IF;$$),
+    ('stage_transitions', 'UPDATE', $$RETURN NULL;$$),
+    ('stage_transitions', 'DELETE', $$RETURN NULL;$$),
+    ('stage_transitions', 'INSERT', $$new.to_stage_id := (SELECT s.id FROM vsm.stages s WHERE s.stream = 'default' AND s.name = 'Analysis');$$);
+-- each computed column, changed alone
+INSERT INTO kinds (on_table, on_events, body)
+SELECT 'work_items', 'INSERT OR UPDATE', format('new.%I := %s;', a.attname,
+    CASE format_type(a.atttypid, a.atttypmod)
+        WHEN 'bigint' THEN '(SELECT s.id FROM vsm.stages s WHERE s.stream = ''default'' AND s.name = ''Deployment'')'
+        WHEN 'text' THEN '''other'''
+        WHEN 'interval' THEN 'interval ''99 days'''
+        WHEN 'integer' THEN '7'
+        ELSE 'timestamptz ''2026-01-02 03:04Z'''
+    END)
+FROM pg_attribute a
+WHERE a.attrelid = 'vsm.work_items'::regclass AND a.attnum > 0 AND NOT a.attisdropped
+  AND a.attname NOT IN ('id', 'external_id', 'title', 'type', 'updated_at', 'attributes')
+ORDER BY a.attnum;
+SELECT FROM vsm.define_stream('other', '[{"name": "Backlog", "category": "wait"}, {"name": "Deployment"}, {"name": "Production", "category": "done"}]');
 \set SHOW_CONTEXT never
 \set VERBOSITY default
 
 -- New items, without limits and with them, and known ones.
-CREATE FUNCTION try(what text, wip_limit integer, known boolean) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION try(kind kinds, wip_limit integer, known boolean) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     result vsm.import_result;
     detail text;
@@ -35,19 +51,23 @@ BEGIN
     IF known THEN
         PERFORM vsm.import_events('events');
     END IF;
-    EXECUTE format('CREATE TRIGGER zz_meddle BEFORE INSERT OR UPDATE ON vsm.work_items FOR EACH ROW EXECUTE FUNCTION meddle(%L)', what);
+    EXECUTE format('CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS %L',
+                   'BEGIN ' || kind.body || CASE WHEN kind.on_events LIKE '%DELETE' THEN ' IF tg_op = ''DELETE'' THEN RETURN old; END IF;' ELSE '' END || ' RETURN new; END');
+    EXECUTE format('CREATE TRIGGER zz_meddle BEFORE %s ON vsm.%I FOR EACH ROW EXECUTE FUNCTION meddle()', kind.on_events, kind.on_table);
     BEGIN
         result := vsm.import_events(CASE WHEN known THEN 'more' ELSE 'events' END::regclass);
     EXCEPTION WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
         detail := sqlstate || ': ' || sqlerrm || ' ' || detail;
     END;
-    DROP TRIGGER zz_meddle ON vsm.work_items;
+    DROP FUNCTION meddle() CASCADE;
     RETURN coalesce(detail, result::text) || format(' Items: %s, moves: %s, to be looked at: %s.', (SELECT count(*) FROM vsm.work_items),
-        (SELECT count(*) FROM vsm.stage_transitions), (SELECT coalesce(sum(q.items), 0) FROM vsm.data_quality() q WHERE q.finding IN ('no_item', 'no_ledger', 'state_differs')));
+        (SELECT count(*) FROM vsm.stage_transitions),
+        (SELECT coalesce(sum(q.items), 0) FROM unnest('{default,other}'::text[]) v, vsm.data_quality(v) q
+         WHERE q.finding IN ('no_item', 'no_ledger', 'state_differs', 'ledger_gap', 'undefined_stage')));
 END $$;
 SET client_min_messages = error;
-SELECT what, wip_limit, known, try(what, wip_limit, known)
-FROM unnest('{discard,stage,finish,title}'::text[]) WITH ORDINALITY w (what, n), (VALUES (NULL, false), (1000, false), (NULL, true)) v (wip_limit, known)
-ORDER BY known, wip_limit NULLS FIRST, n
+SELECT k.on_table, k.on_events, k.body, v.wip_limit, v.known, try(k, v.wip_limit, v.known)
+FROM kinds k, (VALUES (NULL, false), (1000, false), (NULL, true)) v (wip_limit, known)
+ORDER BY v.known, v.wip_limit NULLS FIRST, k.n
 \gx
