@@ -305,6 +305,8 @@ RETURN CASE
     WHEN entered_at IS NULL AND coalesce(entered_text, '') = '' THEN 'no time'
     WHEN entered_at IS NULL AND vsm._order_unknown(entered_text)
         THEN format('the order of day and month in "%s" is not known', vsm._cut(btrim(entered_text)))
+    WHEN entered_at IS NULL AND vsm._time_by_word(vsm._plain_offset(entered_text))
+        THEN format('"%s" is not a time: its words are no names of months or known zones', vsm._cut(btrim(entered_text)))
     WHEN entered_at IS NULL THEN format('"%s" is not a time', vsm._cut(entered_text))
     WHEN NOT isfinite(entered_at) THEN 'the time is infinite'
     WHEN entered_at < timestamptz '1970-01-01 00:00:00+00' THEN format('the time lies before 1970: %s', entered_at)

@@ -119,12 +119,12 @@ CREATE TYPE vsm._forecast_history AS (
     days_off integer[]          -- ahead; 1 is tomorrow
 );
 
-CREATE FUNCTION vsm._require_productive(productive bigint, working_days bigint, days_off bigint, outliers bigint) RETURNS void
+CREATE FUNCTION vsm._require_productive(stream text, productive bigint, working_days bigint, days_off bigint, outliers bigint) RETURNS void
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF productive < 5 THEN
-        RAISE EXCEPTION 'there are too few days with throughput for a forecast'
+        RAISE EXCEPTION 'there are too few days with throughput for a forecast of stream "%"', stream
             USING ERRCODE = 'PT422',
                   DETAIL = format('Of the %s%s whole days before the day of the forecast, %s have throughput%s; a forecast needs 5.', working_days,
                                   CASE WHEN days_off > 0 THEN format(' working days among the %s', working_days + days_off) ELSE '' END, productive,
@@ -135,7 +135,7 @@ BEGIN
                       || ' from more days (history_days), leave out the type or the attributes, give an earlier day (at), or wait.';
     END IF;
 END $$;
-COMMENT ON FUNCTION vsm._require_productive(bigint, bigint, bigint, bigint) IS 'Refuses a forecast from too few days. Errors: PT422.';
+COMMENT ON FUNCTION vsm._require_productive(text, bigint, bigint, bigint, bigint) IS 'Refuses a forecast from too few days. Errors: PT422.';
 
 -- Without days off all days are of one kind, as they come.
 CREATE FUNCTION vsm._forecast_history(of_window vsm._window, at timestamptz, of_type text, attributes jsonb, known_at timestamptz,
@@ -173,7 +173,7 @@ BEGIN
     END IF;
     result.outliers := drawn - cardinality(result.samples);
     SELECT count(*) INTO result.productive FROM unnest(result.samples) s WHERE s > 0;
-    PERFORM vsm._require_productive(result.productive, drawn, cardinality(result.off_samples), result.outliers);
+    PERFORM vsm._require_productive(result.stream, result.productive, drawn, cardinality(result.off_samples), result.outliers);
     RETURN result;
 END $$;
 COMMENT ON FUNCTION vsm._forecast_history(vsm._window, timestamptz, text, jsonb, timestamptz, integer, integer[], boolean) IS

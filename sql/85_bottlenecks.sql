@@ -177,7 +177,7 @@ BEGIN
                -- the time of all items in the stage within the window
                coalesce(e.us, 0) - coalesce(b.us, 0) + coalesce(f.stayed_us, 0) AS us, coalesce(k.us, 0) AS blocked_us, k.reason,
                (SELECT n.name FROM vsm.stages n
-                WHERE n.stream = s.stream AND n."order" > s."order" AND n.category IN ('wait', 'active') AND n.retired_at IS NULL ORDER BY n."order" LIMIT 1) AS next
+                WHERE n.stream = s.stream AND n."order" > s."order" AND n.category = 'active' AND n.retired_at IS NULL ORDER BY n."order" LIMIT 1) AS next
         FROM vsm._stages s
         LEFT JOIN vsm._stage_flow(v.stream_id, bottlenecks.since, v.bound, v.type, bottlenecks.attributes, bottlenecks.known_at) f ON f.stage_id = s.id
         LEFT JOIN held b ON b.stage_id = s.id AND b.place = 1

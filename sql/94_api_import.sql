@@ -112,7 +112,14 @@ BEGIN ATOMIC
                        WHERE NOT EXISTS (SELECT FROM vsm.stages s WHERE s.stream = n.name AND s.name = g.name) ORDER BY g.place) AS stages,
                  ARRAY(SELECT t.name FROM vsm._read_given_types(import_changes.types) t
                        WHERE NOT EXISTS (SELECT FROM vsm.work_item_types w WHERE w.name = vsm._sought(t.name)) ORDER BY t.place) AS types,
-                 ARRAY(SELECT format('Stage "%s" %s.', vsm._cut(g.name), vsm._name_fault(g.name, 'stage'))
+                 ARRAY(SELECT format('Stream "%s" %s.', vsm._cut(n.name), vsm._name_fault(n.name, 'value stream'))
+                       WHERE vsm._name_fault(n.name, 'value stream') IS NOT NULL
+                         AND NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = n.name)
+                       UNION ALL
+                       SELECT format('Type "%s" %s.', vsm._cut(t.name), vsm._name_fault(t.name, 'work item type'))
+                       FROM vsm._read_given_types(import_changes.types) t WHERE vsm._name_fault(t.name, 'work item type') IS NOT NULL
+                       UNION ALL
+                       SELECT format('Stage "%s" %s.', vsm._cut(g.name), vsm._name_fault(g.name, 'stage'))
                        FROM vsm._read_given_stages(import_changes.stages) g WHERE vsm._name_fault(g.name, 'stage') IS NOT NULL
                        UNION ALL
                        SELECT 'None of the stages is a done stage.'

@@ -30,6 +30,7 @@ my $text = $gw->get('/openapi.json')->{content};
 promised();
 served();
 strict();
+moments();
 linted();
 docs();
 
@@ -73,6 +74,25 @@ sub served
 			is($got->{status}, 405, "$method $template is refused");
 		}
 	}
+	return;
+}
+
+# When something happened is a time: a date alone would be of another day in the west than in the east.
+sub moments
+{
+	my $found = 0;
+	for my $operation ($doc->operations)
+	{
+		my $properties = ($operation->{body} // {})->{properties} // {};
+		for my $name (grep { ($properties->{$_}{format} // '') eq 'date-time' || grep { ($_->{format} // '') eq 'date-time' } @{ $properties->{$_}{anyOf} // [] } } sort keys %$properties)
+		{
+			my $got = $gw->request($operation->{method}, $operation->{path} =~ s/\{\w+\}/$id/r, qq({"$name":"2026-01-05"}));
+			is($got->{status}, 422, "$operation->{method} $operation->{path}: $name is no date");
+			like($got->{content}, qr/"type":"datetime_parsing","loc":\["body","$name"\],"msg":"[^"]*a date alone is none"/, 'which is told');
+			$found++;
+		}
+	}
+	cmp_ok($found, '>', 7, "$found such values");
 	return;
 }
 

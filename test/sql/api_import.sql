@@ -95,6 +95,9 @@ SELECT string_agg(concat_ws(':', s.name, s.category), ',' ORDER BY s."order") FR
 SELECT vsm_api.import_settings('rows'), vsm_api.import_settings('Nope');
 SELECT vsm_api.import_changes('[{"name":"New"},{"name":"Review"}]', '[{"name":"Story"},{"name":"Spike"}]', 'rows');
 SELECT vsm_api.import_changes(NULL, NULL, 'rows'), vsm_api.import_changes('null', '[]', 'rows');
+-- what would be refused is told before
+SELECT c.stream, vsm_api.import_changes('[{"name":"New"},{"name":".."},{"name":"Done","category":"done"}]', '[{"name":"a\u202eb"},{"name":"Story"}]', c.stream) ->> 'faults' AS faults
+FROM (VALUES ('rows'), ('new'), ('..'), (repeat('x', 151)), (E'a\u202eb'), (' ')) c (stream);
 SAVEPOINT s;
 SELECT vsm_api.import_changes('[{"name":"New"}]', '{"name":"Story"}', 'rows');
 ROLLBACK TO s;

@@ -149,7 +149,7 @@ DELETE FROM vsm.value_streams WHERE name = 'other';
 SELECT count(*) FROM vsm.days_off;
 
 -- What a refusal says of days off and outliers.
-SELECT FROM vsm._require_productive(4, 60, 0, 0);
-SELECT FROM vsm._require_productive(4, 60, 30, 0);
-SELECT FROM vsm._require_productive(0, 90, 0, 1);
-SELECT FROM vsm._require_productive(4, 60, 30, 2);
+SELECT FROM vsm._require_productive('web', 4, 60, 0, 0);
+SELECT FROM vsm._require_productive('web', 4, 60, 30, 0);
+SELECT FROM vsm._require_productive('web', 0, 90, 0, 1);
+SELECT FROM vsm._require_productive('web', 4, 60, 30, 2);
