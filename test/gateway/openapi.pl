@@ -83,8 +83,9 @@ sub moments
 	my $found = 0;
 	for my $operation ($doc->operations)
 	{
-		my $properties = ($operation->{body} // {})->{properties} // {};
-		for my $name (grep { ($properties->{$_}{format} // '') eq 'date-time' || grep { ($_->{format} // '') eq 'date-time' } @{ $properties->{$_}{anyOf} // [] } } sort keys %$properties)
+		my $schema = $operation->{body} && $doc->schema(($operation->{body}{content}{'application/json'} // {})->{schema});
+		my $properties = ($schema // {})->{properties} // {};
+		for my $name (grep { my $one = $properties->{$_}; grep { ($_->{format} // '') eq 'date-time' } $one, @{ $one->{anyOf} // $one->{oneOf} // [] } } sort keys %$properties)
 		{
 			my $got = $gw->request($operation->{method}, $operation->{path} =~ s/\{\w+\}/$id/r, qq({"$name":"2026-01-05"}));
 			is($got->{status}, 422, "$operation->{method} $operation->{path}: $name is no date");
