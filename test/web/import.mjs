@@ -81,6 +81,56 @@ await part('lines that repeat the stage of their item', async () => {
 	await page.context().close();
 });
 
+await part('lines that the service refuses, though they can be read', async () => {
+	const page = await view();
+	const labels = () => page.evaluate(() => [...new Set(window.drawn.filter(label => /^(\d+ )?(\w{3} )?\d{4}$|^\d+ \w{3}$/.test(label)))]);
+
+	await page.evaluate(() => {
+		const draw = CanvasRenderingContext2D.prototype.fillText;
+
+		window.drawn = [];
+		CanvasRenderingContext2D.prototype.fillText = function(label, ...place) {
+			window.drawn.push(label);
+			return draw.call(this, label, ...place);
+		};
+	});
+	await choose(page, file('typos.csv', 'id,status,date\nR-1,Open,2024-03-01\nR-1,Done,2024-03-05\nR-2,Open,2024-03-02\nR-3,Open,1960-01-01\nR-4,Open,2031-01-01\n,Open,2024-03-03\n'));
+	await tried(page);
+
+	const said = await facts(page);
+
+	is([said.Items, said.Transitions, said.Refused], ['2 of 4 in the file', '3', '3 lines'], 'are no items and no transitions');
+	ok((await go(page).textContent()).startsWith('Import 2 items into “typos”'), 'nor does the button count them', await go(page).textContent());
+	ok(said['First and last'].endsWith(', of all lines, also of those that are refused'), 'what is of all lines says so: first and last time', said['First and last']);
+	is([await text(page, '#import-flow > .note'), await text(page, '#import-stages > div > .note:last-child')],
+		['This chart shows all lines, also those that are refused.', 'These counts are of all lines, also those that are refused.'], 'the cumulative flow, and the counts of the stages');
+
+	const years = await labels();
+
+	ok(years.length > 2 && years.every(label => /^\d{4}$/.test(label)), 'an axis of years names them', years);
+	await shoot(page, 'import-refused', {fullPage: true});
+
+	const did = await send(page);
+
+	is([did.items, did.transitions, did.refused_count], [2, 3, 3], 'the import does what was said');
+	await page.getByRole('button', {name: 'Import another file'}).click();
+	await page.evaluate(() => window.drawn = []);
+	await page.locator('#import-stream').selectOption({index: 0});
+	await choose(page, file('two years.csv', 'id,status,date\nY-1,Open,2023-01-10\nY-1,Done,2024-08-20\n'));
+	await tried(page);
+	is([(await facts(page)).Refused, await text(page, '#import-flow > .note')], [undefined, ''], 'nothing is said where nothing is refused');
+
+	const months = await labels();
+
+	ok(months.length > 2 && months.every(label => /^\w{3} \d{4}$/.test(label)), 'months of more than a year have it', months);
+	await page.evaluate(() => window.drawn = []);
+	await choose(page, file('none.csv', 'id,status,date\nN-1,Open,2061-03-01\nN-1,Done,2061-03-05\n'));
+	await page.locator('#import .idle .note', {hasText: 'No line of the file can be imported.'}).waitFor();
+	is(await go(page).getAttribute('aria-disabled'), 'true', 'a file of refused lines only is not imported');
+	ok((await labels()).every(label => /^\d+ Mar$/.test(label)), 'days of a short time go without their year', await labels());
+	await page.context().close();
+});
+
 await part('what would be refused is told', async () => {
 	const page = await view();
 
@@ -406,7 +456,7 @@ await part('a large file is tried when told to', async () => {
 	let tries = 0;
 
 	page.on('request', request => tries += request.url().includes('/import?'));
-	await choose(page, file('large.csv', 'id,status,date,title\n' + [...Array(2400).keys()].map(n => `B-${n % 800},${['Open', 'Doing', 'Done'][Math.floor(n / 800)]},2024-02-0${1 + Math.floor(n / 800)},${note}\n`).join('')));
+	await choose(page, file('large.csv', 'id,status,date,note\n' + [...Array(2400).keys()].map(n => `B-${n % 800},${['Open', 'Doing', 'Done'][Math.floor(n / 800)]},2024-02-0${1 + Math.floor(n / 800)},${note}\n`).join('')));
 	await tried(page);
 	await line(page, 'Doing').getByRole('button', {name: /^Move Doing up/}).click();
 	is([await go(page).getAttribute('aria-disabled'), tries], ['true', 1], 'what is changed is not sent at once, nor imported untried');

@@ -52,8 +52,8 @@ function empty(frame)
 	frame.instead('No work item had been created by the end of this window. Choose a later window, or create one on the board.');
 }
 
-/* flow: {stages: names, points: [{at, values}]}; stages: with their categories */
-export function showFlow(frame, flow, stages, zone)
+/* flow: {stages: names, points: [{at, values}]}; stages: with their categories; also: what else to know of the chart */
+export function showFlow(frame, flow, stages, zone, also = '')
 {
 	const times = flow.points.map(point => seconds(point.at));
 	const lines = flow.stages.map((name, n) => ({name, values: flow.points.map(point => point.values[n])}));
@@ -80,7 +80,7 @@ export function showFlow(frame, flow, stages, zone)
 	frame.shown({
 		keys: [...bands.map(({name}) => [colours.get(name) ?? ink.done, name]),
 			...apart.map(({name}, n) => [ink.discarded, name, DASHES[n % DASHES.length].legend])],
-		remark: [least > 0 && `The axis begins at ${count(least)}, as ${count(floor)} items were done before.`,
+		remark: [also, least > 0 && `The axis begins at ${count(least)}, as ${count(floor)} items were done before.`,
 			apart.length > 0 && 'Dashed: items that were ever discarded, by the axis on the right; bands hold them where they had got to.'].filter(Boolean).join(' '),
 		rows: [['Time', ...flow.stages], ...flow.points.map(point => [dated(instant(point.at, zone), point.local ?? point.at), ...point.values.map(count)])],
 	});

@@ -17,6 +17,13 @@ const when = (text, local) => instant(text + (local ? 'Z' : ''), 'UTC');
 
 const zoneOf = ({local_times: local, time_zone: zone}) => local ? `${zone}, as the times have no offset` : 'each time has its offset';
 
+/* Does the service refuse lines that could be read?  What only the reading of the file knows is of these, too. */
+export const ofAllLines = (proposal, answer) => answer.refused_count > proposal.refused_count;
+
+/* Items of which an import would write something; the file may have more, whose lines are known already or refused. */
+const itemsOf = ({items: found, sampled}, {items: written, skipped, refused_count: refused}) =>
+	count(written) + (found > written && skipped + refused > 0 ? ` of ${sampled ? 'about ' : ''}${count(found)} in the file` : '');
+
 /* What an import would write, as the dry run counts it, and what becomes of the other lines. */
 const transitions = ({passed_over: none}, {transitions: written, merged, skipped}) => [count(written),
 	merged > 0 && `${linesOf(merged)} merged: the item was in that stage already`,
@@ -32,9 +39,10 @@ export function facts(proposal, answer)
 	const lines = [
 		['Form', form && `${form}: ${FORMS[form]}`],
 		['Columns', Object.keys(COLUMNS).map(column).filter(Boolean).join(', ') || `none of ${columns.length} is known`],
-		['Items', proposal.items !== undefined && `${proposal.sampled ? 'about ' : ''}${count(proposal.items)}`],
+		['Items', itemsOf(proposal, answer)],
 		['Transitions', transitions(proposal, answer)],
-		['First and last', proposal.first && `${when(proposal.first, local)} – ${when(proposal.last, local)}`],
+		['Refused', answer.refused_count > 0 && linesOf(answer.refused_count)],
+		['First and last', proposal.first && `${when(proposal.first, local)} – ${when(proposal.last, local)}${ofAllLines(proposal, answer) ? ', of all lines, also of those that are refused' : ''}`],
 		['Direction', form === 'long' && (DIRECTIONS[proposal.direction] ?? 'any: no two moves of an item are at one time')],
 		['Dates', ORDERS[proposal.dates] ?? (proposal.first && 'unambiguous')],
 		['Time zone', proposal.first && zoneOf(proposal)],

@@ -26,16 +26,16 @@ export function importTable(changed)
 
 	/* ---- Showing ---- */
 
-	/* fresh: the stages that the stream does not have */
-	function show(next, {stream, fresh = [], known = []})
+	/* fresh: the stages that the stream does not have; also: what else to know of the table */
+	function show(next, {stream, fresh = [], known = [], also = ''})
 	{
 		if (next !== model)
 			elements.clear();
 		model = next;
 		names.replaceChildren(...[...new Set([...model.rows.map(row => row.name), ...known])].map(name => h('option', {value: name})));
 		draw();
-		remark.textContent = known.length === 0 ? '' : `Stream “${stream}” is there: its stages keep their place and category. `
-			+ (fresh.length === 0 ? 'It has all of these stages.' : `It does not have ${fresh.map(name => `“${name}”`).join(', ')} yet.`);
+		remark.textContent = [known.length > 0 && `Stream “${stream}” is there: its stages keep their place and category. `
+			+ (fresh.length === 0 ? 'It has all of these stages.' : `It does not have ${fresh.map(name => `“${name}”`).join(', ')} yet.`), also].filter(Boolean).join(' ');
 	}
 
 	function draw()

@@ -12,7 +12,7 @@ import {announce, byId, h} from './dom.js';
 import {count, items} from './format.js';
 import {importError} from './import_words.js';
 import {importFile} from './import_file.js';
-import {facts, readingOptions} from './import_reading.js';
+import {facts, ofAllLines, readingOptions} from './import_reading.js';
 import {question, refusal} from './import_question.js';
 import {refusedRows} from './import_refused.js';
 import {importResult} from './import_result.js';
@@ -25,6 +25,7 @@ import {upload} from './upload.js';
 const SMALL = 8 * 1024 * 1024;	/* a file that is tried again after every change; a larger one when told to */
 const PAUSE_MS = 300;
 const COLUMNS = ['item', 'stage', 'time'];	/* other columns are other stages */
+const ALL_LINES = 'all lines, also those that are refused';
 const STRANGE = ['no_such_stage', 'stage_not_given', 'stage_twice'];	/* the service sees other stages than the view */
 
 export function importView({open, askToken})
@@ -160,22 +161,22 @@ export function importView({open, askToken})
 		reading.element.hidden = false;
 		again.replaceChildren();
 		reading.show(options, proposal);
-		table.show(model, {stream: source.stream, fresh: next.changes.stages, known: names.map(stage => stage.name)});
+		table.show(model, {stream: source.stream, fresh: next.changes.stages, known: names.map(stage => stage.name), also: ofAllLines(proposal, next) ? `These counts are of ${ALL_LINES}.` : ''});
 		remark(proposal);
 		show(['file', 'found', 'stages', 'flow', 'confirm', ...proposal.notices.length > 0 || next.refused_count > 0 ? ['remarks'] : []]);
 		drawFlow(proposal);
 		skipping.hidden = next.refused_count === 0;
 		offer();
-		announce(`The file was understood: ${items(proposal.items)}, ${count(next.transitions)} transitions, ${proposal.stages.length} stages.`);
+		announce(`The file was understood: ${items(next.items)}, ${count(next.transitions)} transitions, ${proposal.stages.length} stages.`);
 	}
 
 	function offer()
 	{
 		send.element.hidden = false;
-		const {changes} = answer;
+		const {changes} = answer, none = answer.transitions + answer.merged + answer.skipped === 0;
 
-		send.ready(changes.faults.length === 0, `Import ${items(answer.proposal.items)} into “${source.stream}”`,
-			[...changes.faults, makes(changes), adds(answer)].filter(Boolean).join(' '));
+		send.ready(changes.faults.length === 0 && !none, `Import ${items(answer.items)} into “${source.stream}”`,
+			[none && 'No line of the file can be imported.', ...changes.faults, !none && makes(changes), adds(answer)].filter(Boolean).join(' '));
 	}
 
 	/* What the import defines first. */
@@ -203,7 +204,8 @@ export function importView({open, askToken})
 	{
 		const begin = Date.parse(series.since + (local ? 'Z' : '')), at = n => new Date(begin + n * series.days * 86400000).toISOString();
 
-		showFlow(flow, {stages: stages.map(stage => stage.name), points: series.points.map((values, n) => ({at: at(n), local: local ? at(n).slice(0, 19) : null, values}))}, stages, 'UTC');
+		showFlow(flow, {stages: stages.map(stage => stage.name), points: series.points.map((values, n) => ({at: at(n), local: local ? at(n).slice(0, 19) : null, values}))}, stages, 'UTC',
+			ofAllLines(answer.proposal, answer) ? `This chart shows ${ALL_LINES}.` : '');
 	}
 
 	/* ---- Questions and refusals ---- */

@@ -73,28 +73,46 @@ function styled(axis)
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 const BETWEEN = 64;				/* pixels between the names of days */
+const BETWEEN_DATES = 88;			/* and of days with their year */
+const DAY = 86400;				/* seconds */
 
-/* Days of the stream's time zone; hours where they are that close.  weeks: the instants at which weeks begin, where the ticks are then. */
+/* Would days without their year have one name twice? */
+const isLong = (least, most) => most - least > 366 * DAY;
+
+const between = (least, most) => isLong(least, most) ? BETWEEN_DATES : BETWEEN;
+
+/*
+ * Days of the stream's time zone; hours where they are that close, years where the axis is longer than one.
+ * weeks: the instants at which weeks begin, where the ticks are then.
+ */
 export function timeAxis(zone, weeks = null)
 {
 	return {
 		axis: {
-			space: BETWEEN, size: 28, ...weeks && {splits: u => everyNth(weeks, u.bbox.width / devicePixelRatio)},
-			values: (u, at, n, space, step) => at.map(time => {
-				const then = uPlot.tzDate(new Date(time * 1000), zone);
-
-				return step < 86400 && then.getHours() > 0 ?
-					String(then.getHours()).padStart(2, '0') + ':00' : `${then.getDate()} ${MONTHS[then.getMonth()]}`;
-			}),
+			space: (u, n, least, most) => between(least, most), size: 28,
+			...weeks && {splits: (u, n, least, most) => everyNth(weeks, u.bbox.width / devicePixelRatio, between(least, most))},
+			values: (u, at, n, space, step) => at.map(time => nameOf(uPlot.tzDate(new Date(time * 1000), zone), weeks ? 7 * DAY : step, isLong(u.scales.x.min, u.scales.x.max))),
 		},
 		tzDate: time => uPlot.tzDate(new Date(time * 1000), zone),
 	};
 }
 
-/* As many of them as there is room for, evenly. */
-function everyNth(starts, width)
+/* step: seconds from one tick to the next; long: years count. */
+function nameOf(then, step, long)
 {
-	const n = Math.max(1, Math.ceil(starts.length * BETWEEN / Math.max(width, BETWEEN)));
+	const month = MONTHS[then.getMonth()], year = then.getFullYear();
+
+	if (step < DAY && then.getHours() > 0)
+		return String(then.getHours()).padStart(2, '0') + ':00';
+	if (!long)
+		return `${then.getDate()} ${month}`;
+	return step >= 365 * DAY ? String(year) : step >= 28 * DAY ? `${month} ${year}` : `${then.getDate()} ${month} ${year}`;
+}
+
+/* As many of them as there is room for, evenly. */
+function everyNth(starts, width, apart)
+{
+	const n = Math.max(1, Math.ceil(starts.length * apart / Math.max(width, apart)));
 
 	return starts.filter((_, place) => place % n === 0);
 }
