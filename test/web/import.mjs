@@ -392,6 +392,36 @@ await part('whatever goes wrong, the file stays', async () => {
 	await limited.context().close();
 });
 
+await part('what went wrong is over when something is changed', async () => {
+	const page = await view(IMPORT, {expected: [422]}), name = page.locator('#import-name'), notice = page.locator('#import-confirm .notice');
+	const refused = async () => {
+		await tried(page);
+		await go(page).click();
+		await notice.waitFor();
+		return (await notice.textContent()).replace(/\s+/g, ' ');
+	};
+
+	await choose(page, file('changed.csv', TEAM));
+	await tried(page);
+	await name.fill('..');
+	await name.press('Tab');
+	ok(/name of a value stream cannot be "\.\.".*Nothing was imported/.test(await refused()), 'a name that a stream cannot have is refused', await notice.textContent());
+	await name.fill('changed well');
+	await name.press('Tab');
+	is(await notice.count(), 0, 'and that is said no more when there is another');
+	await page.getByLabel('Leave out lines that cannot be imported').uncheck();
+	await refused();
+	await page.getByLabel('Leave out lines that cannot be imported').check();
+	is(await notice.count(), 0, 'nor when lines are left out that refused the import');
+	await page.getByLabel('Leave out lines that cannot be imported').uncheck();
+	await refused();
+	await line(page, 'Review').getByRole('button', {name: /^Move Review up/}).click();
+	is(await notice.count(), 0, 'nor when a stage is changed');
+	await page.getByLabel('Leave out lines that cannot be imported').check();
+	is((await send(page)).items, 4, 'and the import goes on from there');
+	await page.context().close();
+});
+
 await part('an import under way can be stopped', async () => {
 	const before = await written(), page = await view();
 	const rows = [...Array(60000).keys()].map(n => `L-${n % 20000},${['Open', 'Doing', 'Done'][Math.floor(n / 20000)]},2024-0${1 + Math.floor(n / 20000)}-0${1 + n % 9}\n`);

@@ -34,7 +34,7 @@ export function importView({open, askToken})
 	const reading = readingOptions((option, value) => change(option, value));
 	const table = importTable(() => look({soon: true}));
 	const found = h('div', {class: 'found'}), notices = h('div'), refused = h('div'), again = h('div', {class: 'again'});
-	const skip = h('input', {type: 'checkbox', checked: true}), skipping = h('label', {class: 'choice'}, skip, 'Leave out lines that cannot be imported');
+	const skip = h('input', {type: 'checkbox', checked: true, onchange: forgive}), skipping = h('label', {class: 'choice'}, skip, 'Leave out lines that cannot be imported');
 	const ending = h('div'), send = sending({start: write, ended: () => lock(false)});
 	const parts = {};
 	let options = {}, model = null, answer = null, asked = null, timer = null, settled = false, failed = false;
@@ -74,9 +74,16 @@ export function importView({open, askToken})
 		look();
 	}
 
+	/* What went wrong with an import is over once something is changed. */
+	function forgive()
+	{
+		ending.querySelector('.notice')?.remove();
+	}
+
 	/* A new stream under another name: the file is read as before. */
 	function renamed()
 	{
+		forgive();
 		if (answer === null || source.stream === '')
 			return look();
 		answer.changes.stream = source.stream;
@@ -99,6 +106,7 @@ export function importView({open, askToken})
 		clearTimeout(timer);
 		asked?.abort();
 		failed = false;
+		forgive();
 		parts.found.setAttribute('aria-busy', false);
 		if (source.file === null)
 			return show(['file']);
