@@ -361,6 +361,35 @@ async function unavailable(page, name, panels)
 		[Array(panels).fill('Not available.'), 0, 'Not available.'], `${name}: no charts`);
 }
 
+await part('a URL that cannot be read', async () => {
+	const page = await open(MAIN);
+	const unread = () => page.locator('#unread > div > p').allTextContents();
+	const usual = async () => [await text(page, '#figure-throughput .big'), await page.locator('#attributes').inputValue(), await page.getByRole('radio', {name: '30 days'}).isChecked()];
+
+	for (const [part, why] of [
+		['attributes=team', 'Write an attribute as key = value, such as team = red.'], ['attributes={"team":null}', 'null is no value to look for. The text is written "null", in quotes.'],
+		['attributes=["red"]', 'Write an attribute as key = value, such as team = red.'], ['step=month', 'A step is day or week.'],
+		['days=45', 'A window has 7, 30 or 90 days, or two dates, since and until.'],
+		...['since=2026-10-01', 'until=2026-10-01', 'since=2026-10-01&until=yesterday', 'since=2026-02-30&until=2026-03-05']
+			.map(dates => [dates, 'A window has two dates, since and until, such as 2026-10-31.'])])
+	{
+		await page.goto(`${MAIN}?type=&${part.split('&').map(one => one.replace(/=(.*)/, (_, value) => '=' + encodeURIComponent(value))).join('&')}`);
+		await settled(page);
+		is(await unread(), ['Not all of the URL can be read. The page shows what the rest of it says.', `${part} ${why}`], `${part} is said, and why`);
+		is([new URL(page.url()).search, ...await usual()], ['', count((await api(MAIN, 'metrics?days=30')).throughput), '', true], 'and is no part of the URL when the figures are shown without it');
+	}
+	await accessible(page, 'a URL that cannot be read');
+	await page.getByRole('button', {name: 'Dismiss'}).click();
+	is(await page.locator('#unread').isVisible(), false, 'what was said goes when it is dismissed');
+	await page.goto(`${MAIN}?view=bored&attributes=team&days=90&step=week&since=soon`);
+	await settled(page);
+	is([(await unread()).slice(1).map(line => line.split(' ')[0]), new URL(page.url()).search], [['view=bored', 'attributes=team', 'since=soon'], '?days=90&step=week'], 'of several parts each is said, and the others count');
+	await page.getByRole('radio', {name: '7 days'}).check();
+	await settled(page);
+	is([await page.locator('#unread').isVisible(), new URL(page.url()).search], [false, '?days=7&step=week'], 'with the next choice it is over');
+	await page.context().close();
+});
+
 await part('a filter by attributes', async () => {
 	for (const [written, json] of [['team = red', '{"team":"red"}'], [' team=red , size = 2', '{"team":"red","size":2}'], ['size = "2"', '{"size":"2"}'], ['size = 2.50', '{"size":2.5}'],
 		['a = 1e3', '{"a":1000}'], ['note = "a, b = c"', '{"note":"a, b = c"}'], ['{"a": {"b": [1, "null"]}}', '{"a":{"b":[1,"null"]}}'], ['a = nullable', '{"a":"nullable"}'], ['{}', ''], ['', '']])
@@ -401,9 +430,10 @@ await part('a filter by attributes', async () => {
 
 	ok(red.attributes.team === 'red' && red.throughput > 0 && red.throughput < (await api(MAIN, 'metrics?days=30')).throughput, 'the service is asked for it', JSON.stringify(red.attributes));
 	is(await text(page, '#figure-throughput .big'), count(red.throughput), 'the figures are those of the items that have the attributes');
-	await page.goto(`${MAIN}?attributes=${encodeURIComponent('{"team":null}')}`);
+	await page.goto(`${MAIN}?attributes=${encodeURIComponent('team = red, size = 2')}`);
 	await settled(page);
-	is(await field.inputValue(), '', 'a URL with what is refused has no filter');
+	is([await text(page, '#figure-throughput .big'), await field.inputValue(), await page.locator('#unread').isVisible()], [count(red.throughput), 'team = red, size = 2', false],
+		'a URL may hold the filter as people write it');
 
 	/* the board */
 	await page.goto(`${MAIN}?view=board&attributes=${encodeURIComponent('{"team":"red"}')}`);

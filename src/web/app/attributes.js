@@ -1,6 +1,6 @@
 /*
  * attributes.js
- *		The filter by attributes: "team = red, size = 2" to people, {"team":"red","size":2} to the API and in the URL.
+ *		The filter by attributes: "team = red, size = 2" to people, {"team":"red","size":2} to the API, either in the URL.
  *
  * A value that is JSON is that: 2 is a number, "2" in quotes is text.  Other values are text
  * as they stand.  What cannot be written so, such as a nested object, is written as JSON.
@@ -77,19 +77,6 @@ export function words(json)
 	catch (error)
 	{
 		return json;
-	}
-}
-
-/* Of a URL: '' for what is no filter. */
-export function known(text)
-{
-	try
-	{
-		return isObject(asJson(text ?? '')) ? parse(text) : '';
-	}
-	catch (error)
-	{
-		return '';
 	}
 }
 

@@ -16,7 +16,7 @@ import {board} from './board.js';
 import {bottleneck} from './bottleneck.js';
 import {comparison} from './comparison.js';
 import {conformance} from './conformance.js';
-import {byId} from './dom.js';
+import {byId, h} from './dom.js';
 import {cumulativeFlow} from './cumulative_flow.js';
 import {cycleTimes} from './cycle_times.js';
 import {efficiency} from './efficiency.js';
@@ -43,7 +43,7 @@ const LIVE_MS = 3000;
 const REFRESH_MS = 60000;
 const STARTED_MS = 10000;
 
-let chosen = selection.read();
+let chosen = fromUrl();
 let asked = null;				/* aborts what an older choice asked for */
 let context = null;				/* what answers are read with; null until there are any */
 const seen = new Map();			/* by chart: its latest answer, to draw it again in other colours */
@@ -61,8 +61,31 @@ const importer = importView({askToken: () => trouble.askToken(), open: stream =>
 
 /* ---- Choosing ---- */
 
+/* What cannot be read of the URL is said, and the URL goes without it, so that it holds what is shown. */
+function fromUrl()
+{
+	const {selection: said, unread} = selection.read();
+
+	if (unread.length > 0)
+		selection.write(said, false);
+	tellUnread(unread);
+	return said;
+}
+
+function tellUnread(unread)
+{
+	const region = byId('unread');
+
+	region.hidden = unread.length === 0;
+	region.replaceChildren(...unread.length === 0 ? [] : [
+		h('div', null, h('p', null, h('strong', null, 'Not all of the URL can be read. The page shows what the rest of it says.')),
+			unread.map(({part, why}) => h('p', null, h('code', null, part), ` ${why}`))),
+		h('button', {type: 'button', class: 'quiet', onclick: () => tellUnread([])}, 'Dismiss')]);
+}
+
 function choose(change)
 {
+	tellUnread([]);
 	/* The last days of one log are not those of another. */
 	if (change.stream !== undefined && context?.ofLog)
 		Object.assign(change, selection.usualWindow);
@@ -73,7 +96,7 @@ function choose(change)
 }
 
 onpopstate = () => {
-	chosen = selection.read();
+	chosen = fromUrl();
 	load();
 };
 

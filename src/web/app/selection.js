@@ -5,7 +5,7 @@
  * usual: the usual window was asked for, also where it has no data.  Without it the
  * page may open on another window.
  */
-import {known} from './attributes.js';
+import {parse} from './attributes.js';
 
 export const WINDOWS = [7, 30, 90];
 export const USUAL_DAYS = 30;
@@ -13,32 +13,52 @@ export const USUAL_DAYS = 30;
 const DATE = /^\d{4}-\d\d-\d\d$/;
 const FIGURES = ['throughput', 'cycle_time', 'wip', 'total_age'];
 const VIEWS = ['flow', 'board', 'import'];
+const STEPS = ['day', 'week'];
 const DEFAULTS = {view: 'flow', stream: '', type: '', days: USUAL_DAYS, since: '', until: '', step: 'day', attributes: '', behaviour: ''};
 
-/* What is no such value counts as not given. */
+/* What the URL says of it, and what it says that cannot be read: [{part, why}], which count as not given. */
 export function read()
 {
-	const parameters = new URLSearchParams(location.search), selection = {...DEFAULTS, usual: false};
-	const days = Number(parameters.get('days'));
+	const parameters = new URLSearchParams(location.search), selection = {...DEFAULTS, usual: false}, unread = [];
+	const given = name => parameters.get(name) ?? '', part = name => `${name}=${given(name)}`;
+	const days = Number(given('days')), dates = ['since', 'until'].filter(name => given(name) !== '');
+	const refuse = (names, why) => unread.push({part: names.map(part).join('&'), why});
 
-	selection.view = VIEWS.includes(parameters.get('view')) ? parameters.get('view') : DEFAULTS.view;
-	selection.stream = parameters.get('stream') ?? '';
-	selection.type = parameters.get('type') ?? '';
-	selection.attributes = known(parameters.get('attributes'));
-	selection.behaviour = figures(parameters.get('behaviour') ?? '').join();
-	selection.step = parameters.get('step') === 'week' ? 'week' : 'day';
+	[selection.stream, selection.type] = [given('stream'), given('type')];
+	selection.behaviour = figures(given('behaviour')).join();
+	if (VIEWS.includes(given('view')))
+		selection.view = given('view');
+	else if (given('view') !== '')
+		refuse(['view'], 'The views are flow, board and import.');
+	try
+	{
+		selection.attributes = parse(given('attributes'));
+	}
+	catch (error)
+	{
+		refuse(['attributes'], error.message);
+	}
+	if (STEPS.includes(given('step')))
+		selection.step = given('step');
+	else if (given('step') !== '')
+		refuse(['step'], 'A step is day or week.');
 	if (WINDOWS.includes(days))
 		[selection.days, selection.usual] = [days, days === USUAL_DAYS];
-	if (isDate(parameters.get('since')) && isDate(parameters.get('until')))
-		Object.assign(selection, {days: 0, since: parameters.get('since'), until: parameters.get('until')});
-	return selection;
+	else if (given('days') !== '')
+		refuse(['days'], 'A window has 7, 30 or 90 days, or two dates, since and until.');
+	if (dates.length === 2 && dates.every(name => isDate(given(name))))
+		Object.assign(selection, {days: 0, since: given('since'), until: given('until')});
+	else if (dates.length > 0)
+		refuse(dates, 'A window has two dates, since and until, such as 2026-10-31.');
+	return {selection, unread};
 }
 
 /* The figures of a list that are shown as process behaviour charts; and the list with one of them added, or taken away. */
 const figures = list => FIGURES.filter(figure => list.split(',').includes(figure));
 export const toggled = (list, figure) => FIGURES.filter(one => figures(list).includes(one) !== (one === figure)).join();
 
-export const isDate = text => DATE.test(text ?? '') && !Number.isNaN(Date.parse(text));
+/* Of the calendar: Date.parse() also takes 31 February. */
+export const isDate = text => DATE.test(text ?? '') && !Number.isNaN(Date.parse(text)) && new Date(text).toISOString().startsWith(text);
 
 /* As if nobody had chosen one. */
 export const usualWindow = {days: USUAL_DAYS, since: '', until: '', usual: false};
