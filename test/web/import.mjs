@@ -212,7 +212,7 @@ await part('what is changed counts', async () => {
 	const second = await view();
 
 	await choose(second, file('team.csv', TEAM));
-	await second.locator('#import-stream').selectOption('team');
+	is([await second.locator('#import-stream').inputValue(), await second.locator('#import-name').isVisible()], ['team', false], 'a file with the name of a stream goes into that stream');
 	await second.locator('#import-stages tr[data-stage="Shipped"]').waitFor();
 	is((await order(second)).sort(), ['Abgebrochen', 'Doing', 'Open', 'Review', 'Shipped'], 'the next import knows what names mean');
 	ok(await line(second, 'Shipped').locator('select').isDisabled() && /keep their place and category/.test(await at(second, 'stages').textContent()), 'stages that are there stay as they are, and that is said');
@@ -221,7 +221,37 @@ await part('what is changed counts', async () => {
 
 	is([twice.items, twice.transitions], [0, 0], 'the same again adds nothing');
 	ok(/had all of this already/.test(await text(second, '#import .result h3')), 'and that is said');
+	await second.getByRole('button', {name: 'Import another file'}).click();
+	await second.locator('#import-stream').selectOption({index: 0});
+	await choose(second, file('team.csv', TEAM));
+	await choose(second, file('another.csv', TEAM));
+	await tried(second);
+	is([await second.locator('#import-stream').inputValue(), await second.locator('#import-name').inputValue()], ['\n', 'another'], 'and the next file into a new one again');
+	await choose(second, file('team.csv', TEAM));
+	await tried(second);
+	await second.locator('#import-stream').selectOption({index: 0});
+	ok(await second.locator('#import-name').evaluate(field => field === document.activeElement && field.value === '') && /needs a name/.test(await text(second, '#import .found')),
+		'who wants a new stream all the same is asked for its name', await text(second, '#import .found'));
 	await second.context().close();
+
+	/* where the streams are told later than the file is chosen */
+	const late = await open(IMPORT, 'docs');
+	let tell;
+
+	await late.route('**/api/v1/streams', async route => {
+		await new Promise(resolve => tell = resolve);
+		await route.continue();
+	});
+	await late.goto(IMPORT + '?view=import');
+	await choose(late, file('team.csv', TEAM));
+	await tried(late);
+	is(await late.locator('#import-stream').inputValue(), '\n', 'before the page knows the streams, the file goes into a new one');
+	tell();
+	await late.waitForFunction(() => document.querySelector('#import-stream').value === 'team');
+	await late.locator('#import-stages tr[data-stage="Shipped"]').waitFor();
+	await tried(late);
+	ok(await line(late, 'Shipped').locator('select').isDisabled(), 'then into the one of its name');
+	await late.context().close();
 
 	/* on to the charts */
 	await page.getByRole('link', {name: 'Open the charts of “team”'}).click();

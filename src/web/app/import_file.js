@@ -21,7 +21,7 @@ export function importFile({chosen, aimed, renamed})
 		onchange: () => take(input.files[0])});
 	const what = h('strong', null, 'Drop a file here'), details = h('span', {class: 'note'}, 'or choose one');
 	const drop = h('label', {class: 'drop', for: 'import-input'}, what, details, input);
-	const stream = h('select', {id: 'import-stream', onchange: () => aim()});
+	const stream = h('select', {id: 'import-stream', onchange: () => select()});
 	const name = h('input', {id: 'import-name', maxlength: 200, autocomplete: 'off', oninput: () => typed = true, onchange: () => call()});
 	const named = h('label', null, 'Its name ', name);
 	const element = h('div', {class: 'import-file'},
@@ -29,7 +29,7 @@ export function importFile({chosen, aimed, renamed})
 			'What a tracker exports, or a table of your own: a line for each move, or a line for each item with a column of dates for each stage. '
 			+ 'Delimited text of any kind, or NDJSON. Nothing is written before you confirm.')),
 		h('div', {class: 'fields'}, h('label', null, 'Into stream ', stream), named));
-	let file = null, depth = 0, locked = false, typed = false, told = false;
+	let file = null, depth = 0, locked = false, typed = false, told = false, found = false;	/* found: the stream goes by the name of the file */
 
 	fillSelect(stream, [[NEW, 'a new stream …']], NEW);
 
@@ -44,7 +44,32 @@ export function importFile({chosen, aimed, renamed})
 		if (!typed)
 			name.value = nameOf(file);
 		input.value = '';
+		find();
 		chosen();
+	}
+
+	const isThere = () => [...stream.options].some(option => option.value === name.value.trim());
+
+	/* The name of a stream that is there means that stream, also one that the page proposes. */
+	function find()
+	{
+		if (found)
+			stream.value = NEW;
+		found = stream.value === NEW && isThere();
+		if (found)
+			stream.value = name.value.trim();
+		named.hidden = stream.value !== NEW;
+	}
+
+	/* A new stream needs a name that no other has. */
+	function select()
+	{
+		found = false;
+		if (stream.value === NEW && isThere())
+			name.value = '';
+		aim();
+		if (stream.value === NEW && name.value === '')
+			name.focus();
 	}
 
 	function aim()
@@ -53,14 +78,11 @@ export function importFile({chosen, aimed, renamed})
 		aimed();
 	}
 
-	/* The name of a stream that is there means that stream. */
 	function call()
 	{
-		const there = [...stream.options].find(option => option.value === name.value.trim());
-
-		if (!there)
+		if (!isThere())
 			return renamed();
-		stream.value = there.value;
+		stream.value = name.value.trim();
 		aim();
 	}
 
@@ -100,6 +122,10 @@ export function importFile({chosen, aimed, renamed})
 			told = true;
 			fillSelect(stream, [[NEW, 'a new stream …'], ...names.map(known => [known, known])], names.includes(now) ? now : NEW);
 			named.hidden = stream.value !== NEW;
+			if (file === null || locked || stream.value !== NEW || !isThere())
+				return;
+			find();
+			aimed();
 		},
 		/* It is there now. */
 		made(known)
@@ -107,6 +133,7 @@ export function importFile({chosen, aimed, renamed})
 			if (![...stream.options].some(option => option.value === known))
 				stream.append(h('option', {value: known}, known));
 			stream.value = known;
+			found = false;
 			named.hidden = true;
 		},
 		lock(on)
