@@ -360,6 +360,8 @@ await part('what is open is asked', async () => {
 	await tried(direction);
 	is((await facts(direction)).Direction, 'newest first', 'the direction is asked for');
 	await choose(direction, file('columns.csv', 'id,state,status,date\n' + [1, 2, 3, 4, 5].map(n => `A-${n},Open,New,2024-01-0${n}\nA-${n},Done,Shipped,2024-01-1${n}\n`).join('')));
+	await direction.locator('#import .question').waitFor();
+	is(await direction.locator('#import .question .choice').allTextContents(), ['state', 'status', 'date', 'id'], 'the columns that a question is about come first, that of the item last');
 	await direction.getByRole('radio', {name: 'status', exact: true}).check();
 	await direction.getByRole('button', {name: 'Read the file this way'}).click();
 	await tried(direction);
