@@ -10,7 +10,7 @@ import {csv} from '../../src/web/app/csv.js';
 import {accessible, api, finish, is, ok, open, part, settled, shoot, text, values} from './browse.mjs';
 import {AMBIGUOUS, at, choose, facts, file, go, IMPORT, line, of, order, send, stages, TEAM, tried, view, written} from './importing.mjs';
 
-const {VSM_LOCKED: LOCKED, VSM_SMALL: SMALL, VSM_TOKEN: TOKEN, VSM_SHARED_EXPORTS: EXPORTS} = process.env;
+const {VSM_LOCKED: LOCKED, VSM_SMALL: SMALL, VSM_TOKEN: TOKEN, VSM_PLAIN: PLAIN, VSM_SHARED_EXPORTS: EXPORTS} = process.env;
 
 await part('a file is shown before anything is written', async () => {
 	const before = await written(), page = await view();
@@ -418,10 +418,28 @@ await part('whatever goes wrong, the file stays', async () => {
 	ok(true, 'a token is asked for, and the file read then');
 	await go(limited).click();
 	await limited.locator('#import .notice').waitFor();
-	ok(/does not allow this \(403\)/.test(await text(limited, '#import .notice')) && /admin/.test(await text(limited, '#import .notice')), 'who may not define a stream is told', await text(limited, '#import .notice'));
+	ok(/Your access token does not allow this \(403\)/.test(await text(limited, '#import .notice')) && /admin/.test(await text(limited, '#import .notice')), 'who may not define a stream is told', await text(limited, '#import .notice'));
 	await give(process.env.VSM_ADMIN, limited.getByRole('button', {name: 'Access token'}));
 	is((await send(limited)).items, 4, 'who may, imports');
 	await limited.context().close();
+
+	/* a service that wants no token */
+	const plain = await view(PLAIN, {expected: [403, 422]}), notice = plain.locator('#import-confirm .notice');
+
+	await choose(plain, file('plain.csv', TEAM));
+	await plain.getByLabel('Leave out lines that cannot be imported').uncheck();
+	await tried(plain);
+	await go(plain).click();
+	await notice.waitFor();
+	ok(/^This service does not allow this \(403\).*New streams and stages need level admin\./.test(await notice.textContent()) && !/token|create_/.test(await notice.textContent()),
+		'where there is no token, none is spoken of, nor a parameter of the API', await notice.textContent());
+	await plain.locator('#import-stream').selectOption('rights');
+	await tried(plain);
+	await go(plain).click();
+	await notice.waitFor();
+	ok(/^1 row of the import cannot be imported.*leave out lines that cannot be imported/.test(await notice.textContent()) && !/on_error/.test(await notice.textContent()),
+		'what refuses the import is said in the words of the view', await notice.textContent());
+	await plain.context().close();
 });
 
 await part('what went wrong is over when something is changed', async () => {

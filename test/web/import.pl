@@ -19,7 +19,8 @@ my $node = database('import', 'max_prepared_transactions = 1');
 
 $node->safe_psql('postgres', q{
 	CREATE ROLE page_writer; CREATE ROLE page_admin; CREATE ROLE page_gate LOGIN NOINHERIT; GRANT page_writer, page_admin TO page_gate;
-	SELECT vsm.grant_access('page_writer', 'writer'); SELECT vsm.grant_access('page_admin', 'admin')});
+	SELECT vsm.grant_access('page_writer', 'writer'); SELECT vsm.grant_access('page_admin', 'admin');
+	CREATE ROLE page_plain LOGIN; SELECT vsm.grant_access('page_plain', 'writer')});
 
 # Here an import waits: who holds the lock does not write, so the items can be read.
 $node->safe_psql('postgres', 'CREATE DATABASE locked');
@@ -29,6 +30,7 @@ $node->safe_psql('locked', q{CREATE EXTENSION vsm; SELECT vsm_api.prepare();
 my %gateway = (
 	IMPORT => Service->start($node),
 	LOCKED => Service->start($node, url => url($node, 'locked')),
+	PLAIN => Service->start($node, url => url($node) =~ s/user=[^&]*/user=page_plain/r),
 	SMALL => Service->start($node, options => [ '--max-import-bytes', 2000 ]),
 	TOKEN => Service->start($node, url => url($node) =~ s/user=[^&]*/user=page_gate/r, env => { VSM_GATEWAY_JWT_SECRET => $secret }),
 );

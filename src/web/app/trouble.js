@@ -26,7 +26,7 @@ export function explain(error)
 		return [token.get() === '' ? 'This service wants an access token (401).' : `The access token was not accepted (401): ${error.message}.`,
 			'Paste one that your administrator gave you. It is kept in this tab until you close it.'];
 	if (error.status === 403)
-		return [`Your access token does not allow this (403): ${error.message}.`, error.hint ?? 'Ask your administrator for a token of another role.'];
+		return [forbidden(error), error.hint ?? (token.get() === '' ? 'Ask your administrator for access.' : 'Ask your administrator for a token of another role.')];
 	if (error.status === 404)
 		return [`${error.message}.`, error.hint ?? ''];
 	if (error.status === 409)
@@ -36,6 +36,9 @@ export function explain(error)
 			error.hint ?? 'Its database may be away. The page tries again by itself.'];
 	return [`${upper(error.message)} (${error.status})`, error.hint ?? ''];
 }
+
+/* Without a token, the rights are those of the service. */
+export const forbidden = error => `${token.get() === '' ? 'This service' : 'Your access token'} does not allow this (403): ${error.message}.`;
 
 /* The limit of a stage has no control on the page. */
 const inWords = hint => hint.replace('or raise its wip_limit', 'or ask your administrator to raise its limit');
