@@ -72,14 +72,12 @@ function styled(axis)
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-const BETWEEN = 64;				/* pixels between the names of days */
+const BETWEEN = 64;				/* pixels between the names of days, or of months */
 const BETWEEN_DATES = 88;			/* and of days with their year */
 const DAY = 86400;				/* seconds */
 
 /* Would days without their year have one name twice? */
 const isLong = (least, most) => most - least > 366 * DAY;
-
-const between = (least, most) => isLong(least, most) ? BETWEEN_DATES : BETWEEN;
 
 /*
  * Days of the stream's time zone; hours where they are that close, years where the axis is longer than one.
@@ -89,8 +87,9 @@ export function timeAxis(zone, weeks = null)
 {
 	return {
 		axis: {
-			space: (u, n, least, most) => between(least, most), size: 28,
-			...weeks && {splits: (u, n, least, most) => everyNth(weeks, u.bbox.width / devicePixelRatio, between(least, most))},
+			/* of a long axis, the ticks are months apart, as no chart is wide enough for days */
+			space: BETWEEN, size: 28,
+			...weeks && {splits: (u, n, least, most) => everyNth(weeks, u.bbox.width / devicePixelRatio, isLong(least, most) ? BETWEEN_DATES : BETWEEN)},
 			values: (u, at, n, space, step) => at.map(time => nameOf(uPlot.tzDate(new Date(time * 1000), zone), weeks ? 7 * DAY : step, isLong(u.scales.x.min, u.scales.x.max))),
 		},
 		tzDate: time => uPlot.tzDate(new Date(time * 1000), zone),
