@@ -47,6 +47,11 @@ SELECT string_agg(stage, ' ' ORDER BY stage) FROM vsm.bottlenecks('team', '2026-
 SELECT commitment_stage FROM vsm.define_stream('team', commitment_stage => 'Backlog');
 SELECT stage, time_share FROM vsm.bottlenecks('team', '2026-03-01', '2026-03-02');
 SELECT vsm._percent(0.004), vsm._percent(0.25), vsm._percent(0), vsm._percent(1);
+-- behind a queue stands another one: what items wait for is the next stage in which somebody works
+SELECT FROM vsm.define_stream('queues', '[{"name":"New","category":"wait"},{"name":"Ready","category":"wait"},{"name":"Parked","category":"wait"},{"name":"Test"},{"name":"Done","category":"done"}]',
+                              commitment_stage => 'Ready');
+SELECT FROM vsm.create_work_item('queued', 'task', 'queues', at => '2026-03-01') w, vsm.transition(w.id, 'Ready', at => '2026-03-02');
+SELECT stage, substring(why FROM 'where items wait for \w+') AS wait_for FROM vsm.bottlenecks('queues', '2026-03-01', '2026-03-04') ORDER BY rank LIMIT 1;
 -- refused
 SELECT vsm.bottlenecks('Nope');
 SELECT vsm.bottlenecks('team', NULL);

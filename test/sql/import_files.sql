@@ -128,3 +128,12 @@ SELECT vsm._recognise('\x', '{"stages": [{"name": "a", "category": "x"}]}');
 SELECT vsm._recognise('\x00ff00', '{}') ->> 'code', vsm._recognise(NULL, '{}') IS NULL;
 SELECT * FROM vsm._recognised_events('\x00', '{}');
 SELECT line, case_id, stage, entered_at, entered_text, sequence, refused FROM vsm._recognised_events(convert_to(E'id,status,date\n1,New,2026-03-29 02:30\n1,Done,2026-10-25 02:30\n1,Done,2026-10-25 02:30+01\n1,x\n', 'UTF8'), '{"time_zone": "Europe/Berlin"}');
+
+-- An alias means a stage that is there, whoever writes it; only a restore brings aliases before stages.
+SELECT FROM vsm.define_stream('aliased');
+INSERT INTO vsm.stage_aliases (stream, name, stage) VALUES ('aliased', 'Dev', 'Nope');
+INSERT INTO vsm.stage_aliases (stream, name, stage) VALUES ('aliased', 'Dev', 'Development');
+SET check_function_bodies = off;
+INSERT INTO vsm.stage_aliases (stream, name, stage) VALUES ('later', 'Dev', 'Development');
+RESET check_function_bodies;
+SELECT a.stream, a.name, a.stage FROM vsm.stage_aliases a WHERE a.stream IN ('aliased', 'later') ORDER BY 1;
