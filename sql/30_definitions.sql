@@ -55,6 +55,12 @@ END $$;
 COMMENT ON FUNCTION vsm._lock_tables(regclass[]) IS
     'Locks tables against writers until the end of the transaction, and waits for those that there are. Errors: 55P03, for lock_timeout.';
 
+-- As pg_dump has it in every script, and pg_restore in every session.  This setting is seen within functions too.
+CREATE FUNCTION vsm._restores(of_table oid) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+RETURN NOT current_setting('check_function_bodies')::boolean AND pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = of_table), 'USAGE');
+COMMENT ON FUNCTION vsm._restores(oid) IS 'Does the owner of the table load a dump? Then rows may come before those that they refer to.';
+
 -- Changes of one stream's stages and of its row wait for each other, so that each check sees what the others did.
 CREATE FUNCTION vsm._hold_streams(names text[]) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp

@@ -4,8 +4,7 @@ CREATE FUNCTION vsm._sle_before() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- a restore, by the owner of the tables, may load expectations before streams and types
-    restored CONSTANT boolean := tg_op = 'INSERT' AND pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = tg_relid), 'USAGE');
+    restored CONSTANT boolean := tg_op = 'INSERT' AND vsm._restores(tg_relid);
 BEGIN
     IF tg_relid <> 'vsm.sles'::regclass THEN
         PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.sles');

@@ -19,9 +19,8 @@ BEGIN
     new.stream := vsm._name(new.stream, 'value stream');
     new.name := vsm._name(new.name, 'alias');
     new.stage := vsm._sought(nullif(new.stage, ''));
-    -- a restore, which turns this setting off, may load aliases before stages
     IF new.stage IS NOT NULL AND NOT EXISTS (SELECT FROM vsm.stages s WHERE s.stream = new.stream AND s.name = new.stage)
-       AND NOT (tg_op = 'INSERT' AND NOT current_setting('check_function_bodies')::boolean AND pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = tg_relid), 'USAGE')) THEN
+       AND NOT (tg_op = 'INSERT' AND vsm._restores(tg_relid)) THEN
         RAISE EXCEPTION 'stage "%" not found', new.stage
             USING ERRCODE = 'PT404', DETAIL = format('"%s" is to mean that stage in stream "%s".', new.name, new.stream),
                   HINT = format('%s.', vsm._stages_to_choose(new.stream));

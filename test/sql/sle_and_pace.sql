@@ -110,3 +110,11 @@ BEGIN;
 SELECT elapsed FROM vsm.set_sle('s', '10', 0.85);
 SELECT elapsed FROM vsm.set_sle('s', '1 minute', 0.85);
 ROLLBACK;
+
+-- What an expectation is of is there, whoever writes it; only a restore brings expectations before streams and types.
+INSERT INTO vsm.sles (stream, type, since, elapsed, probability) VALUES ('nowhere', NULL, '2026-01-01', '5 days', 0.8);
+INSERT INTO vsm.sles (stream, type, since, elapsed, probability) SELECT min(v.name), 'nothing', '2026-01-01', '5 days', 0.8 FROM vsm.value_streams v;
+SET check_function_bodies = off;
+INSERT INTO vsm.sles (stream, type, since, elapsed, probability) VALUES ('nowhere', 'nothing', '2026-01-01', '5 days', 0.8);
+RESET check_function_bodies;
+SELECT e.stream, e.type FROM vsm.sles e WHERE e.stream = 'nowhere';
