@@ -10,7 +10,7 @@ import {parse} from '../../src/web/app/attributes.js';
 import {date, idOf, rounded, span} from '../../src/web/app/format.js';
 import {accessible, api, finish, is, ok, open, part, settled, shoot, text, values} from './browse.mjs';
 
-const {VSM_MAIN: MAIN, VSM_EMPTY: EMPTY, VSM_DOWN: DOWN, VSM_TOKEN: TOKEN} = process.env;
+const {VSM_MAIN: MAIN, VSM_EMPTY: EMPTY, VSM_DOWN: DOWN, VSM_TOKEN: TOKEN, VSM_ZONE: ZONE} = process.env;
 
 const number = x => new Intl.NumberFormat('en', {maximumFractionDigits: 4}).format(x);
 const hours = x => number(x) + '\u00a0h';
@@ -498,9 +498,9 @@ await part('numbers are those of the API', async () => {
 
 	is(new URL(page.url()).search, '', 'a click on the default window leaves the plain URL');
 
-	const clock = time => new Intl.DateTimeFormat('en-GB', {timeZone: 'Europe/Berlin', day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit'}).format(new Date(time));
+	const clock = time => new Intl.DateTimeFormat('en-GB', {timeZone: ZONE, day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit'}).format(new Date(time));
 
-	is(await text(page, '#period'), `The 30 days up to now: ${clock(metrics.period_start)} to ${clock(metrics.period_end)}, time of Europe/Berlin`, 'the window says that it ends now, and at what time it begins');
+	is(await text(page, '#period'), `The 30 days up to now: ${clock(metrics.period_start)} to ${clock(metrics.period_end)}, time of ${ZONE}`, 'the window says that it ends now, and at what time it begins');
 	is(await text(page, '#figure-throughput .big'), count(metrics.throughput), 'throughput is that of /metrics');
 	is(metrics.throughput, throughput.buckets.reduce((sum, bucket) => sum + bucket.throughput, 0), 'and the sum of the run chart');
 	for (const [key, name] of [['p50', 'P50'], ['p85', 'P85'], ['p95', 'P95']])
@@ -626,7 +626,7 @@ await part('the URL holds what is chosen', async () => {
 
 	const cycle = await api(MAIN, asked.get('cycle-times')), since = new URLSearchParams(asked.get('cycle-times').split('?')[1]).get('since');
 
-	is(new Intl.DateTimeFormat('sv', {timeZone: 'Europe/Berlin', dateStyle: 'short', timeStyle: 'medium'}).format(new Date(since)), `${day(40)} 00:00:00`,
+	is(new Intl.DateTimeFormat('sv', {timeZone: ZONE, dateStyle: 'short', timeStyle: 'medium'}).format(new Date(since)), `${day(40)} 00:00:00`,
 		'a day begins at midnight of the stream\'s time zone, not of the browser\'s');
 	is(await text(page, '#figure-p85 .exact'), `${hours(cycle.p85)}, n = ${count(cycle.n)}`, 'the figures are those of the dates');
 	is(await text(page, '#figure-wip .exact'), `now; average ${number((await api(MAIN, asked.get('metrics'))).wip)}`, 'and so is the average WIP');

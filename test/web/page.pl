@@ -20,8 +20,12 @@ use Service;
 my $secret = 'a secret of at least thirty-two bytes, as HS256 wants it';
 my $node = database('web');
 
+# SQL is asked some minutes before the page is: in a zone where the day does not end meanwhile.
+my ($zone) = grep { $node->safe_psql('postgres', "SELECT date_part('hour', now() AT TIME ZONE '$_') < 23") eq 't' } qw(Europe/Berlin America/New_York);
+$ENV{VSM_ZONE} = $zone;
+
 # As in the demo, of a larger team: one stage is over its limit.
-$node->safe_psql('postgres', slurp_file("$FindBin::RealBin/../../demo/simulate.sql"), extra_params => [ '-v', 'zone=Europe/Berlin', '-v', 'items=2500' ]);
+$node->safe_psql('postgres', slurp_file("$FindBin::RealBin/../../demo/simulate.sql"), extra_params => [ '-v', "zone=$zone", '-v', 'items=2500' ]);
 # Which stages of a team hold items depends on the hour: those that the board is tried with hold some at any, and the queue for testing is over its limit.
 $node->safe_psql('postgres', q{
 	UPDATE vsm.stages SET wip_limit = CASE WHEN name <> 'Ready for testing' THEN wip_limit + 3 END WHERE stream = 'default';
@@ -52,10 +56,10 @@ $node->safe_psql('postgres', q{
 	WHERE w.stream = 'default' AND w.type = 'bug' AND w.id % 3 = 0 AND w.started_at IS NOT NULL AND w.completed_at IS NULL AND w.discarded_at IS NULL
 	ORDER BY w.id LIMIT 2});
 # A log that ended long ago, and an item that was created since.
-$node->safe_psql('postgres', q{SELECT vsm.define_stream('ended', '[{"name": "New", "category": "wait"}, {"name": "Doing"}, {"name": "Done", "category": "done"}]', time_zone => 'Europe/Berlin');
+$node->safe_psql('postgres', q{SELECT vsm.define_stream('ended', '[{"name": "New", "category": "wait"}, {"name": "Doing"}, {"name": "Done", "category": "done"}]', time_zone => :'zone');
 	SELECT vsm.transition(w.id, 'Doing', at => '2024-03-11 09:00Z'), vsm.transition(w.id, 'Done', at => '2024-03-20 09:00Z')
 	FROM (SELECT (vsm.create_work_item('Of the log', 'bug', stream => 'ended', at => '2024-03-10 09:00Z')).id OFFSET 0) w;
-	SELECT vsm.create_work_item('New one', 'bug', stream => 'ended')});
+	SELECT vsm.create_work_item('New one', 'bug', stream => 'ended')}, extra_params => [ '-v', "zone=$zone" ]);
 # A stream that had other stages: of those, one holds an open item, one an item that was finished lately, the others only what is long over.
 $node->safe_psql('postgres', q{SELECT vsm.define_stream('reshaped', '[{"name": "New", "category": "wait"}, {"name": "Old doing"}, {"name": "Doing"}, {"name": "Older done", "category": "done"},
 		{"name": "Old done", "category": "done"}, {"name": "Old dropped", "category": "discarded"}, {"name": "Done", "category": "done"}]');
@@ -94,8 +98,8 @@ sub row
 
 my ($dashboard) = grep { $_->{uid} eq 'vsm-flow' } dashboards();
 my %panel = map { $_->[0]{title} => $_->[1]{rawSql} } targets($dashboard);
-my @days = split ' ', $node->safe_psql('postgres', q{SELECT d - 40 || ' ' || d - 11 || ' ' || d - 10 FROM CAST(now() AT TIME ZONE 'Europe/Berlin' AS date) d});
-my ($from, $to) = map { "$days[$_] 00:00 Europe/Berlin" } 0, 2;
+my @days = split ' ', $node->safe_psql('postgres', "SELECT d - 40 || ' ' || d - 11 || ' ' || d - 10 FROM CAST(now() AT TIME ZONE '$zone' AS date) d");
+my ($from, $to) = map { "$days[$_] 00:00 $zone" } 0, 2;
 my @doors;
 for my $type (undef, 'bug')
 {
@@ -109,7 +113,7 @@ $ENV{VSM_DOORS} = '[' . join(', ', @doors) . ']';
 # What SQL answers to what the panels show, of all items and of some: durations in hours.
 sub hours { my ($what) = @_; return "round(extract(epoch FROM $what) / 3600, 2)"; }
 
-my ($before, $ahead, $history) = split ' ', $node->safe_psql('postgres', q{SELECT d - 70 || ' ' || d + 30 || ' ' || d - 90 FROM CAST(now() AT TIME ZONE 'Europe/Berlin' AS date) d});
+my ($before, $ahead, $history) = split ' ', $node->safe_psql('postgres', "SELECT d - 70 || ' ' || d + 30 || ' ' || d - 90 FROM CAST(now() AT TIME ZONE '$zone' AS date) d");
 my @figures;
 for my $of ([ '', '' ], [ 'bug', '{"team": "red"}' ])
 {
@@ -120,7 +124,7 @@ for my $of ([ '', '' ], [ 'bug', '{"team": "red"}' ])
 		. ', round(flow_efficiency, 4) AS efficiency, wip_now, open_at_until, cycle_time_n AS n FROM vsm.metrics';
 	my %answers = (
 		metrics => "$key_figures($window)",
-		before => "$key_figures('default', since => '$before 00:00 Europe/Berlin', until => '$from', $filters)",
+		before => "$key_figures('default', since => '$before 00:00 $zone', until => '$from', $filters)",
 		bottlenecks => "SELECT rank, stage, score, time_share, avg_items, queue_growth, entered, limit_hits, blocked_share, blocked_reason, why FROM vsm.bottlenecks($window) ORDER BY rank",
 		balance => "SELECT arrivals, departures, open, started, " . hours('total_age') . " AS total_age FROM vsm.flow_balance($window, bucket => 'day') ORDER BY bucket",
 		law => "SELECT sentence FROM vsm.littles_law($window)",
@@ -130,7 +134,7 @@ for my $of ([ '', '' ], [ 'bug', '{"team": "red"}' ])
 		forecast => "SELECT confidence, done_on, items_done, days_with_throughput, finished FROM vsm.forecast(20, '$ahead', 'default', $filters) ORDER BY confidence",
 		age => "SELECT coalesce(external_id, '#' || work_item_id) AS item, stage, pace, risk, block_reason, " . hours('blocked') . " AS blocked
 			FROM vsm.work_item_age('default', $filters) WHERE age IS NOT NULL",
-		pace => 'SELECT stage, n, ' . join(', ', map { hours("p$_") . " AS p$_" } 50, 70, 85, 95) . " FROM vsm.stage_pace('default', since => '$history 00:00 Europe/Berlin', $filters)",
+		pace => 'SELECT stage, n, ' . join(', ', map { hours("p$_") . " AS p$_" } 50, 70, 85, 95) . " FROM vsm.stage_pace('default', since => '$history 00:00 $zone', $filters)",
 		(map {
 			my ($figure, $digits, $limits) = @$_;
 			$figure => "SELECT round(value, $digits) AS value, round(moving_range, $digits) AS moving_range, round(mean, $limits) AS mean, round(lower, $limits) AS lower,
