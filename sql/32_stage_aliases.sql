@@ -11,6 +11,7 @@ CREATE FUNCTION vsm._stage_alias_before() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    restored CONSTANT boolean := tg_op = 'INSERT' AND vsm._restores(tg_relid);
     other text;
 BEGIN
     IF tg_relid <> 'vsm.stage_aliases'::regclass THEN
@@ -19,8 +20,10 @@ BEGIN
     new.stream := vsm._name(new.stream, 'value stream');
     new.name := vsm._name(new.name, 'alias');
     new.stage := vsm._sought(nullif(new.stage, ''));
-    IF new.stage IS NOT NULL AND NOT EXISTS (SELECT FROM vsm.stages s WHERE s.stream = new.stream AND s.name = new.stage)
-       AND NOT (tg_op = 'INSERT' AND vsm._restores(tg_relid)) THEN
+    IF tg_op = 'INSERT' OR new.stream <> old.stream THEN
+        PERFORM vsm._require_stream(new.stream, tg_relid, restored, true);
+    END IF;
+    IF new.stage IS NOT NULL AND NOT EXISTS (SELECT FROM vsm.stages s WHERE s.stream = new.stream AND s.name = new.stage) AND NOT restored THEN
         RAISE EXCEPTION 'stage "%" not found', new.stage
             USING ERRCODE = 'PT404', DETAIL = format('"%s" is to mean that stage in stream "%s".', new.name, new.stream),
                   HINT = format('%s.', vsm._stages_to_choose(new.stream));

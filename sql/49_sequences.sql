@@ -12,9 +12,8 @@ BEGIN
             USING ERRCODE = '42501', DETAIL = 'The rights of the owner of vsm''s tables are needed.', HINT = 'Ask the owner, who created the extension.';
     END IF;
     -- nobody inserts rows meanwhile, and so nobody draws ids
-    PERFORM vsm._lock_tables('{vsm.stages,vsm.value_streams,vsm.work_item_types}');
-    LOCK TABLE vsm.work_items, vsm.stage_transitions, vsm._merged_events, vsm.superseded_transitions, vsm._retypes, vsm._marks,
-        vsm.import_refusals, vsm.flow_metrics, vsm.blocks, vsm.failures, vsm.deployments, vsm.incidents IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM vsm._lock_tables('{vsm.stages,vsm.value_streams,vsm.work_item_types,vsm.work_items,vsm.stage_transitions,vsm._merged_events,
+        vsm.superseded_transitions,vsm._retypes,vsm._marks,vsm.import_refusals,vsm.flow_metrics,vsm.blocks,vsm.failures,vsm.deployments,vsm.incidents}');
     FOR greatest_id IN
         -- the rows, and what refers to such that are gone
         SELECT g.name, max(g.id) AS id

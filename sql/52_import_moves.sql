@@ -238,11 +238,12 @@ END $$;
 COMMENT ON FUNCTION vsm._import_mark_days(bigint) IS 'Marks the days of a stream to which the items of an import add something.';
 
 -- Those that users have added can discard and change rows; others cannot.
-CREATE FUNCTION vsm._import_check_moves() RETURNS void
+CREATE FUNCTION vsm._import_check_moves(of_stream_id bigint, recorded bigint, at timestamptz) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     differing bigint;
+    true_ones bigint;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid
                    WHERE g.tgrelid = 'vsm.stage_transitions'::regclass AND NOT g.tgisinternal AND p.pronamespace <> 'vsm'::regnamespace)
@@ -250,24 +251,35 @@ BEGIN
         RETURN;
     END IF;
     SELECT count(*) INTO differing
-    FROM (SELECT n.item_id, vsm._replay(t.to_stage_id, t."timestamp", t.id) AS state, vsm._effects(t.to_stage_id, t."timestamp", t.id) AS effects
-          FROM pg_temp.vsm_import_states n JOIN vsm.stage_transitions t ON t.work_item_id = n.item_id GROUP BY 1) r
-    JOIN pg_temp.vsm_import_states n USING (item_id)
+    FROM pg_temp.vsm_import_states n
+    JOIN pg_temp.vsm_import_items i USING (item_id)
+    LEFT JOIN (SELECT s.item_id, vsm._replay(t.to_stage_id, t."timestamp", t.id) AS state, vsm._effects(t.to_stage_id, t."timestamp", t.id) AS effects
+               FROM pg_temp.vsm_import_states s JOIN vsm.stage_transitions t ON t.work_item_id = s.item_id GROUP BY 1) r USING (item_id)
     WHERE (n.stage_id, n.created_at, n.stage_entered_at, n.started_at, n.completed_at, n.active_time, n.wait_time, n.reopened, n.backward_moves,
            n.discarded_at, n.discarded, n.furthest_stage_id) IS DISTINCT FROM r.state
        OR EXISTS (SELECT FROM unnest(r.effects) e JOIN vsm.stage_transitions t ON t.work_item_id = r.item_id AND t.id = e.id
-                  WHERE (t.from_stage_id, t.time_in_stage, t.undoes, t.furthest_before, t.started_change, t.item_created_at, t.item_started_at,
-                         t.active_time, t.wait_time)
-                        IS DISTINCT FROM (e.from_stage_id, e.time_in_stage, e.undoes, e.furthest_before, e.started_change, e.item_created_at,
-                                          e.item_started_at, e.active_time, e.wait_time));
-    IF differing > 0 THEN
+                  WHERE (t.stream_id, t.from_stage_id, t.time_in_stage, t.undoes, t.furthest_before, t.started_change, t.item_created_at,
+                         t.item_started_at, t.active_time, t.wait_time, t.cycle_time, t.lead_time, t.type)
+                        IS DISTINCT FROM (of_stream_id, e.from_stage_id, e.time_in_stage, e.undoes, e.furthest_before, e.started_change,
+                                          e.item_created_at, e.item_started_at, e.active_time, e.wait_time, t."timestamp" - e.item_started_at,
+                                          t."timestamp" - e.item_created_at,
+                                          -- a known item keeps the type that it was created with
+                                          CASE WHEN e.from_stage_id IS NULL THEN CASE WHEN i.fresh THEN i.type ELSE t.type END END));
+    SELECT count(*) INTO true_ones
+    FROM vsm.stage_transitions t
+    WHERE t.recorded_at = _import_check_moves.at
+      AND (t.work_item_id, t."timestamp") IN (SELECT i.item_id, r.entered_at FROM pg_temp.vsm_import r JOIN pg_temp.vsm_import_items i USING (case_id));
+    IF differing > 0 OR true_ones < recorded THEN
         RAISE EXCEPTION 'ledger rows of the import are not as its events say'
-            USING ERRCODE = '27000', DETAIL = format('Triggers or rules on vsm.stage_transitions discarded or changed rows of %s items.', differing),
+            USING ERRCODE = '27000',
+                  DETAIL = CASE WHEN differing > 0 THEN format('Triggers or rules on vsm.stage_transitions discarded or changed rows of %s items.', differing)
+                                ELSE format('Triggers or rules on vsm.stage_transitions changed the times of %s rows.', recorded - true_ones) END,
                   HINT = 'Look at the triggers and rules that were added to the table.';
     END IF;
 END $$;
-COMMENT ON FUNCTION vsm._import_check_moves() IS
-    'Refuses what triggers and rules of users have made of the ledger rows of an import''s items. Errors: 27000.';
+COMMENT ON FUNCTION vsm._import_check_moves(bigint, bigint, timestamptz) IS
+    'Refuses what triggers and rules of users have made of the ledger rows of an import''s items. recorded: how many events it has recorded as '
+    'moves, and at: when. Errors: 27000.';
 
 -- The counts that it returns lack refused and skipped rows.
 CREATE FUNCTION vsm._import_write(of_stream text) RETURNS vsm.import_result
@@ -289,7 +301,7 @@ BEGIN
         result := vsm._import_write_new_moves(of_stream, of_stream_id, recorded_at);
     END IF;
     PERFORM vsm._import_mark_days(of_stream_id);
-    PERFORM vsm._import_check_moves();
+    PERFORM vsm._import_check_moves(of_stream_id, result.transitions, recorded_at);
     -- as triggers of users have left the rows: the ledger says what must be in them
     BEGIN
         WITH stored AS (

@@ -36,6 +36,20 @@ COMMENT ON COLUMN vsm.flow_metrics.created_at IS 'When the row was computed.';
 SELECT pg_extension_config_dump('vsm.flow_metrics', '');
 SELECT pg_extension_config_dump('vsm.flow_metrics_id_seq', '');
 
+CREATE FUNCTION vsm._flow_metrics_added() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF tg_relid <> 'vsm.flow_metrics'::regclass THEN
+        PERFORM vsm._refuse_other_table(tg_relid, 'table vsm.flow_metrics');
+    END IF;
+    PERFORM vsm._require_stream(n.stream, tg_relid, vsm._restores(tg_relid), false) FROM (SELECT DISTINCT a.stream FROM added a ORDER BY 1) n;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vsm._flow_metrics_added() IS 'Refuses figures of streams that are not there.';
+CREATE TRIGGER rows_checked AFTER INSERT ON vsm.flow_metrics
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION vsm._flow_metrics_added();
+
 -- Each period by itself, as it was seen at its end: a completion counts if no move of the period has ended it.  In the
 -- average WIP, each change of the number of items in progress counts for the time that is left of its period, and for every
 -- later period in full.  What was in progress before the first is summed up from cells; without any, it is what is in
@@ -170,6 +184,8 @@ DECLARE
     changed bigint;
     written bigint := 0;
 BEGIN
+    -- who deletes the stream comes before, or waits
+    PERFORM vsm._keep_stream(v.stream, false);
     -- one refresh at a time; any role could hold an advisory lock
     LOCK TABLE vsm.flow_metrics IN SHARE ROW EXCLUSIVE MODE;
     FOREACH period IN ARRAY ARRAY['day', 'week', 'month'] LOOP

@@ -18,7 +18,7 @@ CREATE TYPE vsm.dora_figures AS (
 );
 COMMENT ON TYPE vsm.dora_figures IS 'A row of vsm.dora().';
 
--- Each failure belongs to the item's latest completion at or before it, and the first completion after it is the repair.
+-- Each failure belongs to the item's latest completion at or before it, and the first completion after it is the repair, if there is one before it.
 CREATE FUNCTION vsm._failed_completions(of_stream text, of_stream_id bigint, bound timestamptz, of_type text, attributes jsonb,
                                         known_at timestamptz)
     RETURNS TABLE (work_item_id bigint, failed_at timestamptz, recovered_at timestamptz, completed_at timestamptz, completion_id bigint,
@@ -47,7 +47,8 @@ BEGIN ATOMIC
               SELECT k.work_item_id, k.at, k.id FROM known k WHERE k.item_created_at IS NOT NULL) c
         GROUP BY 1)
     -- width_bucket(): how many of them the failure follows, those of its instant included
-    SELECT f.work_item_id, f.failed_at, f.recovered_at, c.at[n.followed], c.id[n.followed], c.at[n.followed + 1], c.id[n.followed + 1]
+    SELECT f.work_item_id, f.failed_at, f.recovered_at, c.at[n.followed], c.id[n.followed],
+           CASE WHEN n.followed > 0 THEN c.at[n.followed + 1] END, CASE WHEN n.followed > 0 THEN c.id[n.followed + 1] END
     FROM failures f
     LEFT JOIN completions c ON c.work_item_id = f.work_item_id
     CROSS JOIN LATERAL width_bucket(f.failed_at, c.at) n (followed)
@@ -166,7 +167,7 @@ COMMENT ON FUNCTION vsm.dora(text, timestamptz, timestamptz, text, text, jsonb, 
     'change_lead_time: median time from creation to finish of the items finished, as of the window''s end, or from an item''s first entry into from_stage '
     'to its first into to_stage after it. change_fail_rate: deployments that failed / deployments; an incident is that of the deployment it names, else of the latest before '
     'it, and a mark of vsm.mark_failure() that of the item''s latest completion. failed_deployment_recovery_time: median, of the failures that recovered in the bucket. '
-    'rework_rate: unplanned deployments / deployments; of items, completions that follow a failure of theirs. Failures and recoveries from until on do not count. '
+    'rework_rate: unplanned deployments / deployments; of items, the first completion after each deployment that failed. Failures and recoveries from until on do not count. '
     'type and attributes limit what comes from items. Rates are 0 to 1, null without deployments. Errors: PT404, PT422.';
 
 CREATE TYPE vsm.flow_framework_figures AS (

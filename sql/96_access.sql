@@ -175,9 +175,10 @@ COMMENT ON FUNCTION vsm._rights_of_level(text) IS 'Rights that vsm.grant_access(
 
 -- src/roles/access_rights.c grants as the owner of the schemas: a dump repeats a grant by the tables' owner, who has
 -- grant options on schemas and views, in that role's name, which fails if another role restores it.
-CREATE FUNCTION vsm._require_owner() RETURNS void
-    LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'vsm__require_owner';
-COMMENT ON FUNCTION vsm._require_owner() IS 'Refuses a role that lacks the rights of the tables'' owner. Errors: 42501.';
+CREATE FUNCTION vsm._take_turn() RETURNS void
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'vsm__take_turn';
+COMMENT ON FUNCTION vsm._take_turn() IS
+    'Waits until nobody else changes access, for the tables'' owner, who then has the turn until the transaction ends. Errors: 42501.';
 CREATE FUNCTION vsm._grant_rights(role regrole, level text) RETURNS void
     LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'vsm__grant_rights';
 COMMENT ON FUNCTION vsm._grant_rights(regrole, text) IS 'Gives a role the rights of a level, for the tables'' owner. Errors: PT422, 42501, 42704.';
@@ -195,9 +196,10 @@ BEGIN
             USING ERRCODE = 'PT422', DETAIL = 'A level is a set of rights on the extension''s objects.',
                   HINT = 'Give reader, writer or admin.';
     END IF;
-    PERFORM vsm._require_owner();
+    PERFORM vsm._take_turn();
     stream := vsm._sought(stream);
-    IF stream IS NOT NULL AND NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = grant_access.stream) THEN
+    -- until the end of the transaction nobody renames or deletes the stream
+    IF stream IS NOT NULL AND NOT (EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = grant_access.stream) AND vsm._keep_stream(stream, true)) THEN
         RAISE EXCEPTION 'stream "%" not found', stream
             USING ERRCODE = 'PT404', DETAIL = 'There is no stream of that name; names are case-sensitive.',
                   HINT = format('%s; vsm.define_stream() defines one.', vsm._streams_to_choose());
@@ -218,13 +220,19 @@ CREATE FUNCTION vsm.revoke_access(role regrole, stream text DEFAULT NULL) RETURN
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    deleted boolean := false;
     left_level text;
 BEGIN
-    PERFORM vsm._require_owner();
+    PERFORM vsm._take_turn();
     stream := vsm._sought(stream);
-    DELETE FROM vsm.stream_access a
-    WHERE a.role = pg_get_userbyid(revoke_access.role) AND (a.stream = revoke_access.stream OR revoke_access.stream IS NULL);
-    IF NOT FOUND AND stream IS NOT NULL THEN
+    LOOP
+        DELETE FROM vsm.stream_access a
+        WHERE a.role = pg_get_userbyid(revoke_access.role) AND (a.stream = revoke_access.stream OR revoke_access.stream IS NULL);
+        deleted := deleted OR FOUND;
+        -- who deleted or renamed a stream meanwhile has left other rows
+        EXIT WHEN stream IS NOT NULL OR NOT EXISTS (SELECT FROM vsm.stream_access a WHERE a.role = pg_get_userbyid(revoke_access.role));
+    END LOOP;
+    IF NOT deleted AND stream IS NOT NULL THEN
         RAISE EXCEPTION 'role "%" has no access of its own to stream "%"', pg_get_userbyid(role), stream
             USING ERRCODE = 'PT404', DETAIL = 'vsm.stream_access has no such row.',
                   HINT = 'If the role sees the stream by a grant on all streams or by another role, revoke that grant.';

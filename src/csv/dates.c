@@ -5,7 +5,8 @@
  * A date has three parts: numbers, or the name of a month in one of the
  * languages below.  Which order day, month and year have is left open where the
  * text does not tell (03/04/2026).  A time of day may follow, with AM or PM, and
- * an offset from UTC or the name of a zone.  A plain number counts seconds or
+ * an offset from UTC or the name of a zone.  A plain number is a
+ * date without separators (20260131, 20260131140509), or counts seconds or
  * fractions of them since 1970, or a spreadsheet's days.
  *
  * What does not match to its last character is no time.
@@ -24,6 +25,7 @@
 #define MAX_YEAR 9999
 
 static bool read_number(const char *text, size_t length, DateReading *reading);
+static bool read_compact(int64_t digits, size_t n, DateReading *reading);
 static void find_orders(DateReading *reading);
 static bool parts_in(const DateReading *reading, VsmDateOrder order, int *year, int *month, int *day);
 static int64_t days_from_civil(int year, int month, int day);
@@ -37,6 +39,9 @@ vsm_date_read(const char *text, size_t length, DateReading *reading)
 
 	memset(reading, 0, sizeof *reading);
 	vsm_trim(&text, &length);
+	/* by which a spreadsheet knows a text */
+	if (length > 0 && text[0] == '\'')
+		text++, length--;
 	if (length < 4 || length > 80)
 		return false;
 	if (read_number(text, length, reading))
@@ -60,6 +65,30 @@ vsm_is_clock(const char *text, size_t length)
 	scanner.at = text;
 	scanner.end = text + length;
 	return vsm_scan_clock(&scanner, &time) && scanner.at == scanner.end;
+}
+
+/* 20260131, 202601311405 or 20260131140509. */
+static bool
+read_compact(int64_t digits, size_t n, DateReading *reading)
+{
+	int64_t clock = n == 14 ? digits % 1000000 : n == 12 ? digits % 10000 * 100
+														 : 0;
+	int64_t day = n == 14 ? digits / 1000000 : n == 12 ? digits / 10000
+													   : digits;
+
+	/* of twelve digits, others are milliseconds */
+	if ((n != 8 && n != 12 && n != 14) || (n == 12 && (day < 19800000 || day > 21009999)))
+		return false;
+	if (clock / 10000 > 23 || clock / 100 % 100 > 59 || clock % 100 > 59)
+		return false;
+	reading->unit = UNIT_YYYYMMDD;
+	reading->part[0] = (int) (day / 10000);
+	reading->part[1] = (int) (day / 100 % 100);
+	reading->part[2] = (int) (day % 100);
+	reading->time = ((clock / 10000 * 60 + clock / 100 % 100) * 60 + clock % 100) * SECOND;
+	reading->has_time = n > 8;
+	reading->orders = 1U << VSM_YMD;
+	return vsm_date_instant(reading, VSM_YMD, &reading->number);
 }
 
 /* Digits, which may have a fraction: the unit is the one in which the number lies between 1980 and 2100. */
@@ -97,15 +126,8 @@ read_number(const char *text, size_t length, DateReading *reading)
 			}
 	if (i != length || n == 0 || text[n - 1] == '.')
 		return false;
-	if (n == 8 && i == n)
-	{
-		reading->unit = UNIT_YYYYMMDD;
-		reading->part[0] = (int) (whole / 10000);
-		reading->part[1] = (int) (whole / 100 % 100);
-		reading->part[2] = (int) (whole % 100);
-		reading->orders = 1U << VSM_YMD;
-		return vsm_date_instant(reading, VSM_YMD, &reading->number);
-	}
+	if (i == n && read_compact(whole, n, reading))
+		return true;
 	for (size_t u = 0; u < sizeof units / sizeof units[0]; u++)
 	{
 		int64_t		at;

@@ -91,7 +91,7 @@ find_dates(Decision *d)
 	return true;
 }
 
-/* Are its numbers dates as 20260131? */
+/* Are its numbers dates as 20260131, or with a time of day 20260131140509? */
 static bool
 is_compact(const Decision *d, int column)
 {
@@ -411,7 +411,7 @@ look_for_more_dates(const Decision *d)
 			is_given(d->options, vsm_arena_text(&r->private->arena, stage, length));
 		if (d->is_date[i])
 			continue;
-		if (may_be_times(d, i) && dates == 0)
+		if (dates == 0 && profile->numbers > 1 && 10 * profile->numbers >= 8 * profile->filled && vsm_column_rank(r->private->headers[i], ROLE_ITEM) == NO_RANK)
 			vsm_remark(r, "Column \"%.100s\" has numbers such as %.60s, which may be times; it is not used, unless its stage is given.", r->columns[i], profile->example);
 		else if (dates > 0)
 			vsm_remark(r, "Column \"%.100s\" has %ld dates among %ld values, so it is not used.", r->columns[i], dates, profile->filled);

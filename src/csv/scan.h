@@ -19,7 +19,7 @@ typedef enum DateUnit
 	UNIT_MICROSECONDS,
 	UNIT_NANOSECONDS,
 	UNIT_DAYS,					/* of a spreadsheet: since 1899-12-30 */
-	UNIT_YYYYMMDD,
+	UNIT_YYYYMMDD,				/* a time of day may follow */
 	N_DATE_UNITS
 } DateUnit;
 

@@ -38,15 +38,16 @@ static Oid	schemas_owner(void);
 static char *quoted_role(Oid role);
 static uint64 for_each_right(Oid grantor, const char *query, Datum level, const char *verb, const char *preposition, const char *role);
 
-PG_FUNCTION_INFO_V1(vsm__require_owner);
+PG_FUNCTION_INFO_V1(vsm__take_turn);
 PG_FUNCTION_INFO_V1(vsm__grant_rights);
 PG_FUNCTION_INFO_V1(vsm__revoke_rights);
 
-/* vsm._require_owner() -> void; 42501 */
+/* vsm._take_turn() -> void; 42501 */
 Datum
-vsm__require_owner(PG_FUNCTION_ARGS)
+vsm__take_turn(PG_FUNCTION_ARGS)
 {
 	vsm_require_owner("grant access");
+	wait_for_turn();
 	PG_RETURN_VOID();
 }
 

@@ -37,6 +37,18 @@ for my $numbers (0 .. 20)
 	my ($status, $answer) = recognise(file(map { [ "K-$_", '20260101', '20260102', '20260105' ] } 1 .. 20));
 	is_deeply([ $status, $answer->{moves}, $answer->{refused_count} ], [ 0, 60, 0 ], 'all dates are written 20260102') or diag(explain $answer);
 }
+for ([ '20260102103000', '2026-01-02T10:30:00' ], [ '202601021030', '2026-01-02T10:30:00' ], [ q{'20260102}, '2026-01-02' ], [ q{'2026-01-02 10:30}, '2026-01-02T10:30:00' ])
+{
+	my ($compact, $plain) = @$_;
+	my ($read, $wanted) = map { my $date = $_; (recognise(file(map { [ "K-$_", '2026-01-01', $date, '2026-01-05' ] } 1 .. 20)))[1] } $compact, $plain;
+	is_deeply([ @$read{qw(moves refused_count notices stages flow)} ], [ @$wanted{qw(moves refused_count notices stages flow)} ], "$compact is $plain") or diag(explain $read);
+	is($read->{moves}, 60, "$compact: all of them");
+}
+# of several units, which the caller's word for a stage cannot tell apart either
+{
+	my ($status, $answer) = recognise(file(map { [ "K-$_", '2026-01-01', $_ % 3 ? 1767345321 : 1767345321000, '2026-01-05' ] } 1 .. 20));
+	is_deeply([ $status, $answer->{moves}, scalar grep { /^Column "Doing" has numbers such as 1767345321, which may be times/ } @{ $answer->{notices} } ], [ 0, 40, 1 ], 'numbers of two units are told too') or diag(explain $answer);
+}
 for my $number (1767345321, 1767345321000, 46024, '46024.5')
 {
 	my $file = file(map { [ "K-$_", '2026-01-01', $number, '2026-01-05' ] } 1 .. 20);
@@ -46,7 +58,7 @@ for my $number (1767345321, 1767345321000, 46024, '46024.5')
 	($status, $answer) = recognise($file, '--stages', 'New:wait,Doing:active,Done:done');
 	is_deeply([ $status, $answer->{moves}, $answer->{refused_count} ], [ 0, 60, 0 ], "$number: it is one if the caller says so") or diag(explain $answer);
 }
-for my $number (3, 1234, '12.5', 20261301, 99999999)
+for my $number (3, 1234, '12.5', 20261301, 99999999, 20260102240000, 20260102106000, 202601021060, 210101010000)
 {
 	my ($status, $answer) = recognise(file(map { [ "K-$_", '2026-01-01', $number, '2026-01-05' ] } 1 .. 20));
 	is_deeply([ $status, $answer->{moves}, $answer->{notices} ], [ 0, 40, [] ], "$number is none") or diag(explain $answer);

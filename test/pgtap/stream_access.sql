@@ -105,7 +105,7 @@ FROM pg_proc p
 WHERE p.pronamespace IN ('vsm'::regnamespace, 'vsm_api'::regnamespace) AND p.prokind = 'f' AND p.pronargs = p.pronargdefaults
   AND p.prorettype <> 'trigger'::regtype AND p.provariadic = 0
   -- of the stream "default", with the clock in them, or nothing but writing
-  AND p.proname NOT IN ('simulate', 'import_begin', 'import_end', 'wip_rebuild', 'refresh_flow_metrics', '_hold_items', '_require_current_snapshot', '_require_owner', '_next_xid');
+  AND p.proname NOT IN ('simulate', 'import_begin', 'import_end', 'wip_rebuild', 'refresh_flow_metrics', '_hold_items', '_require_current_snapshot', '_take_turn', '_next_xid');
 -- and figures of the stream that all may see, over a time that is past
 INSERT INTO door_list
 SELECT p.oid::regprocedure::text, format('SELECT string_agg(regexp_replace(x::text, ''\d+ days [0-9:]+\.\d+'', ''age now'', ''g''), E''\n'' ORDER BY x::text) FROM %s.%I(stream => ''open'', since => ''2026-01-01'', until => ''2026-02-01'') x',

@@ -99,6 +99,7 @@ SELECT vsm_api.import_changes(NULL, NULL, 'rows'), vsm_api.import_changes('null'
 SELECT c.stream, vsm_api.import_changes('[{"name":"New"},{"name":".."},{"name":"Done","category":"done"}]', '[{"name":"a\u202eb"},{"name":"Story"}]', c.stream) ->> 'faults' AS faults
 FROM (VALUES ('rows'), ('new'), ('..'), (repeat('x', 151)), (E'a\u202eb'), (' ')) c (stream);
 SAVEPOINT s;
+SELECT vsm_api.import_changes('[{"name":"New"},{"name":"Done","category":"done"},{"name":"New"}]', NULL, 'rows') ->> 'faults' AS faults;
 SELECT vsm_api.import_changes('[{"name":"New"}]', '{"name":"Story"}', 'rows');
 ROLLBACK TO s;
 SELECT vsm_api.import_changes('[{"name":"New"}]', '["Story"]', 'rows');

@@ -27,6 +27,11 @@ SELECT * FROM vsm.dora('team', '2026-03-02', '2026-03-10');
 -- As of the end: before B's failure nothing is known of it; before A's nothing at all.
 SELECT deployments, failed_deployments, recoveries, rework_deployments FROM vsm.dora('team', '2026-03-02', '2026-03-06 12:00+00');
 SELECT deployments, failed_deployments, recoveries, rework_deployments FROM vsm.dora('team', '2026-03-02', '2026-03-05');
+-- What failed before the item's first completion was no deployment, and makes none rework.
+BEGIN;
+SELECT FROM vsm.mark_failure(item('E'), '2026-03-31 00:00+00');
+SELECT deployments, failed_deployments, rework_deployments, rework_rate FROM vsm.dora('team', '2026-03-30', '2026-04-02');
+ROLLBACK;
 \x off
 -- A failure is of the bucket of its deployment, a recovery of its own.
 SELECT bucket, deployments, deployment_frequency AS per_day, change_lead_time, failed_deployments AS failed, recoveries, rework_deployments AS rework

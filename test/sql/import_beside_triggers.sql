@@ -21,21 +21,27 @@ INSERT INTO kinds (on_table, on_events, body) VALUES
     ('stage_transitions', 'INSERT', $$IF new.id % 7 = 0 THEN RETURN NULL; END IF;$$),
     ('stage_transitions', 'UPDATE', $$RETURN NULL;$$),
     ('stage_transitions', 'DELETE', $$RETURN NULL;$$),
-    ('stage_transitions', 'INSERT', $$new.to_stage_id := (SELECT s.id FROM vsm.stages s WHERE s.stream = 'default' AND s.name = 'Analysis');$$);
+    ('stage_transitions', 'INSERT', $$new.to_stage_id := (SELECT s.id FROM vsm.stages s WHERE s.stream = 'default' AND s.name = 'Analysis');$$),
+    ('stage_transitions', 'INSERT', $$new.work_item_id := new.work_item_id + 1;$$),
+    ('stage_transitions', 'INSERT', $$IF new.from_stage_id IS NULL THEN new."timestamp" := new."timestamp" - interval '1 hour'; ELSE new.time_in_stage := new.time_in_stage + interval '1 hour'; END IF;$$);
 -- each computed column, changed alone
 INSERT INTO kinds (on_table, on_events, body)
-SELECT 'work_items', 'INSERT OR UPDATE', format('new.%I := %s;', a.attname,
+SELECT c.relname, 'INSERT OR UPDATE', format('new.%I := %s;', a.attname,
     CASE format_type(a.atttypid, a.atttypmod)
         WHEN 'bigint' THEN '(SELECT s.id FROM vsm.stages s WHERE s.stream = ''default'' AND s.name = ''Deployment'')'
         WHEN 'text' THEN '''other'''
         WHEN 'interval' THEN 'interval ''99 days'''
         WHEN 'integer' THEN '7'
+        WHEN 'smallint' THEN '7'
         ELSE 'timestamptz ''2026-01-02 03:04Z'''
     END)
-FROM pg_attribute a
-WHERE a.attrelid = 'vsm.work_items'::regclass AND a.attnum > 0 AND NOT a.attisdropped
-  AND a.attname NOT IN ('id', 'external_id', 'title', 'type', 'updated_at', 'attributes')
-ORDER BY a.attnum;
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+WHERE a.attrelid IN ('vsm.work_items'::regclass, 'vsm.stage_transitions'::regclass) AND a.attnum > 0 AND NOT a.attisdropped
+  AND NOT (c.relname = 'work_items' AND a.attname IN ('id', 'external_id', 'title', 'type', 'updated_at', 'attributes')
+           OR c.relname = 'stage_transitions' AND a.attname IN ('work_item_id', 'id', 'to_stage_id', 'reason', 'actor', 'wip_breach'))
+ORDER BY c.relname DESC, a.attnum;
+-- and rows that are deleted once they are there
+INSERT INTO kinds (on_table, on_events, body) VALUES ('stage_transitions', 'AFTER INSERT', $$DELETE FROM vsm.stage_transitions WHERE work_item_id = new.work_item_id;$$);
 SELECT FROM vsm.define_stream('other', '[{"name": "Backlog", "category": "wait"}, {"name": "Deployment"}, {"name": "Production", "category": "done"}]');
 \set SHOW_CONTEXT never
 \set VERBOSITY default
@@ -53,7 +59,8 @@ BEGIN
     END IF;
     EXECUTE format('CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS %L',
                    'BEGIN ' || kind.body || CASE WHEN kind.on_events LIKE '%DELETE' THEN ' IF tg_op = ''DELETE'' THEN RETURN old; END IF;' ELSE '' END || ' RETURN new; END');
-    EXECUTE format('CREATE TRIGGER zz_meddle BEFORE %s ON vsm.%I FOR EACH ROW EXECUTE FUNCTION meddle()', kind.on_events, kind.on_table);
+    EXECUTE format('CREATE TRIGGER zz_meddle %s ON vsm.%I FOR EACH ROW EXECUTE FUNCTION meddle()',
+                   CASE WHEN kind.on_events NOT LIKE 'AFTER%' THEN 'BEFORE ' ELSE '' END || kind.on_events, kind.on_table);
     BEGIN
         result := vsm.import_events(CASE WHEN known THEN 'more' ELSE 'events' END::regclass);
     EXCEPTION WHEN OTHERS THEN

@@ -103,7 +103,7 @@ SELECT what, answer(statement, name) FROM (VALUES
     (2, 'equal', 'INSERT INTO vsm.stage_aliases (stream, name, stage) VALUES (''default'', ''In QA'', ''Testing''), (''default'', $1, ''Testing'')', 'In QA'),
     (3, 'case', 'INSERT INTO vsm.stage_aliases (stream, name, stage) VALUES (''default'', ''In QA'', ''Testing''), (''default'', $1, ''Backlog'')', 'IN QA'),
     (4, 'blanks', 'INSERT INTO vsm.stage_aliases (stream, name, stage) VALUES (''default'', ''In QA'', ''Testing''), (''default'', $1, NULL)', ' In  QA '),
-    (5, 'another stream', 'INSERT INTO vsm.stage_aliases (stream, name, stage) VALUES (''default'', ''In QA'', ''Testing''), ($1, ''in qa'', NULL)', 's')) a (n, what, statement, name) ORDER BY n;
+    (5, 'another stream', 'INSERT INTO vsm.stage_aliases (stream, name, stage) VALUES (''default'', ''In QA'', ''Testing''), ((SELECT min(v.name) FROM vsm.value_streams v WHERE v.name <> ''default''), $1, NULL)', 'in qa')) a (n, what, statement, name) ORDER BY n;
 INSERT INTO vsm.stage_aliases (stream, name, stage) VALUES ('default', 'In QA', 'Testing'), ('default', 'Check', 'Testing');
 INSERT INTO vsm.stage_aliases (stream, name, stage) VALUES ('default', 'In QA', 'Backlog') ON CONFLICT (stream, name) DO UPDATE SET stage = excluded.stage RETURNING *;
 UPDATE vsm.stage_aliases SET name = 'in  qa' WHERE name = 'In QA' RETURNING name;
