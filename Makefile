@@ -235,8 +235,11 @@ regress-links:
 packages:	## install what building and the demo need (Debian: apt)
 	scripts/packages
 
-test:		## all tests; PART="regress pgtap" for some (test/run --help)
+test:		## the tests, in some twelve minutes; PART="regress pgtap" for some (test/run --help)
 	@test/run $(PART)
+
+test-all:	## all tests, those that take long too; PART=tap for some
+	@test/run --all $(PART)
 
 soak:		## all tests with long random histories, for an hour and more; PART=pgtap for some
 	@test/run --soak $(PART)
@@ -294,4 +297,4 @@ help:
 
 FORCE:
 
-.PHONY: FORCE objects gateway web gateway-objects fuzz fuzz-sketch viewer install-gateway uninstall-gateway regress-links packages test soak stress stress-cells sanitized debug-server images containers demo demo-stop format check-format analyse release-check dist help
+.PHONY: FORCE objects gateway web gateway-objects fuzz fuzz-sketch viewer install-gateway uninstall-gateway regress-links packages test test-all soak stress stress-cells sanitized debug-server images containers demo demo-stop format check-format analyse release-check dist help

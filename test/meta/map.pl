@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 #
-# map.pl: every test file is named in test/README.md, and what it names exists
+# map.pl: every test file is named in test/README.md, and what it names exists, as does what test/run calls long
 #
 # Prints what is missing, a line each, and fails if there is any.
 
@@ -40,6 +40,10 @@ for my $name (sort keys %named)
 	next if $name =~ /NAME/;					# stands for any
 	push @missing, "$map names `$name`, which does not exist" unless exists $files{$first} ? $tests{$name} : -e $name;
 }
+
+$tests{'fuzz/parsing'} = 1;			# what make fuzz runs
+my ($long) = contents('test/run') =~ /^LONG=\((.*?)\)/ms or die "test/run has no LONG\n";
+$tests{$_} or push @missing, "test/run names $_, which does not exist" for split ' ', $long;
 
 print map { "$_\n" } @missing;
 exit(@missing ? 1 : 0);

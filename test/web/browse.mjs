@@ -24,9 +24,11 @@ export function ok(good, name, found)
 export const is = (got, wanted, name) =>
 	ok(JSON.stringify(got) === JSON.stringify(wanted), name, `got:    ${JSON.stringify(got)}\nwanted: ${JSON.stringify(wanted)}`);
 
-/* Runs what belongs together; what throws is a failure of it. */
-export async function part(name, act)
+/* Runs what belongs together; what throws is a failure of it.  brief: it is run where VSM_BRIEF leaves others out too. */
+export async function part(name, act, {brief = false} = {})
 {
+	if (process.env.VSM_BRIEF && !brief)
+		return;
 	console.log('# ' + name);
 	await act().catch(error => ok(false, name, error.stack));
 }

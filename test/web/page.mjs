@@ -84,7 +84,7 @@ await part('one window, one answer: SQL, REST, the page, Grafana, Prometheus', a
 		}
 		await page.context().close();
 	}
-});
+}, {brief: true});
 
 /* The file that a panel's menu saves. */
 async function saved(page, id, kind)
@@ -297,7 +297,7 @@ await part('each panel has the values that SQL gives', async () => {
 			`${row.stage},${quoted[row.reason] ?? row.reason},${row.spells},${row.items},${row.blocked}\r\n`).join(''), `${of}: CSV of blocked time, whose reasons are no formulas`);
 		await page.context().close();
 	}
-});
+}, {brief: true});
 
 await part('panels are saved as pictures', async () => {
 	const page = await open(MAIN, '?days=90');
@@ -571,7 +571,7 @@ await part('numbers are those of the API', async () => {
 	is((await values(page, 'throughput')).map(row => row[1]), (await of('throughput')).buckets.map(bucket => count(bucket.throughput)), 'throughput by week is that of the API');
 	await accessible(page, 'flow with all tables open');
 	await page.context().close();
-});
+}, {brief: true});
 
 await part('weekly charts have their ticks where weeks begin', async () => {
 	const page = await open(MAIN), panels = ['throughput', 'conformance', 'arrivals', 'run-chart', 'total-age', 'cycle-times'];
@@ -826,7 +826,7 @@ await part('the board', async () => {
 	ok(/Title.*at least 1 character/.test(await text(page, '#new-error')), 'a refused item says which field, and why', await text(page, '#new-error'));
 	page.expected();
 	await page.context().close();
-});
+}, {brief: true});
 
 await part('an item is blocked and unblocked', async () => {
 	const page = await open(MAIN, '?view=board'), dialog = page.locator('#item-dialog'), why = '<i>no</i> key to the door';
@@ -897,7 +897,7 @@ await part('an item is blocked and unblocked', async () => {
 	await field.waitFor();
 	ok(true, 'an item is blocked from the chart of ages, too');
 	await page.context().close();
-});
+}, {brief: true});
 
 await part('long names, and markup', async () => {
 	for (const [width, height] of [[1440, 900], [390, 800], [320, 700]])
@@ -1259,7 +1259,7 @@ await part('tokens', async () => {
 	await page.getByText('wants an access token').waitFor();
 	is(await page.evaluate(() => sessionStorage.length), 0, 'a forgotten token is gone');
 	await page.context().close();
-});
+}, {brief: true});
 
 await part('pictures for the README', async () => {
 	const page = await open(MAIN, '', {width: 1200, height: 830});
@@ -1302,6 +1302,6 @@ await part('the page is small', async () => {
 	is(answers.map(answer => answer.status), files.map(() => 200), 'all its files are served');
 	ok(sizes.reduce((sum, size) => sum + size) < 300000, 'they have less than 300 kB', sizes);
 	ok(/uplot .*\(MIT\)[^]*Permission is hereby granted/.test(await (await fetch(MAIN + 'assets/licences.txt')).text()), 'the licences of what is in it are kept');
-});
+}, {brief: true});
 
 await finish();
