@@ -122,8 +122,8 @@ BEGIN ATOMIC
                        SELECT format('Stage "%s" %s.', vsm._cut(g.name), vsm._name_fault(g.name, 'stage'))
                        FROM vsm._read_given_stages(import_changes.stages) g WHERE vsm._name_fault(g.name, 'stage') IS NOT NULL
                        UNION ALL
-                       SELECT format('Stage "%s" is given twice.', vsm._cut(g.name))
-                       FROM vsm._read_given_stages(import_changes.stages) g GROUP BY g.name HAVING count(*) > 1
+                       (SELECT format('Stage "%s" is given twice.', vsm._cut(g.name))
+                        FROM vsm._read_given_stages(import_changes.stages) g GROUP BY g.name HAVING count(*) > 1 ORDER BY min(g.place))
                        UNION ALL
                        SELECT 'None of the stages is a done stage.'
                        WHERE NOT EXISTS (SELECT FROM vsm.value_streams v WHERE v.name = n.name)

@@ -71,13 +71,19 @@ vsm_is_clock(const char *text, size_t length)
 static bool
 read_compact(int64_t digits, size_t n, DateReading *reading)
 {
-	int64_t clock = n == 14 ? digits % 1000000 : n == 12 ? digits % 10000 * 100
-														 : 0;
-	int64_t day = n == 14 ? digits / 1000000 : n == 12 ? digits / 10000
-													   : digits;
+	int64_t		day;
+	int64_t		clock;
 
+	if (n == 8)
+		digits *= 1000000;
+	else if (n == 12)
+		digits *= 100;
+	else if (n != 14)
+		return false;
+	day = digits / 1000000;
+	clock = digits % 1000000;
 	/* of twelve digits, others are milliseconds */
-	if ((n != 8 && n != 12 && n != 14) || (n == 12 && (day < 19800000 || day > 21009999)))
+	if (n == 12 && (day < 19800000 || day > 21009999))
 		return false;
 	if (clock / 10000 > 23 || clock / 100 % 100 > 59 || clock % 100 > 59)
 		return false;
