@@ -315,6 +315,7 @@ BEGIN
     DELETE FROM vsm.deployments d USING changed c WHERE d.stream = c.name;
     DELETE FROM vsm.incidents i USING changed c WHERE i.stream = c.name;
     DELETE FROM vsm.flow_metrics f USING changed c WHERE f.stream = c.name;
+    DELETE FROM vsm.import_refusals r USING changed c WHERE r.stream = c.name;
     DELETE FROM vsm._retypes r USING changed c WHERE r.stream_id = c.id;
     DELETE FROM vsm._folds f USING changed c WHERE f.stream_id = c.id;
     DELETE FROM vsm._spans s USING changed c WHERE s.stream_id = c.id;

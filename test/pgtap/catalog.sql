@@ -307,6 +307,38 @@ SELECT is_empty($$
     WHERE r.relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = r.oid
                                           AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'a')
     $$, 'every sequence is owned by its column');
+
+-- ---- Rows that name a stream, and sequences that catch up ----
+
+CREATE TEMPORARY VIEW of_streams AS
+SELECT c.oid AS relid, c.relname AS name, a.attname AS by
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname IN ('stream', 'stream_id')
+WHERE c.relnamespace = 'vsm'::regnamespace AND c.relkind = 'r';
+SELECT is_empty($$
+    SELECT s.name FROM of_streams s
+    WHERE s.by = 'stream'
+      -- in C; that of the item; a log; by functions that hold the stream
+      AND s.name NOT IN ('work_items', 'failures', 'import_refusals', 'stream_access')
+      AND NOT EXISTS (SELECT FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid
+                      WHERE g.tgrelid = s.relid AND g.tgtype & 4 <> 0 AND p.prosrc ~ 'vsm\._(require|hold|keep)_stream\(')
+    $$, 'who adds a row that names a stream keeps it from being renamed and deleted meanwhile');
+SELECT is_empty($$
+    SELECT s.name FROM of_streams s JOIN pg_proc p ON p.oid = 'vsm._value_streams_after'::regproc
+    WHERE s.by = 'stream' AND p.prosrc !~ ('UPDATE vsm\.' || s.name || '\M')
+    $$, 'rows that name a stream follow it when it is renamed');
+SELECT is_empty($$
+    SELECT s.name FROM of_streams s JOIN pg_proc p ON p.oid = 'vsm._value_streams_gone'::regproc
+    WHERE s.name NOT IN ('work_items', 'stage_transitions', 'superseded_transitions', 'blocks', 'failures')      -- a stream with items stays; so does history
+      AND p.prosrc !~ ('DELETE FROM vsm\.' || s.name || '\M')
+    $$, 'and go with it, as do the cells');
+SELECT is_empty($$
+    SELECT s.relname FROM pg_class s
+    JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = s.oid AND d.deptype = 'a' AND d.refclassid = 'pg_class'::regclass
+    JOIN pg_class c ON c.oid = d.refobjid
+    JOIN pg_proc p ON p.oid = 'vsm.sequences_catch_up'::regproc
+    WHERE s.relkind = 'S' AND s.relnamespace = 'vsm'::regnamespace
+      AND (p.prosrc !~ (E'\'' || c.relname || E'\'') OR substring(p.prosrc FROM '_lock_tables\([^)]*\)') !~ ('vsm\.' || c.relname || '\M'))
+    $$, 'every sequence catches up, with its table locked');
 SELECT is_empty($$
     SELECT r.object, c.attname FROM relations r JOIN pg_attribute c ON c.attrelid = r.oid
     WHERE r.relkind = 'r' AND (c.attidentity <> '' OR c.attgenerated <> '')
